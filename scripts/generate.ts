@@ -1,0 +1,119 @@
+/**
+ * Generates `src/api/gen` from the protobuf trees that `@grpc/grpc-js-xds` ships.
+ *
+ * Only the files in `ROOTS` and what they import are taken: the whole tree takes a minute, this
+ * takes seconds. The result is not committed; a stamp of the inputs makes a second run a no-op.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
+const OUT = join(REPOSITORY, "src", "api", "gen");
+const STAMP = join(OUT, ".stamp");
+const STAGING = join(REPOSITORY, ".cache", "proto");
+
+/** What weft speaks. Adding a filter's configuration is adding its proto here. */
+const ROOTS: readonly string[] = [
+  "envoy/config/bootstrap/v3/bootstrap.proto",
+  "envoy/config/cluster/v3/cluster.proto",
+  "envoy/config/endpoint/v3/endpoint.proto",
+  "envoy/config/listener/v3/listener.proto",
+  "envoy/config/route/v3/route.proto",
+  "envoy/extensions/access_loggers/file/v3/file.proto",
+  "envoy/extensions/access_loggers/stream/v3/stream.proto",
+  "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
+  "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
+  "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+  "envoy/service/discovery/v3/ads.proto",
+  "envoy/service/discovery/v3/discovery.proto",
+];
+
+const require = createRequire(import.meta.url);
+const xdsPackage = dirname(require.resolve("@grpc/grpc-js-xds/package.json"));
+const TREES = ["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((tree) =>
+  join(xdsPackage, "deps", tree),
+);
+
+/** Imports that no tree carries: dropped, and with them the one field that used them. */
+const UNAVAILABLE = /^(?:opencensus|opentelemetry)\//;
+
+function readProto(path: string): string | undefined {
+  for (const tree of TREES) {
+    const file = join(tree, path);
+    if (existsSync(file)) return readFileSync(file, "utf8");
+  }
+  return undefined;
+}
+
+function collect(): Map<string, string> {
+  const texts = new Map<string, string>();
+  const queue = [...ROOTS];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    // The well-known types come with the protobuf runtime.
+    if (texts.has(path) || path.startsWith("google/protobuf/")) continue;
+    const text = readProto(path);
+    if (text === undefined) throw new Error(`no tree carries ${path}`);
+    texts.set(path, adapt(text));
+    for (const [, imported] of text.matchAll(/^import (?:public )?"([^"]+)";/gm)) {
+      if (imported !== undefined && !UNAVAILABLE.test(imported)) queue.push(imported);
+    }
+  }
+  return texts;
+}
+
+/** Takes out what the trees themselves cannot resolve. */
+function adapt(text: string): string {
+  return (
+    text
+      // A rule that this tree's validate.proto does not know.
+      .replaceAll(/,?\s*ignore_empty: true/g, "")
+      .replaceAll(/^import (?:public )?"(?:opencensus|opentelemetry)\/[^"]+";\n/gm, "")
+  );
+}
+
+function main(): void {
+  const texts = collect();
+  const hash = createHash("sha256");
+  hash.update(readFileSync(fileURLToPath(import.meta.url)));
+  for (const path of [...texts.keys()].sort()) hash.update(path).update(texts.get(path) ?? "");
+  const stamp = hash.digest("hex");
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
+
+  rmSync(STAGING, { recursive: true, force: true });
+  rmSync(OUT, { recursive: true, force: true });
+  mkdirSync(OUT, { recursive: true });
+  for (const [path, text] of texts) {
+    const file = join(STAGING, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  const bins = join(REPOSITORY, "node_modules", ".bin");
+  writeFileSync(join(STAGING, "buf.yaml"), "version: v2\n");
+  writeFileSync(
+    join(STAGING, "buf.gen.yaml"),
+    [
+      "version: v2",
+      "plugins:",
+      "  - local: protoc-gen-es",
+      `    out: ${JSON.stringify(OUT)}`,
+      "    opt: [target=js+dts, import_extension=js]",
+      "",
+    ].join("\n"),
+  );
+  execFileSync(join(bins, "buf"), ["generate", "."], {
+    cwd: STAGING,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, PATH: `${bins}${delimiter}${process.env["PATH"] ?? ""}` },
+    timeout: 300_000,
+  });
+  rmSync(STAGING, { recursive: true, force: true });
+  writeFileSync(STAMP, stamp);
+}
+
+main();

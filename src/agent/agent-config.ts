@@ -1,0 +1,32 @@
+/**
+ * What stands beside one workload is told, as a JSON file: `weft agent --config FILE`.
+ * Whoever starts the pod writes it.
+ */
+export interface AgentConfig {
+  readonly proxy: "weft" | "envoy";
+  /** The Envoy to start; needed when `proxy` is "envoy". */
+  readonly envoyPath?: string;
+  readonly type: "sidecar" | "router";
+  readonly podName: string;
+  readonly namespace: string;
+  readonly podIp: string;
+  /** The second loopback address, where the app of a sidecar listens. */
+  readonly appAddress?: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostPorts: readonly {
+    readonly containerPort: number;
+    readonly hostIp: string;
+    readonly hostPort: number;
+  }[];
+  /** Control plane, `host:port`, plain gRPC. */
+  readonly discoveryAddress: string;
+  /** The agent's own folder: bootstrap file, sockets. */
+  readonly directory: string;
+  /** Ports on `podIp`. Istio's are 15000, 15021. */
+  readonly adminPort: number;
+  readonly healthPort: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** How long open connections get when the pod stops. */
+  readonly drainMs: number;
+}

@@ -1,0 +1,70 @@
+import { suggest } from "../base/suggest.ts";
+import type { Command, CommandIo } from "../cli/command.ts";
+import { CliError, EXIT } from "../cli/command.ts";
+
+/** Every verb; loaded when it is asked for, so that `weft version` costs no gRPC. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {};
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const [verb = "help", ...rest] = args;
+  if (verb === "help" || verb === "-h" || verb === "--help") return help(rest[0], io);
+  const command = await find(verb);
+  if (rest.includes("-h") || rest.includes("--help")) return help(verb, io);
+  return command.run(rest, io);
+}
+
+function find(verb: string): Promise<Command> {
+  const load = COMMANDS[verb];
+  if (load !== undefined) return load();
+  const meant = suggest(verb, Object.keys(COMMANDS));
+  throw new CliError(
+    `unknown command "${verb}"${meant === undefined ? "" : `, did you mean "${meant}"?`} ("weft help" lists them)`,
+  );
+}
+
+async function help(verb: string | undefined, io: CommandIo): Promise<number> {
+  if (verb !== undefined) {
+    io.stdout(`${(await find(verb)).usage.trimEnd()}\n`);
+    return EXIT.done;
+  }
+  const rows = await Promise.all(
+    Object.entries(COMMANDS).map(
+      async ([name, load]) => `  ${name.padEnd(14)}${(await load()).summary}\n`,
+    ),
+  );
+  io.stdout(`Usage: weft COMMAND [FLAGS]\n\n${rows.join("")}\nweft help COMMAND says more.\n`);
+  return EXIT.done;
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function main(): Promise<void> {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => controller.abort());
+  // A reader that went away (`weft logs -f | head`) is no error.
+  process.stdout.on("error", () => process.exit(EXIT.done));
+  const io: CommandIo = {
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+    stdin: readStdin,
+    env: process.env,
+    isTerminal: process.stdout.isTTY,
+    signal: controller.signal,
+  };
+  try {
+    process.exitCode = await run(process.argv.slice(2), io);
+  } catch (error) {
+    if (error instanceof CliError) io.stderr(`weft: ${error.message}\n`);
+    else
+      io.stderr(
+        `weft: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+    process.exitCode = error instanceof CliError ? error.exitCode : EXIT.failure;
+  }
+}
+
+await main();
