@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Where the counts go as JSON, for a caller that prints them. */
+const report = process.env["WEFT_TEST_REPORT"];
+
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "samples/**/*.test.ts"],
@@ -8,5 +11,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 90_000,
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
   },
 });

@@ -46,6 +46,8 @@ export class SimClock implements Clock {
    */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
+    // What was started just before sets its timers first.
+    await settle();
     for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
       this.#pending.delete(next);
       this.#nowMs = Math.max(this.#nowMs, next.atMs);

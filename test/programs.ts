@@ -1,0 +1,54 @@
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const repository = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Somebody else's programs that tests are held against. */
+export type Program = "envoy" | "kubectl" | "wrk" | "curl" | "openssl";
+
+/**
+ * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
+ * skipped then, and the runner says so. Envoy is also looked for in `ENVOY_PATH` and where
+ * `npm run envoy` puts it. A program that `WEFT_TEST_REQUIRE` lists must be there.
+ */
+export function findProgram(program: Program): string | undefined {
+  const found = candidates(program).find(isExecutable);
+  if (found !== undefined) return found;
+  const required = (process.env["WEFT_TEST_REQUIRE"] ?? "").split(" ");
+  if (required.includes(program)) throw new Error(`${program} is required and was not found`);
+  process.stderr.write(`skipped: tests that need ${program}, which is not on this machine\n`);
+  return undefined;
+}
+
+/** The folder of the peers' cases beside the repository, or `undefined` where it is missing. */
+export function findCases(): string | undefined {
+  const folder = join(repository, "..", "shared", "cases");
+  if (existsSync(folder)) return folder;
+  process.stderr.write(
+    "skipped: tests that need ../shared/cases, which is not beside this clone\n",
+  );
+  return undefined;
+}
+
+function candidates(program: Program): string[] {
+  const onPath = (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, program));
+  if (program !== "envoy") return onPath;
+  const named = process.env["ENVOY_PATH"];
+  return [
+    ...(named === undefined ? [] : [named]),
+    ...onPath,
+    join(repository, ".cache", "envoy", "envoy", "_bin", "envoy"),
+  ];
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
