@@ -11,7 +11,7 @@ const outdir = join(repository, "dist");
 
 await build({
   absWorkingDir: repository,
-  entryPoints: { weft: "src/cmd/weft.ts" },
+  entryPoints: { weft: "src/cmd/weft.ts", bookinfo: "samples/bookinfo/src/main.ts" },
   outdir,
   bundle: true,
   splitting: true,
