@@ -1,0 +1,70 @@
+import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
+import type { ClientNode } from "./snapshot-source.ts";
+import type { AdsStream } from "./stream.ts";
+import type { Subscription } from "./subscription.ts";
+
+/**
+ * Whether a client has what it is to have: `STALE` while an answer is due, `NOT SENT` when nothing
+ * went out (mostly because it did not ask), `NACKED` when it refused the latest.
+ */
+export type SyncState = "SYNCED" | "STALE" | "NOT SENT" | "NACKED";
+
+/** One kind of resource at one client; absent fields have not happened. */
+export interface KindStatus {
+  readonly state: SyncState;
+  readonly sentVersion?: string;
+  readonly sentNonce?: string;
+  readonly sentAtMs?: number;
+  readonly ackedVersion?: string;
+  readonly ackedNonce?: string;
+  readonly ackedAtMs?: number;
+  readonly nackedVersion?: string;
+  readonly nackedAtMs?: number;
+  /** Why the client refused, in its own words. */
+  readonly nackedMessage?: string;
+  /** Names of the resources that it was sent. */
+  readonly resources: readonly string[];
+}
+
+/** One connected client. */
+export interface ClientStatus {
+  readonly clientId: string;
+  readonly node: ClientNode;
+  readonly connectedAtMs: number;
+  /** Whether no push is under way. */
+  readonly isSettled: boolean;
+  readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
+}
+
+/** The status of a client's kinds at this moment. */
+export function statusOf(stream: AdsStream): ClientStatus["kinds"] {
+  const entries = RESOURCE_KINDS.map((kind) => {
+    const subscription = stream.subscriptions.get(kind);
+    return [kind, subscription === undefined ? NEVER_ASKED : kindStatus(subscription)] as const;
+  });
+  return Object.fromEntries(entries) as ClientStatus["kinds"];
+}
+
+const NEVER_ASKED: KindStatus = { state: "NOT SENT", resources: [] };
+
+function kindStatus(subscription: Subscription): KindStatus {
+  const { sent, acked, nacked, delivered } = subscription;
+  return {
+    state: stateOf(subscription),
+    ...(sent && { sentVersion: sent.version, sentNonce: sent.nonce, sentAtMs: sent.atMs }),
+    ...(acked && { ackedVersion: acked.version, ackedNonce: acked.nonce, ackedAtMs: acked.atMs }),
+    ...(nacked && {
+      nackedVersion: nacked.version,
+      nackedAtMs: nacked.atMs,
+      nackedMessage: nacked.message,
+    }),
+    resources: [...delivered.keys()],
+  };
+}
+
+function stateOf(subscription: Subscription): SyncState {
+  const { sent, nacked } = subscription;
+  if (sent === undefined) return "NOT SENT";
+  if (nacked !== undefined && nacked.nonce === sent.nonce) return "NACKED";
+  return subscription.isAwaited ? "STALE" : "SYNCED";
+}

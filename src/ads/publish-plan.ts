@@ -1,0 +1,79 @@
+/**
+ * The order in which one snapshot replaces another (make before break).
+ *
+ * A route may only name a cluster that the proxy has, with its endpoints, so clusters are added
+ * first and taken away last. Between the steps the proxy has to acknowledge.
+ */
+import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
+
+/** Resources of one kind by name. */
+export type ResourceMap = ReadonlyMap<string, XdsResource>;
+
+/** What is handed out at one moment, by kind. */
+export type Published = Readonly<Record<ResourceKind, ResourceMap>>;
+
+/** One step: what it hands out from its start on. */
+export interface PublishStage {
+  /** `make` adds clusters and endpoints, `switch` moves listeners and routes, `break` removes. */
+  readonly step: "make" | "switch" | "break";
+  readonly publish: Partial<Published>;
+}
+
+/** Nothing handed out. */
+export const NOTHING_PUBLISHED: Published = {
+  cluster: new Map(),
+  endpoint: new Map(),
+  listener: new Map(),
+  route: new Map(),
+};
+
+/** The order of kinds within a step: what is named goes before what names it. */
+export const SEND_ORDER: readonly ResourceKind[] = RESOURCE_KINDS;
+
+/**
+ * The steps from what a proxy has been offered to what it is to have; none when both are the same.
+ *
+ * While routes move, every old cluster stays, not only those that a route still names: a listener
+ * may name clusters without a route, and one that is kept a moment too long harms nobody.
+ */
+export function planStages(published: Published, next: Published): readonly PublishStage[] {
+  const stages: PublishStage[] = [];
+  const cluster = union(next.cluster, published.cluster);
+  const endpoint = union(next.endpoint, published.endpoint);
+  if (!isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
+    stages.push({ step: "make", publish: { cluster, endpoint } });
+  }
+  if (!isSame(next.listener, published.listener) || !isSame(next.route, published.route)) {
+    stages.push({ step: "switch", publish: { listener: next.listener, route: next.route } });
+  }
+  if (!isSame(next.cluster, cluster) || !isSame(next.endpoint, endpoint)) {
+    stages.push({ step: "break", publish: { cluster: next.cluster, endpoint: next.endpoint } });
+  }
+  return stages;
+}
+
+/** Whether two maps hold the same names in the same versions. */
+export function isSame(left: ResourceMap, right: ResourceMap): boolean {
+  if (left === right) return true;
+  if (left.size !== right.size) return false;
+  for (const [name, resource] of left) {
+    if (right.get(name)?.version !== resource.version) return false;
+  }
+  return true;
+}
+
+/** The names that are new or have another version. */
+export function changedNames(before: ResourceMap, after: ResourceMap): readonly string[] {
+  const names: string[] = [];
+  for (const [name, resource] of after) {
+    if (before.get(name)?.version !== resource.version) names.push(name);
+  }
+  return names;
+}
+
+/** All of `first`, and of `second` what only it has. Sorted by name, so that bytes do not vary. */
+function union(first: ResourceMap, second: ResourceMap): ResourceMap {
+  const extra = [...second].filter(([name]) => !first.has(name));
+  if (extra.length === 0) return first;
+  return new Map([...first, ...extra].sort(([left], [right]) => (left < right ? -1 : 1)));
+}

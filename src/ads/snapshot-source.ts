@@ -1,0 +1,24 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Result } from "../base/issue.ts";
+import type { XdsSnapshot } from "../xds/snapshot.ts";
+
+/** How a client introduced itself in the first request of its stream. */
+export interface ClientNode {
+  readonly id: string;
+  /** Envoy's `--service-cluster`. */
+  readonly cluster: string;
+  readonly metadata: JsonObject;
+  /** Like `envoy 1.40.0`; "" when it did not say. */
+  readonly userAgent: string;
+}
+
+/** Makes what the server hands out; the control plane implements it. */
+export interface SnapshotSource {
+  /**
+   * What the client is to have from now on. A refusal ends its stream with `INVALID_ARGUMENT` and
+   * the issues as text. `clientId` is unique per stream and is what `AdsServer.push` takes.
+   */
+  connect(clientId: string, node: ClientNode): Result<XdsSnapshot>;
+  /** The stream ended, whoever ended it. */
+  disconnect(clientId: string): void;
+}

@@ -1,0 +1,389 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import {
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from "../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
+import { SimClock } from "../base/sim-clock.ts";
+import { silentLogger } from "../telemetry/log.ts";
+import { MetricRegistry } from "../telemetry/metrics.ts";
+import type { ResourceKind, XdsResource, XdsSnapshot } from "../xds/snapshot.ts";
+import { statusOf } from "./client-status.ts";
+import { kindOfTypeUrl } from "./discovery-message.ts";
+import { AdsStream, type HeldState, STAGE_WAIT_MS_MAX, XDS_SHORT_NAME } from "./stream.ts";
+
+/** `name:version:reference…`, by kind. */
+type Spec = Partial<Record<ResourceKind, readonly string[]>>;
+
+function snapshotOf(spec: Spec): XdsSnapshot {
+  const mapOf = (kind: ResourceKind): ReadonlyMap<string, XdsResource> =>
+    new Map(
+      (spec[kind] ?? []).map((text) => {
+        const [name = "", version = "1", ...references] = text.split(":");
+        const body = Buffer.from(`${name}@${version}`);
+        return [name, { name, version, body, origins: [], references }];
+      }),
+    );
+  return {
+    resources: {
+      cluster: mapOf("cluster"),
+      endpoint: mapOf("endpoint"),
+      listener: mapOf("listener"),
+      route: mapOf("route"),
+    },
+  };
+}
+
+interface Received {
+  readonly kind: ResourceKind;
+  readonly version: string;
+  readonly nonce: string;
+  readonly bodies: readonly string[];
+}
+
+/** A client in the test's hand, and one `AdsStream` that serves it. */
+class Rig {
+  readonly clock = new SimClock();
+  readonly metrics = new MetricRegistry();
+  readonly inbox: Received[] = [];
+  readonly stream: AdsStream;
+  room = Number.POSITIVE_INFINITY;
+  settled = 0;
+
+  constructor(spec: Spec, held?: HeldState) {
+    this.stream = new AdsStream(
+      {
+        clientId: "c-1",
+        controlPlane: "test",
+        clock: this.clock,
+        log: silentLogger,
+        metrics: this.metrics,
+        sink: { write: (bytes) => this.#take(bytes) },
+        onSettled: () => (this.settled += 1),
+      },
+      snapshotOf(spec),
+      held,
+    );
+  }
+
+  #take(bytes: Buffer): boolean {
+    const response = fromBinary(DiscoveryResponseSchema, bytes);
+    this.inbox.push({
+      kind: kindOfTypeUrl(response.typeUrl) ?? "cluster",
+      version: response.versionInfo,
+      nonce: response.nonce,
+      bodies: response.resources.map(({ value }) => Buffer.from(value).toString()),
+    });
+    this.room -= 1;
+    return this.room > 0;
+  }
+
+  ask(kind: ResourceKind, names: readonly string[], versionInfo = ""): void {
+    this.#request(kind, names, { versionInfo });
+  }
+
+  /** Acknowledges what came last of a kind. */
+  ack(kind: ResourceKind, names: readonly string[] = []): void {
+    const last = this.last(kind);
+    this.#request(kind, names, { versionInfo: last.version, responseNonce: last.nonce });
+  }
+
+  nack(kind: ResourceKind, message: string, names: readonly string[] = []): void {
+    const responseNonce = this.last(kind).nonce;
+    this.#request(kind, names, { responseNonce, errorDetail: { code: 13, message } });
+  }
+
+  late(kind: ResourceKind, responseNonce: string, names: readonly string[]): void {
+    this.#request(kind, names, { responseNonce });
+  }
+
+  last(kind: ResourceKind): Received {
+    const found = this.inbox.findLast((received) => received.kind === kind);
+    if (found === undefined) throw new Error(`no ${kind} came`);
+    return found;
+  }
+
+  /** What came since the last call: `cds a@1 b@1`. */
+  take(): string[] {
+    const lines = this.inbox
+      .slice(this.#taken)
+      .map(({ kind, bodies }) => [XDS_SHORT_NAME[kind], ...bodies].join(" "));
+    this.#taken = this.inbox.length;
+    return lines;
+  }
+  #taken = 0;
+
+  update(spec: Spec): void {
+    this.stream.update(snapshotOf(spec));
+  }
+
+  #request(kind: ResourceKind, resourceNames: readonly string[], rest: object): void {
+    this.stream.receive(
+      create(DiscoveryRequestSchema, {
+        typeUrl: RESOURCE_TYPE_URL[kind],
+        resourceNames: [...resourceNames],
+        ...rest,
+      }),
+    );
+  }
+}
+
+const BEFORE: Spec = {
+  cluster: ["v1"],
+  endpoint: ["v1"],
+  listener: ["l:1:r"],
+  route: ["r:1:v1"],
+};
+
+const AFTER: Spec = {
+  cluster: ["v2"],
+  endpoint: ["v2"],
+  listener: ["l:1:r"],
+  route: ["r:2:v2"],
+};
+
+/** A client that has all of a snapshot, as Envoy asks for it. */
+function connected(spec: Spec): Rig {
+  const rig = new Rig(spec);
+  const endpoints = (spec.endpoint ?? []).map((text) => text.split(":")[0] ?? "");
+  rig.ask("cluster", []);
+  rig.ack("cluster");
+  rig.ask("endpoint", endpoints);
+  rig.ack("endpoint", endpoints);
+  rig.ask("listener", []);
+  rig.ack("listener");
+  rig.ask("route", ["r"]);
+  rig.ack("route", ["r"]);
+  rig.take();
+  return rig;
+}
+
+describe("AdsStream requests", () => {
+  test("`receive()` answers wildcard and named subscriptions in turn", () => {
+    const rig = new Rig({ ...BEFORE, cluster: ["v1", "v2"], endpoint: ["v1", "v2"] });
+    rig.ask("cluster", []);
+    expect(rig.take()).toEqual(["cds v1@1 v2@1"]);
+    rig.ack("cluster");
+    rig.ask("endpoint", ["v2", "absent"]);
+    expect(rig.take()).toEqual(["eds v2@1"]);
+    rig.ack("endpoint", ["v2", "absent"]);
+    expect(rig.take()).toEqual([]);
+  });
+
+  test("`receive()` sends only what is new when a subscription grows", () => {
+    const rig = new Rig({ endpoint: ["a", "b"] });
+    rig.ask("endpoint", ["a"]);
+    rig.ack("endpoint", ["a", "b"]);
+    expect(rig.take()).toEqual(["eds a@1", "eds b@1"]);
+  });
+
+  test("`receive()` answers a new name that does not exist with nothing in it", () => {
+    const rig = new Rig({ route: ["r"] });
+    rig.ask("route", ["absent"]);
+    expect(rig.take()).toEqual(["rds"]);
+  });
+
+  test("`receive()` sends again what was given up and asked for anew", () => {
+    const rig = new Rig({ endpoint: ["a"] });
+    rig.ask("endpoint", ["a"]);
+    rig.ack("endpoint", []);
+    rig.ack("endpoint", ["a"]);
+    expect(rig.take()).toEqual(["eds a@1", "eds a@1"]);
+  });
+
+  test("`receive()` takes an empty list after names as the end of a subscription", () => {
+    const rig = new Rig({ cluster: ["a", "b"] });
+    rig.ask("cluster", ["a"]);
+    rig.ack("cluster", []);
+    rig.update({ cluster: ["a:2", "b:2"] });
+    expect(rig.take()).toEqual(["cds a@1"]);
+  });
+
+  test("`receive()` ignores a stale nonce, names included", () => {
+    const rig = new Rig({ endpoint: ["a", "b"] });
+    rig.ask("endpoint", ["a"]);
+    const first = rig.last("endpoint").nonce;
+    rig.update({ endpoint: ["a:2", "b"] });
+    rig.take();
+    rig.late("endpoint", first, ["a", "b"]);
+    expect(rig.take()).toEqual([]);
+    expect(statusOf(rig.stream).endpoint.state).toBe("STALE");
+    rig.ack("endpoint", ["a", "b"]);
+    expect(rig.take()).toEqual(["eds b@1"]);
+  });
+
+  test("`receive()` does not resend what a client that came back has", () => {
+    const first = connected(BEFORE);
+    const again = new Rig(BEFORE);
+    for (const [kind, names] of [
+      ["cluster", []],
+      ["endpoint", ["v1"]],
+      ["listener", []],
+      ["route", ["r"]],
+    ] as const) {
+      again.ask(kind, names, first.last(kind).version);
+    }
+    expect(again.take()).toEqual([]);
+    expect(statusOf(again.stream).route.state).toBe("SYNCED");
+  });
+
+  test("`receive()` resends to a client that came back with something else", () => {
+    const rig = new Rig(BEFORE);
+    rig.ask("cluster", [], "other");
+    expect(rig.take()).toEqual(["cds v1@1"]);
+  });
+
+  test("`receive()` counts unknown types and answers the others", () => {
+    const rig = new Rig(BEFORE);
+    rig.stream.receive(create(DiscoveryRequestSchema, { typeUrl: "type.googleapis.com/x.Y" }));
+    rig.ask("listener", []);
+    expect(rig.take()).toEqual(["lds l@1"]);
+    expect(rig.metrics.value("weft_xds_unknown_types")).toBe(1);
+  });
+});
+
+describe("AdsStream refusals", () => {
+  test("a NACK is kept, and the version it refused is not sent again", () => {
+    const rig = connected(BEFORE);
+    rig.update({ ...BEFORE, listener: ["l:bad:r"] });
+    rig.nack("listener", "l: no such filter");
+    expect(rig.take()).toEqual(["lds l@bad"]);
+    rig.update({ ...BEFORE, listener: ["l:bad:r"] });
+    rig.nack("listener", "l: no such filter");
+    expect(rig.take()).toEqual([]);
+    expect(statusOf(rig.stream).listener).toMatchObject({
+      state: "NACKED",
+      nackedMessage: "l: no such filter",
+    });
+    expect(rig.metrics.value("pilot_total_xds_rejects", { type: "lds" })).toBe(1);
+  });
+
+  test("a NACK is forgotten once a later version is acknowledged", () => {
+    const rig = connected(BEFORE);
+    rig.update({ ...BEFORE, listener: ["l:bad:r"] });
+    rig.nack("listener", "no");
+    rig.update(BEFORE);
+    expect(rig.take()).toEqual(["lds l@bad", "lds l@1"]);
+    rig.ack("listener");
+    expect(statusOf(rig.stream).listener).toMatchObject({ state: "SYNCED" });
+    expect(statusOf(rig.stream).listener.nackedMessage).toBeUndefined();
+  });
+
+  test("a refused cluster does not hold up the routes to the others", () => {
+    const rig = connected(BEFORE);
+    rig.update({
+      ...AFTER,
+      cluster: ["bad", "v2"],
+      endpoint: ["bad", "v2"],
+    });
+    rig.nack("cluster", "Error adding/updating cluster(s) bad: unknown lb policy");
+    expect(rig.take()).toEqual(["cds bad@1 v1@1 v2@1"]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    expect(rig.take()).toEqual(["eds v2@1", "rds r@2"]);
+  });
+});
+
+describe("AdsStream pushes", () => {
+  test("`update()` makes before it breaks, and waits at every step", () => {
+    const rig = connected(BEFORE);
+    rig.update(AFTER);
+    expect(rig.take()).toEqual(["cds v1@1 v2@1"]);
+    rig.ack("cluster");
+    expect(rig.take()).toEqual([]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    expect(rig.take()).toEqual(["eds v2@1"]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    expect(rig.take()).toEqual(["rds r@2"]);
+    rig.ack("route", ["r"]);
+    expect(rig.take()).toEqual(["cds v2@1"]);
+    rig.ack("cluster");
+    expect(rig.settled).toBe(1);
+    expect(rig.stream.isSettled).toBe(true);
+  });
+
+  test("`update()` sends the endpoints of a changed cluster again", () => {
+    const rig = connected(BEFORE);
+    rig.update({ ...BEFORE, cluster: ["v1:2"] });
+    expect(rig.take()).toEqual(["cds v1@2", "eds v1@1"]);
+  });
+
+  test("`update()` waits for the routes that a new listener asks for", () => {
+    const rig = connected(BEFORE);
+    rig.update({
+      ...BEFORE,
+      cluster: [],
+      endpoint: [],
+      listener: ["l:2:s"],
+      route: ["s:1"],
+    });
+    rig.ack("listener");
+    expect(rig.take()).toEqual(["lds l@2"]);
+    rig.ack("route", ["r", "s"]);
+    expect(rig.take()).toEqual(["rds s@1"]);
+    rig.ack("route", ["s"]);
+    expect(rig.take()).toEqual(["cds"]);
+  });
+
+  test("`update()` sends endpoints alone when only they changed", () => {
+    const rig = connected(BEFORE);
+    rig.update({ ...BEFORE, endpoint: ["v1:2"] });
+    expect(rig.take()).toEqual(["eds v1@2"]);
+  });
+
+  test("`update()` sends nothing when nothing changed", () => {
+    const rig = connected(BEFORE);
+    rig.update(BEFORE);
+    expect(rig.take()).toEqual([]);
+    expect(rig.stream.isSettled).toBe(true);
+  });
+
+  test("`update()` keeps only the newest snapshot while a push is under way", () => {
+    const rig = connected(BEFORE);
+    rig.update({ ...BEFORE, listener: ["l:2:r"] });
+    rig.update({ ...BEFORE, listener: ["l:3:r"] });
+    rig.update({ ...BEFORE, listener: ["l:4:r"] });
+    rig.ack("listener");
+    expect(rig.take()).toEqual(["lds l@2", "lds l@4"]);
+  });
+
+  test("a client that does not answer is waited for so long and no longer", async () => {
+    const rig = connected(BEFORE);
+    rig.update(AFTER);
+    await rig.clock.advance(STAGE_WAIT_MS_MAX - 1);
+    expect(rig.take()).toEqual(["cds v1@1 v2@1"]);
+    await rig.clock.advance(1);
+    expect(rig.take()).toEqual(["rds r@2"]);
+    await rig.clock.advance(STAGE_WAIT_MS_MAX);
+    expect(rig.take()).toEqual(["cds v2@1"]);
+    expect(rig.metrics.value("weft_xds_wait_expired", { stage: "make" })).toBe(1);
+  });
+
+  test("a full sink holds responses back, and they are made when there is room", () => {
+    const rig = connected(BEFORE);
+    rig.room = 1;
+    rig.update({ ...BEFORE, cluster: ["v1:2"], endpoint: ["v1:2"] });
+    expect(rig.take()).toEqual(["cds v1@2"]);
+    rig.room = 5;
+    rig.stream.drained();
+    expect(rig.take()).toEqual(["eds v1@2"]);
+  });
+
+  test("a client that comes back goes through the same steps", () => {
+    const old = connected(BEFORE);
+    const held = { published: old.stream.published, kinds: [...old.stream.subscriptions.keys()] };
+    const rig = new Rig(AFTER, held);
+    rig.ask("cluster", [], old.last("cluster").version);
+    rig.ask("endpoint", ["v1"], old.last("endpoint").version);
+    rig.ask("listener", [], old.last("listener").version);
+    expect(rig.take()).toEqual([]);
+    rig.ask("route", ["r"], old.last("route").version);
+    expect(rig.take()).toEqual(["cds v1@1 v2@1"]);
+    rig.ack("cluster");
+    rig.ask("endpoint", ["v1", "v2"]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    rig.ack("route", ["r"]);
+    expect(rig.take()).toEqual(["eds v2@1", "rds r@2", "cds v2@1"]);
+  });
+});

@@ -1,0 +1,60 @@
+/** How one metric is declared to Prometheus. */
+export interface MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  /** Upper bounds of a histogram's buckets, rising. */
+  readonly buckets?: readonly number[];
+}
+
+const SECONDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 20, 30];
+
+/** Every metric there is. Istiod's names where it has the same thing, `weft_` where it does not. */
+const TABLE = {
+  pilot_xds: { type: "gauge", help: "Number of proxies connected over xDS." },
+  pilot_xds_pushes: { type: "counter", help: "Responses sent to proxies, by resource type." },
+  pilot_total_xds_rejects: {
+    type: "counter",
+    help: "Responses that a proxy rejected (NACK), by resource type.",
+  },
+  pilot_xds_config_size_bytes: {
+    type: "histogram",
+    help: "Size of the responses sent to proxies.",
+    buckets: [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
+  },
+  pilot_proxy_convergence_time: {
+    type: "histogram",
+    help: "Seconds from a change of configuration until a proxy has acknowledged all of it.",
+    buckets: SECONDS,
+  },
+  pilot_services: { type: "gauge", help: "Services known to the control plane." },
+  pilot_k8s_cfg_events: { type: "counter", help: "Changes of configuration objects, by kind." },
+  pilot_debounce_time: {
+    type: "histogram",
+    help: "Seconds that changes were collected before they were pushed.",
+    buckets: SECONDS,
+  },
+  pilot_xds_push_errors: {
+    type: "counter",
+    help: "Configurations of one proxy that could not be built; it keeps its last good one.",
+  },
+  weft_xds_wait_expired: {
+    type: "counter",
+    help: "Waits for a proxy's acknowledgement that ran out, by stage of the push.",
+  },
+  weft_xds_refused_streams: { type: "counter", help: "xDS streams refused, by reason." },
+  weft_xds_unknown_types: {
+    type: "counter",
+    help: "Subscriptions to resource types that are not served.",
+  },
+  weft_config_refused: { type: "gauge", help: "Parts of the configuration refused at present." },
+  weft_metric_series_dropped: {
+    type: "gauge",
+    help: "Values lost because a metric had too many label combinations.",
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+/** The name of a metric. */
+export type MetricName = keyof typeof TABLE;
+
+/** The table by name, with the optional fields readable on every entry. */
+export const METRICS: Readonly<Record<MetricName, MetricDefinition>> = TABLE;
