@@ -34,8 +34,17 @@ export class EnvoyProcess {
     const child = spawn(
       options.program,
       [
-        ...["-c", bootstrap, "--concurrency", "1", "--use-dynamic-base-id"],
-        ...["--admin-address-path", adminFile, "--log-path", logFile, "--log-level", "warning"],
+        "-c",
+        bootstrap,
+        "--concurrency",
+        "1",
+        "--use-dynamic-base-id",
+        "--admin-address-path",
+        adminFile,
+        "--log-path",
+        logFile,
+        "--log-level",
+        "warning",
       ],
       { stdio: "ignore" },
     );
