@@ -13,11 +13,23 @@ export interface ConfigOrigin {
   readonly line: number;
 }
 
+/** Input that a source does not take, or takes with a warning (the issue's severity says which). */
+export interface RefusedInput {
+  /** The line is that of the mistake where it is known. */
+  readonly origin: ConfigOrigin;
+  /** `Kind/namespace/name`, where the input got so far as to have one. */
+  readonly object?: string;
+  readonly issue: Issue;
+}
+
 /** What a source noticed at one moment; a store applies it as one step. */
 export interface ConfigBatch {
   readonly events: readonly ConfigEvent[];
-  /** Input that was refused; the last good version of what it spoke of stays. */
-  readonly refused: readonly { readonly origin: ConfigOrigin; readonly issue: Issue }[];
+  /**
+   * All that is refused at this moment, not only since the last batch: what is no longer in it was
+   * repaired. The last good version of what a refusal speaks of stays.
+   */
+  readonly refused: readonly RefusedInput[];
 }
 
 /**

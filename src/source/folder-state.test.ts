@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../config/object.ts";
+import { type FileContent, FolderState } from "./folder-state.ts";
+import type { ConfigBatch, RefusedInput } from "./source.ts";
+
+function object(name: string, value = "1"): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: "default", labels: { value } },
+  };
+}
+
+function content(
+  file: string,
+  names: readonly string[],
+  problems: readonly RefusedInput[] = [],
+): FileContent {
+  const objects = names.map((text, index) => {
+    const [name = "", value] = text.split("=");
+    return { object: object(name, value), origin: { file, line: index + 1 } };
+  });
+  return { objects, problems };
+}
+
+function broken(file: string, name?: string): RefusedInput {
+  return {
+    origin: { file, line: 9 },
+    ...(name !== undefined && { object: `Service/default/${name}` }),
+    issue: { path: "", message: "broken" },
+  };
+}
+
+const summary = ({ events }: ConfigBatch): string[] =>
+  events.map((event) =>
+    event.type === "set"
+      ? `${event.object.metadata.name}=${event.object.metadata.labels?.["value"]}`
+      : `-${event.key.name}`,
+  );
+
+function after(...files: readonly FileContent[]): FolderState {
+  const state = new FolderState();
+  for (const file of files) state.setFile(file.objects[0]?.origin.file ?? "", file);
+  state.takeBatch();
+  return state;
+}
+
+describe("FolderState", () => {
+  test("`takeBatch()` says what came, changed and went", () => {
+    const state = after(content("a", ["x", "y"]));
+    state.setFile("a", content("a", ["x=2", "z"]));
+    expect(summary(state.takeBatch())).toEqual(["x=2", "z=1", "-y"]);
+    state.removeFile("a");
+    expect(summary(state.takeBatch())).toEqual(["-x", "-z"]);
+    expect(summary(state.takeBatch())).toEqual([]);
+  });
+
+  test("`takeBatch()` keeps the identity of an object that only moved", () => {
+    const state = new FolderState();
+    state.setFile("a", content("a", ["x"]));
+    const [first] = state.takeBatch().events;
+    state.setFile("a", content("a", ["w", "x"]));
+    const moved = state
+      .takeBatch()
+      .events.find((event) => event.type === "set" && event.object.metadata.name === "x");
+    expect(moved).toMatchObject({ origin: { line: 2 } });
+    expect(moved?.type === "set" && first?.type === "set" && moved.object === first.object).toBe(
+      true,
+    );
+  });
+
+  test("a document that does not parse keeps every object that is missing now", () => {
+    const state = after(content("a", ["x", "y"]));
+    state.setFile("a", content("a", ["y=2"], [broken("a")]));
+    const batch = state.takeBatch();
+    expect(summary(batch)).toEqual(["y=2"]);
+    expect(batch.refused).toEqual([broken("a")]);
+  });
+
+  test("a broken object that has a name keeps itself only", () => {
+    const state = after(content("a", ["x", "y", "z"]));
+    state.setFile("a", content("a", ["z"], [broken("a", "x")]));
+    expect(summary(state.takeBatch())).toEqual(["z=1", "-y"]);
+  });
+
+  test("a repaired file is refused no more", () => {
+    const state = after(content("a", ["x"]));
+    state.setFile("a", content("a", [], [broken("a")]));
+    expect(state.takeBatch().refused).toHaveLength(1);
+    state.setFile("a", content("a", ["x"]));
+    expect(state.takeBatch()).toMatchObject({ refused: [] });
+  });
+
+  test("of objects in two files the first by name wins, whatever came first", () => {
+    const state = after(content("b", ["x=2"]));
+    state.setFile("a", content("a", ["x=1"]));
+    const batch = state.takeBatch();
+    expect(summary(batch)).toEqual(["x=1"]);
+    expect(batch.refused).toEqual([
+      {
+        origin: { file: "b", line: 1 },
+        object: "Service/default/x",
+        issue: {
+          path: "",
+          message: "is defined at a:1 already, which wins: remove one of the two",
+        },
+      },
+    ]);
+    state.removeFile("a");
+    expect(summary(state.takeBatch())).toEqual(["x=2"]);
+  });
+
+  test("`restoreFile()` brings back what a broken file held in an earlier run", () => {
+    const state = new FolderState();
+    state.restoreFile("a", content("a", ["x"]).objects);
+    state.setFile("a", content("a", [], [broken("a")]));
+    expect(summary(state.takeBatch())).toEqual(["x=1"]);
+  });
+});
