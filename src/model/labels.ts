@@ -1,0 +1,2 @@
+/** Labels of an object. */
+export type Labels = Readonly<Record<string, string>>;

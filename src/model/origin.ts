@@ -1,0 +1,39 @@
+import type { Issue } from "../base/issue.ts";
+import { type KubeObject, keyOf, type ObjectKey } from "../config/object.ts";
+
+/** The object that made something, and the place inside it; "" for the whole object. */
+export interface Origin {
+  readonly key: ObjectKey;
+  readonly path: string;
+}
+
+/** One thing that is wrong with an object, or that it asks for in vain. */
+export interface ObjectIssue {
+  readonly object: ObjectKey;
+  readonly issue: Issue;
+}
+
+/** The origin of what an object as a whole makes. */
+export function originOf(object: KubeObject): Origin {
+  return { key: keyOf(object), path: "" };
+}
+
+/**
+ * Orders objects as conflicts are settled: the oldest first. Objects of the same second are
+ * ordered by `name.namespace`, which is arbitrary but the same everywhere (as istiod has it).
+ */
+export function compareAge(a: KubeObject, b: KubeObject): number {
+  return (
+    compareText(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") ||
+    compareText(ageName(a), ageName(b))
+  );
+}
+
+function ageName({ metadata }: KubeObject): string {
+  return `${metadata.name}.${metadata.namespace ?? ""}`;
+}
+
+/** By code units: the same on every machine, whatever its locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,102 @@
+import { isIPv4, isIPv6 } from "../base/ip.ts";
+import type { Issue, Result } from "../base/issue.ts";
+import type { Labels } from "./labels.ts";
+import type { ProxyNode } from "./proxy.ts";
+
+/** A node as discovery requests carry it, as plain JSON: an id and free-form metadata. */
+export interface NodeRecord {
+  readonly id: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** Where the app listens that did not say: behind real interception, its own loopback. */
+const APP_ADDRESS_DEFAULT = "127.0.0.1";
+
+/** Reads a proxy's introduction, `type~ip~pod.namespace~domain` and metadata. */
+export function decodeProxyNode({ id, metadata = {} }: NodeRecord): Result<ProxyNode> {
+  const [type, ip = "", podAndNamespace = "", dnsDomain = "", ...rest] = id.split("~");
+  const dot = podAndNamespace.lastIndexOf(".");
+  if ((type !== "sidecar" && type !== "router") || dot < 1 || dnsDomain === "" || rest.length > 0) {
+    const message = `node id "${id}" is not of the form sidecar|router~ip~pod.namespace~domain`;
+    return { ok: false, issues: [{ path: "node.id", message }] };
+  }
+  const issues: Issue[] = [];
+  if (!isIPv4(ip) && !isIPv6(ip)) {
+    issues.push({ path: "node.id", message: `"${ip}" is not an IP address` });
+  }
+  const read = new MetadataReader(metadata, issues);
+  const node: ProxyNode = {
+    id,
+    type,
+    ip,
+    name: podAndNamespace.slice(0, dot),
+    namespace: read.text("NAMESPACE") ?? podAndNamespace.slice(dot + 1),
+    dnsDomain,
+    labels: read.labels("LABELS"),
+    serviceAccount: read.text("SERVICE_ACCOUNT") ?? "default",
+    interceptionMode: read.interceptionMode("INTERCEPTION_MODE", type),
+    appAddress: read.text("WEFT_APP_ADDRESS") ?? APP_ADDRESS_DEFAULT,
+    hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
+  };
+  return issues.length === 0 ? { ok: true, value: node } : { ok: false, issues };
+}
+
+/** Reads fields of a proxy's metadata, noting all that is wrong with them. */
+class MetadataReader {
+  readonly #metadata: Readonly<Record<string, unknown>>;
+  readonly #issues: Issue[];
+
+  constructor(metadata: Readonly<Record<string, unknown>>, issues: Issue[]) {
+    this.#metadata = metadata;
+    this.#issues = issues;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#metadata[name];
+    if (value === undefined || typeof value === "string") return value;
+    this.#refuse(name, "is not text");
+    return undefined;
+  }
+
+  labels(name: string): Labels {
+    const value = this.#metadata[name];
+    if (value === undefined) return {};
+    if (isRecord(value) && Object.values(value).every((label) => typeof label === "string")) {
+      return value as Labels;
+    }
+    this.#refuse(name, "is not a map of text to text");
+    return {};
+  }
+
+  interceptionMode(name: string, type: ProxyNode["type"]): ProxyNode["interceptionMode"] {
+    // Absent means redirection, Istio's default. A gateway has nothing to intercept.
+    const mode = this.text(name) ?? "REDIRECT";
+    if (mode === "NONE" || type === "router") return "NONE";
+    this.#refuse(name, `is "${mode}", which is not built yet for sidecars: only NONE is`);
+    return "REDIRECT";
+  }
+
+  hostPorts(name: string): ProxyNode["hostPorts"] {
+    const value = this.#metadata[name] ?? [];
+    if (Array.isArray(value) && value.every(isHostPort)) return value;
+    this.#refuse(name, "is not a list of {containerPort, hostIp, hostPort}");
+    return [];
+  }
+
+  #refuse(name: string, message: string): void {
+    this.#issues.push({ path: `node.metadata.${name}`, message });
+  }
+}
+
+function isHostPort(value: unknown): value is ProxyNode["hostPorts"][number] {
+  return (
+    isRecord(value) &&
+    typeof value["containerPort"] === "number" &&
+    typeof value["hostIp"] === "string" &&
+    typeof value["hostPort"] === "number"
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

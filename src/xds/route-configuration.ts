@@ -1,0 +1,39 @@
+import { create } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import { encodeMessage } from "../api/type-url.ts";
+import { createResource } from "./resource.ts";
+import type { EncodedVirtualHost } from "./route.ts";
+import type { XdsResource } from "./snapshot.ts";
+
+/** What a route configuration says besides its hosts. */
+export interface RouteConfigurationOptions {
+  readonly name: string;
+  /** Whether a `Host` header's port is left out of the comparison with the domains. */
+  readonly ignoresPort: boolean;
+}
+
+/**
+ * Puts encoded virtual hosts together. They are most of the bytes, and a change touches few of
+ * them, so only those few are encoded again; the rest is copied.
+ */
+export function assembleRouteConfiguration(
+  { name, ignoresPort }: RouteConfigurationOptions,
+  hosts: readonly EncodedVirtualHost[],
+): XdsResource {
+  const { name: nameField, virtualHosts } = RouteConfigurationSchema.field;
+  const writer = new BinaryWriter();
+  writer.tag(nameField.number, WireType.LengthDelimited).string(name);
+  for (const { bytes } of hosts) {
+    writer.tag(virtualHosts.number, WireType.LengthDelimited).bytes(bytes);
+  }
+  const rest = create(RouteConfigurationSchema, {
+    // A route may name a cluster that is not there (yet): its requests get 503, all others go on.
+    validateClusters: false,
+    ignorePortInHostMatching: ignoresPort,
+  });
+  writer.raw(encodeMessage(RouteConfigurationSchema, rest));
+  const references = [...new Set(hosts.flatMap(({ clusters }) => clusters))].sort();
+  const origins = hosts.flatMap((host) => host.origins);
+  return createResource(writer.finish(), { name, origins, references });
+}
