@@ -1,3 +1,4 @@
+import type { Issue } from "../base/issue.ts";
 import type { KubeObject, ObjectKey } from "../config/object.ts";
 
 /** Which objects: a kind, in one namespace or in all. */
@@ -31,6 +32,11 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   readonly uid?: string;
   readonly resourceVersion?: string;
+  /**
+   * What happens to what the object owns: it goes after it (`Background`, the default), before it
+   * (`Foreground`), or stays and is nobody's (`Orphan`).
+   */
+  readonly propagation?: "Background" | "Foreground" | "Orphan";
 }
 
 /** Why a storage refuses; the API turns the reason into Kubernetes' status of the same name. */
@@ -39,11 +45,14 @@ export type StorageReason = "NotFound" | "AlreadyExists" | "Conflict" | "Expired
 /** A refusal of the storage; everything else it throws is a bug or a broken disk. */
 export class StorageError extends Error {
   readonly reason: StorageReason;
+  /** What is wrong with the object, for `Invalid`. */
+  readonly issues: readonly Issue[];
 
-  constructor(reason: StorageReason, message: string) {
+  constructor(reason: StorageReason, message: string, issues: readonly Issue[] = []) {
     super(message);
     this.name = "StorageError";
     this.reason = reason;
+    this.issues = issues;
   }
 }
 
@@ -52,7 +61,7 @@ export class StorageError extends Error {
  * are given at creation, `resourceVersion` is the revision of the last write, `generation` counts
  * writes that changed more than metadata and status, an update that names an old
  * `resourceVersion` is a `Conflict`, one that changes nothing writes nothing, finalizers hold a
- * removal up, and what an object owns goes with it.
+ * removal up, and what an object owns goes with it; so does what is in a namespace.
  *
  * Reads are synchronous and from memory; a write resolves once it is durable.
  */
@@ -68,8 +77,9 @@ export interface Storage {
   /** The object as it was, or as it is now marked when it has to stop first. */
   delete(key: ObjectKey, options?: DeleteOptions): Promise<KubeObject>;
   /**
-   * Calls back for every later change, or for those after `fromRevision`; `Expired` is thrown
-   * when that is further back than the history reaches. Returns the way to stop.
+   * Calls back for every later change, or for those after `fromRevision`, never before it has
+   * returned; `Expired` is thrown when that is further back than the history reaches, or ahead of
+   * it. Returns the way to stop.
    */
   watch(
     selector: StorageSelector,
