@@ -1,0 +1,100 @@
+import { decodeAs, kindOf } from "../config/decode.ts";
+import { isJsonObject, type JsonObject } from "../config/json.ts";
+import type { Kind } from "../config/kind.ts";
+import { formatKey, type KubeObject } from "../config/object.ts";
+import { type FileProblem, parseYaml, type YamlObject } from "../config/yaml.ts";
+import type { CommandIo } from "./command.ts";
+import { readManifestFiles } from "./manifest-files.ts";
+
+/** An object of a file: as it was written, and as it was understood. */
+export interface Manifest {
+  readonly kind: Kind;
+  /** As it was written, with its namespace, without defaults and without `status`. */
+  readonly written: JsonObject;
+  readonly object: KubeObject;
+  readonly source: YamlObject;
+}
+
+/** What the files of a command hold. */
+export interface Manifests {
+  /** In the order of the files. */
+  readonly manifests: readonly Manifest[];
+  /** Errors, each of which cost its object, and warnings. */
+  readonly problems: readonly FileProblem[];
+}
+
+/** Where objects go that do not say it. */
+export interface NamespaceChoice {
+  readonly namespace: string;
+  /** Whether it was asked for by name: then an object of another one is an error. */
+  readonly isPinned: boolean;
+}
+
+/** Reads and validates every object of the files that `-f` names. */
+export async function readManifests(
+  flags: { readonly filename: readonly string[]; readonly recursive: boolean },
+  io: CommandIo,
+  choice: NamespaceChoice,
+): Promise<Manifests> {
+  const manifests: Manifest[] = [];
+  const problems: FileProblem[] = [];
+  for (const { file, text } of await readManifestFiles(flags, io)) {
+    const parsed = parseYaml(text, file);
+    const found = [...parsed.problems];
+    for (const source of parsed.objects) {
+      const read = readManifest(source, choice);
+      found.push(...read.problems);
+      if (read.manifest !== undefined) manifests.push(read.manifest);
+    }
+    problems.push(...found.toSorted((left, right) => left.line - right.line));
+  }
+  return { manifests, problems };
+}
+
+function readManifest(
+  source: YamlObject,
+  choice: NamespaceChoice,
+): { readonly manifest?: Manifest; readonly problems: readonly FileProblem[] } {
+  const kind = kindOf(source.raw);
+  if (!kind.ok) return { problems: problemsAt(source, undefined, kind.issues) };
+  const written = withNamespace(kind.value, source.raw as JsonObject, choice.namespace);
+  const result = decodeAs(kind.value, written);
+  const { name = "", namespace = "" } = (
+    isJsonObject(written["metadata"]) ? written["metadata"] : {}
+  ) as { readonly name?: string; readonly namespace?: string };
+  const subject = formatKey({ group: "", kind: kind.value.kind, namespace, name });
+  if (!result.ok) return { problems: problemsAt(source, subject, result.issues) };
+  if (choice.isPinned && kind.value.isNamespaced && namespace !== choice.namespace) {
+    const message = `is "${namespace}", and --namespace says "${choice.namespace}"`;
+    const issue = { path: "metadata.namespace", message };
+    return { problems: problemsAt(source, subject, [issue]) };
+  }
+  return {
+    manifest: { kind: kind.value, written, object: result.value, source },
+    problems: problemsAt(source, subject, result.warnings ?? []),
+  };
+}
+
+function withNamespace(kind: Kind, raw: JsonObject, namespace: string): JsonObject {
+  // Somebody else's to write; it comes along when a file was made from what the API answered.
+  const { status: _status, ...written } = raw;
+  const { metadata } = written;
+  if (!kind.isNamespaced || !isJsonObject(metadata) || (metadata["namespace"] ?? "") !== "") {
+    return written;
+  }
+  return { ...written, metadata: { ...metadata, namespace } };
+}
+
+/** Issues of an object at their lines. */
+export function problemsAt(
+  source: YamlObject,
+  subject: string | undefined,
+  issues: readonly FileProblem["issue"][],
+): readonly FileProblem[] {
+  return issues.map((issue) => ({
+    file: source.file,
+    ...source.positionOf(issue.path),
+    ...(subject === undefined ? {} : { object: subject }),
+    issue,
+  }));
+}
