@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
+import { nodeClock } from "../base/node-clock.ts";
 import { CliError } from "./command.ts";
 import type { ApiAccess } from "./kubeconfig.ts";
 
@@ -77,7 +78,10 @@ export class ApiClient {
   /** Asks once; throws `ApiError` on a refusal and `CliError` when nobody answers. */
   async call(request: ApiRequest): Promise<ApiAnswer> {
     const response = await this.#open(request);
-    const text = await readText(response);
+    const timer = nodeClock.setTimer(ANSWER_TIMEOUT_MS, () => response.destroy());
+    const text = await readText(response)
+      .catch((error: unknown) => Promise.reject(this.#unreachable(error)))
+      .finally(() => timer.cancel());
     const body = parseJson(text);
     const status = response.statusCode ?? 0;
     if (status >= 400) throw refusal(status, body, text);
@@ -129,7 +133,6 @@ export class ApiClient {
         agent: this.#agent,
         method: request.method,
         signal: this.#signal,
-        timeout: ANSWER_TIMEOUT_MS,
         headers: {
           accept: request.accept ?? "application/json",
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -142,10 +145,15 @@ export class ApiClient {
         },
       });
       // Only until the answer begins: a watch may be silent for as long as nothing happens.
-      sent.on("timeout", () => sent.destroy(new Error(`no answer in ${ANSWER_TIMEOUT_MS} ms`)));
-      sent.on("error", (error) => reject(this.#unreachable(error)));
+      const timer = nodeClock.setTimer(ANSWER_TIMEOUT_MS, () => {
+        sent.destroy(new Error(`no answer in ${ANSWER_TIMEOUT_MS} ms`));
+      });
+      sent.on("error", (error) => {
+        timer.cancel();
+        reject(this.#unreachable(error));
+      });
       sent.on("response", (response) => {
-        sent.setTimeout(0);
+        timer.cancel();
         resolve(response);
       });
       sent.end(body);
@@ -153,6 +161,7 @@ export class ApiClient {
   }
 
   #unreachable(error: unknown): CliError {
+    if (error instanceof CliError) return error;
     if (this.#signal.aborted) return new CliError("interrupted");
     const { code, message } = error as NodeJS.ErrnoException;
     const { server, source } = this.access;

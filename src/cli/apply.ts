@@ -2,7 +2,7 @@ import type { Issue } from "../base/issue.ts";
 import { isJsonObject, isSameJson, type JsonObject } from "../config/json.ts";
 import { matchLabelSelector } from "../config/label-selector.ts";
 import { parseLabelSelector } from "../config/label-selector-text.ts";
-import { formatKey, keyOf, type KubeObject } from "../config/object.ts";
+import { formatKey, type KubeObject, keyOf } from "../config/object.ts";
 import { type ApiAnswer, type ApiClient, ApiError } from "./api-client.ts";
 import { CliError, type Command, EXIT } from "./command.ts";
 import { connect } from "./connect.ts";
@@ -124,7 +124,10 @@ async function apply(client: ApiClient, manifest: Manifest, dryRun: DryRun): Pro
       if (isSameJson(merged, live)) return { verb: "unchanged", warnings: [] };
       if (dryRun === "client") return { verb: "configured", warnings: [] };
       const answer = await client.call({ method: "PUT", path, query, body: merged });
-      return { verb: isSameObject(answer, live) ? "unchanged" : "configured", warnings: answer.warnings };
+      return {
+        verb: isSameObject(answer, live) ? "unchanged" : "configured",
+        warnings: answer.warnings,
+      };
     } catch (error) {
       // Somebody else wrote it, or made it, in between: what we do is decided anew.
       const isConflict = error instanceof ApiError && error.status === 409;
@@ -156,7 +159,10 @@ function withLastApplied(written: JsonObject): JsonObject {
   const bare = { ...written, metadata: { ...metadata, annotations: own } };
   return {
     ...bare,
-    metadata: { ...bare.metadata, annotations: { ...own, [LAST_APPLIED]: `${JSON.stringify(bare)}\n` } },
+    metadata: {
+      ...bare.metadata,
+      annotations: { ...own, [LAST_APPLIED]: `${JSON.stringify(bare)}\n` },
+    },
   };
 }
 

@@ -16,8 +16,7 @@ const FLAGS = {
   selector: { short: "l", value: "SELECTOR", help: "the objects with these labels" },
   all: { help: "every object of the kind in the namespace" },
   "ignore-not-found": { help: "an object that is not there is no failure" },
-  wait: { help: "wait until the objects are gone (default true; --wait=false)" },
-  "no-wait": { help: "the same as --wait=false" },
+  wait: { isOn: true, help: "wait until the objects are gone (default true)" },
   timeout: { value: "SECONDS", help: "how long to wait at most (default 60)" },
   "grace-period": { value: "SECONDS", help: "how long a pod gets to stop (default its own)" },
   ...CONNECTION_FLAGS,
@@ -59,60 +58,77 @@ export const deleteCommand: Command = {
     ],
   }),
   async run(args, io) {
-    // A flag that is true unless it is said to be false.
-    const waits = !args.includes("--wait=false") && !args.includes("--no-wait");
     const { flags, positionals } = parseFlags("delete", args, FLAGS);
-    const timeoutMs =
-      1000 * (flags.timeout === undefined ? WAIT_SECONDS : parseCount("--timeout", flags.timeout));
+    const timeoutMs = 1000 * (readCount("timeout", flags.timeout) ?? WAIT_SECONDS);
     return connect(flags, io, async (client) => {
       const deletion: Deletion = {
         client,
         io,
-        graceSeconds:
-          flags["grace-period"] === undefined
-            ? undefined
-            : parseCount("--grace-period", flags["grace-period"]),
+        graceSeconds: readCount("grace-period", flags["grace-period"]),
         ignoresMissing: flags["ignore-not-found"],
       };
-      const namespace = flags.namespace ?? client.access.namespace;
-      let exitCode: number = EXIT.done;
-      let doomed: readonly Doomed[];
-      if (flags.filename.length > 0) {
-        if (positionals.length > 0)
-          throw new CliError("delete takes files (-f) or names, not both");
-        const manifests = await readManifests(flags, io, {
-          namespace,
-          isPinned: flags.namespace !== undefined,
-        });
-        const printer = new ProblemPrinter(io);
-        printer.print(manifests.problems);
-        if (printer.hasErrors) exitCode = EXIT.failure;
-        doomed = manifests.manifests.map(({ kind, object }) => ({
-          kind,
-          namespace: object.metadata.namespace ?? "",
-          name: object.metadata.name,
-        }));
-      } else {
-        doomed = await find(deletion, positionals, namespace, flags);
+      const isFromFiles = flags.filename.length > 0;
+      if (isFromFiles && positionals.length > 0) {
+        throw new CliError("delete takes files (-f) or names, not both");
       }
-      const marked = new Map<Doomed, string | undefined>();
+      const { doomed, hasErrors } = isFromFiles
+        ? await findInFiles(deletion, flags)
+        : await findByWords(deletion, positionals, flags);
+      const going = new Map<Doomed, string>();
+      let exitCode: number = hasErrors ? EXIT.failure : EXIT.done;
       for (const one of doomed) {
         const uid = await remove(deletion, one);
         if (uid === "missing") exitCode = EXIT.failure;
-        else if (uid !== undefined) marked.set(one, uid);
+        else if (uid !== undefined) going.set(one, uid);
       }
-      if (waits) await waitUntilGone(deletion, marked, timeoutMs);
+      if (flags.wait) await waitUntilGone(deletion, going, timeoutMs);
       return exitCode;
     });
   },
 };
 
-async function find(
+function readCount(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseCount(`--${name}`, text);
+}
+
+interface Found {
+  readonly doomed: readonly Doomed[];
+  /** Whether something that was named could not be read; it has been said. */
+  readonly hasErrors: boolean;
+}
+
+async function findInFiles(
+  { client, io }: Deletion,
+  flags: {
+    readonly filename: readonly string[];
+    readonly recursive: boolean;
+    readonly namespace: string | undefined;
+  },
+): Promise<Found> {
+  const { manifests, problems } = await readManifests(flags, io, {
+    namespace: flags.namespace ?? client.access.namespace,
+    isPinned: flags.namespace !== undefined,
+  });
+  const printer = new ProblemPrinter(io);
+  printer.print(problems);
+  const doomed = manifests.map(({ kind, object: { metadata } }) => ({
+    kind,
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+  }));
+  return { doomed, hasErrors: printer.hasErrors };
+}
+
+async function findByWords(
   { client, io }: Deletion,
   positionals: readonly string[],
-  namespace: string,
-  flags: { readonly selector: string | undefined; readonly all: boolean },
-): Promise<readonly Doomed[]> {
+  flags: {
+    readonly selector: string | undefined;
+    readonly all: boolean;
+    readonly namespace: string | undefined;
+  },
+): Promise<Found> {
+  const namespace = flags.namespace ?? client.access.namespace;
   const doomed: Doomed[] = [];
   for (const { kind, name } of parseTargets(positionals)) {
     const room = kind.isNamespaced ? namespace : "";
@@ -133,7 +149,7 @@ async function find(
     }
   }
   if (doomed.length === 0) io.stderr("No resources found.\n");
-  return doomed;
+  return { doomed, hasErrors: false };
 }
 
 /** The uid of what is going; undefined or "missing" when there was nothing. */
@@ -174,11 +190,11 @@ function uidOf(body: unknown): string | undefined {
 /** Returns when every object is gone, or another one of that name has come. */
 async function waitUntilGone(
   { client, io }: Deletion,
-  marked: ReadonlyMap<Doomed, string | undefined>,
+  going: ReadonlyMap<Doomed, string>,
   timeoutMs: number,
 ): Promise<void> {
   const untilMs = nodeClock.monotonicMs() + timeoutMs;
-  for (const [{ kind, namespace, name }, uid] of marked) {
+  for (const [{ kind, namespace, name }, uid] of going) {
     while (await isThere(client, apiPath(kind, namespace, name), uid)) {
       if (nodeClock.monotonicMs() >= untilMs) {
         throw new CliError(
@@ -191,7 +207,7 @@ async function waitUntilGone(
   }
 }
 
-async function isThere(client: ApiClient, path: string, uid: string | undefined): Promise<boolean> {
+async function isThere(client: ApiClient, path: string, uid: string): Promise<boolean> {
   try {
     const { body } = await client.call({ method: "GET", path });
     return uid === "" || uidOf(body) === uid;

@@ -8,6 +8,8 @@ export interface Flag {
   readonly short?: string;
   /** What its value is called in usage texts; a flag without one is true or false. */
   readonly value?: string;
+  /** True unless `--name=false` is said. */
+  readonly isOn?: true;
   /** May be given more than once. */
   readonly multiple?: true;
   /** One line, with the default where there is one. */
@@ -69,7 +71,7 @@ export function parseFlags<const F extends Flags>(
   const values: Record<string, boolean | string | string[] | undefined> = {};
   for (const [name, flag] of Object.entries(flags)) {
     if (flag.multiple === true) values[name] = [];
-    else values[name] = flag.value === undefined ? false : undefined;
+    else values[name] = flag.value === undefined ? flag.isOn === true : undefined;
   }
   const positionals: string[] = [];
   for (const token of tokens) {

@@ -15,10 +15,10 @@ export function kindOf(word: string): Kind {
   // `gateways.v1.networking.istio.io`: every version has the same shape.
   const found = findByName(word.replace(/^([^.]+)\.v\d+(?:(?:alpha|beta)\d+)?\./, "$1."));
   if (found !== undefined) return found;
-  const meant = suggest(
-    word,
-    [...KINDS.map(({ plural }) => plural), ...KINDS.map(({ singular }) => singular)],
-  );
+  const meant = suggest(word, [
+    ...KINDS.map(({ plural }) => plural),
+    ...KINDS.map(({ singular }) => singular),
+  ]);
   const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
   throw new CliError(`there is no kind "${word}"${hint}`);
 }

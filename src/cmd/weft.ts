@@ -3,7 +3,14 @@ import type { Command, CommandIo } from "../cli/command.ts";
 import { CliError, EXIT } from "../cli/command.ts";
 
 /** Every verb; loaded when it is asked for, so that `weft version` costs no gRPC. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {};
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  apply: async () => (await import("../cli/apply.ts")).applyCommand,
+  get: async () => (await import("../cli/get.ts")).getCommand,
+  delete: async () => (await import("../cli/delete.ts")).deleteCommand,
+  label: async () => (await import("../cli/label.ts")).labelCommand,
+  scale: async () => (await import("../cli/scale.ts")).scaleCommand,
+  logs: async () => (await import("../cli/logs.ts")).logsCommand,
+};
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const [verb = "help", ...rest] = args;
