@@ -1,9 +1,21 @@
+import { memoise } from "../base/memo.ts";
 import { matchLabels } from "../config/label-selector.ts";
+import { formatKey } from "../config/object.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { findWorkload, type Mesh } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
 import type { ProxyNode } from "./proxy.ts";
 import type { Service, ServicePort } from "./service.ts";
+
+/** Where apps find the explicit proxy of their sidecar. */
+export const HTTP_PROXY_PORT = 15_002;
+
+/** Ports of the pod's address that the sidecar listens on for itself. */
+const SIDECAR_PORTS: Readonly<Record<number, string>> = {
+  15000: "administration",
+  [HTTP_PROXY_PORT]: "explicit proxy",
+  15021: "health",
+};
 
 /** A service port that leads to the proxy's pod. */
 export interface ServiceTarget {
@@ -21,9 +33,7 @@ export interface ServiceTarget {
 export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTarget[] {
   const workload = findWorkload(mesh, proxy);
   const targets: ServiceTarget[] = [];
-  const services = [...mesh.services.values()].sort((a, b) => compareAge(a.object, b.object));
-  for (const service of services) {
-    if (service.namespace !== proxy.namespace) continue;
+  for (const service of servicesByNamespace(mesh.services).get(proxy.namespace) ?? []) {
     for (const port of service.ports) {
       for (const targetPort of targetPorts(service, port)) {
         targets.push({ service, port, targetPort });
@@ -49,6 +59,18 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
   }
 }
 
+/** The services of each namespace, the oldest first. */
+const servicesByNamespace = memoise((services: Mesh["services"]) => {
+  const byNamespace = new Map<string, Service[]>();
+  for (const service of services.values()) {
+    const list = byNamespace.get(service.namespace);
+    if (list === undefined) byNamespace.set(service.namespace, [service]);
+    else list.push(service);
+  }
+  for (const list of byNamespace.values()) list.sort((a, b) => compareAge(a.object, b.object));
+  return byNamespace;
+});
+
 /** One target per port of the pod, sorted by port; of several services the oldest counts. */
 export function inboundTargets(targets: readonly ServiceTarget[]): {
   readonly inbound: readonly ServiceTarget[];
@@ -58,25 +80,26 @@ export function inboundTargets(targets: readonly ServiceTarget[]): {
   const issues: ObjectIssue[] = [];
   for (const target of targets) {
     const first = byPort.get(target.targetPort);
-    if (first === undefined) {
+    const use = SIDECAR_PORTS[target.targetPort];
+    if (use !== undefined) {
+      const why = `port ${target.targetPort} of the pods is the sidecar's own (${use})`;
+      issues.push(targetIssue(target, `${why}: the app cannot be reached on it`));
+    } else if (first === undefined) {
       byPort.set(target.targetPort, target);
     } else if (first.port.protocol !== target.port.protocol) {
-      const index = target.service.object.spec.ports?.findIndex(
-        ({ port }) => port === target.port.number,
-      );
-      issues.push({
-        object: target.service.key,
-        issue: {
-          path: `spec.ports[${index ?? 0}]`,
-          message:
-            `port ${target.targetPort} of the pods speaks ${target.port.protocol} here but ` +
-            `${first.port.protocol} in Service/${first.service.namespace}/${first.service.name}, ` +
-            `which is older and counts`,
-          severity: "warning",
-        },
-      });
+      const here = `port ${target.targetPort} of the pods speaks ${target.port.protocol} here`;
+      const there = `${first.port.protocol} in ${formatKey(first.service.key)}`;
+      issues.push(targetIssue(target, `${here} but ${there}, which is older and counts`));
     }
   }
   const inbound = [...byPort.values()].sort((a, b) => a.targetPort - b.targetPort);
   return { inbound, issues };
+}
+
+function targetIssue({ service, port }: ServiceTarget, message: string): ObjectIssue {
+  const index = service.object.spec.ports?.findIndex((one) => one.port === port.number) ?? 0;
+  return {
+    object: service.key,
+    issue: { path: `spec.ports[${index}]`, message, severity: "warning" },
+  };
 }

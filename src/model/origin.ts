@@ -23,10 +23,12 @@ export function originOf(object: KubeObject): Origin {
  * ordered by `name.namespace`, which is arbitrary but the same everywhere (as istiod has it).
  */
 export function compareAge(a: KubeObject, b: KubeObject): number {
-  return (
-    compareText(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") ||
-    compareText(ageName(a), ageName(b))
-  );
+  return compareText(created(a), created(b)) || compareText(ageName(a), ageName(b));
+}
+
+/** An object that was not created yet is younger than every other. */
+function created({ metadata }: KubeObject): string {
+  return metadata.creationTimestamp ?? "~";
 }
 
 function ageName({ metadata }: KubeObject): string {

@@ -8,7 +8,7 @@ import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { packAny } from "../api/type-url.ts";
 import type { GatewayPort } from "../model/gateway-routes.ts";
-import type { ServiceTarget } from "../model/inbound.ts";
+import { HTTP_PROXY_PORT, type ServiceTarget } from "../model/inbound.ts";
 import type { Origin } from "../model/origin.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { ProxyNode } from "../model/proxy.ts";
@@ -17,9 +17,6 @@ import { buildMetadata } from "./metadata.ts";
 import { encodeResource } from "./resource.ts";
 import type { XdsResource } from "./snapshot.ts";
 import { ADS, socketAddress, ZERO } from "./wire.ts";
-
-/** Where apps find the explicit proxy of their sidecar. */
-export const HTTP_PROXY_PORT = 15_002;
 
 /** The route configuration of the explicit proxy (Istio's name). */
 export const HTTP_PROXY_ROUTES = "http_proxy";

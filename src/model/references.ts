@@ -1,0 +1,224 @@
+import type { Issue } from "../base/issue.ts";
+import { memoise } from "../base/memo.ts";
+import { suggest } from "../base/suggest.ts";
+import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
+import type { Gateway as GatewayObject } from "../config/gateway.ts";
+import { matchLabels } from "../config/label-selector.ts";
+import { formatKey, groupOf, type KubeObject, keyText } from "../config/object.ts";
+import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
+import type { ConfigView } from "../store/store.ts";
+import { buildDestinationRule, findRule } from "./destination-rule.ts";
+import { buildGateway, hostsFor } from "./gateway.ts";
+import { unsupported } from "./gateway-routes.ts";
+import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
+import { buildMesh, type Mesh } from "./mesh.ts";
+import { compareAge, type ObjectIssue } from "./origin.ts";
+import { portOf, type Service } from "./service.ts";
+import {
+  buildVirtualService,
+  MESH_GATEWAY,
+  type RuleDestination,
+  type VirtualService,
+} from "./virtual-service.ts";
+
+/**
+ * What an object names and the mesh does not have, as warnings: it may still come. The object
+ * need not be part of the view; when it is, its other version there is ignored.
+ */
+export function referenceIssues(object: KubeObject, view: ConfigView): readonly Issue[] {
+  return issuesOf(object, meshOf(view));
+}
+
+const meshOf = memoise((view: ConfigView) => buildMesh(view));
+
+/** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
+export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] =>
+  [...mesh.gateways, ...mesh.virtualServices, ...mesh.destinationRules].flatMap(({ key, object }) =>
+    issuesOf(object, mesh).map((issue) => ({ object: key, issue })),
+  ),
+);
+
+function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
+  if (groupOf(object.apiVersion) !== "networking.istio.io") return [];
+  switch (object.kind) {
+    case "VirtualService":
+      return virtualServiceIssues(buildVirtualService(object as VirtualServiceObject), mesh);
+    case "DestinationRule":
+      return destinationRuleIssues(object as DestinationRuleObject, mesh);
+    case "Gateway":
+      return gatewayIssues(object as GatewayObject, mesh);
+    default:
+      return [];
+  }
+}
+
+function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+  return [
+    ...virtualService.issues,
+    ...hostIssues(virtualService, mesh),
+    ...gatewayReferenceIssues(virtualService, mesh),
+    ...virtualService.rules.flatMap(({ destinations }) =>
+      destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
+    ),
+  ];
+}
+
+/** Hosts that sidecars route by another object, or that look like a service that is not there. */
+function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+  const { hosts, object, key } = virtualService;
+  if (!virtualService.gateways.includes(MESH_GATEWAY)) return [];
+  return hosts.flatMap((host, index) => {
+    const path = `spec.hosts[${index}]`;
+    const owner = mesh.virtualServices.find(
+      (other) =>
+        keyText(other.key) !== keyText(key) &&
+        other.gateways.includes(MESH_GATEWAY) &&
+        other.hosts.includes(host) &&
+        compareAge(other.object, object) < 0,
+    );
+    if (owner !== undefined) {
+      const message =
+        `host "${host}" is routed by ${formatKey(owner.key)}, which is older: ` +
+        "for sidecars this object has no effect on it";
+      return [warning(path, message)];
+    }
+    if (isWildcard(host) || !host.endsWith(`.svc.${CLUSTER_DOMAIN}`)) return [];
+    return mesh.services.has(host) ? [] : [unknownHost(path, host, virtualService.namespace, mesh)];
+  });
+}
+
+function gatewayReferenceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const [index, name] of virtualService.gateways.entries()) {
+    if (name === MESH_GATEWAY) continue;
+    const path = `spec.gateways[${index}]`;
+    const gateway = mesh.gateways.find((one) => one.name === name);
+    if (gateway === undefined) {
+      const meant = suggest(
+        name,
+        mesh.gateways.map((one) => one.name),
+      );
+      issues.push(warning(path, `there is no Gateway "${name}"${didYouMean(meant)}`));
+      continue;
+    }
+    const served = gateway.servers.flatMap((server) => hostsFor(server, virtualService.namespace));
+    for (const [hostIndex, host] of virtualService.hosts.entries()) {
+      if (intersectHosts([host], served).length > 0) continue;
+      const list = served.map((one) => `"${one}"`).join(", ");
+      const message = `host "${host}" is within no host of ${formatKey(gateway.key)}: it serves ${list === "" ? "none for this namespace" : list}`;
+      issues.push(warning(`spec.hosts[${hostIndex}]`, message));
+    }
+  }
+  return issues;
+}
+
+function destinationIssues(
+  { path, host, port, subset }: RuleDestination,
+  virtualService: VirtualService,
+  mesh: Mesh,
+): readonly Issue[] {
+  const service = mesh.services.get(host);
+  if (service === undefined) {
+    return [unknownHost(`${path}.host`, host, virtualService.namespace, mesh)];
+  }
+  const issues: Issue[] = [];
+  if (port !== undefined && portOf(service, port) === undefined) {
+    issues.push(unknownPort(`${path}.port.number`, port, service));
+  }
+  if (subset !== "") issues.push(...subsetIssues(`${path}.subset`, subset, service, mesh));
+  return issues;
+}
+
+function subsetIssues(
+  path: string,
+  subset: string,
+  service: Service,
+  mesh: Mesh,
+): readonly Issue[] {
+  // As clients in the service's own namespace see it; others may have a rule of their own.
+  const rule = findRule(mesh.rules, service, service.namespace);
+  if (rule === undefined) {
+    const message = `subset "${subset}" of ${service.hostname} is not defined: there is no DestinationRule for the host`;
+    return [warning(path, message)];
+  }
+  const names = rule.subsets.map(({ name }) => name);
+  if (names.includes(subset)) return [];
+  const owners = rule.rules.map(({ key }) => formatKey(key)).join(", ");
+  const known = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+  const message = `subset "${subset}" of ${service.hostname} is not defined in ${owners}: ${known}`;
+  return [warning(path, `${message}${didYouMean(suggest(subset, names))}`)];
+}
+
+function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): readonly Issue[] {
+  const rule = buildDestinationRule(object);
+  const issues: Issue[] = [];
+  if (isWildcard(rule.host)) {
+    const isUsed = [...mesh.services.keys()].some((hostname) => isWithin(hostname, rule.host));
+    if (!isUsed) issues.push(warning("spec.host", `no service is within "${rule.host}"`));
+  } else if (!mesh.services.has(rule.host)) {
+    issues.push(unknownHost("spec.host", rule.host, rule.namespace, mesh));
+  }
+  const older = (mesh.rules.get(rule.namespace)?.get(rule.host) ?? []).filter(
+    (other) => keyText(other.key) !== keyText(rule.key) && compareAge(other.object, object) < 0,
+  );
+  for (const [index, { name }] of (object.spec.subsets ?? []).entries()) {
+    const owner = older.find((other) =>
+      (other.object.spec.subsets ?? []).some((subset) => subset.name === name),
+    );
+    if (owner === undefined) continue;
+    const message = `subset "${name}" of ${rule.host} is defined by ${formatKey(owner.key)}, which is older and counts`;
+    issues.push(warning(`spec.subsets[${index}].name`, message));
+  }
+  return issues;
+}
+
+function gatewayIssues(object: GatewayObject, mesh: Mesh): readonly Issue[] {
+  const { selector, servers } = buildGateway(object);
+  const issues = servers.filter(({ protocol }) => protocol === "unsupported").map(unsupported);
+  if (!mesh.workloads.some(({ labels }) => matchLabels(selector, labels))) {
+    const text = Object.entries(selector).map(([name, value]) => `${name}=${value}`);
+    issues.push(warning("spec.selector", `no pod has the labels ${text.join(", ")}`));
+  }
+  return issues;
+}
+
+function unknownHost(path: string, host: string, namespace: string, mesh: Mesh): Issue {
+  return warning(
+    path,
+    `there is no service "${host}"${didYouMean(nearestHost(host, namespace, mesh))}`,
+  );
+}
+
+/** The service that was meant: the same name elsewhere or half written, else one that is near. */
+function nearestHost(host: string, namespace: string, mesh: Mesh): string | undefined {
+  const [name = "", ...rest] = host.split(".");
+  const hostnames = [...mesh.services.keys()];
+  // `reviews.default` and `reviews.default.svc` mean a service to DNS, but stand for themselves here.
+  const completed = hostnames.find(
+    (hostname) =>
+      rest.length > 0 && hostname.startsWith(`${host}.`) && hostname.endsWith(CLUSTER_DOMAIN),
+  );
+  if (completed !== undefined) return completed;
+  const services = [...mesh.services.values()];
+  const own = services.filter((service) => service.namespace === namespace);
+  const near = suggest(
+    name,
+    own.map((service) => service.name),
+  );
+  const neighbour = own.find((service) => service.name === near);
+  if (neighbour !== undefined) return neighbour.hostname;
+  return services.find((service) => service.name === name)?.hostname ?? suggest(host, hostnames);
+}
+
+function unknownPort(path: string, port: number, service: Service): Issue {
+  const ports = service.ports.map(({ number }) => number).join(", ");
+  return warning(path, `${service.hostname} has no port ${port}: it has ${ports}`);
+}
+
+function didYouMean(meant: string | undefined): string {
+  return meant === undefined ? "" : `, did you mean "${meant}"?`;
+}
+
+function warning(path: string, message: string): Issue {
+  return { path, message, severity: "warning" };
+}
