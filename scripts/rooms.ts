@@ -53,7 +53,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ["base", "telemetry", "identity", "config", "model", "local"],
   // One `main` per process: what they start is theirs to import.
-  cmd: ["base", "telemetry", "proxy", "agent", "controlplane", "local", "cli"],
+  cmd: ["base", "telemetry", "source", "proxy", "agent", "controlplane", "local", "cli"],
 };
 
 /** What must not stand in `src/`, and what to use instead; plain text, so a miss is not subtle. */

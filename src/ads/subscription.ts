@@ -112,7 +112,9 @@ export class Subscription {
     if (!this.#isWildcard || parents !== undefined) return hashVersions(selected, parents);
     let version = versions.get(map);
     if (version === undefined) {
-      version = hashVersions(selected, undefined);
+      // Not by the order that a map happens to have: that would be no change to a client.
+      const sorted = selected.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+      version = hashVersions(sorted, undefined);
       versions.set(map, version);
     }
     return version;

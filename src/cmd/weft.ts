@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   label: async () => (await import("../cli/label.ts")).labelCommand,
   scale: async () => (await import("../cli/scale.ts")).scaleCommand,
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
+  pilot: async () => (await import("./pilot.ts")).pilotCommand,
 };
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

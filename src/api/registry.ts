@@ -1,0 +1,21 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import { FileAccessLogSchema } from "./gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { StdoutAccessLogSchema } from "./gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpConnectionManagerSchema } from "./gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "./gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { PreviousHostsPredicateSchema } from "./gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { RawBufferSchema } from "./gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import { HttpProtocolOptionsSchema } from "./gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+
+/** The extensions that may stand in an `Any`, for protobuf's JSON form, which spells them out. */
+export const EXTENSION_REGISTRY = createRegistry(
+  FileAccessLogSchema,
+  HttpConnectionManagerSchema,
+  HttpProtocolOptionsSchema,
+  PreviousHostsPredicateSchema,
+  RawBufferSchema,
+  RouterSchema,
+  StdoutAccessLogSchema,
+  TcpProxySchema,
+);

@@ -1,0 +1,206 @@
+import { AdsServer } from "../ads/server.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import { formatKey, type ObjectKey } from "../config/object.ts";
+import { buildMesh, type Mesh } from "../model/mesh.ts";
+import type { ObjectIssue } from "../model/origin.ts";
+import type { ProxyNode } from "../model/proxy.ts";
+import { buildProxyView } from "../model/proxy-view.ts";
+import { meshIssues } from "../model/references.ts";
+import type { ConfigBatch, ConfigSource, RefusedInput } from "../source/source.ts";
+import { ConfigStore } from "../store/config-store.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { MetricRegistry } from "../telemetry/metrics.ts";
+import { buildSnapshot } from "../xds/build-snapshot.ts";
+import type { ControlPlaneStatus } from "./control-plane-status.ts";
+import { Debouncer } from "./debouncer.ts";
+import { debugPages } from "./debug-pages.ts";
+import { DebugServer } from "./debug-server.ts";
+import { type Finding, Findings, type FindingsChange } from "./findings.ts";
+import { ListenError } from "./listen-error.ts";
+import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
+import { SourceFeed } from "./source-feed.ts";
+import { distributionOf, proxyStatusOf } from "./sync-status.ts";
+
+/** What a control plane needs. Addresses are `host:port`; port 0 takes any that is free. */
+export interface ControlPlaneOptions {
+  readonly source: ConfigSource;
+  /** Discovery, plain text. */
+  readonly grpcAddr: string;
+  /** Readiness, metrics and debug pages. */
+  readonly httpAddr: string;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  /** Told when something wrong with the configuration appears or is mended; first before `start` resolves. */
+  readonly onFindings?: (change: FindingsChange) => void;
+  readonly clientsMax?: number;
+}
+
+/**
+ * Source → store → mesh → what each proxy sees → Envoy's resources → discovery. Composition only:
+ * what is recomputed when can be read here. Any number may run in one process.
+ */
+export class ControlPlane {
+  readonly metrics = new MetricRegistry();
+  readonly #options: ControlPlaneOptions;
+  readonly #store = new ConfigStore();
+  readonly #feed: SourceFeed;
+  readonly #debouncer: Debouncer;
+  readonly #pool: ProxyPool;
+  readonly #ads: AdsServer;
+  readonly #debug: DebugServer;
+  readonly #findings = new Findings();
+  #mesh: Mesh = buildMesh(this.#store.view);
+  #refused: readonly RefusedInput[] = [];
+  #isReady = false;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    const { source, clock, prng, log } = options;
+    const { metrics } = this;
+    this.#feed = new SourceFeed({
+      source,
+      clock,
+      prng,
+      log: log.scope("source"),
+      onBatch: (batch) => this.#apply(batch),
+    });
+    this.#debouncer = new Debouncer(clock, (waitedMs) => {
+      metrics.observe("pilot_debounce_time", waitedMs / 1000);
+      this.#rebuild();
+      this.#pool.refresh();
+    });
+    this.#pool = new ProxyPool({
+      clock,
+      log: log.scope("push"),
+      metrics,
+      build: (node) => this.#build(node),
+      push: (clientId, snapshot) => this.#ads.push(clientId, snapshot),
+      onRefreshed: () => this.#updateFindings(),
+    });
+    this.#ads = new AdsServer({
+      addr: options.grpcAddr,
+      source: this.#pool,
+      clock,
+      log: log.scope("ads"),
+      metrics,
+      controlPlane: "weft",
+      ...(options.clientsMax !== undefined && { clientsMax: options.clientsMax }),
+    });
+    this.#debug = new DebugServer(
+      debugPages({
+        isReady: () => this.#isReady,
+        metrics,
+        status: () => this.status(),
+        clients: () => this.#ads.clients(),
+        published: (clientId) => this.#ads.published(clientId),
+        view: () => this.#store.view,
+        mesh: () => this.#mesh,
+      }),
+    );
+  }
+
+  /** The ports that are bound; 0 before `start`. */
+  get ports(): { readonly grpc: number; readonly http: number } {
+    return { grpc: this.#ads.port, http: this.#debug.port };
+  }
+
+  /**
+   * Resolves when configuration has been read and proxies are served. Rejects with a `ListenError`
+   * when an address is taken, and when the source fails; nothing is left open then.
+   */
+  async start(): Promise<void> {
+    try {
+      const { grpcAddr, httpAddr, log } = this.#options;
+      await this.#debug.start(httpAddr).catch((error: unknown) => {
+        throw new ListenError("http", httpAddr, error);
+      });
+      await this.#feed.start();
+      // The first configuration is served whole: nobody waits for the debouncer.
+      this.#debouncer.stop();
+      this.#rebuild();
+      this.#updateFindings();
+      await this.#ads.start().catch((error: unknown) => {
+        throw new ListenError("grpc", grpcAddr, error);
+      });
+      this.#isReady = true;
+      log.info("control plane is ready", { grpc: this.ports.grpc, http: this.ports.http });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends streams, servers and the source; resolves when all are closed. */
+  async stop(): Promise<void> {
+    this.#isReady = false;
+    this.#debouncer.stop();
+    this.#pool.stop();
+    await Promise.all([this.#feed.stop(), this.#ads.stop(), this.#debug.stop()]);
+  }
+
+  /** Who has what, and what is wrong. */
+  status(): ControlPlaneStatus {
+    const connected = this.#ads.clients().flatMap((client) => {
+      const proxy = this.#pool.proxies.get(client.clientId);
+      return proxy === undefined ? [] : [{ client, proxy }];
+    });
+    return {
+      proxies: connected.map(({ client, proxy }) =>
+        proxyStatusOf(client, proxy, this.#ads.published(client.clientId)),
+      ),
+      objects: distributionOf(connected),
+      findings: this.#findings.list(),
+    };
+  }
+
+  #apply(batch: ConfigBatch): void {
+    const { changed } = this.#store.apply(batch);
+    for (const { kind } of changed) this.metrics.add("pilot_k8s_cfg_events", { type: kind });
+    this.#refused = batch.refused;
+    this.#debouncer.note();
+  }
+
+  #rebuild(): void {
+    try {
+      this.#mesh = buildMesh(this.#store.view, this.#mesh);
+      this.metrics.set("pilot_services", this.#mesh.services.size);
+    } catch (error) {
+      // A bug: the mesh goes on with what it has.
+      this.metrics.add("pilot_xds_push_errors");
+      this.#options.log.error("the mesh could not be built, the last one stays", {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    }
+  }
+
+  #build(node: ProxyNode): BuiltSnapshot {
+    return buildSnapshot(buildProxyView(this.#mesh, node));
+  }
+
+  #updateFindings(): void {
+    const proxies: readonly ConnectedProxy[] = [...this.#pool.proxies.values()];
+    const issues: readonly ObjectIssue[] = [
+      ...meshIssues(this.#mesh),
+      ...proxies.flatMap(({ issues: ofProxy }) => ofProxy),
+    ];
+    const change = this.#findings.replace([
+      ...this.#refused,
+      ...issues.map(({ object, issue }) => ({
+        ...this.#originOf(object),
+        object: formatKey(object),
+        issue,
+      })),
+    ]);
+    this.metrics.set("weft_config_refused", this.#refused.length);
+    if (change.appeared.length > 0 || change.resolved.length > 0) {
+      this.#options.onFindings?.(change);
+    }
+  }
+
+  #originOf(object: ObjectKey): Pick<Finding, "origin"> {
+    const origin = this.#store.origin(object);
+    return origin === undefined ? {} : { origin };
+  }
+}

@@ -1,0 +1,129 @@
+import { isSame } from "../ads/publish-plan.ts";
+import type { ClientNode, SnapshotSource } from "../ads/snapshot-source.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Result } from "../base/issue.ts";
+import type { ObjectIssue } from "../model/origin.ts";
+import type { ProxyNode } from "../model/proxy.ts";
+import { decodeProxyNode } from "../model/proxy-node.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { MetricRegistry } from "../telemetry/metrics.ts";
+import { RESOURCE_KINDS, type XdsSnapshot } from "../xds/snapshot.ts";
+
+/** How long configurations are built at a stretch before others get their turn. */
+const SLICE_MS = 10;
+
+/** What one proxy is to have, and what was wrong on the way. */
+export interface BuiltSnapshot {
+  readonly snapshot: XdsSnapshot;
+  readonly issues: readonly ObjectIssue[];
+}
+
+/** One proxy that is connected. */
+export interface ConnectedProxy {
+  readonly node: ProxyNode;
+  readonly snapshot: XdsSnapshot;
+  readonly issues: readonly ObjectIssue[];
+}
+
+/** What the pool needs. */
+export interface ProxyPoolOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricRegistry;
+  /** The configuration of a proxy by the mesh as it is now; what it throws is a bug. */
+  readonly build: (node: ProxyNode) => BuiltSnapshot;
+  readonly push: (clientId: string, snapshot: XdsSnapshot) => void;
+  /** All that `refresh` asked for is built and handed on. */
+  readonly onRefreshed: () => void;
+}
+
+/**
+ * The proxies that are connected, with the configuration of each. A refresh builds them one after
+ * the other, in slices; a second refresh meanwhile starts over with the newest mesh. A proxy whose
+ * configuration cannot be built keeps its last good one.
+ */
+export class ProxyPool implements SnapshotSource {
+  readonly #options: ProxyPoolOptions;
+  readonly #proxies = new Map<string, ConnectedProxy>();
+  /** Client ids that wait for a new configuration. */
+  readonly #due = new Set<string>();
+  #slice: NodeJS.Immediate | undefined;
+
+  constructor(options: ProxyPoolOptions) {
+    this.#options = options;
+  }
+
+  /** By client id. */
+  get proxies(): ReadonlyMap<string, ConnectedProxy> {
+    return this.#proxies;
+  }
+
+  connect(clientId: string, node: ClientNode): Result<XdsSnapshot> {
+    const decoded = decodeProxyNode({ id: node.id, metadata: node.metadata });
+    if (!decoded.ok) return decoded;
+    const built = this.#build(decoded.value);
+    if (built === undefined) {
+      const message = "the configuration of this proxy could not be built, see the log";
+      return { ok: false, issues: [{ path: "", message }] };
+    }
+    this.#proxies.set(clientId, { node: decoded.value, ...built });
+    return { ok: true, value: built.snapshot };
+  }
+
+  disconnect(clientId: string): void {
+    this.#proxies.delete(clientId);
+    this.#due.delete(clientId);
+  }
+
+  /** The mesh changed: every proxy may need something else. */
+  refresh(): void {
+    for (const clientId of this.#proxies.keys()) this.#due.add(clientId);
+    this.#slice ??= setImmediate(() => this.#runSlice());
+  }
+
+  stop(): void {
+    if (this.#slice !== undefined) clearImmediate(this.#slice);
+    this.#slice = undefined;
+    this.#due.clear();
+  }
+
+  #runSlice(): void {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + SLICE_MS;
+    for (const clientId of this.#due) {
+      this.#due.delete(clientId);
+      this.#refreshOne(clientId);
+      if (clock.monotonicMs() > endMs) break;
+    }
+    this.#slice = this.#due.size > 0 ? setImmediate(() => this.#runSlice()) : undefined;
+    if (this.#slice === undefined) this.#options.onRefreshed();
+  }
+
+  #refreshOne(clientId: string): void {
+    const proxy = this.#proxies.get(clientId);
+    if (proxy === undefined) return;
+    const built = this.#build(proxy.node);
+    if (built === undefined) return;
+    this.#proxies.set(clientId, { node: proxy.node, ...built });
+    if (!isSameSnapshot(proxy.snapshot, built.snapshot)) {
+      this.#options.push(clientId, built.snapshot);
+    }
+  }
+
+  #build(node: ProxyNode): BuiltSnapshot | undefined {
+    try {
+      return this.#options.build(node);
+    } catch (error) {
+      this.#options.metrics.add("pilot_xds_push_errors");
+      this.#options.log.error("configuration of a proxy could not be built, its last one stays", {
+        proxy: node.id,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      return undefined;
+    }
+  }
+}
+
+function isSameSnapshot(left: XdsSnapshot, right: XdsSnapshot): boolean {
+  return RESOURCE_KINDS.every((kind) => isSame(left.resources[kind], right.resources[kind]));
+}
