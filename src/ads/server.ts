@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -126,6 +127,8 @@ export class AdsServer {
 
   /** Binds the address; rejects with the system's error when that fails. */
   async start(): Promise<void> {
+    // gRPC writes to standard error by itself when it cannot bind, so it is not let near that.
+    await probeAddr(this.#options.addr);
     this.#port = await new Promise<number>((resolve, reject) => {
       const credentials = ServerCredentials.createInsecure();
       this.#server.bindAsync(this.#options.addr, credentials, (error, port) => {
@@ -300,6 +303,18 @@ function nodeOf({ node }: DiscoveryRequest): ClientNode {
     metadata: node?.metadata ?? {},
     userAgent: `${node?.userAgentName ?? ""}${number}`.trim(),
   };
+}
+
+/** Binds an address and gives it back; rejects with the system's error when that fails. */
+async function probeAddr(addr: string): Promise<void> {
+  const colon = addr.lastIndexOf(":");
+  const host = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", reject);
+    probe.listen(Number(addr.slice(colon + 1)), host, resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
 }
 
 /** Ends a call with a status; grpc-js takes an error with a code for that. */

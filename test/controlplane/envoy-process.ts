@@ -67,8 +67,10 @@ export class EnvoyProcess {
     return (await fetch(`http://${this.#admin}${path}`)).text();
   }
 
-  /** The port that a listener is bound to, once Envoy has it. */
+  /** The port that a listener is bound to, once Envoy accepts there. */
   async listenerPort(name: string): Promise<number> {
+    // Listed before the workers have it.
+    await until(async () => (await this.admin("/ready")).startsWith("LIVE"), "Envoy to be ready");
     return until(async () => {
       const { listener_statuses: listeners = [] } = JSON.parse(
         await this.admin("/listeners?format=json"),
