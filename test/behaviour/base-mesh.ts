@@ -1,0 +1,146 @@
+/** One pod of the mesh that all cases share. */
+export interface Workload {
+  /** `reviews-v1`; also the pod's name. */
+  readonly name: string;
+  readonly app: string;
+  readonly version: string;
+  /** In 127.0.0.0/8. */
+  readonly podIp: string;
+  readonly appAddress: string;
+}
+
+const NAMES = [
+  "details-v1",
+  "ratings-v1",
+  "reviews-v1",
+  "reviews-v2",
+  "reviews-v3",
+  "productpage-v1",
+] as const;
+
+/** The port of every service, and of every app. */
+export const SERVICE_PORT = 9080;
+
+/** The client's pod, which has no service. */
+export const CLIENT = "client";
+
+/** The gateway's pod. */
+export const GATEWAY = "istio-ingressgateway";
+
+/** Bookinfo's pods and a client, in the /16 `127.<block>`. */
+export function workloadsOf(block: number): readonly Workload[] {
+  return [...NAMES, `${CLIENT}-v1`].map((full, at) => {
+    const dash = full.lastIndexOf("-");
+    return {
+      name: full,
+      app: full.slice(0, dash),
+      version: full.slice(dash + 1),
+      podIp: `127.${block}.0.${at + 10}`,
+      appAddress: `127.${block}.128.${at + 10}`,
+    };
+  });
+}
+
+/** The gateway's address in that block. */
+export function gatewayIp(block: number): string {
+  return `127.${block}.0.5`;
+}
+
+/** Services, pods and endpoints, as a running mesh has them. */
+export function baseConfig(block: number): string {
+  const workloads = workloadsOf(block);
+  const services = new Set(workloads.map(({ app }) => app).filter((app) => app !== CLIENT));
+  return [
+    ...[...services].map((app, at) =>
+      serviceYaml(
+        app,
+        `10.96.1.${10 + at}`,
+        workloads.filter((workload) => workload.app === app),
+      ),
+    ),
+    ...workloads.map(podYaml),
+    gatewayYaml(gatewayIp(block)),
+  ].join("---");
+}
+
+function serviceYaml(app: string, clusterIp: string, workloads: readonly Workload[]): string {
+  const endpoints = workloads.map(
+    ({ name, podIp }) =>
+      `  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${name}, namespace: default } }`,
+  );
+  return `
+apiVersion: v1
+kind: Service
+metadata: { name: ${app}, namespace: default, labels: { app: ${app}, service: ${app} } }
+spec:
+  clusterIP: ${clusterIp}
+  selector: { app: ${app} }
+  ports: [{ name: http, port: ${SERVICE_PORT} }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: ${app}-1
+  namespace: default
+  labels: { kubernetes.io/service-name: ${app} }
+addressType: IPv4
+ports: [{ name: http, port: ${SERVICE_PORT} }]
+endpoints:
+${endpoints.join("\n")}
+`;
+}
+
+function podYaml({ name, app, version, podIp }: Workload): string {
+  return `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: default, labels: { app: ${app}, version: ${version} } }
+spec:
+  serviceAccountName: bookinfo-${app}
+  containers: [{ name: ${app}, image: ${app}, ports: [{ containerPort: ${SERVICE_PORT} }] }]
+status: { phase: Running, podIP: ${podIp} }
+`;
+}
+
+function gatewayYaml(podIp: string): string {
+  return `
+apiVersion: v1
+kind: Service
+metadata:
+  name: ${GATEWAY}
+  namespace: istio-system
+  labels: { app: ${GATEWAY}, istio: ingressgateway }
+spec:
+  type: LoadBalancer
+  clusterIP: 10.96.1.5
+  selector: { app: ${GATEWAY}, istio: ingressgateway }
+  ports:
+    - { name: status-port, port: 15021, targetPort: 15021 }
+    - { name: http2, port: 80, targetPort: 8080 }
+    - { name: https, port: 443, targetPort: 8443 }
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: ${GATEWAY}
+  namespace: istio-system
+  labels: { app: ${GATEWAY}, istio: ingressgateway }
+spec:
+  containers: [{ name: istio-proxy, image: auto }]
+status: { phase: Running, podIP: ${podIp} }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: ${GATEWAY}-1
+  namespace: istio-system
+  labels: { kubernetes.io/service-name: ${GATEWAY} }
+addressType: IPv4
+ports:
+  - { name: status-port, port: 15021 }
+  - { name: http2, port: 8080 }
+  - { name: https, port: 8443 }
+endpoints:
+  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${GATEWAY}, namespace: istio-system } }
+`;
+}

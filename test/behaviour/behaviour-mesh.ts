@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { nodeClock } from "../../src/base/node-clock.ts";
+import { createPrng } from "../../src/base/prng.ts";
+import { ControlPlane } from "../../src/controlplane/control-plane.ts";
+import { silentLogger } from "../../src/telemetry/log.ts";
+import { until } from "../controlplane/until.ts";
+import { baseConfig, CLIENT, GATEWAY, gatewayIp, type Workload, workloadsOf } from "./base-mesh.ts";
+import type { Origin } from "./behaviour-case.ts";
+import { startEchoApp } from "./echo-app.ts";
+import { MemorySource } from "./memory-source.ts";
+import { type Answer, MeshClient } from "./mesh-client.ts";
+import { ProxyProcess } from "./proxy-process.ts";
+
+const PROXY_PORT = 15_002;
+const GATEWAY_PORT = 8080;
+const MARKER_PORT = 8443;
+const MARKER = "http://marker.test/";
+
+/**
+ * A small mesh without a runtime: the control plane in this process, an app and a sidecar for every
+ * workload, a client, a gateway. Its configuration is what the last `configure` said.
+ */
+export class BehaviourMesh {
+  readonly #block: number;
+  readonly #folder = mkdtempSync(join(tmpdir(), "weft-behaviour-"));
+  readonly #source = new MemorySource();
+  readonly #controlPlane = new ControlPlane({
+    source: this.#source,
+    grpcAddr: "127.0.0.1:0",
+    httpAddr: "127.0.0.1:0",
+    clock: nodeClock,
+    prng: createPrng(1),
+    log: silentLogger,
+  });
+  readonly #client = new MeshClient();
+  readonly #proxies: ProxyProcess[] = [];
+  readonly #stopApps: (() => Promise<void>)[] = [];
+  #generation = 0;
+
+  private constructor(block: number) {
+    this.#block = block;
+  }
+
+  /** Starts one; `envoy` is the program to use in place of weft's proxy. */
+  static async start(envoy: string | undefined): Promise<BehaviourMesh> {
+    const mesh = new BehaviourMesh(await freeBlock());
+    try {
+      await mesh.#start(envoy);
+      return mesh;
+    } catch (error) {
+      await mesh.stop();
+      throw error;
+    }
+  }
+
+  async #start(envoy: string | undefined): Promise<void> {
+    this.#source.replace(this.#documents(""));
+    await this.#controlPlane.start();
+    const workloads = workloadsOf(this.#block);
+    for (const workload of workloads) this.#stopApps.push(await startEchoApp(workload));
+    const started = await Promise.allSettled([
+      ...workloads.map((workload) => this.#startSidecar(envoy, workload)),
+      this.#startGateway(envoy),
+    ]);
+    for (const one of started) if (one.status === "rejected") throw one.reason;
+    await this.#whenConfigured();
+  }
+
+  /** From now on there is the base, and what the documents say; resolves when proxies follow it. */
+  async configure(yaml: string): Promise<void> {
+    this.#generation += 1;
+    this.#source.replace(this.#documents(yaml));
+    await this.#whenConfigured();
+  }
+
+  /** The same, not waited for. */
+  change(yaml: string): void {
+    this.#source.replace(this.#documents(yaml));
+  }
+
+  /** Sends `METHOD URL` from a meshed pod through its proxy, or from outside to the gateway. */
+  send(
+    origin: Origin,
+    line: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    const to =
+      origin === "client"
+        ? { host: this.#clientIp(), port: PROXY_PORT, isProxy: true }
+        : { host: gatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
+    return this.#client.send(line, to, headers);
+  }
+
+  /** What proxies refused, for the message of a failed test. */
+  rejections(): readonly string[] {
+    return this.#controlPlane
+      .status()
+      .proxies.flatMap(({ proxy, rejections }) =>
+        rejections.map(({ type, message }) => `${proxy} ${type}: ${message}`),
+      );
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+    await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
+    await Promise.all(this.#stopApps.map((stop) => stop()));
+    await this.#controlPlane.stop();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #clientIp(): string {
+    const client = workloadsOf(this.#block).find(({ app }) => app === CLIENT);
+    if (client === undefined) throw new Error("there is no client");
+    return client.podIp;
+  }
+
+  /**
+   * Every configuration carries its number as a rule of its own, through the sidecars and through a
+   * second port of the gateway. Who answers to the newest number follows all that came with it.
+   */
+  #documents(yaml: string): string {
+    return [baseConfig(this.#block), markerYaml(this.#generation), yaml].join("\n---\n");
+  }
+
+  async #whenConfigured(): Promise<void> {
+    const headers = { "x-generation": String(this.#generation) };
+    const sidecar = { host: this.#clientIp(), port: PROXY_PORT, isProxy: true };
+    const gateway = { host: gatewayIp(this.#block), port: MARKER_PORT, isProxy: false };
+    for (const to of [sidecar, gateway]) {
+      await until(
+        async () => {
+          const line = `GET ${to.isProxy ? "http://marker:9080/" : MARKER}`;
+          return (await this.#client.send(line, to, headers)).status === 200;
+        },
+        `${to.isProxy ? "the sidecar" : "the gateway"} to follow; refused: ${JSON.stringify(this.rejections())}`,
+      );
+    }
+  }
+
+  async #startSidecar(envoy: string | undefined, workload: Workload): Promise<void> {
+    const { name, app, version, podIp, appAddress } = workload;
+    const proxy = await ProxyProcess.start({
+      envoy,
+      name,
+      folder: this.#folder,
+      nodeId: `sidecar~${podIp}~${name}.default~default.svc.cluster.local`,
+      metadata: {
+        ...commonMetadata(name, "default", podIp),
+        LABELS: { app, version },
+        SERVICE_ACCOUNT: `bookinfo-${app}`,
+        WEFT_APP_ADDRESS: appAddress,
+      },
+      podIp,
+      adsPort: this.#controlPlane.ports.grpc,
+    });
+    this.#proxies.push(proxy);
+  }
+
+  async #startGateway(envoy: string | undefined): Promise<void> {
+    const podIp = gatewayIp(this.#block);
+    const proxy = await ProxyProcess.start({
+      envoy,
+      name: GATEWAY,
+      folder: this.#folder,
+      nodeId: `router~${podIp}~${GATEWAY}.istio-system~istio-system.svc.cluster.local`,
+      metadata: {
+        ...commonMetadata(GATEWAY, "istio-system", podIp),
+        LABELS: { app: GATEWAY, istio: "ingressgateway" },
+        SERVICE_ACCOUNT: GATEWAY,
+      },
+      podIp,
+      adsPort: this.#controlPlane.ports.grpc,
+    });
+    this.#proxies.push(proxy);
+  }
+}
+
+function commonMetadata(name: string, namespace: string, podIp: string): Record<string, unknown> {
+  return {
+    NAME: name,
+    NAMESPACE: namespace,
+    INTERCEPTION_MODE: "NONE",
+    INSTANCE_IPS: podIp,
+    CLUSTER_ID: "Kubernetes",
+    ISTIO_VERSION: "0.0.0",
+  };
+}
+
+function markerYaml(generation: number): string {
+  const route = `
+  - match: [{ headers: { x-generation: { exact: "${generation}" } } }]
+    route: [{ destination: { host: details.default.svc.cluster.local } }]`;
+  return `
+apiVersion: v1
+kind: Service
+metadata: { name: marker, namespace: default }
+spec: { clusterIP: 10.96.1.4, selector: { app: marker }, ports: [{ name: http, port: 9080 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: marker, namespace: istio-system }
+spec:
+  selector: { istio: ingressgateway }
+  servers: [{ port: { number: ${MARKER_PORT}, name: http-marker, protocol: HTTP }, hosts: ["*"] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: marker-sidecar, namespace: istio-system }
+spec:
+  hosts: [marker.default.svc.cluster.local]
+  http:${route}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: marker-gateway, namespace: istio-system }
+spec:
+  hosts: [marker.test]
+  gateways: [istio-system/marker]
+  http:${route}
+`;
+}
+
+const BLOCK_FIRST = 66;
+const BLOCKS = 150;
+
+/** The second number of a /16 of 127.0.0.0/8 that nobody uses; test files run side by side. */
+async function freeBlock(): Promise<number> {
+  for (let tried = 0; tried < BLOCKS; tried++) {
+    const block = BLOCK_FIRST + ((process.pid + tried) % BLOCKS);
+    if (await canListen(gatewayIp(block), MARKER_PORT)) return block;
+  }
+  throw new Error("no block of loopback addresses is free");
+}
+
+function canListen(host: string, port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
