@@ -35,8 +35,13 @@ export class SimClock implements Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.setTimer(delayMs, resolve);
-      signal?.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
+      const end = (): void => {
+        timer.cancel();
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = this.setTimer(delayMs, end);
+      signal?.addEventListener("abort", end, { once: true });
     });
   }
 

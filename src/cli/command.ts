@@ -9,7 +9,10 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether a person looks at standard output: only then colours and spinners. */
   readonly isTerminal: boolean;
-  /** Aborts on Ctrl-C and SIGTERM; a command that runs on ends in order when it does. */
+  /**
+   * Aborts on Ctrl-C and SIGTERM, with the signal's name as its reason; a command that runs on ends
+   * in order when it does.
+   */
   readonly signal: AbortSignal;
 }
 

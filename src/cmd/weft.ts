@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   delete: async () => (await import("../cli/delete.ts")).deleteCommand,
   label: async () => (await import("../cli/label.ts")).labelCommand,
   scale: async () => (await import("../cli/scale.ts")).scaleCommand,
+  agent: async () => (await import("./agent.ts")).agentCommand,
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,
 };
@@ -52,7 +53,7 @@ async function readStdin(): Promise<string> {
 
 async function main(): Promise<void> {
   const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => controller.abort(name));
   // A reader that went away (`weft logs -f | head`) is no error.
   process.stdout.on("error", () => process.exit(EXIT.done));
   const io: CommandIo = {

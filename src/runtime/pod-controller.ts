@@ -35,8 +35,6 @@ export interface PodControllerDeps extends ControllerDeps, Omit<PodRunnerDeps, "
   readonly network: PodNetwork;
   /** Holds a folder per pod. */
   readonly directory: string;
-  /** Puts in what every new pod gets beside its own containers; must be the same when done twice. */
-  readonly inject: (pod: Pod) => Pod;
 }
 
 /** Which container's output. */
@@ -163,11 +161,10 @@ export class PodController {
   }
 
   async #place(pod: Pod): Promise<void> {
-    const { storage, inject, events, clock } = this.#deps;
+    const { storage, events, clock } = this.#deps;
     const reason = whyUnschedulable(pod, this.#list());
     if (reason === undefined) {
-      const injected = inject(pod);
-      const placed: Pod = { ...injected, spec: { ...injected.spec, nodeName: NODE_NAME } };
+      const placed: Pod = { ...pod, spec: { ...pod.spec, nodeName: NODE_NAME } };
       await storage.update(placed);
       const message = `Successfully assigned ${objectKey(pod)} to ${NODE_NAME}`;
       events.record(pod, { type: "Normal", reason: "Scheduled", message });

@@ -23,8 +23,6 @@ const WRITES_PER_ROUND_MAX = 32;
 /** What keeps replica sets at their number. */
 export interface ReplicaSetControllerDeps extends ControllerDeps {
   readonly prng: Prng;
-  /** Puts in what every new pod gets beside its own containers. */
-  readonly inject: (pod: Pod) => Pod;
 }
 
 /** Keeps as many pods as each ReplicaSet asks for, and its status. */
@@ -87,7 +85,7 @@ async function createPod(deps: ReplicaSetControllerDeps, set: ReplicaSet): Promi
     },
     spec: template.spec,
   };
-  await deps.storage.create(deps.inject(pod));
+  await deps.storage.create(pod);
 }
 
 async function deletePod({ storage }: ControllerDeps, pod: Pod): Promise<void> {

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
-import type { Pod } from "../config/pod.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Controller, ControllerDeps } from "./controller.ts";
@@ -30,8 +29,6 @@ export interface RuntimeOptions {
   readonly catalogue: Catalogue;
   /** What apps inherit a few variables from. */
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
-  /** Puts the sidecar into a new pod; must give the same when done twice. */
-  readonly inject?: (pod: Pod) => Pod;
   readonly sidecar?: SidecarLauncher;
 }
 
@@ -47,10 +44,8 @@ export class Runtime {
     this.#options = options;
     this.#events = new EventRecorder(options);
     this.#registry = new ProcessRegistry(join(options.home, "processes"));
-    const { inject = (pod: Pod) => pod } = options;
     this.#pods = new PodController({
       ...options,
-      inject,
       registry: this.#registry,
       events: this.#events,
       directory: join(options.home, "pods"),
@@ -59,7 +54,7 @@ export class Runtime {
 
   /** Ends what an earlier server left running, then brings up what the storage asks for. */
   async start(): Promise<void> {
-    const { storage, clock, logger, prng, inject = (pod: Pod) => pod } = this.#options;
+    const { storage, clock, logger, prng } = this.#options;
     await this.#registry.endLeftovers(clock, logger.scope("runtime"));
     await registerNode(storage, clock);
     const deps: ControllerDeps = { storage, clock, logger };
@@ -68,7 +63,7 @@ export class Runtime {
       startNamespaceController(deps),
       startServiceController(deps),
       startDeploymentController(deps),
-      startReplicaSetController({ ...deps, prng, inject }),
+      startReplicaSetController({ ...deps, prng }),
       startEndpointSliceController(deps),
     ];
   }

@@ -1,0 +1,62 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import { VERSION } from "../base/version.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { buildBootstrap } from "./bootstrap.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { EnvoyDataPlane, type EnvoyDataPlaneOptions } from "./envoy-data-plane.ts";
+import { HealthServer } from "./health-server.ts";
+
+/** What an agent runs with. */
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly logger: Logger;
+}
+
+/** What stands beside one workload: its proxy, kept running, and the answer whether it is ready. */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #bootstrapFile: string;
+  readonly #dataPlane: DataPlane;
+  readonly #health: HealthServer;
+  #isStopping = false;
+
+  constructor(options: AgentOptions) {
+    const { config } = options;
+    this.#options = options;
+    this.#bootstrapFile = join(config.directory, "bootstrap.json");
+    this.#dataPlane = createDataPlane({ ...options, bootstrapFile: this.#bootstrapFile });
+    this.#health = new HealthServer(config.podIp, config.healthPort, async () =>
+      this.#isStopping ? false : this.#dataPlane.isReady(),
+    );
+  }
+
+  /** Resolves when the proxy has been started; whether it is ready is asked on the health port. */
+  async start(): Promise<void> {
+    const { config } = this.#options;
+    await mkdir(config.directory, { recursive: true, mode: 0o700 });
+    const bootstrap = buildBootstrap(config, VERSION);
+    await writeFile(this.#bootstrapFile, `${JSON.stringify(bootstrap, undefined, 2)}\n`);
+    await this.#health.start();
+    await this.#dataPlane.start();
+  }
+
+  /** Ends the proxy, with `isDraining` after its connections had time to end by themselves. */
+  async stop({ isDraining }: { readonly isDraining: boolean }): Promise<void> {
+    this.#isStopping = true;
+    if (isDraining) await this.#dataPlane.drain(this.#options.config.drainMs);
+    await this.#dataPlane.stop();
+    await this.#health.stop();
+  }
+}
+
+function createDataPlane(options: EnvoyDataPlaneOptions): DataPlane {
+  const { proxy } = options.config;
+  if (proxy === "envoy") return new EnvoyDataPlane(options);
+  throw new Error(`proxy "${proxy}" is not built yet: only "envoy" is`);
+}
