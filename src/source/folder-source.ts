@@ -36,6 +36,8 @@ export interface FolderSourceOptions {
   readonly defaultNamespace?: string;
 }
 
+const NO_REFUSALS = "[]";
+
 interface FoundFile {
   readonly path: string;
   /** Differs when the content may. */
@@ -55,7 +57,7 @@ export class FolderSource implements ConfigSource {
   /** Refusals that concern the folder itself, and the file of last good objects. */
   #folderRefusals: readonly RefusedInput[] = [];
   #lastGoodRefusals: readonly RefusedInput[] = [];
-  #lastRefused = "[]";
+  #lastRefused = NO_REFUSALS;
 
   constructor(options: FolderSourceOptions) {
     this.#options = options;
@@ -65,7 +67,9 @@ export class FolderSource implements ConfigSource {
   async run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void> {
     const notices = new Notices(this.#options.clock, signal);
     try {
-      await this.#restore();
+      if (this.#state.files().length === 0) await this.#restore();
+      this.#state.startOver();
+      this.#lastRefused = NO_REFUSALS;
       for (let isFirst = true; !signal.aborted; isFirst = false) {
         const folders = await this.#scan();
         notices.watch(folders);

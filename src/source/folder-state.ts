@@ -50,6 +50,11 @@ export class FolderState {
     return new Map([...this.#files].map(([file, { objects }]) => [file, objects]));
   }
 
+  /** The next batch is to have everything again; what was last good stays known. */
+  startOver(): void {
+    this.#effective = new Map();
+  }
+
   /** What changed since the last call, and all that is refused now. */
   takeBatch(): ConfigBatch {
     const { effective, refused } = this.#merge();
