@@ -88,28 +88,42 @@ function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[
 }
 
 function gatewayReferenceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+  const { hosts, namespace } = virtualService;
   const issues: Issue[] = [];
+  const served = new Map<string, readonly string[]>();
   for (const [index, name] of virtualService.gateways.entries()) {
     if (name === MESH_GATEWAY) continue;
     const path = `spec.gateways[${index}]`;
     const gateway = mesh.gateways.find((one) => one.name === name);
     if (gateway === undefined) {
-      const meant = suggest(
-        name,
-        mesh.gateways.map((one) => one.name),
-      );
+      const names = mesh.gateways.map((one) => one.name);
+      const meant = suggest(name, names);
       issues.push(warning(path, `there is no Gateway "${name}"${didYouMean(meant)}`));
       continue;
     }
-    const served = gateway.servers.flatMap((server) => hostsFor(server, virtualService.namespace));
-    for (const [hostIndex, host] of virtualService.hosts.entries()) {
-      if (intersectHosts([host], served).length > 0) continue;
-      const list = served.map((one) => `"${one}"`).join(", ");
-      const message = `host "${host}" is within no host of ${formatKey(gateway.key)}: it serves ${list === "" ? "none for this namespace" : list}`;
-      issues.push(warning(`spec.hosts[${hostIndex}]`, message));
+    const list = gateway.servers.flatMap((server) => hostsFor(server, namespace));
+    served.set(name, list);
+    // With one place only, the hosts below say it better.
+    if (virtualService.gateways.length > 1 && intersectHosts(hosts, list).length === 0) {
+      const message = `${formatKey(gateway.key)} serves none of the hosts: it serves ${quoted(list)}`;
+      issues.push(warning(path, message));
     }
   }
+  // What is not known yet, or the mesh, may serve the host.
+  if (served.size < virtualService.gateways.length) return issues;
+  const all = [...served.values()].flat();
+  for (const [index, host] of hosts.entries()) {
+    if (intersectHosts([host], all).length > 0) continue;
+    const names = virtualService.gateways.map((name) => `Gateway/${name}`).join(", ");
+    const message = `host "${host}" is served by none of the gateways: ${names} serves ${quoted(all)}`;
+    issues.push(warning(`spec.hosts[${index}]`, message));
+  }
   return issues;
+}
+
+function quoted(hosts: readonly string[]): string {
+  if (hosts.length === 0) return "no host of this namespace";
+  return [...new Set(hosts)].map((host) => `"${host}"`).join(", ");
 }
 
 function destinationIssues(

@@ -91,8 +91,7 @@ function buildTextMatch(
   if (match?.prefix !== undefined && match.prefix !== "") {
     return { type: "prefix", value: match.prefix };
   }
-  // Istio's word for "any value", not an expression.
-  if (match?.regex === undefined || match.regex === "*") return undefined;
+  if (match?.regex === undefined) return undefined;
   const problem = match.regex === "" ? "must not be empty" : checkRegex(match.regex);
   if (problem !== undefined) issues.push({ path: `${path}.regex`, message: problem });
   return { type: "regex", value: match.regex };
