@@ -37,8 +37,8 @@ function bootstrapOf(node: ProxyNode, { resources }: XdsSnapshot): JsonObject {
   const json = (kind: ResourceKind): JsonObject[] =>
     [...resources[kind].values()].map((resource) => resourceJson(kind, resource) as JsonObject);
   const routes = new Map(json("route").map((route) => [route["name"], route]));
-  const withEndpoints = json("endpoint").map((assignment) => ({
-    name: `static ${String(assignment["cluster_name"])}`,
+  const withEndpoints = json("endpoint").map((assignment, index) => ({
+    name: `static ${index}`,
     type: "STATIC",
     connect_timeout: "1s",
     load_assignment: assignment,

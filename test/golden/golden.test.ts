@@ -70,7 +70,7 @@ describe("golden", () => {
     // No output without its input, none missing: UPDATE_GOLDEN=1 renews them.
     expect(filesIn(out)).toEqual([...files.keys()].sort());
     for (const [path, text] of files) {
-      expect(text, path).toBe(readFileSync(join(out, path), "utf8"));
+      expect({ path, text }).toEqual({ path, text: readFileSync(join(out, path), "utf8") });
     }
   });
 });
