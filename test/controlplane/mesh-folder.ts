@@ -50,7 +50,8 @@ spec:
 `;
 }
 
-function appYaml({ v1, v2, port }: MeshAddresses): string {
+/** Everything but the VirtualService. */
+export function appYaml({ v1, v2, port }: MeshAddresses): string {
   const pod = (version: string, ip: string): string => `apiVersion: v1
 kind: Pod
 metadata:
