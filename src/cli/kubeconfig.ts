@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
+import { homeOf } from "../local/server-file.ts";
 import { CliError } from "./command.ts";
 
 /** How to reach an API and who asks. */
@@ -28,21 +28,15 @@ export interface LocationFlags {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The folder that holds the state of a mesh: `--home`, `WEFT_HOME`, or `~/.weft`. */
-export function homeOf(flags: { readonly home: string | undefined }, env: Env): string {
-  const home = flags.home ?? env["WEFT_HOME"];
-  return home === undefined || home === "" ? join(homedir(), ".weft") : resolve(home);
-}
-
 /** Reads the kubeconfig that the flags lead to; throws a `CliError` that says what is missing. */
 export function readApiAccess(flags: LocationFlags, env: Env): ApiAccess {
-  const path = flags.kubeconfig ?? join(homeOf(flags, env), "kubeconfig");
+  const path = flags.kubeconfig ?? join(homeOf(flags.home, env), "kubeconfig");
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
     if (flags.kubeconfig !== undefined) throw new CliError(`cannot read ${path}: ${reason(error)}`);
-    throw noMesh(homeOf(flags, env));
+    throw noMesh(homeOf(flags.home, env));
   }
   return parseKubeconfig(text, path);
 }

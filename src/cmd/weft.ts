@@ -9,8 +9,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   delete: async () => (await import("../cli/delete.ts")).deleteCommand,
   label: async () => (await import("../cli/label.ts")).labelCommand,
   scale: async () => (await import("../cli/scale.ts")).scaleCommand,
-  agent: async () => (await import("./agent.ts")).agentCommand,
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
+  "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
+  version: async () => (await import("../cli/version.ts")).versionCommand,
+  agent: async () => (await import("./agent.ts")).agentCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,
 };
 

@@ -48,16 +48,20 @@ export class FakeApi {
     });
   });
 
+  /** `host:port` */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   async start(): Promise<void> {
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
-    const { port } = this.#server.address() as AddressInfo;
     const kubeconfig = {
       apiVersion: "v1",
       kind: "Config",
       "current-context": "weft",
       contexts: [{ name: "weft", context: { cluster: "weft", user: "admin" } }],
-      clusters: [{ name: "weft", cluster: { server: `http://127.0.0.1:${port}` } }],
+      clusters: [{ name: "weft", cluster: { server: `http://${this.address}` } }],
       users: [{ name: "admin", user: { token: "secret" } }],
     };
     writeFileSync(join(this.home, "kubeconfig"), JSON.stringify(kubeconfig));
