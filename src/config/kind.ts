@@ -47,6 +47,8 @@ export interface Kind {
   readonly origin: "Kubernetes" | "Istio";
   /** Rules across fields; only asked about objects that their schema accepts. */
   readonly validate?: (object: KubeObject) => readonly Issue[];
+  /** What may not change any more; only asked about objects that `validate` accepts. */
+  readonly validateUpdate?: (object: KubeObject, old: KubeObject) => readonly Issue[];
   /** Fills in what depends on other fields, after the schema's own defaults. */
   readonly defaults?: (object: KubeObject) => KubeObject;
 }
@@ -65,6 +67,7 @@ export interface KindOptions<T extends KubeObject> {
   readonly scale?: ScalePaths;
   readonly printerColumns?: readonly PrinterColumnOf<T>[];
   readonly validate?: (object: T) => readonly Issue[];
+  readonly validateUpdate?: (object: T, old: T) => readonly Issue[];
   readonly defaults?: (object: T) => T;
 }
 
@@ -77,7 +80,7 @@ type PrinterColumnOf<T extends KubeObject> = Omit<PrinterColumn, "cell"> & {
  * objects that the schema accepted.
  */
 export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind {
-  const { group, schema, scale, validate, defaults } = options;
+  const { group, schema, scale, validate, validateUpdate, defaults } = options;
   return {
     group,
     versions: options.versions,
@@ -98,6 +101,9 @@ export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind 
     })),
     origin: group.endsWith(".istio.io") ? "Istio" : "Kubernetes",
     ...(validate === undefined ? {} : { validate: (object) => validate(object as T) }),
+    ...(validateUpdate === undefined
+      ? {}
+      : { validateUpdate: (object, old) => validateUpdate(object as T, old as T) }),
     ...(defaults === undefined ? {} : { defaults: (object) => defaults(object as T) }),
   };
 }

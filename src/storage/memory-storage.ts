@@ -307,8 +307,10 @@ export class MemoryStorage implements Storage {
   #put(object: KubeObject, type: "ADDED" | "MODIFIED"): KubeObject {
     this.#revision++;
     const stored = withMetadata(object, { resourceVersion: String(this.#revision) });
+    const old = this.#tables.get(keyOf(stored));
     this.#tables.set(stored);
-    this.#pending.push({ type, object: stored, revision: this.#revision });
+    const revision = this.#revision;
+    this.#pending.push({ type, object: stored, revision, ...(old === undefined ? {} : { old }) });
     return stored;
   }
 

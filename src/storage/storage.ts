@@ -14,6 +14,8 @@ export interface StorageEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   /** The object after the change; for `DELETED` as it last was, under the revision of its end. */
   readonly object: KubeObject;
+  /** The object before the change, for `MODIFIED`: who selects by labels has to know both. */
+  readonly old?: KubeObject;
   readonly revision: number;
 }
 
