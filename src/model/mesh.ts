@@ -22,7 +22,7 @@ import {
 } from "./endpoint.ts";
 import { buildGateway, type Gateway } from "./gateway.ts";
 import { compareAge, compareText } from "./origin.ts";
-import { buildService, type Service } from "./service.ts";
+import { buildService, isAlias, type Service } from "./service.ts";
 import { buildVirtualService, type VirtualService } from "./virtual-service.ts";
 import { buildWorkload, type Workload } from "./workload.ts";
 
@@ -33,6 +33,8 @@ import { buildWorkload, type Workload } from "./workload.ts";
 export interface Mesh {
   /** By hostname, sorted. */
   readonly services: ReadonlyMap<string, Service>;
+  /** Services that are another name for something else, which is not built yet. */
+  readonly aliases: readonly ServiceObject[];
   /** By the service's hostname. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
   /** Sorted by namespace and name. */
@@ -56,11 +58,13 @@ const NETWORKING = "networking.istio.io";
 
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
 export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
-  const services = servicesOf(view.list<ServiceObject>("", "Service"));
+  const serviceObjects = view.list<ServiceObject>("", "Service");
+  const services = servicesOf(serviceObjects);
   const workloads = workloadsOf(view.list<Pod>("", "Pod"));
   const destinationRules = rulesOf(view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"));
   return {
     services,
+    aliases: aliasesOf(serviceObjects),
     workloads,
     ...endpointsOf(view, services, workloads, previous),
     virtualServices: virtualServicesOf(
@@ -77,6 +81,8 @@ const servicesOf = memoise((objects: readonly ServiceObject[]): ReadonlyMap<stri
   services.sort((a, b) => compareText(a.hostname, b.hostname));
   return new Map(services.map((service) => [service.hostname, service]));
 });
+
+const aliasesOf = memoise((objects: readonly ServiceObject[]) => objects.filter(isAlias));
 
 const workloadsOf = memoise((pods: readonly Pod[]) => pods.map((pod) => buildWorkload(pod)));
 

@@ -1,5 +1,5 @@
 import type { Issue } from "../base/issue.ts";
-import { type KubeObject, keyOf, type ObjectKey } from "../config/object.ts";
+import type { KubeObject, ObjectKey } from "../config/object.ts";
 
 /** The object that made something, and the place inside it; "" for the whole object. */
 export interface Origin {
@@ -11,11 +11,6 @@ export interface Origin {
 export interface ObjectIssue {
   readonly object: ObjectKey;
   readonly issue: Issue;
-}
-
-/** The origin of what an object as a whole makes. */
-export function originOf(object: KubeObject): Origin {
-  return { key: keyOf(object), path: "" };
 }
 
 /**

@@ -4,7 +4,8 @@ import { suggest } from "../base/suggest.ts";
 import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import { matchLabels } from "../config/label-selector.ts";
-import { formatKey, groupOf, type KubeObject, keyText } from "../config/object.ts";
+import { formatKey, groupOf, type KubeObject, keyOf, keyText } from "../config/object.ts";
+import type { Service as ServiceObject } from "../config/service.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import { buildDestinationRule, findRule } from "./destination-rule.ts";
@@ -13,7 +14,7 @@ import { unsupported } from "./gateway-routes.ts";
 import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
 import { buildMesh, type Mesh } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
-import { portOf, type Service } from "./service.ts";
+import { isAlias, portOf, type Service } from "./service.ts";
 import {
   buildVirtualService,
   MESH_GATEWAY,
@@ -32,24 +33,33 @@ export function referenceIssues(object: KubeObject, view: ConfigView): readonly 
 const meshOf = memoise((view: ConfigView) => buildMesh(view));
 
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
-export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] =>
-  [...mesh.gateways, ...mesh.virtualServices, ...mesh.destinationRules].flatMap(({ key, object }) =>
-    issuesOf(object, mesh).map((issue) => ({ object: key, issue })),
-  ),
-);
+export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
+  const { aliases, gateways, virtualServices, destinationRules } = mesh;
+  const configured = [...gateways, ...virtualServices, ...destinationRules];
+  return [...aliases, ...configured.map(({ object }) => object)].flatMap((object) =>
+    issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
+  );
+});
 
 function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
-  if (groupOf(object.apiVersion) !== "networking.istio.io") return [];
-  switch (object.kind) {
-    case "VirtualService":
+  switch (`${groupOf(object.apiVersion)}/${object.kind}`) {
+    case "/Service":
+      return serviceIssues(object as ServiceObject);
+    case "networking.istio.io/VirtualService":
       return virtualServiceIssues(buildVirtualService(object as VirtualServiceObject), mesh);
-    case "DestinationRule":
+    case "networking.istio.io/DestinationRule":
       return destinationRuleIssues(object as DestinationRuleObject, mesh);
-    case "Gateway":
+    case "networking.istio.io/Gateway":
       return gatewayIssues(object as GatewayObject, mesh);
     default:
       return [];
   }
+}
+
+function serviceIssues(object: ServiceObject): readonly Issue[] {
+  if (!isAlias(object)) return [];
+  const message = '"ExternalName" is not routed by the mesh yet: requests to it are answered 502';
+  return [warning("spec.type", message)];
 }
 
 function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
@@ -69,12 +79,8 @@ function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[
   if (!virtualService.gateways.includes(MESH_GATEWAY)) return [];
   return hosts.flatMap((host, index) => {
     const path = `spec.hosts[${index}]`;
-    const owner = mesh.virtualServices.find(
-      (other) =>
-        keyText(other.key) !== keyText(key) &&
-        other.gateways.includes(MESH_GATEWAY) &&
-        other.hosts.includes(host) &&
-        compareAge(other.object, object) < 0,
+    const owner = (meshHosts(mesh.virtualServices).get(host) ?? []).find(
+      (other) => keyText(other.key) !== keyText(key) && compareAge(other.object, object) < 0,
     );
     if (owner !== undefined) {
       const message =
@@ -86,6 +92,20 @@ function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[
     return mesh.services.has(host) ? [] : [unknownHost(path, host, virtualService.namespace, mesh)];
   });
 }
+
+/** The VirtualServices of the mesh by their hosts, the oldest first. */
+const meshHosts = memoise((virtualServices: Mesh["virtualServices"]) => {
+  const byHost = new Map<string, VirtualService[]>();
+  for (const virtualService of virtualServices) {
+    if (!virtualService.gateways.includes(MESH_GATEWAY)) continue;
+    for (const host of virtualService.hosts) {
+      const list = byHost.get(host);
+      if (list === undefined) byHost.set(host, [virtualService]);
+      else list.push(virtualService);
+    }
+  }
+  return byHost;
+});
 
 function gatewayReferenceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
   const { hosts, namespace } = virtualService;

@@ -33,10 +33,15 @@ export interface Service {
   readonly publishNotReady: boolean;
 }
 
-/** The service of an object; `undefined` for `ExternalName`, which has nobody to send to. */
+/** Whether a Service is only another name for something else. */
+export function isAlias({ spec }: ServiceObject): boolean {
+  return spec.type === "ExternalName";
+}
+
+/** The service of an object; `undefined` for another name, which has nobody to send to. */
 export const buildService = memoise((object: ServiceObject): Service | undefined => {
   const { spec, metadata } = object;
-  if (spec.type === "ExternalName") return undefined;
+  if (isAlias(object)) return undefined;
   const namespace = metadata.namespace ?? "";
   return {
     key: keyOf(object),
