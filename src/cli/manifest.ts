@@ -56,14 +56,12 @@ function readManifest(
   choice: NamespaceChoice,
 ): { readonly manifest?: Manifest; readonly problems: readonly FileProblem[] } {
   const kind = kindOf(source.raw);
-  if (!kind.ok) return { problems: problemsAt(source, undefined, kind.issues) };
+  if (!kind.ok) return { problems: problemsAt(source, nameOf(source.raw), kind.issues) };
   const written = withNamespace(kind.value, source.raw as JsonObject, choice.namespace);
   const result = decodeAs(kind.value, written);
-  const { name = "", namespace = "" } = (
-    isJsonObject(written["metadata"]) ? written["metadata"] : {}
-  ) as { readonly name?: string; readonly namespace?: string };
-  const subject = formatKey({ group: "", kind: kind.value.kind, namespace, name });
+  const subject = nameOf(written);
   if (!result.ok) return { problems: problemsAt(source, subject, result.issues) };
+  const { namespace = "" } = result.value.metadata;
   if (choice.isPinned && kind.value.isNamespaced && namespace !== choice.namespace) {
     const message = `is "${namespace}", and --namespace says "${choice.namespace}"`;
     const issue = { path: "metadata.namespace", message };
@@ -73,6 +71,16 @@ function readManifest(
     manifest: { kind: kind.value, written, object: result.value, source },
     problems: problemsAt(source, subject, result.warnings ?? []),
   };
+}
+
+/** How messages name an object that may be anything: `Kind/namespace/name`, as far as it says so. */
+function nameOf(raw: unknown): string | undefined {
+  if (!isJsonObject(raw) || !isJsonObject(raw["metadata"])) return undefined;
+  const { kind } = raw;
+  const { name, namespace } = raw["metadata"];
+  if (typeof kind !== "string" || typeof name !== "string") return undefined;
+  const room = typeof namespace === "string" ? namespace : "";
+  return formatKey({ group: "", kind, namespace: room, name });
 }
 
 function withNamespace(kind: Kind, raw: JsonObject, namespace: string): JsonObject {

@@ -46,6 +46,11 @@ export function gatewayIp(block: number): string {
   return `127.${block}.0.5`;
 }
 
+/** Where the host leads to the gateway's 8080: a host port, in place of 127.0.0.1. */
+export function gatewayHostIp(block: number): string {
+  return `127.${block}.0.4`;
+}
+
 /** Services, pods and endpoints, as a running mesh has them. */
 export function baseConfig(block: number): string {
   const workloads = workloadsOf(block);

@@ -2,12 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AgentConfig } from "../../src/agent/agent-config.ts";
 import { nodeClock } from "../../src/base/node-clock.ts";
 import { createPrng } from "../../src/base/prng.ts";
 import { ControlPlane } from "../../src/controlplane/control-plane.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
-import { baseConfig, CLIENT, GATEWAY, gatewayIp, type Workload, workloadsOf } from "./base-mesh.ts";
+import {
+  baseConfig,
+  CLIENT,
+  GATEWAY,
+  gatewayHostIp,
+  gatewayIp,
+  type Workload,
+  workloadsOf,
+} from "./base-mesh.ts";
 import type { Origin } from "./behaviour-case.ts";
 import { startEchoApp } from "./echo-app.ts";
 import { MemorySource } from "./memory-source.ts";
@@ -90,7 +99,7 @@ export class BehaviourMesh {
     const to =
       origin === "client"
         ? { host: this.#clientIp(), port: PROXY_PORT, isProxy: true }
-        : { host: gatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
+        : { host: gatewayHostIp(this.#block), port: GATEWAY_PORT, isProxy: false };
     return this.#client.send(line, to, headers);
   }
 
@@ -142,52 +151,62 @@ export class BehaviourMesh {
 
   async #startSidecar(envoy: string | undefined, workload: Workload): Promise<void> {
     const { name, app, version, podIp, appAddress } = workload;
-    const proxy = await ProxyProcess.start({
-      envoy,
-      name,
-      folder: this.#folder,
-      nodeId: `sidecar~${podIp}~${name}.default~default.svc.cluster.local`,
-      metadata: {
-        ...commonMetadata(name, "default", podIp),
-        LABELS: { app, version },
-        SERVICE_ACCOUNT: `bookinfo-${app}`,
-        WEFT_APP_ADDRESS: appAddress,
-      },
+    await this.#startProxy(envoy, {
+      type: "sidecar",
+      podName: name,
+      namespace: "default",
       podIp,
-      adsPort: this.#controlPlane.ports.grpc,
+      appAddress,
+      serviceAccount: `bookinfo-${app}`,
+      labels: { app, version },
+      hostPorts: [],
     });
-    this.#proxies.push(proxy);
   }
 
   async #startGateway(envoy: string | undefined): Promise<void> {
-    const podIp = gatewayIp(this.#block);
-    const proxy = await ProxyProcess.start({
-      envoy,
-      name: GATEWAY,
-      folder: this.#folder,
-      nodeId: `router~${podIp}~${GATEWAY}.istio-system~istio-system.svc.cluster.local`,
-      metadata: {
-        ...commonMetadata(GATEWAY, "istio-system", podIp),
-        LABELS: { app: GATEWAY, istio: "ingressgateway" },
-        SERVICE_ACCOUNT: GATEWAY,
-      },
-      podIp,
-      adsPort: this.#controlPlane.ports.grpc,
+    await this.#startProxy(envoy, {
+      type: "router",
+      podName: GATEWAY,
+      namespace: "istio-system",
+      podIp: gatewayIp(this.#block),
+      serviceAccount: GATEWAY,
+      labels: { app: GATEWAY, istio: "ingressgateway" },
+      hostPorts: [
+        {
+          containerPort: GATEWAY_PORT,
+          hostIp: gatewayHostIp(this.#block),
+          hostPort: GATEWAY_PORT,
+        },
+      ],
     });
-    this.#proxies.push(proxy);
+  }
+
+  async #startProxy(envoy: string | undefined, pod: Pod): Promise<void> {
+    const config: AgentConfig = {
+      ...pod,
+      proxy: envoy === undefined ? "weft" : "envoy",
+      discoveryAddress: `127.0.0.1:${this.#controlPlane.ports.grpc}`,
+      directory: this.#folder,
+      adminPort: 15_000,
+      healthPort: 15_021,
+      logLevel: "warn",
+      drainMs: 0,
+    };
+    this.#proxies.push(await ProxyProcess.start({ envoy, folder: this.#folder, config }));
   }
 }
 
-function commonMetadata(name: string, namespace: string, podIp: string): Record<string, unknown> {
-  return {
-    NAME: name,
-    NAMESPACE: namespace,
-    INTERCEPTION_MODE: "NONE",
-    INSTANCE_IPS: podIp,
-    CLUSTER_ID: "Kubernetes",
-    ISTIO_VERSION: "0.0.0",
-  };
-}
+type Pod = Pick<
+  AgentConfig,
+  | "type"
+  | "podName"
+  | "namespace"
+  | "podIp"
+  | "appAddress"
+  | "serviceAccount"
+  | "labels"
+  | "hostPorts"
+>;
 
 function markerYaml(generation: number): string {
   const route = `

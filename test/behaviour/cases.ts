@@ -362,6 +362,50 @@ spec:
     ],
   },
   {
+    name: "the oldest of several VirtualServices for a host at a gateway comes first",
+    config: `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: shop, namespace: default }
+spec:
+  selector: { istio: ingressgateway }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: a-later, namespace: default, creationTimestamp: "2026-01-02T00:00:00Z" }
+spec:
+  hosts: ["*"]
+  gateways: [shop]
+  http:
+    - match: [{ uri: { prefix: /both } }, { uri: { prefix: /later } }]
+      route: [{ destination: { host: ratings } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: b-earlier, namespace: default, creationTimestamp: "2026-01-01T00:00:00Z" }
+spec:
+  hosts: ["*"]
+  gateways: [shop]
+  http:
+    - match: [{ uri: { prefix: /both } }]
+      route: [{ destination: { host: details } }]
+`,
+    exchanges: [
+      {
+        from: "gateway",
+        request: "GET http://a.test/both",
+        expect: { status: 200, by: "details-v1" },
+      },
+      {
+        from: "gateway",
+        request: "GET http://a.test/later",
+        expect: { status: 200, by: "ratings-v1" },
+      },
+      { from: "gateway", request: "GET http://a.test/other", expect: { status: 404 } },
+    ],
+  },
+  {
     name: "rules for the mesh and for a gateway stay apart",
     samples: ["destination-rule-all", "bookinfo-gateway", "virtual-service-reviews-v3"],
     config: virtualService("api.example.com", REST_TO_V1, "\n  gateways: [bookinfo-gateway]"),

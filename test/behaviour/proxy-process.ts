@@ -3,6 +3,9 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { AgentConfig } from "../../src/agent/agent-config.ts";
+import { buildBootstrap } from "../../src/agent/bootstrap.ts";
+import { VERSION } from "../../src/base/version.ts";
 import { until } from "../controlplane/until.ts";
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -11,16 +14,11 @@ const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export interface ProxyOptions {
   /** An Envoy to start; absent: weft's own proxy. */
   readonly envoy: string | undefined;
-  /** Names its files. */
-  readonly name: string;
   readonly folder: string;
-  readonly nodeId: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly podIp: string;
-  readonly adsPort: number;
+  /** What a pod's agent would be told; names the files too. */
+  readonly config: AgentConfig;
 }
 
-const ADMIN_PORT = 15_000;
 const LOG_TAIL = 2_000;
 
 /** One data plane process; both kinds take the same bootstrap file. */
@@ -37,9 +35,10 @@ export class ProxyProcess {
 
   /** Resolves when it says that it is ready; what it wrote is in the error otherwise. */
   static async start(options: ProxyOptions): Promise<ProxyProcess> {
-    const file = join(options.folder, `${options.name}.json`);
-    const log = join(options.folder, `${options.name}.log`);
-    writeFileSync(file, JSON.stringify(bootstrapOf(options)));
+    const { config, folder } = options;
+    const file = join(folder, `${config.podName}.json`);
+    const log = join(folder, `${config.podName}.log`);
+    writeFileSync(file, JSON.stringify(buildBootstrap(config, VERSION)));
     const [command, args] =
       options.envoy === undefined
         ? [process.execPath, [join(repository, "bin/weft"), "proxy", "-c", file]]
@@ -52,7 +51,7 @@ export class ProxyProcess {
     closeSync(output);
     const made = new ProxyProcess(child, options, log);
     try {
-      await until(() => made.#isReady(), `${options.name} to be ready`);
+      await until(() => made.#isReady(), `${config.podName} to be ready`);
       return made;
     } catch (error) {
       await made.stop();
@@ -75,51 +74,10 @@ export class ProxyProcess {
 
   async #isReady(): Promise<boolean> {
     if (this.#child.exitCode !== null) throw new Error(`exit ${this.#child.exitCode}`);
-    const url = `http://${this.#options.podIp}:${ADMIN_PORT}/ready`;
+    const { podIp, adminPort } = this.#options.config;
+    const url = `http://${podIp}:${adminPort}/ready`;
     const answer = await fetch(url).catch(() => undefined);
     await answer?.arrayBuffer();
     return answer?.status === 200;
   }
-}
-
-function socketAddress(address: string, port: number): object {
-  return { socket_address: { address, port_value: port } };
-}
-
-function bootstrapOf({ nodeId, metadata, podIp, adsPort }: ProxyOptions): object {
-  const ads = { ads: {}, resource_api_version: "V3" };
-  return {
-    node: { id: nodeId, cluster: "behaviour", metadata },
-    admin: { address: socketAddress(podIp, ADMIN_PORT) },
-    dynamic_resources: {
-      lds_config: ads,
-      cds_config: ads,
-      ads_config: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
-      },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: "xds-grpc",
-          type: "STATIC",
-          connect_timeout: "1s",
-          typed_extension_protocol_options: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: {
-            cluster_name: "xds-grpc",
-            endpoints: [
-              { lb_endpoints: [{ endpoint: { address: socketAddress("127.0.0.1", adsPort) } }] },
-            ],
-          },
-        },
-      ],
-    },
-  };
 }

@@ -109,7 +109,9 @@ test("`weft apply` applies what is good and says what is not, by file and line",
   expect(lines[0]).toBe(
     `${broken}:13:5: VirtualService/default/reviews: spec.http[0].rout: unknown field "rout", did you mean "route"?`,
   );
-  expect(result.stderr).toContain(`${broken}:17:1: kind: unknown kind "VirtualServce"`);
+  expect(result.stderr).toContain(
+    `${broken}:17:1: VirtualServce/x: kind: unknown kind "VirtualServce"`,
+  );
   expect(result.stderr).toContain('did you mean "VirtualService"?');
   expect(result.stderr).toContain(
     'duplicate key "apiVersion", first on line 20, a "---" line is probably missing',
