@@ -33,6 +33,8 @@ export interface ClientStatus {
   readonly connectedAtMs: number;
   /** Whether no push is under way. */
   readonly isSettled: boolean;
+  /** See `AdsStream.heldRoutes`. */
+  readonly heldRoutes: readonly string[];
   readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
 }
 

@@ -169,6 +169,7 @@ export class AdsServer {
         node,
         connectedAtMs,
         isSettled: stream.isSettled,
+        heldRoutes: stream.heldRoutes,
         kinds: statusOf(stream),
       }))
       .sort((left, right) => (left.node.id < right.node.id ? -1 : 1));
@@ -243,6 +244,7 @@ export class AdsServer {
           log,
           metrics,
           sink,
+          onBroken: (error) => this.#breakOff(call, id, error),
           onSettled: () => this.#noteConvergence(client),
         },
         snapshot.value,
@@ -282,6 +284,14 @@ export class AdsServer {
     if (held === undefined) return undefined;
     const ageMs = this.#options.clock.monotonicMs() - held.atMs;
     return ageMs > DEPARTED_MS_MAX ? undefined : held;
+  }
+
+  #breakOff(call: Call, clientId: string, error: unknown): void {
+    this.#options.log.error("stream ended by a bug", {
+      client: clientId,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    refuse(call, status.INTERNAL, "internal error");
   }
 
   #noteConvergence(client: Client): void {

@@ -1,5 +1,6 @@
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
@@ -11,7 +12,8 @@ import { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsResource, XdsSnapshot } from "../xds/snapshot.ts";
 import { statusOf } from "./client-status.ts";
 import { kindOfTypeUrl } from "./discovery-message.ts";
-import { AdsStream, type HeldState, STAGE_WAIT_MS_MAX, XDS_SHORT_NAME } from "./stream.ts";
+import { XDS_SHORT_NAME } from "./short-name.ts";
+import { AdsStream, type HeldState, STAGE_WAIT_MS_MAX } from "./stream.ts";
 
 /** `name:version:reference…`, by kind. */
 type Spec = Partial<Record<ResourceKind, readonly string[]>>;
@@ -21,7 +23,10 @@ function snapshotOf(spec: Spec): XdsSnapshot {
     new Map(
       (spec[kind] ?? []).map((text) => {
         const [name = "", version = "1", ...references] = text.split(":");
-        const body = Buffer.from(`${name}@${version}`);
+        const body =
+          kind === "route"
+            ? routeBody(name, version, references)
+            : Buffer.from(`${name}@${version}`);
         return [name, { name, version, body, origins: [], references }];
       }),
     );
@@ -33,6 +38,19 @@ function snapshotOf(spec: Spec): XdsSnapshot {
       route: mapOf("route"),
     },
   };
+}
+
+/** One virtual host; its domain is the version, so that it shows which one was handed out. */
+function routeBody(name: string, version: string, clusters: readonly string[]): Uint8Array {
+  const routes = clusters.map((cluster) => ({ route: { cluster } }));
+  const json = { name, virtualHosts: [{ name: "h", domains: [version], routes }] };
+  return toBinary(RouteConfigurationSchema, fromJson(RouteConfigurationSchema, json));
+}
+
+function readBody(kind: ResourceKind, body: Uint8Array): string {
+  if (kind !== "route") return Buffer.from(body).toString();
+  const { name, virtualHosts } = fromBinary(RouteConfigurationSchema, body);
+  return `${name}@${virtualHosts[0]?.domains[0]}`;
 }
 
 interface Received {
@@ -60,6 +78,9 @@ class Rig {
         log: silentLogger,
         metrics: this.metrics,
         sink: { write: (bytes) => this.#take(bytes) },
+        onBroken: (error) => {
+          throw error;
+        },
         onSettled: () => (this.settled += 1),
       },
       snapshotOf(spec),
@@ -69,11 +90,12 @@ class Rig {
 
   #take(bytes: Buffer): boolean {
     const response = fromBinary(DiscoveryResponseSchema, bytes);
+    const kind = kindOfTypeUrl(response.typeUrl) ?? "cluster";
     this.inbox.push({
-      kind: kindOfTypeUrl(response.typeUrl) ?? "cluster",
+      kind,
       version: response.versionInfo,
       nonce: response.nonce,
-      bodies: response.resources.map(({ value }) => Buffer.from(value).toString()),
+      bodies: response.resources.map(({ value }) => readBody(kind, value)),
     });
     this.room -= 1;
     return this.room > 0;
@@ -272,16 +294,35 @@ describe("AdsStream refusals", () => {
 
   test("a refused cluster does not hold up the routes to the others", () => {
     const rig = connected(BEFORE);
-    rig.update({
-      ...AFTER,
-      cluster: ["bad", "v2"],
-      endpoint: ["bad", "v2"],
-    });
+    rig.update({ ...AFTER, cluster: ["bad", "v2"], endpoint: ["bad", "v2"] });
     rig.nack("cluster", "Error adding/updating cluster(s) bad: unknown lb policy");
     expect(rig.take()).toEqual(["cds bad@1 v1@1 v2@1"]);
     rig.ack("endpoint", ["v1", "v2"]);
     rig.ack("endpoint", ["v1", "v2"]);
     expect(rig.take()).toEqual(["eds v2@1", "rds r@2"]);
+    expect(rig.stream.heldRoutes).toEqual([]);
+  });
+
+  test("a route to a refused cluster stays as it was, with its cluster, until it is mended", () => {
+    const rig = connected(BEFORE);
+    const bad: Spec = {
+      ...BEFORE,
+      cluster: ["bad"],
+      endpoint: ["bad"],
+      route: ["r:2:bad"],
+    };
+    rig.update(bad);
+    rig.nack("cluster", "Error adding/updating cluster(s) bad: unknown lb policy");
+    expect(rig.take()).toEqual(["cds bad@1 v1@1"]);
+    expect(rig.stream.heldRoutes).toEqual(["r/h"]);
+    expect(rig.stream.isSettled).toBe(true);
+    rig.update({ ...bad, cluster: ["bad:2"] });
+    rig.ack("cluster");
+    rig.ack("endpoint", ["v1", "bad"]);
+    rig.ack("endpoint", ["v1", "bad"]);
+    rig.ack("route", ["r"]);
+    expect(rig.take()).toEqual(["cds bad@2 v1@1", "eds bad@1", "rds r@2", "cds bad@2"]);
+    expect(rig.stream.heldRoutes).toEqual([]);
   });
 });
 
@@ -354,10 +395,17 @@ describe("AdsStream pushes", () => {
     await rig.clock.advance(STAGE_WAIT_MS_MAX - 1);
     expect(rig.take()).toEqual(["cds v1@1 v2@1"]);
     await rig.clock.advance(1);
-    expect(rig.take()).toEqual(["rds r@2"]);
-    await rig.clock.advance(STAGE_WAIT_MS_MAX);
-    expect(rig.take()).toEqual(["cds v2@1"]);
+    // The route that names the new cluster is held, and with it the cluster that it names.
+    expect(rig.take()).toEqual([]);
+    expect(rig.stream.heldRoutes).toEqual(["r/h"]);
     expect(rig.metrics.value("weft_xds_wait_expired", { stage: "make" })).toBe(1);
+    rig.ack("cluster");
+    rig.ack("endpoint", ["v1", "v2"]);
+    rig.ack("endpoint", ["v1", "v2"]);
+    expect(rig.take()).toEqual(["eds v2@1", "rds r@2"]);
+    rig.ack("route", ["r"]);
+    expect(rig.take()).toEqual(["cds v2@1"]);
+    expect(rig.stream.heldRoutes).toEqual([]);
   });
 
   test("a full sink holds responses back, and they are made when there is room", () => {

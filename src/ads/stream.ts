@@ -3,7 +3,9 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsResource, XdsSnapshot } from "../xds/snapshot.ts";
+import { CHILD_KIND, hasCluster, missingAnswers, type Offer, type OpenStage } from "./coverage.ts";
 import { encodeResponse, kindOfTypeUrl } from "./discovery-message.ts";
+import { holdRoutes, keepNamed } from "./hold-routes.ts";
 import {
   changedNames,
   type Published,
@@ -11,6 +13,7 @@ import {
   planStages,
   SEND_ORDER,
 } from "./publish-plan.ts";
+import { XDS_SHORT_NAME } from "./short-name.ts";
 import { isWholeState, Subscription } from "./subscription.ts";
 
 /** How long a step of a push waits for the client before it goes on without. */
@@ -21,17 +24,6 @@ const UNKNOWN_TYPES_MAX = 32;
 
 /** Most names that one log line shows. */
 const NAMES_SHOWN_MAX = 10;
-
-/** The short names of the kinds, as istiod's metrics and `proxy-status` have them. */
-export const XDS_SHORT_NAME: Readonly<Record<ResourceKind, string>> = {
-  cluster: "cds",
-  endpoint: "eds",
-  listener: "lds",
-  route: "rds",
-};
-
-/** Which kind is asked for because of another, and stays unfinished without it. */
-const CHILD_KIND = { cluster: "endpoint", listener: "route" } as const;
 
 /** Where a client's responses go. */
 export interface ResponseSink {
@@ -47,6 +39,8 @@ export interface AdsStreamOptions {
   readonly log: Logger;
   readonly metrics: MetricRegistry;
   readonly sink: ResponseSink;
+  /** A bug: the stream is closed, and its owner has to end the call. */
+  readonly onBroken: (error: unknown) => void;
   /** Called when a push has arrived in full, or as far as the client would take it. */
   readonly onSettled?: () => void;
 }
@@ -58,9 +52,9 @@ export interface HeldState {
   readonly kinds: readonly ResourceKind[];
 }
 
-interface RunningStage extends PublishStage {
-  /** What this step added or changed, among what the client is subscribed to. */
-  readonly changed: { readonly cluster: readonly string[]; readonly listener: readonly string[] };
+interface RunningStage extends OpenStage {
+  /** Clusters that were not offered before, among what the client is subscribed to. */
+  readonly added: readonly string[];
   readonly timer: Timer;
 }
 
@@ -81,6 +75,11 @@ export class AdsStream {
   #stages: PublishStage[] = [];
   #running: RunningStage | undefined;
   #waiting: XdsSnapshot | undefined;
+  /** The snapshot that the steps lead to, or have led to. */
+  #target: XdsSnapshot;
+  /** Clusters that were offered anew and that the client refused or has not got yet. */
+  readonly #missingClusters = new Set<string>();
+  #heldRoutes: readonly string[] = [];
   /** Kinds that a client which came back has not asked for yet; no step starts before. */
   readonly #expected = new Set<ResourceKind>();
   #returnTimer: Timer | undefined;
@@ -94,14 +93,16 @@ export class AdsStream {
    */
   constructor(options: AdsStreamOptions, snapshot: XdsSnapshot, held?: HeldState) {
     this.#options = options;
+    this.#target = snapshot;
     this.#published = held?.published ?? snapshot.resources;
     if (held === undefined) return;
     this.#waiting = snapshot;
     for (const kind of held.kinds) this.#expected.add(kind);
-    this.#returnTimer = options.clock.setTimer(STAGE_WAIT_MS_MAX, () => {
+    const endWait = (): void => {
       this.#expected.clear();
       this.#advance();
-    });
+    };
+    this.#returnTimer = options.clock.setTimer(STAGE_WAIT_MS_MAX, () => this.#guard(endWait));
   }
 
   /** What is handed out at this moment. */
@@ -114,6 +115,14 @@ export class AdsStream {
     return this.#subscriptions;
   }
 
+  /**
+   * Virtual hosts that are not the newest, because those name a cluster that the client does not
+   * have: `route configuration/virtual host`.
+   */
+  get heldRoutes(): readonly string[] {
+    return this.#heldRoutes;
+  }
+
   /** Whether the client has been offered everything, and no step waits for it. */
   get isSettled(): boolean {
     return this.#running === undefined && this.#waiting === undefined && this.#due.size === 0;
@@ -123,14 +132,16 @@ export class AdsStream {
   update(snapshot: XdsSnapshot): void {
     if (this.#isClosed) return;
     this.#waiting = snapshot;
-    this.#advance();
+    this.#guard(() => this.#advance());
   }
 
   /** The sink has room again. */
   drained(): void {
     this.#isWritable = true;
-    this.#flush();
-    this.#advance();
+    this.#guard(() => {
+      this.#flush();
+      this.#advance();
+    });
   }
 
   close(): void {
@@ -144,7 +155,20 @@ export class AdsStream {
 
   /** Takes one request of the client. */
   receive(request: DiscoveryRequest): void {
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#guard(() => this.#take(request));
+  }
+
+  /** Nothing that one client says may end the others. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.close();
+      this.#options.onBroken(error);
+    }
+  }
+
+  #take(request: DiscoveryRequest): void {
     const kind = kindOfTypeUrl(request.typeUrl);
     if (kind === undefined) {
       this.#noteUnknownType(request.typeUrl);
@@ -216,7 +240,7 @@ export class AdsStream {
   #advance(): void {
     while (!this.#isClosed && this.#expected.size === 0) {
       if (this.#running !== undefined) {
-        if (this.#missing(this.#running).length > 0) return;
+        if (missingAnswers(this.#offer, this.#running).length > 0) return;
         this.#endStage();
         continue;
       }
@@ -225,23 +249,28 @@ export class AdsStream {
         this.#startStage(stage);
         continue;
       }
-      if (this.#waiting === undefined) return;
-      this.#stages = [...planStages(this.#published, this.#waiting.resources)];
+      if (this.#waiting === undefined && !this.#canRelease()) return;
+      this.#target = this.#waiting ?? this.#target;
       this.#waiting = undefined;
+      this.#stages = [...planStages(this.#published, this.#target.resources)];
     }
   }
 
   #startStage(stage: PublishStage): void {
     const before = this.#published;
-    this.#published = { ...before, ...stage.publish };
+    this.#published = { ...before, ...this.#withHolds(stage, before) };
     const changed = (kind: "cluster" | "listener"): readonly string[] =>
       changedNames(before[kind], this.#published[kind]).filter(
         (name) => this.#subscriptions.get(kind)?.has(name) === true,
       );
-    const timer = this.#options.clock.setTimer(STAGE_WAIT_MS_MAX, () => this.#expire());
+    const timer = this.#options.clock.setTimer(STAGE_WAIT_MS_MAX, () =>
+      this.#guard(() => this.#expire()),
+    );
+    const clusters = changed("cluster");
     this.#running = {
       ...stage,
-      changed: { cluster: changed("cluster"), listener: changed("listener") },
+      added: clusters.filter((name) => !before.cluster.has(name)),
+      changed: { cluster: clusters, listener: changed("listener") },
       timer,
     };
     for (const kind of SEND_ORDER) {
@@ -251,7 +280,51 @@ export class AdsStream {
     this.#flush();
   }
 
+  /** What a step hands out, with what has to stay because of clusters that are missing. */
+  #withHolds({ step, publish }: PublishStage, before: Published): Partial<Published> {
+    if (step === "switch" && publish.route !== undefined) {
+      const { routes, held } = holdRoutes(publish.route, before.route, this.#missingClusters);
+      this.#noteHeld(held);
+      return { ...publish, route: routes };
+    }
+    const { cluster, endpoint } = publish;
+    if (step !== "break" || this.#heldRoutes.length === 0) return publish;
+    return {
+      ...(cluster && { cluster: keepNamed(cluster, before.cluster, before.route) }),
+      ...(endpoint && { endpoint: keepNamed(endpoint, before.endpoint, before.route) }),
+    };
+  }
+
+  #noteHeld(held: readonly string[]): void {
+    if (held.join() === this.#heldRoutes.join()) return;
+    this.#heldRoutes = held;
+    if (held.length === 0) return;
+    this.#options.metrics.add("weft_xds_held_routes", {}, held.length);
+    this.#options.log.warn("routes held at their last good form, the client lacks their clusters", {
+      client: this.#options.clientId,
+      routes: held.slice(0, NAMES_SHOWN_MAX).join(", "),
+      clusters: [...this.#missingClusters].slice(0, NAMES_SHOWN_MAX).join(", "),
+    });
+  }
+
+  /** Whether a cluster came after all, so that routes need not be held for it. */
+  #canRelease(): boolean {
+    if (this.#heldRoutes.length === 0) return false;
+    const before = this.#missingClusters.size;
+    this.#updateMissing([]);
+    return this.#missingClusters.size < before;
+  }
+
+  #updateMissing(added: readonly string[]): void {
+    for (const name of added) this.#missingClusters.add(name);
+    for (const name of this.#missingClusters) {
+      const isOffered = this.#published.cluster.has(name);
+      if (!isOffered || hasCluster(this.#offer, name)) this.#missingClusters.delete(name);
+    }
+  }
+
   #endStage(): void {
+    if (this.#running?.step === "make") this.#updateMissing(this.#running.added);
     this.#running?.timer.cancel();
     this.#running = undefined;
     const isLast = this.#stages.length === 0 && this.#waiting === undefined;
@@ -262,7 +335,7 @@ export class AdsStream {
   #expire(): void {
     const stage = this.#running;
     if (stage === undefined) return;
-    const missing = this.#missing(stage);
+    const missing = missingAnswers(this.#offer, stage);
     this.#options.metrics.add("weft_xds_wait_expired", { stage: stage.step });
     this.#options.log.warn("client did not acknowledge in time, going on", {
       client: this.#options.clientId,
@@ -275,59 +348,8 @@ export class AdsStream {
     this.#advance();
   }
 
-  /** What a step still waits for, in words for the log. */
-  #missing(stage: RunningStage): readonly string[] {
-    const missing: string[] = [];
-    for (const kind of SEND_ORDER) {
-      if (stage.publish[kind] === undefined) continue;
-      if (this.#due.has(kind)) missing.push(`${XDS_SHORT_NAME[kind]} not sent`);
-      else if (this.#subscriptions.get(kind)?.isAwaited === true) {
-        missing.push(`${XDS_SHORT_NAME[kind]} not acknowledged`);
-      }
-    }
-    this.#collectUncovered(stage, "cluster", (name) => [name], missing);
-    this.#collectUncovered(
-      stage,
-      "listener",
-      (name) => this.#published.listener.get(name)?.references ?? [],
-      missing,
-    );
-    return missing;
-  }
-
-  /** Adds the children of changed resources that the client has not asked for and got yet. */
-  #collectUncovered(
-    stage: RunningStage,
-    kind: "cluster" | "listener",
-    childrenOf: (name: string) => readonly string[],
-    missing: string[],
-  ): void {
-    const childKind = CHILD_KIND[kind];
-    const refusal = this.#refusalOf(kind);
-    const children = this.#subscriptions.get(childKind);
-    for (const name of stage.changed[kind]) {
-      // Refused, so its children will never be asked for.
-      if (refusal?.(name) === true) continue;
-      for (const child of childrenOf(name)) {
-        const resource = this.#published[childKind].get(child);
-        if (resource === undefined) continue;
-        if (children?.delivered.get(child) === resource.version && !children.isAwaited) continue;
-        missing.push(`${XDS_SHORT_NAME[childKind]} ${child}`);
-      }
-    }
-  }
-
-  /**
-   * Which resources the client refused in the latest response; `undefined` when none. Envoy names
-   * them and takes the others; a refusal that names none of them may mean any.
-   */
-  #refusalOf(kind: "cluster" | "listener"): ((name: string) => boolean) | undefined {
-    const subscription = this.#subscriptions.get(kind);
-    const { sent, nacked } = subscription ?? {};
-    if (sent === undefined || nacked === undefined || nacked.nonce !== sent.nonce) return undefined;
-    const { message } = nacked;
-    const named = [...this.#published[kind].keys()].some((name) => message.includes(name));
-    return named ? (name) => message.includes(name) : () => true;
+  get #offer(): Offer {
+    return { published: this.#published, subscriptions: this.#subscriptions, due: this.#due };
   }
 
   /** Writes what is due, as far as there is room. */

@@ -1,6 +1,6 @@
 import type { ClientStatus } from "../ads/client-status.ts";
 import type { Published } from "../ads/publish-plan.ts";
-import { XDS_SHORT_NAME } from "../ads/stream.ts";
+import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { KINDS } from "../config/kinds.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { ConfigView } from "../store/store.ts";

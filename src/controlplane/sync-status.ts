@@ -1,6 +1,7 @@
 import type { ClientStatus, KindStatus } from "../ads/client-status.ts";
+import { isMentioned } from "../ads/coverage.ts";
 import type { Published } from "../ads/publish-plan.ts";
-import { XDS_SHORT_NAME } from "../ads/stream.ts";
+import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { formatKey } from "../config/object.ts";
 import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
 import type { ConnectedProxy } from "./proxy-pool.ts";
@@ -36,6 +37,8 @@ export interface ProxyStatus {
   /** By short name. */
   readonly states: Readonly<Record<string, KindStatus["state"]>>;
   readonly rejections: readonly RejectionStatus[];
+  /** Virtual hosts that are not the newest, because the proxy lacks a cluster that those name. */
+  readonly heldRoutes: readonly string[];
   readonly pairs: Readonly<Record<ResourceKind, SyncPair>>;
 }
 
@@ -73,6 +76,7 @@ export function proxyStatusOf(
       RESOURCE_KINDS.map((kind) => [XDS_SHORT_NAME[kind], client.kinds[kind].state]),
     ),
     rejections: RESOURCE_KINDS.flatMap((kind) => rejectionOf(kind, client.kinds[kind], published)),
+    heldRoutes: client.heldRoutes,
     pairs: Object.fromEntries(
       RESOURCE_KINDS.map((kind) => [kind, pairOf(client.kinds[kind])]),
     ) as ProxyStatus["pairs"],
@@ -99,6 +103,7 @@ export function synczEntry(status: ProxyStatus): Record<string, unknown> {
     node_id: status.nodeId,
     connected_at: new Date(status.connectedAtMs).toISOString(),
     status: status.states,
+    held_routes: status.heldRoutes,
     rejections: status.rejections.map(({ atMs, ...rest }) => ({
       ...rest,
       at: new Date(atMs).toISOString(),
@@ -159,7 +164,7 @@ function rejectionOf(
   const { nackedMessage: message, nackedVersion = "", nackedAtMs = 0 } = status;
   if (message === undefined || status.state !== "NACKED") return [];
   const objects = [...(published?.[kind].values() ?? [])]
-    .filter(({ name }) => message.includes(name))
+    .filter(({ name }) => isMentioned(name, message))
     .flatMap(({ origins }) => origins.map(formatKey));
   return [
     {

@@ -41,6 +41,10 @@ const TABLE = {
     type: "counter",
     help: "Waits for a proxy's acknowledgement that ran out, by stage of the push.",
   },
+  weft_xds_held_routes: {
+    type: "counter",
+    help: "Virtual hosts held at their last good form because a proxy lacks their clusters.",
+  },
   weft_xds_refused_streams: { type: "counter", help: "xDS streams refused, by reason." },
   weft_xds_unknown_types: {
     type: "counter",

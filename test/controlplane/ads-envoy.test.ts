@@ -122,6 +122,20 @@ describe.skipIf(program === undefined)("AdsServer and Envoy", () => {
     expect(await get(port)).toBe("200 a");
   });
 
+  test("a route to a cluster that Envoy refuses stays as it was until it is mended", async () => {
+    const port = await envoy.listenerPort("web");
+    await settled();
+    push({ ...only("b"), badCluster: "b" });
+    await until(() => client().heldRoutes.length > 0, "the hold");
+    expect(client().kinds.cluster.nackedMessage).toContain("cluster(s) b:");
+    expect(client().heldRoutes).toEqual(["r/all"]);
+    expect(await get(port)).toBe("200 a");
+    push(only("b"));
+    await settled();
+    expect(client().heldRoutes).toEqual([]);
+    expect(await get(port)).toBe("200 b");
+  });
+
   test("an Envoy that comes back to a new server gets only what it lacks", async () => {
     const port = await envoy.listenerPort("web");
     await settled();

@@ -35,6 +35,8 @@ export interface FixtureSpec {
   readonly clusters: Readonly<Record<string, number>>;
   readonly target: string;
   readonly connectTimeoutSeconds?: number;
+  /** A cluster that no Envoy takes. */
+  readonly badCluster?: string;
   /** Adds a listener that no Envoy takes. */
   readonly hasBadListener?: boolean;
 }
@@ -57,6 +59,7 @@ export function fixtureSnapshot(spec: FixtureSpec): XdsSnapshot {
             type: "EDS",
             connect_timeout: `${spec.connectTimeoutSeconds ?? 1}s`,
             eds_cluster_config: { eds_config: ADS },
+            ...(spec.badCluster === name && { lb_policy: "CLUSTER_PROVIDED" }),
           }),
         ),
       ),
