@@ -1,3 +1,4 @@
+import { parseDurationMs } from "../base/duration.ts";
 import type { Kind } from "../config/kind.ts";
 import type { KubeObject } from "../config/object.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -11,7 +12,7 @@ const FLAGS = {
   follow: { short: "f", help: "go on with what is written" },
   tail: { value: "N", help: "only the last N lines (default all)" },
   previous: { short: "p", help: "of the container before its last restart" },
-  timestamps: { help: "the time before every line" },
+  since: { value: "DURATION", help: "only what was written in that time: 30s, 5m" },
   ...NAMESPACE_FLAG,
   ...CONNECTION_FLAGS,
 } as const;
@@ -63,7 +64,7 @@ export const logsCommand: Command = {
           container,
           ...(flags.follow ? { follow: "true" } : {}),
           ...(flags.previous ? { previous: "true" } : {}),
-          ...(flags.timestamps ? { timestamps: "true" } : {}),
+          ...(flags.since === undefined ? {} : { sinceSeconds: parseSeconds(flags.since) }),
           ...(flags.tail === undefined
             ? {}
             : { tailLines: String(parseCount("--tail", flags.tail)) }),
@@ -74,6 +75,13 @@ export const logsCommand: Command = {
     });
   },
 };
+
+/** A duration as whole seconds, at least one. */
+function parseSeconds(text: string): string {
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms <= 0) throw new CliError(`--since is a duration, not "${text}"`);
+  return String(Math.ceil(ms / 1000));
+}
 
 function parseTarget(positionals: readonly string[]): Required<Target> {
   const [first, second, ...more] = positionals;

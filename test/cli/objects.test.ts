@@ -218,7 +218,7 @@ test("`weft logs` finds the pod and the app's container", async () => {
   });
   api.routes.set(`GET ${PODS}`, { json: { items: [pod("r1"), pod("r2")] } });
   api.routes.set(`GET ${PODS}/r1/log`, (response) => response.end("GET /reviews/0 200\nhalf"));
-  const result = await run(logsCommand, "deploy/reviews-v1", "--tail=2", "-f");
+  const result = await run(logsCommand, "deploy/reviews-v1", "--tail=2", "--since=1m", "-f");
   expect(result).toEqual({
     exitCode: 0,
     stdout: "GET /reviews/0 200\nhalf",
@@ -226,7 +226,12 @@ test("`weft logs` finds the pod and the app's container", async () => {
       'Found 2 pods, using pod/r1\nDefaulted container "reviews" out of: istio-proxy, reviews\n',
   });
   expect(api.calls[1]?.query).toEqual({ labelSelector: "app=reviews,version=v1" });
-  expect(api.calls[2]?.query).toEqual({ container: "reviews", follow: "true", tailLines: "2" });
+  expect(api.calls[2]?.query).toEqual({
+    container: "reviews",
+    follow: "true",
+    sinceSeconds: "60",
+    tailLines: "2",
+  });
 });
 
 test("`weft logs` names the containers there are", async () => {

@@ -1,6 +1,8 @@
-import { isLabelKey, isLabelValue } from "../../config/format.ts";
+import { formatIssue } from "../../base/issue.ts";
 import { isJsonObject, own } from "../../config/json.ts";
 import type { Kind } from "../../config/kind.ts";
+import { matchLabelSelector } from "../../config/label-selector.ts";
+import { parseLabelSelector as parseSelector } from "../../config/label-selector-text.ts";
 import type { KubeObject } from "../../config/object.ts";
 import { ApiError } from "./status.ts";
 
@@ -9,36 +11,12 @@ export type Predicate = (object: KubeObject) => boolean;
 
 /** Kubernetes' `labelSelector`: `app=reviews,version in (v1, v2),!canary`. */
 export function parseLabelSelector(text: string): Predicate {
-  const parts = splitOutside(text).map((part) => labelRequirement(part.trim(), text));
-  return ({ metadata: { labels = {} } }) => parts.every((part) => part(labels));
-}
-
-type LabelPredicate = (labels: Readonly<Record<string, string>>) => boolean;
-
-const REQUIREMENT =
-  /^(!?)\s*([^\s=!,()]+)\s*(?:(==|=|!=)\s*([^\s=!,()]*)|(in|notin)\s*\(([^()]*)\))?$/;
-
-function labelRequirement(part: string, text: string): LabelPredicate {
-  const match = REQUIREMENT.exec(part);
-  const [, not, key = "", operator, value = "", setOperator, list = ""] = match ?? [];
-  const values = setOperator === undefined ? [value] : list.split(",").map((one) => one.trim());
-  const hasOperator = operator !== undefined || setOperator !== undefined;
-  const isWrong = match === null || !isLabelKey(key) || (not === "!" && hasOperator);
-  if (isWrong || !values.every(isLabelValue)) {
-    throw new ApiError("BadRequest", `unable to parse the label selector "${text}" at "${part}"`);
+  const selector = parseSelector(text);
+  if (!selector.ok) {
+    const reason = selector.issues.map(formatIssue).join("; ");
+    throw new ApiError("BadRequest", `unable to parse the label selector "${text}": ${reason}`);
   }
-  const isNegative = not === "!" || operator === "!=" || setOperator === "notin";
-  return (labels) => {
-    const found = own(labels, key);
-    const holds = found !== undefined && (!hasOperator || values.includes(found));
-    return isNegative ? !holds : holds;
-  };
-}
-
-/** At commas that do not stand in brackets. */
-function splitOutside(text: string): readonly string[] {
-  if (text.trim() === "") return [];
-  return text.split(/,(?![^(]*\))/);
+  return ({ metadata: { labels } }) => matchLabelSelector(selector.value, labels);
 }
 
 const FIELDS_OF_ALL = ["metadata.name", "metadata.namespace"];
