@@ -11,6 +11,7 @@ import { apiPath, objectName } from "./kind-names.ts";
 import { type Manifest, problemsAt, readManifests } from "./manifest.ts";
 import { FILE_FLAGS } from "./manifest-files.ts";
 import { ProblemPrinter } from "./problem.ts";
+import { sortNames } from "./sort-names.ts";
 import { mergeApplied } from "./three-way-merge.ts";
 
 const FLAGS = {
@@ -159,11 +160,17 @@ function withLastApplied(written: JsonObject): JsonObject {
   const bare = { ...written, metadata: { ...metadata, annotations: own } };
   return {
     ...bare,
-    metadata: {
-      ...bare.metadata,
-      annotations: { ...own, [LAST_APPLIED]: `${JSON.stringify(bare)}\n` },
-    },
+    metadata: { ...bare.metadata, annotations: { ...own, [LAST_APPLIED]: encodeAsGo(bare) } },
   };
+}
+
+/** To the byte what kubectl notes, or the other's `apply` would find a change where there is none. */
+function encodeAsGo(object: JsonObject): string {
+  const text = JSON.stringify(sortNames(object)).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${text}\n`;
 }
 
 function lastApplied(live: JsonObject): unknown {

@@ -6,6 +6,7 @@ import {
   parseJsonPath,
   type Step,
 } from "./jsonpath-parse.ts";
+import { sortNames } from "./sort-names.ts";
 
 /** A template in kubectl's JSONPath, ready to be filled. */
 export type JsonPathTemplate = (value: unknown) => string;
@@ -92,5 +93,5 @@ function compare(left: unknown, operator: string, right: unknown): boolean {
 
 function show(value: unknown): string {
   if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : JSON.stringify(sortNames(value));
 }

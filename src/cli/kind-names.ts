@@ -18,6 +18,7 @@ export function kindOf(word: string): Kind {
   const meant = suggest(word, [
     ...KINDS.map(({ plural }) => plural),
     ...KINDS.map(({ singular }) => singular),
+    ...KINDS.flatMap(({ shortNames }) => shortNames),
   ]);
   const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
   throw new CliError(`there is no kind "${word}"${hint}`);

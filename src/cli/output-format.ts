@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { suggest } from "../base/suggest.ts";
 import { CliError } from "./command.ts";
 import { compileJsonPath } from "./jsonpath.ts";
+import { sortNames } from "./sort-names.ts";
 
 /** What `-o` asks for. A printer makes all of the text, its last line end included. */
 export type OutputFormat =
@@ -28,12 +29,14 @@ export function parseOutputFormat(text: string | undefined): OutputFormat {
   throw new CliError(`-o is wide, json, yaml, name or jsonpath=TEMPLATE, not "${text}"${hint}`);
 }
 
-/** JSON as kubectl indents it. */
+/** JSON as kubectl writes it: names sorted, four spaces. */
 export function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 4)}\n`;
+  return `${JSON.stringify(sortNames(value), undefined, 4)}\n`;
 }
 
 /** YAML as kubectl writes it: names sorted, lists not indented, no line folded. */
 export function formatYaml(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, indentSeq: false, lineWidth: 0 });
+  // The older schema has more words that need quotes to stay text: times, `yes`, `on`.
+  const form = { indentSeq: false, lineWidth: 0, schema: "yaml-1.1" } as const;
+  return stringify(sortNames(value), { ...form, aliasDuplicateObjects: false });
 }
