@@ -19,14 +19,6 @@ export interface PublishStage {
   readonly publish: Partial<Published>;
 }
 
-/** Nothing handed out. */
-export const NOTHING_PUBLISHED: Published = {
-  cluster: new Map(),
-  endpoint: new Map(),
-  listener: new Map(),
-  route: new Map(),
-};
-
 /** The order of kinds within a step: what is named goes before what names it. */
 export const SEND_ORDER: readonly ResourceKind[] = RESOURCE_KINDS;
 
