@@ -77,7 +77,7 @@ export class ControlPlane {
       metrics,
       build: (node) => this.#build(node),
       push: (clientId, snapshot) => this.#ads.push(clientId, snapshot),
-      onRefreshed: () => this.#updateFindings(),
+      onBuilt: () => this.#updateFindings(),
     });
     this.#ads = new AdsServer({
       addr: options.grpcAddr,
@@ -163,13 +163,19 @@ export class ControlPlane {
   }
 
   #rebuild(): void {
-    try {
+    this.#guard("the mesh could not be built, the last one stays", () => {
       this.#mesh = buildMesh(this.#store.view, this.#mesh);
       this.metrics.set("pilot_services", this.#mesh.services.size);
+    });
+  }
+
+  /** Against bugs: one object that nobody foresaw may not end what runs. */
+  #guard(failure: string, work: () => void): void {
+    try {
+      work();
     } catch (error) {
-      // A bug: the mesh goes on with what it has.
       this.metrics.add("pilot_xds_push_errors");
-      this.#options.log.error("the mesh could not be built, the last one stays", {
+      this.#options.log.error(failure, {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     }
@@ -180,6 +186,10 @@ export class ControlPlane {
   }
 
   #updateFindings(): void {
+    this.#guard("the configuration could not be checked", () => this.#check());
+  }
+
+  #check(): void {
     const proxies: readonly ConnectedProxy[] = [...this.#pool.proxies.values()];
     const issues: readonly ObjectIssue[] = [
       ...meshIssues(this.#mesh),

@@ -25,6 +25,16 @@ export function textPage(body: string, status = 200): Page {
   return { status, contentType: "text/plain; charset=utf-8", body };
 }
 
+/** A page that cannot be made is that page's trouble alone. */
+function rendered(page: Pages[string], query: URLSearchParams): Page {
+  try {
+    return page(query);
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return textPage(`this page could not be made: ${text}\n`, 500);
+  }
+}
+
 /** Serves read-only pages over HTTP. The owner calls `start` once and `stop` once. */
 export class DebugServer {
   readonly #pages: Pages;
@@ -83,7 +93,7 @@ export class DebugServer {
     }
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://debug");
     const page = Object.hasOwn(this.#pages, pathname) ? this.#pages[pathname] : undefined;
-    if (page !== undefined) return page(searchParams);
+    if (page !== undefined) return rendered(page, searchParams);
     return textPage(`not found; there is:\n${Object.keys(this.#pages).join("\n")}\n`, 404);
   }
 }

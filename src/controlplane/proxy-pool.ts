@@ -33,8 +33,8 @@ export interface ProxyPoolOptions {
   /** The configuration of a proxy by the mesh as it is now; what it throws is a bug. */
   readonly build: (node: ProxyNode) => BuiltSnapshot;
   readonly push: (clientId: string, snapshot: XdsSnapshot) => void;
-  /** All that `refresh` asked for is built and handed on. */
-  readonly onRefreshed: () => void;
+  /** What is wrong with the configuration may differ now: proxies came or were built anew. */
+  readonly onBuilt: () => void;
 }
 
 /**
@@ -67,6 +67,8 @@ export class ProxyPool implements SnapshotSource {
       return { ok: false, issues: [{ path: "", message }] };
     }
     this.#proxies.set(clientId, { node: decoded.value, ...built });
+    // With the others that connect in this turn of the event loop, after a restart all of them.
+    this.#slice ??= setImmediate(() => this.#runSlice());
     return { ok: true, value: built.snapshot };
   }
 
@@ -96,7 +98,7 @@ export class ProxyPool implements SnapshotSource {
       if (clock.monotonicMs() > endMs) break;
     }
     this.#slice = this.#due.size > 0 ? setImmediate(() => this.#runSlice()) : undefined;
-    if (this.#slice === undefined) this.#options.onRefreshed();
+    if (this.#slice === undefined) this.#options.onBuilt();
   }
 
   #refreshOne(clientId: string): void {
