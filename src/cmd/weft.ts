@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
   "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
   version: async () => (await import("../cli/version.ts")).versionCommand,
+  up: async () => (await import("./up.ts")).upCommand,
+  down: async () => (await import("./down.ts")).downCommand,
   agent: async () => (await import("./agent.ts")).agentCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,
 };

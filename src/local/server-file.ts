@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -16,6 +16,24 @@ export interface ServerFile {
   readonly monitoringAddr: string;
   /** Discovery, plain gRPC, `host:port`. */
   readonly xdsAddr: string;
+  /** The ingress gateway's host port, `http://127.0.0.1:8080`. */
+  readonly gatewayUrl: string;
+  readonly kubeconfig: string;
+  readonly proxy: "weft" | "envoy";
+  /** The network of the pods. */
+  readonly podCidr: string;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
+/** Writes the file of a home for its owner only. */
+export function writeServerFile(home: string, file: ServerFile): void {
+  writeFileSync(serverFilePath(home), `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
+}
+
+/** Removes the file of a home. */
+export function removeServerFile(home: string): void {
+  rmSync(serverFilePath(home), { force: true });
 }
 
 /** The folder that holds the state of a mesh: what was asked for, `WEFT_HOME`, or `~/.weft`. */
@@ -46,6 +64,6 @@ export function readServerFile(home: string): ServerFile | undefined {
 function isServerFile(value: unknown): value is ServerFile {
   if (typeof value !== "object" || value === null) return false;
   const file = value as Partial<Record<keyof ServerFile, unknown>>;
-  const texts = [file.version, file.apiUrl, file.monitoringAddr, file.xdsAddr];
+  const texts = [file.version, file.apiUrl, file.monitoringAddr, file.xdsAddr, file.kubeconfig];
   return Number.isInteger(file.pid) && texts.every((text) => typeof text === "string");
 }

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Issue } from "../base/issue.ts";
 import { keyOf } from "../config/object.ts";
 import type { Pod } from "../config/pod.ts";
 import { StorageError } from "../storage/storage.ts";
@@ -39,8 +40,6 @@ export interface PodControllerDeps extends ControllerDeps, Omit<PodRunnerDeps, "
 
 /** Which container's output. */
 export interface PodLogOptions extends ReadLogOptions {
-  readonly namespace: string;
-  readonly name: string;
   /** The first one that is not the sidecar, unless said. */
   readonly container?: string;
 }
@@ -67,11 +66,14 @@ export class PodController {
   }
 
   /** Pods of an earlier server are begun anew; until then nobody may take them for ready. */
-  async start(): Promise<void> {
+  async prepare(): Promise<void> {
     const pods = this.#list().filter((pod) => pod.spec.nodeName !== undefined);
     await Promise.all(
       pods.filter((pod) => !isPodFinished(pod)).map((pod) => this.#resetStatus(pod)),
     );
+  }
+
+  start(): void {
     this.#controller = startController(this.#deps, {
       name: "pod",
       watches: [{ group: "", kind: "Pod", keys: (object) => [objectKey(object)] }],
@@ -97,13 +99,10 @@ export class PodController {
     await this.#rotation;
   }
 
-  /** A container's output; throws a `StorageError` when there is no such pod or container. */
-  readLogs(options: PodLogOptions): AsyncIterable<Uint8Array> {
-    const { namespace, name } = options;
-    const key = `${namespace}/${name}`;
-    const pod = this.#get(key);
+  /** A container's output, or why there is none. */
+  readLogs(pod: Pod, options: PodLogOptions): AsyncIterable<Uint8Array> | Issue {
+    const key = objectKey(pod);
     const entry = this.#entries.get(key);
-    if (pod === undefined) throw new StorageError("NotFound", `pods "${name}" not found`);
     const { containers, initContainers = [] } = pod.spec;
     const names = [...containers, ...initContainers].map((container) => container.name);
     const container =
@@ -113,13 +112,13 @@ export class PodController {
       names[0] ??
       "";
     if (!names.includes(container)) {
-      const message = `container ${container} is not valid for pod ${name}, it has ${names.join(", ")}`;
-      throw new StorageError("Invalid", message);
+      const message = `container ${container} is not valid for pod ${pod.metadata.name}, it has ${names.join(", ")}`;
+      return { path: "container", message };
     }
     const log = entry?.runner.log(container);
     if (entry === undefined || log === undefined) {
-      const message = `container "${container}" in pod "${name}" is waiting to start`;
-      throw new StorageError("Invalid", message);
+      const message = `container "${container}" in pod "${pod.metadata.name}" is waiting to start`;
+      return { path: "container", message };
     }
     return log.read(
       options,

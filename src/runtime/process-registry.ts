@@ -38,6 +38,15 @@ export class ProcessRegistry {
     }
   }
 
+  /** Ends everything at once, without waiting: for a user who does not want to. */
+  killAll(): void {
+    for (const file of readdirSync(this.#directory)) {
+      const match = /^(\d+)-(\d+)$/.exec(file);
+      if (match === null || !isOurGroup(Number(match[1]), match[2] ?? "")) continue;
+      signalGroup(Number(match[1]), "SIGKILL");
+    }
+  }
+
   /** Ends what an earlier server left behind; returns what that was. */
   async endLeftovers(clock: Clock, logger: Logger): Promise<readonly string[]> {
     const leftovers = readdirSync(this.#directory).flatMap((file) => {

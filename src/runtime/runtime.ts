@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
+import type { Issue } from "../base/issue.ts";
 import type { Prng } from "../base/prng.ts";
+import type { Pod } from "../config/pod.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Controller, ControllerDeps } from "./controller.ts";
@@ -37,28 +39,31 @@ export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #events: EventRecorder;
   readonly #pods: PodController;
-  readonly #registry: ProcessRegistry;
   #controllers: readonly Controller[] = [];
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#events = new EventRecorder(options);
-    this.#registry = new ProcessRegistry(join(options.home, "processes"));
     this.#pods = new PodController({
       ...options,
-      registry: this.#registry,
+      registry: new ProcessRegistry(processFolder(options.home)),
       events: this.#events,
       directory: join(options.home, "pods"),
     });
   }
 
-  /** Ends what an earlier server left running, then brings up what the storage asks for. */
-  async start(): Promise<void> {
-    const { storage, clock, logger, prng } = this.#options;
-    await this.#registry.endLeftovers(clock, logger.scope("runtime"));
+  /** Makes the objects say that nothing runs yet; before anybody reads them. */
+  async prepare(): Promise<void> {
+    const { storage, clock } = this.#options;
     await registerNode(storage, clock);
+    await this.#pods.prepare();
+  }
+
+  /** Brings up what the storage asks for; after `prepare`. */
+  start(): void {
+    const { storage, clock, logger, prng } = this.#options;
     const deps: ControllerDeps = { storage, clock, logger };
-    await this.#pods.start();
+    this.#pods.start();
     this.#controllers = [
       startNamespaceController(deps),
       startServiceController(deps),
@@ -76,10 +81,31 @@ export class Runtime {
     await this.#events.stop();
   }
 
-  /** A container's output; throws a `StorageError` when there is none. */
-  readLogs(options: PodLogOptions): AsyncIterable<Uint8Array> {
-    return this.#pods.readLogs(options);
+  /** A container's output, or why there is none. */
+  readLogs(pod: Pod, options: PodLogOptions): AsyncIterable<Uint8Array> | Issue {
+    return this.#pods.readLogs(pod, options);
   }
+}
+
+/** Kills every process of a home at once; the server that started them must end right after. */
+export function killProcesses(home: string): void {
+  new ProcessRegistry(processFolder(home)).killAll();
+}
+
+/**
+ * Ends what a server on this home left running when it died. Only while no server runs there;
+ * returns what was ended, as `namespace/pod/container`.
+ */
+export function endLeftovers(
+  home: string,
+  clock: Clock,
+  logger: Logger,
+): Promise<readonly string[]> {
+  return new ProcessRegistry(processFolder(home)).endLeftovers(clock, logger);
+}
+
+function processFolder(home: string): string {
+  return join(home, "processes");
 }
 
 /** What is missing for portable mode on this machine, or `undefined`. */

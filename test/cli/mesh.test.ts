@@ -43,6 +43,11 @@ beforeAll(async () => {
     apiUrl: "https://127.0.0.1:1",
     monitoringAddr: monitoring.address,
     xdsAddr: "127.0.0.1:1",
+    gatewayUrl: "http://127.0.0.1:1",
+    kubeconfig: "kubeconfig",
+    proxy: "weft",
+    podCidr: "127.64.0.0/16",
+    startedAt: "2026-01-01T00:00:00.000Z",
   };
   writeFileSync(serverFilePath(monitoring.home), JSON.stringify(file));
 });

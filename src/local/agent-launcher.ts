@@ -1,0 +1,80 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AgentConfig } from "../agent/agent-config.ts";
+import type { ProcessSpec } from "../runtime/container-process.ts";
+import type { SidecarContext, SidecarLauncher } from "../runtime/sidecar-launcher.ts";
+import { SIDECAR_CONTAINER } from "./inject-sidecar.ts";
+
+const ADMIN_PORT = 15_000;
+const HEALTH_PORT = 15_021;
+/** As Istio's `terminationDrainDuration`. */
+const DRAIN_MS = 5_000;
+/** What an agent keeps of the server's environment. */
+const INHERITED = ["PATH", "HOME", "LANG", "TZ"];
+
+/** What all sidecars of a mesh have in common. */
+export interface AgentLauncherOptions {
+  readonly proxy: AgentConfig["proxy"];
+  readonly envoyPath: string | undefined;
+  /** The bundled `weft.js`. */
+  readonly weftScript: string;
+  /** `host:port`, asked when a sidecar starts. */
+  readonly discoveryAddress: () => string;
+  readonly logLevel: AgentConfig["logLevel"];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts every sidecar as `weft agent` in a process of its own. */
+export class AgentLauncher implements SidecarLauncher {
+  readonly containerName = SIDECAR_CONTAINER;
+  readonly healthPort = HEALTH_PORT;
+  readonly healthPath = "/healthz/ready";
+  readonly drainMs = DRAIN_MS;
+  readonly #options: AgentLauncherOptions;
+
+  constructor(options: AgentLauncherOptions) {
+    this.#options = options;
+  }
+
+  async prepare(context: SidecarContext): Promise<ProcessSpec> {
+    const { env, weftScript } = this.#options;
+    const file = join(context.directory, "agent.json");
+    const config = JSON.stringify(this.#configOf(context), undefined, 2);
+    await writeFile(file, `${config}\n`, { mode: 0o600 });
+    return {
+      command: [process.execPath, weftScript, "agent", "--config", file],
+      env: Object.fromEntries(
+        INHERITED.flatMap((name) => {
+          const value = env[name];
+          return value === undefined ? [] : [[name, value] as const];
+        }),
+      ),
+      workingDir: context.directory,
+    };
+  }
+
+  #configOf({ pod, addresses, hasApp, hostPorts, directory }: SidecarContext): AgentConfig {
+    const { proxy, envoyPath, discoveryAddress, logLevel } = this.#options;
+    const { metadata, spec } = pod;
+    const templates = metadata.annotations?.["inject.istio.io/templates"] ?? "";
+    const isRouter = !hasApp || templates.split(",").includes("gateway");
+    return {
+      proxy,
+      ...(envoyPath === undefined ? {} : { envoyPath }),
+      type: isRouter ? "router" : "sidecar",
+      podName: metadata.name,
+      namespace: metadata.namespace ?? "default",
+      podIp: addresses.podIp,
+      ...(isRouter ? {} : { appAddress: addresses.appAddress }),
+      serviceAccount: spec.serviceAccountName ?? "default",
+      labels: metadata.labels ?? {},
+      hostPorts,
+      discoveryAddress: discoveryAddress(),
+      directory,
+      adminPort: ADMIN_PORT,
+      healthPort: HEALTH_PORT,
+      logLevel,
+      drainMs: DRAIN_MS,
+    };
+  }
+}
