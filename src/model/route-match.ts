@@ -92,7 +92,7 @@ function buildTextMatch(
     return { type: "prefix", value: match.prefix };
   }
   if (match?.regex === undefined) return undefined;
-  const problem = match.regex === "" ? "must not be empty" : checkRegex(match.regex);
+  const problem = checkRegex(match.regex);
   if (problem !== undefined) issues.push({ path: `${path}.regex`, message: problem });
   return { type: "regex", value: match.regex };
 }

@@ -2,6 +2,7 @@ import { memoise } from "../base/memo.ts";
 import { hostDomains, serviceDomains } from "./domain.ts";
 import { isWildcard, narrowest } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
+import { compareText } from "./origin.ts";
 import { isRoutable } from "./protocol.ts";
 import { defaultRoute, type Route, routesOf, type VirtualHost } from "./route.ts";
 import type { Service } from "./service.ts";
@@ -19,7 +20,7 @@ export function buildSidecarVirtualHosts(mesh: Mesh, namespace: string): readonl
   const owners = hostOwners(mesh.virtualServices);
   const wildcards = [...owners.keys()].filter(isWildcard);
   const foreignPorts = new Map<VirtualService, Set<number>>();
-  const hosts: VirtualHost[] = [];
+  const services: VirtualHost[] = [];
   for (const service of mesh.services.values()) {
     const pattern = owners.has(service.hostname)
       ? service.hostname
@@ -34,17 +35,21 @@ export function buildSidecarVirtualHosts(mesh: Mesh, namespace: string): readonl
         owner === undefined ? [] : routesOf(owner, port.number, MESH_GATEWAY, mesh.services);
       // A VirtualService that has no route for this port does not take it away.
       const routes = own.length === 0 ? defaultRoute(service, port) : own;
-      hosts.push(serviceVirtualHost(service, routes, port.number, namespace));
+      services.push(serviceVirtualHost(service, routes, port.number, namespace));
     }
   }
+  const foreign: VirtualHost[] = [];
   for (const [host, owner] of owners) {
     if (isOfRegistry(host, mesh)) continue;
     for (const port of foreignPorts.get(owner) ?? [PORT_OF_FOREIGN_HOSTS]) {
       const routes = routesOf(owner, port, MESH_GATEWAY, mesh.services);
-      if (routes.length > 0) hosts.push(foreignVirtualHost(routes, host, port));
+      if (routes.length > 0) foreign.push(foreignVirtualHost(routes, host, port));
     }
   }
-  return withoutDuplicates(hosts);
+  // What somebody wrote down comes before the short forms that services have by themselves.
+  return withoutDuplicates([...foreign, ...services]).toSorted((a, b) =>
+    compareText(a.name, b.name),
+  );
 }
 
 /** Each host that VirtualServices of the mesh name, and the one that it belongs to. */
@@ -90,7 +95,7 @@ const foreignVirtualHost = memoise(
 
 /**
  * A proxy refuses all virtual hosts when two have a name or domain in common, so the first keeps
- * it. Hosts come with services first, by hostname: a service is never hidden by a foreign host.
+ * it; but the full name of a service stays with the service.
  */
 function withoutDuplicates(hosts: readonly VirtualHost[]): readonly VirtualHost[] {
   const names = new Set<string>();
