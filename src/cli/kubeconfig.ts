@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { homeOf } from "../local/server-file.ts";
@@ -31,14 +31,16 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Reads the kubeconfig that the flags lead to; throws a `CliError` that says what is missing. */
 export function readApiAccess(flags: LocationFlags, env: Env): ApiAccess {
   const path = flags.kubeconfig ?? join(homeOf(flags.home, env), "kubeconfig");
-  let text: string;
+  if (flags.kubeconfig === undefined && !existsSync(path)) throw noMesh(homeOf(flags.home, env));
+  return parseKubeconfig(readText(path), path);
+}
+
+function readText(path: string): string {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
-    if (flags.kubeconfig !== undefined) throw new CliError(`cannot read ${path}: ${reason(error)}`);
-    throw noMesh(homeOf(flags.home, env));
+    throw new CliError(`cannot read ${path}: ${reason(error)}`);
   }
-  return parseKubeconfig(text, path);
 }
 
 /** What a command says when there is nothing to talk to. */
@@ -63,14 +65,14 @@ export function parseKubeconfig(text: string, path: string): ApiAccess {
   if (server === undefined || !URL.canParse(server)) {
     throw new CliError(`${path}: the cluster of context "${name}" has no server URL`);
   }
-  for (const field of ["exec", "auth-provider", "username"]) {
+  for (const field of ["exec", "auth-provider", "username", "tokenFile"]) {
     if (field in user) throw new CliError(`${path}: users[].user.${field} is not supported yet`);
   }
   const read = (holder: Entry, field: string): string | undefined => {
     const data = textAt(holder, `${field}-data`);
     if (data !== undefined) return Buffer.from(data, "base64").toString("utf8");
     const file = textAt(holder, field);
-    return file === undefined ? undefined : readFileSync(resolve(dirname(path), file), "utf8");
+    return file === undefined ? undefined : readText(resolve(dirname(path), file));
   };
   const ca = read(cluster, "certificate-authority");
   const token = textAt(user, "token");

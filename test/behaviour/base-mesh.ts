@@ -51,8 +51,8 @@ export function gatewayHostIp(block: number): string {
   return `127.${block}.0.4`;
 }
 
-/** Services, pods and endpoints, as a running mesh has them. */
-export function baseConfig(block: number): string {
+/** Services, pods and endpoints, as a running mesh has them; the pods that are named are not ready. */
+export function baseConfig(block: number, unready: readonly string[] = []): string {
   const workloads = workloadsOf(block);
   const services = new Set(workloads.map(({ app }) => app).filter((app) => app !== CLIENT));
   return [
@@ -61,6 +61,7 @@ export function baseConfig(block: number): string {
         app,
         `10.96.1.${10 + at}`,
         workloads.filter((workload) => workload.app === app),
+        unready,
       ),
     ),
     ...workloads.map(podYaml),
@@ -68,10 +69,15 @@ export function baseConfig(block: number): string {
   ].join("---");
 }
 
-function serviceYaml(app: string, clusterIp: string, workloads: readonly Workload[]): string {
+function serviceYaml(
+  app: string,
+  clusterIp: string,
+  workloads: readonly Workload[],
+  unready: readonly string[],
+): string {
   const endpoints = workloads.map(
     ({ name, podIp }) =>
-      `  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${name}, namespace: default } }`,
+      `  - { addresses: [${podIp}], conditions: { ready: ${!unready.includes(name)} }, targetRef: { kind: Pod, name: ${name}, namespace: default } }`,
   );
   return `
 apiVersion: v1

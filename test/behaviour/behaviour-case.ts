@@ -35,6 +35,8 @@ export interface BehaviourCase {
   readonly config?: string;
   /** Files under `samples/bookinfo/networking`, without `.yaml`. */
   readonly samples?: readonly string[];
+  /** Workloads whose endpoints are not ready. */
+  readonly unready?: readonly string[];
   readonly exchanges: readonly Exchange[];
 }
 

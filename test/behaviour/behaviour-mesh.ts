@@ -79,15 +79,10 @@ export class BehaviourMesh {
   }
 
   /** From now on there is the base, and what the documents say; resolves when proxies follow it. */
-  async configure(yaml: string): Promise<void> {
+  async configure(yaml: string, unready: readonly string[] = []): Promise<void> {
     this.#generation += 1;
-    this.#source.replace(this.#documents(yaml));
+    this.#source.replace(this.#documents(yaml, unready));
     await this.#whenConfigured();
-  }
-
-  /** The same, not waited for. */
-  change(yaml: string): void {
-    this.#source.replace(this.#documents(yaml));
   }
 
   /** Sends `METHOD URL` from a meshed pod through its proxy, or from outside to the gateway. */
@@ -130,8 +125,8 @@ export class BehaviourMesh {
    * Every configuration carries its number as a rule of its own, through the sidecars and through a
    * second port of the gateway. Who answers to the newest number follows all that came with it.
    */
-  #documents(yaml: string): string {
-    return [baseConfig(this.#block), markerYaml(this.#generation), yaml].join("\n---\n");
+  #documents(yaml: string, unready: readonly string[] = []): string {
+    return [baseConfig(this.#block, unready), markerYaml(this.#generation), yaml].join("\n---\n");
   }
 
   async #whenConfigured(): Promise<void> {

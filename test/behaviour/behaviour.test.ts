@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
 import type { BehaviourCase } from "./behaviour-case.ts";
+import { BehaviourLoad } from "./behaviour-load.ts";
 import { BehaviourMesh } from "./behaviour-mesh.ts";
 import { CASES } from "./cases.ts";
 import { tryExchange } from "./try-exchange.ts";
@@ -14,6 +15,7 @@ const networking = join(
 );
 const envoy = findProgram("envoy");
 
+const ROUNDS = 4;
 const REVIEWS = "GET http://reviews:9080/reviews/0";
 
 function sample(name: string): string {
@@ -39,7 +41,7 @@ for (const { plane, isThere, program } of PLANES) {
     });
 
     test.each(CASES)("$name", async (one) => {
-      await mesh.configure(configOf(one));
+      await mesh.configure(configOf(one), one.unready);
       expect(mesh.rejections()).toEqual([]);
       for (const exchange of one.exchanges) expect(await tryExchange(mesh, exchange)).toEqual([]);
     });
@@ -62,29 +64,27 @@ for (const { plane, isThere, program } of PLANES) {
 
     test("no request fails while versions are changed, with their subsets", async () => {
       await mesh.configure("");
-      let isDone = false;
-      const answers = new Map<string, number>();
-      const load = Array.from({ length: 4 }, async () => {
-        while (!isDone) {
-          const { status, echo, error = "" } = await mesh.send("client", REVIEWS);
-          const key = status === 200 ? (echo?.by ?? "nobody") : `${status} ${error}`;
-          answers.set(key, (answers.get(key) ?? 0) + 1);
+      const load = new BehaviourLoad(mesh, REVIEWS);
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const file of ["reviews-v3", "reviews-test-v2", "all-v1", "reviews-90-10"]) {
+          // Rules and subsets come and go at once: nobody may be left with a route to nowhere.
+          const rule = sample(`virtual-service-${file}`);
+          await mesh.configure(`${sample("destination-rule-all")}\n---\n${rule}`);
         }
-      });
-      try {
-        for (let round = 0; round < 4; round++) {
-          for (const file of ["reviews-v3", "reviews-test-v2", "all-v1", "reviews-90-10"]) {
-            // Rules and subsets come and go at once: nobody may be left with a route to nowhere.
-            const rules = `${sample("destination-rule-all")}\n---\n${sample(`virtual-service-${file}`)}`;
-            await mesh.configure(rules);
-          }
-          await mesh.configure("");
-        }
-      } finally {
-        isDone = true;
-        await Promise.all(load);
+        await mesh.configure("");
       }
-      expect([...answers.keys()].sort()).toEqual(["reviews-v1", "reviews-v2", "reviews-v3"]);
+      expect(await load.stop()).toEqual(["reviews-v1", "reviews-v2", "reviews-v3"]);
+    });
+
+    test("no request fails while pods come and go", async () => {
+      await mesh.configure("");
+      const load = new BehaviourLoad(mesh, REVIEWS);
+      for (let round = 0; round < ROUNDS; round++) {
+        await mesh.configure("", ["reviews-v1"]);
+        await mesh.configure("", ["reviews-v2", "reviews-v3"]);
+        await mesh.configure("");
+      }
+      expect(await load.stop()).toEqual(["reviews-v1", "reviews-v2", "reviews-v3"]);
     });
   });
 }

@@ -194,6 +194,25 @@ const MISSING: readonly BehaviourCase[] = [
     exchanges: [{ request: REVIEWS, expect: { status: 503 } }],
   },
   {
+    name: "pods that are not ready get nothing",
+    unready: ["reviews-v1", "reviews-v3"],
+    exchanges: [{ request: REVIEWS, expect: { requests: 20, shares: { "reviews-v2": 1 } } }],
+  },
+  {
+    name: "a service without a ready pod is 503, and other services are as they were",
+    unready: ["ratings-v1"],
+    exchanges: [
+      { request: "GET http://ratings:9080/", expect: { status: 503 } },
+      { request: "GET http://details:9080/", expect: { status: 200, by: "details-v1" } },
+    ],
+  },
+  {
+    name: "a subset without a ready pod is 503, even while others are ready",
+    samples: ["destination-rule-all", "virtual-service-reviews-v3"],
+    unready: ["reviews-v3"],
+    exchanges: [{ request: REVIEWS, expect: { status: 503 } }],
+  },
+  {
     name: "a gateway without routes is 404 for every path",
     config: `
 apiVersion: networking.istio.io/v1
