@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
   version: async () => (await import("../cli/version.ts")).versionCommand,
   up: async () => (await import("./up.ts")).upCommand,
+  status: async () => (await import("../cli/status.ts")).statusCommand,
   down: async () => (await import("./down.ts")).downCommand,
   agent: async () => (await import("./agent.ts")).agentCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,

@@ -1,6 +1,5 @@
 import type { Deployment } from "../config/deployment.ts";
 import type { Pod } from "../config/pod.ts";
-import type { Storage } from "../storage/storage.ts";
 
 /** How far the pods of a mesh are. */
 export interface PodReadiness {
@@ -14,9 +13,11 @@ export interface PodReadiness {
 }
 
 /** Counts the pods that work, and says of the others why not. */
-export function readPodReadiness(storage: Pick<Storage, "list">): PodReadiness {
-  const deployments = storage.list({ group: "apps", kind: "Deployment" }).items as Deployment[];
-  const pods = (storage.list({ group: "", kind: "Pod" }).items as Pod[]).filter(
+export function summarisePods(
+  deployments: readonly Deployment[],
+  allPods: readonly Pod[],
+): PodReadiness {
+  const pods = allPods.filter(
     ({ metadata, status }) =>
       metadata.deletionTimestamp === undefined && status?.phase !== "Succeeded",
   );

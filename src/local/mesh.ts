@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { ApiServer } from "../apiserver/api-server.ts";
@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Issue } from "../base/issue.ts";
 import type { Prng } from "../base/prng.ts";
 import { VERSION } from "../base/version.ts";
+import type { Deployment } from "../config/deployment.ts";
 import type { Namespace } from "../config/namespace.ts";
 import type { KubeObject } from "../config/object.ts";
 import type { Pod } from "../config/pod.ts";
@@ -31,7 +32,7 @@ import { type HomeLock, lockHome, unlockHome } from "./home-lock.ts";
 import { injectSidecar, isToInject } from "./inject-sidecar.ts";
 import { loadCatalogue } from "./load-catalogue.ts";
 import { MeshError } from "./mesh-error.ts";
-import { type PodReadiness, readPodReadiness } from "./mesh-readiness.ts";
+import { type PodReadiness, summarisePods } from "./mesh-readiness.ts";
 import { findPackageRoot } from "./package-root.ts";
 import { removeServerFile, type ServerFile, writeServerFile } from "./server-file.ts";
 
@@ -124,6 +125,8 @@ export class Mesh {
       return await this.#up();
     } catch (error) {
       await this.down();
+      // What a start that failed had only just made goes too; what has objects in it stays.
+      removeEmptyFolders(join(this.#options.home, "processes"), this.#options.home);
       throw error;
     }
   }
@@ -157,7 +160,7 @@ export class Mesh {
     const endMs = clock.monotonicMs() + timeoutMs;
     const told = new Set<string>();
     for (;;) {
-      const readiness = readPodReadiness(this.#storage ?? { list: () => NOTHING });
+      const readiness = this.#podReadiness();
       for (const pod of readiness.readyPods) {
         if (told.has(pod)) continue;
         told.add(pod);
@@ -167,6 +170,12 @@ export class Mesh {
       if (isDone || clock.monotonicMs() >= endMs || signal?.aborted === true) return readiness;
       await clock.sleep(POLL_MS, signal);
     }
+  }
+
+  #podReadiness(): PodReadiness {
+    const list = (group: string, kind: string): readonly KubeObject[] =>
+      this.#storage?.list({ group, kind }).items ?? [];
+    return summarisePods(list("apps", "Deployment") as Deployment[], list("", "Pod") as Pod[]);
   }
 
   async #up(): Promise<ServerFile> {
@@ -336,8 +345,6 @@ export class Mesh {
   }
 }
 
-const NOTHING = { items: [], revision: 0 };
-
 function warningsOf(object: KubeObject, storage: Storage): readonly Issue[] {
   return referenceIssues(object, {
     list: (group, kind, namespace) =>
@@ -362,6 +369,16 @@ export function describeOptions({
   catalogueFile,
 }: MeshOptions): string {
   return JSON.stringify({ ports, proxy, podCidr, catalogueFile });
+}
+
+function removeEmptyFolders(...folders: readonly string[]): void {
+  for (const folder of folders) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // It has something in it, or is not there.
+    }
+  }
 }
 
 function findFreePort(): Promise<number> {
