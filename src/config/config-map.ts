@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import { isSameJson } from "./json.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
@@ -28,6 +29,7 @@ export const configMapKind = defineKind<ConfigMap>({
     { name: "Data", type: "string", cell: (configMap) => sizeOf(configMap) },
     AGE_COLUMN,
   ],
+  validateUpdate: validateImmutable,
   validate: (configMap) => [
     ...validateDataKeys("data", configMap.data),
     ...validateDataKeys("binaryData", configMap.binaryData),
@@ -49,4 +51,22 @@ export function validateDataKeys(
       path: `${path}[${key}]`,
       message: `a key must have only letters, digits, "-", "_" and ".": got ${JSON.stringify(key)}`,
     }));
+}
+
+/** `immutable: true` holds until the object is deleted. */
+export function validateImmutable<T extends { readonly immutable?: boolean }>(
+  object: T & ImmutableFields,
+  old: T & ImmutableFields,
+): readonly Issue[] {
+  if (old.immutable !== true) return [];
+  const fields = ["immutable", "data", "binaryData", "type"] as const;
+  return fields
+    .filter((field) => !isSameJson(object[field], old[field]))
+    .map((path) => ({ path, message: "may not be changed, the object is immutable" }));
+}
+
+interface ImmutableFields {
+  readonly data?: unknown;
+  readonly binaryData?: unknown;
+  readonly type?: unknown;
 }

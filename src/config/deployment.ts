@@ -2,7 +2,7 @@ import { conditionsSchema } from "./condition.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { formatLabelSelector, labelSelectorSchema } from "./label-selector.ts";
 import { kubeObject } from "./metadata.ts";
-import { podTemplateSchema, validatePodTemplate } from "./pod-template.ts";
+import { podTemplateSchema, validatePodTemplate, validateSelectorUpdate } from "./pod-template.ts";
 import type { Infer } from "./schema.ts";
 import { boolean, integer, intOrString, object, required, string } from "./schema.ts";
 
@@ -88,6 +88,7 @@ export const deploymentKind = defineKind<Deployment>({
       cell: ({ spec }) => formatLabelSelector(spec.selector),
     },
   ],
+  validateUpdate: ({ spec }, old) => validateSelectorUpdate(spec.selector, old.spec.selector),
   validate: ({ spec }) => {
     const issues = [...validatePodTemplate(spec.selector, spec.template)];
     if (spec.strategy?.type === "Recreate" && spec.strategy.rollingUpdate !== undefined) {

@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import type { JsonObject } from "./json.ts";
 import type { KubeObject } from "./object.ts";
 import type { Schema } from "./schema.ts";
 
@@ -41,6 +42,8 @@ export interface Kind {
   /** The whole object, `apiVersion`, `kind` and `metadata` included. */
   readonly schema: Schema;
   readonly hasStatus: boolean;
+  /** `status` of an object that a client has just created. */
+  readonly initialStatus?: JsonObject;
   readonly scale?: ScalePaths;
   readonly printerColumns: readonly PrinterColumn[];
   /** Whose kind it is, for messages: a field that is not built is "known to Istio". */
@@ -49,6 +52,8 @@ export interface Kind {
   readonly validate?: (object: KubeObject) => readonly Issue[];
   /** What may not change any more; only asked about objects that `validate` accepts. */
   readonly validateUpdate?: (object: KubeObject, old: KubeObject) => readonly Issue[];
+  /** Takes over from the old object what a server had filled in and an update leaves out. */
+  readonly carryOver?: (object: KubeObject, old: KubeObject) => KubeObject;
   /** Fills in what depends on other fields, after the schema's own defaults. */
   readonly defaults?: (object: KubeObject) => KubeObject;
 }
@@ -64,10 +69,12 @@ export interface KindOptions<T extends KubeObject> {
   readonly isNamespaced?: boolean;
   readonly nameFormat?: string;
   readonly schema: Schema;
+  readonly initialStatus?: JsonObject;
   readonly scale?: ScalePaths;
   readonly printerColumns?: readonly PrinterColumnOf<T>[];
   readonly validate?: (object: T) => readonly Issue[];
   readonly validateUpdate?: (object: T, old: T) => readonly Issue[];
+  readonly carryOver?: (object: T, old: T) => T;
   readonly defaults?: (object: T) => T;
 }
 
@@ -80,7 +87,8 @@ type PrinterColumnOf<T extends KubeObject> = Omit<PrinterColumn, "cell"> & {
  * objects that the schema accepted.
  */
 export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind {
-  const { group, schema, scale, validate, validateUpdate, defaults } = options;
+  const { group, schema, initialStatus, scale, validate, validateUpdate, carryOver, defaults } =
+    options;
   return {
     group,
     versions: options.versions,
@@ -94,6 +102,7 @@ export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind 
     nameFormat: options.nameFormat ?? "k8s-long-name",
     schema,
     hasStatus: schema.properties?.["status"] !== undefined,
+    ...(initialStatus === undefined ? {} : { initialStatus }),
     ...(scale === undefined ? {} : { scale }),
     printerColumns: (options.printerColumns ?? []).map(({ cell, ...column }) => ({
       ...column,
@@ -104,6 +113,9 @@ export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind 
     ...(validateUpdate === undefined
       ? {}
       : { validateUpdate: (object, old) => validateUpdate(object as T, old as T) }),
+    ...(carryOver === undefined
+      ? {}
+      : { carryOver: (object, old) => carryOver(object as T, old as T) }),
     ...(defaults === undefined ? {} : { defaults: (object) => defaults(object as T) }),
   };
 }

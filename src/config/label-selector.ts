@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import { own } from "./json.ts";
 import { validateLabels } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
 import { array, map, object, required, string } from "./schema.ts";
@@ -25,7 +26,7 @@ export function matchLabelSelector(selector: LabelSelector, labels: Labels = {})
   return (
     matchLabels(selector.matchLabels, labels) &&
     (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
+      const value = own(labels, key);
       switch (operator) {
         case "In":
           return value !== undefined && values.includes(value);
@@ -42,7 +43,7 @@ export function matchLabelSelector(selector: LabelSelector, labels: Labels = {})
 
 /** Whether labels have all that are wanted; no wish is fulfilled by every object. */
 export function matchLabels(wanted: Labels | undefined, labels: Labels = {}): boolean {
-  return Object.entries(wanted ?? {}).every(([key, value]) => labels[key] === value);
+  return Object.entries(wanted ?? {}).every(([key, value]) => own(labels, key) === value);
 }
 
 /** As people write it after `-l`: `app=reviews,version in (v1,v2)`. */

@@ -28,6 +28,7 @@ export const namespaceKind = defineKind<Namespace>({
   isNamespaced: false,
   nameFormat: "k8s-short-name",
   schema,
+  initialStatus: { phase: "Active" },
   printerColumns: [
     { name: "Status", type: "string", cell: (namespace) => namespace.status?.phase ?? "Active" },
     AGE_COLUMN,

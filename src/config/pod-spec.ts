@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import { isSameJson } from "./json.ts";
 import type { Infer } from "./schema.ts";
 import {
   anything,
@@ -106,8 +107,10 @@ const container = object({
   readinessProbe: notBuilt(),
   livenessProbe: notBuilt(),
   lifecycle: notBuilt(),
-  terminationMessagePath: noEffect(string(), "no termination message is read"),
-  terminationMessagePolicy: noEffect(string(), "no termination message is read"),
+  terminationMessagePath: noEffect(string(), "no termination message is read", [
+    "/dev/termination-log",
+  ]),
+  terminationMessagePolicy: noEffect(string(), "no termination message is read", ["File"]),
   stdin: notBuilt(),
   stdinOnce: notBuilt(),
   tty: notBuilt(),
@@ -139,7 +142,7 @@ export const podSpecSchema = object({
   volumes: listMap(["name"], volume),
   serviceAccountName: string({ description: 'Its identity; "default" when not set.' }),
   serviceAccount: string({ description: "Older name of `serviceAccountName`." }),
-  automountServiceAccountToken: noEffect(boolean(), "no token is mounted"),
+  automountServiceAccountToken: noEffect(boolean(), "no token is mounted", [false]),
   terminationGracePeriodSeconds: integer({
     format: "int64",
     minimum: 0,
@@ -156,7 +159,8 @@ export const podSpecSchema = object({
   hostnameOverride: notBuilt(),
   dnsPolicy: noEffect(
     string({ enum: ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"] }),
-    "names are resolved by the sidecar",
+    "names of services are resolved by the sidecar, others by this machine",
+    ["ClusterFirst", "Default"],
   ),
   dnsConfig: notBuilt(),
   hostNetwork: builtFor(boolean(), [false]),
@@ -169,12 +173,12 @@ export const podSpecSchema = object({
   affinity: noEffect(anything(), ONE_NODE),
   tolerations: noEffect(array(anything()), ONE_NODE),
   topologySpreadConstraints: noEffect(array(anything()), ONE_NODE),
-  schedulerName: noEffect(string(), ONE_NODE),
+  schedulerName: noEffect(string(), ONE_NODE, ["default-scheduler"]),
   schedulingGates: notBuilt(),
-  priority: noEffect(integer(), ONE_NODE),
+  priority: noEffect(integer(), ONE_NODE, [0]),
   priorityClassName: noEffect(string(), ONE_NODE),
-  preemptionPolicy: noEffect(string(), ONE_NODE),
-  enableServiceLinks: builtFor(boolean(), [false, true]),
+  preemptionPolicy: noEffect(string(), ONE_NODE, ["PreemptLowerPriority"]),
+  enableServiceLinks: noEffect(boolean(), "no variables are made for services", [false]),
   os: notBuilt(),
   overhead: notBuilt(),
   readinessGates: notBuilt(),
@@ -304,6 +308,31 @@ function validateEnv(env: readonly EnvVar[], path: string): readonly Issue[] {
         message: `must be one of ${FIELD_REFS.join(", ")}, metadata.labels['KEY'], metadata.annotations['KEY']: got "${field}"`,
       });
     }
+  }
+  return issues;
+}
+
+/** What of a pod may be changed while it runs; the rest is for a new pod. */
+const MUTABLE = ["containers", "initContainers", "nodeName", "tolerations"];
+
+/** A pod runs as it was started: only what Kubernetes lets change of one may change. */
+export function validatePodUpdate(spec: PodSpec, old: PodSpec): readonly Issue[] {
+  const issues: Issue[] = [];
+  const fields = spec as Readonly<Record<string, unknown>>;
+  const before = old as Readonly<Record<string, unknown>>;
+  for (const name of new Set([...Object.keys(fields), ...Object.keys(before)])) {
+    if (MUTABLE.includes(name) || isSameJson(fields[name], before[name])) continue;
+    issues.push({ path: `spec.${name}`, message: "may not be changed while the pod exists" });
+  }
+  if (old.nodeName !== undefined && spec.nodeName !== old.nodeName) {
+    issues.push({ path: "spec.nodeName", message: "may not be changed while the pod exists" });
+  }
+  for (const field of ["containers", "initContainers"] as const) {
+    if (isSameJson(spec[field] ?? [], old[field] ?? [])) continue;
+    issues.push({
+      path: `spec.${field}`,
+      message: "may not be changed while the pod exists: delete it, or change what made it",
+    });
   }
   return issues;
 }

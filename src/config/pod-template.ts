@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import { isSameJson } from "./json.ts";
 import type { LabelSelector } from "./label-selector.ts";
 import { matchLabelSelector, validateLabelSelector } from "./label-selector.ts";
 import { templateMetadataSchema, validateLabels } from "./metadata.ts";
@@ -45,4 +46,15 @@ export function validatePodTemplate(
     });
   }
   return issues;
+}
+
+/** A selector may not change: pods of the old one would be nobody's. */
+export function validateSelectorUpdate(
+  selector: LabelSelector,
+  old: LabelSelector,
+): readonly Issue[] {
+  if (isSameJson(selector, old)) return [];
+  return [
+    { path: "spec.selector", message: "may not be changed: delete the object and make it anew" },
+  ];
 }

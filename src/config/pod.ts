@@ -1,7 +1,7 @@
 import { conditionsSchema } from "./condition.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
-import { podSpecSchema, validatePodSpec } from "./pod-spec.ts";
+import { podSpecSchema, validatePodSpec, validatePodUpdate } from "./pod-spec.ts";
 import type { Infer } from "./schema.ts";
 import { array, boolean, dateTime, integer, listMap, object, required, string } from "./schema.ts";
 
@@ -83,7 +83,14 @@ export const podKind = defineKind<Pod>({
     },
     { name: "Readiness Gates", type: "string", priority: 1, cell: () => "<none>" },
   ],
+  initialStatus: { phase: "Pending" },
   validate: (pod) => validatePodSpec(pod.spec, "spec"),
+  validateUpdate: (pod, old) => validatePodUpdate(pod.spec, old.spec),
+  carryOver: (pod, { spec: old }) => {
+    const { nodeName } = old;
+    const isKept = nodeName !== undefined && pod.spec.nodeName === undefined;
+    return isKept ? { ...pod, spec: { ...pod.spec, nodeName } } : pod;
+  },
   defaults: (pod) => {
     const { serviceAccountName, serviceAccount } = pod.spec;
     const account = serviceAccountName ?? serviceAccount ?? "default";

@@ -2,7 +2,7 @@ import { conditionsSchema } from "./condition.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { formatLabelSelector, labelSelectorSchema } from "./label-selector.ts";
 import { kubeObject } from "./metadata.ts";
-import { podTemplateSchema, validatePodTemplate } from "./pod-template.ts";
+import { podTemplateSchema, validatePodTemplate, validateSelectorUpdate } from "./pod-template.ts";
 import type { Infer } from "./schema.ts";
 import { integer, object, required } from "./schema.ts";
 
@@ -72,5 +72,6 @@ export const replicaSetKind = defineKind<ReplicaSet>({
       cell: ({ spec }) => formatLabelSelector(spec.selector),
     },
   ],
+  validateUpdate: ({ spec }, old) => validateSelectorUpdate(spec.selector, old.spec.selector),
   validate: ({ spec }) => validatePodTemplate(spec.selector, spec.template),
 });

@@ -42,7 +42,7 @@ export interface Schema {
   readonly "x-weft-not-built"?: boolean;
   /** Of what the API allows, the values that are built; any other is refused as not built yet. */
   readonly "x-weft-built-values"?: readonly Json[];
-  /** Accepted with a warning that says why it changes nothing here. */
+  /** Accepted with a warning that says why it changes nothing here, but for the built values. */
   readonly "x-weft-no-effect"?: string;
 }
 
@@ -202,9 +202,17 @@ export function builtFor<T extends Json, const V extends T>(
   return narrowed as Typed<V>;
 }
 
-/** Accepts a field with a warning that it changes nothing here, and why. */
-export function noEffect<S extends Schema>(schema: S, why: string): S {
-  return { ...schema, "x-weft-no-effect": why };
+/**
+ * Accepts a field with a warning that it changes nothing here, and why; silently where it says what
+ * happens anyway.
+ */
+export function noEffect<S extends Schema>(
+  schema: S,
+  why: string,
+  silent: readonly Json[] = [],
+): S {
+  const values = silent.length === 0 ? {} : { "x-weft-built-values": silent };
+  return { ...schema, ...values, "x-weft-no-effect": why };
 }
 
 /** Exactly one of the fields must be there, as a protobuf `oneof` that must be set. */

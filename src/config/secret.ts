@@ -1,4 +1,4 @@
-import { validateDataKeys } from "./config-map.ts";
+import { validateDataKeys, validateImmutable } from "./config-map.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
@@ -29,6 +29,7 @@ export const secretKind = defineKind<Secret>({
     { name: "Data", type: "string", cell: (secret) => Object.keys(secret.data ?? {}).length },
     AGE_COLUMN,
   ],
+  validateUpdate: validateImmutable,
   validate: (secret) => [
     ...validateDataKeys("data", secret.data),
     ...validateDataKeys("stringData", secret.stringData),

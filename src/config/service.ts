@@ -108,6 +108,20 @@ export const serviceKind = defineKind<Service>({
     { name: "Selector", type: "string", priority: 1, cell: formatSelector },
   ],
   validate: validateService,
+  validateUpdate: ({ spec }, { spec: old }) => {
+    const before = old.clusterIP ?? "";
+    if (before === "" || spec.clusterIP === before || spec.type === "ExternalName") return [];
+    return [{ path: "spec.clusterIP", message: `may not be changed: it is "${before}"` }];
+  },
+  carryOver: (service, { spec: old }) => {
+    const { clusterIP, type } = service.spec;
+    if ((clusterIP ?? "") !== "" || type === "ExternalName") return service;
+    const kept = {
+      ...(old.clusterIP === undefined ? {} : { clusterIP: old.clusterIP }),
+      ...(old.clusterIPs === undefined ? {} : { clusterIPs: old.clusterIPs }),
+    };
+    return { ...service, spec: { ...service.spec, ...kept } };
+  },
   defaults: (service) => {
     const { ports } = service.spec;
     if (ports === undefined || service.spec.type === "ExternalName") return service;

@@ -58,7 +58,10 @@ class Check {
     this.#choices(schema, value, path);
     this.#combined(schema, value, path);
     const why = schema["x-weft-no-effect"];
-    if (why !== undefined) this.#add(path, `has no effect: ${why}`, "warning");
+    const isSilent = schema["x-weft-built-values"] !== undefined && isBuilt(schema, value);
+    if (why !== undefined && !isEmpty(value) && !isSilent) {
+      this.#add(path, `has no effect: ${why}`, "warning");
+    }
   }
 
   #add(path: string, message: string, severity?: "warning"): void {
@@ -170,13 +173,14 @@ class Check {
   }
 
   #choices(schema: Schema, value: unknown, path: string): void {
-    const { enum: allowed, "x-weft-built-values": built } = schema;
+    const { enum: allowed } = schema;
+    const built = schema["x-weft-built-values"] ?? [];
     if (allowed !== undefined && !allowed.some((one) => isSameJson(one, value))) {
       const texts = allowed.map((one) => (typeof one === "string" ? one : showJson(one)));
       const meant = typeof value === "string" ? suggest(value, texts) : undefined;
       const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
       this.#add(path, `must be one of ${texts.join(", ")}: got ${showJson(value)}${hint}`);
-    } else if (built !== undefined && !built.some((one) => isSameJson(one, value))) {
+    } else if (schema["x-weft-no-effect"] === undefined && !isBuilt(schema, value)) {
       const whose = this.#options.origin ?? "its API";
       const texts = built.map(showJson).join(", ");
       this.#add(
@@ -240,6 +244,15 @@ function hasType(type: NonNullable<Schema["type"]>, value: unknown): boolean {
     case "boolean":
       return typeof value === type;
   }
+}
+
+function isBuilt({ "x-weft-built-values": built }: Schema, value: unknown): boolean {
+  return built === undefined || built.some((one) => isSameJson(one, value));
+}
+
+/** `{}` and `[]` say nothing. */
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) ? value.length === 0 : isJsonObject(value) && isSameJson(value, {});
 }
 
 /** The values of a list map's keys; a key that is absent counts as its default. */

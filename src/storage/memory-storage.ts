@@ -336,9 +336,11 @@ export class MemoryStorage implements Storage {
 function graceSecondsOf(object: KubeObject, { gracePeriodSeconds }: DeleteOptions): number {
   if (object.kind !== "Pod" || object.apiVersion !== "v1") return 0;
   const { spec, status } = object as {
-    spec?: { terminationGracePeriodSeconds?: number };
+    spec?: { terminationGracePeriodSeconds?: number; nodeName?: string };
     status?: { phase?: string };
   };
+  // Nothing runs that would have to stop.
+  if (spec?.nodeName === undefined) return 0;
   if (status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
   return gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT;
 }

@@ -148,7 +148,9 @@ describe.each(STORAGES)("$name", ({ create }) => {
 
   it("`delete()` lets a pod stop first, and may be hurried", async () => {
     const storage = create();
-    await storage.create(object("Pod", "a", { spec: { terminationGracePeriodSeconds: 20 } }));
+    await storage.create(
+      object("Pod", "a", { spec: { nodeName: "n", terminationGracePeriodSeconds: 20 } }),
+    );
     const marked = await storage.delete(key("Pod", "a"));
     expect(marked.metadata).toMatchObject({
       deletionTimestamp: "2026-11-21T10:00:20Z",
@@ -176,7 +178,7 @@ describe.each(STORAGES)("$name", ({ create }) => {
     const storage = create();
     const owner = await storage.create(object("ReplicaSet", "a", { spec: {} }));
     const other = await storage.create(object("ReplicaSet", "b", { spec: {} }));
-    await storage.create(object("Pod", "a-1", { spec: {} }, ownedBy(owner)));
+    await storage.create(object("Pod", "a-1", { spec: { nodeName: "n" } }, ownedBy(owner)));
     await storage.create(object("Service", "a-2", {}, ownedBy(owner)));
     const both = [ownedBy(owner), ownedBy(other)].flatMap(
       (one) => (one as { ownerReferences: object[] }).ownerReferences,
@@ -193,11 +195,11 @@ describe.each(STORAGES)("$name", ({ create }) => {
   it("`delete()` orphans when asked to, and waits when asked to", async () => {
     const storage = create();
     const orphaned = await storage.create(object("ReplicaSet", "a", { spec: {} }));
-    await storage.create(object("Pod", "a-1", { spec: {} }, ownedBy(orphaned)));
+    await storage.create(object("Pod", "a-1", { spec: { nodeName: "n" } }, ownedBy(orphaned)));
     await storage.delete(key("ReplicaSet", "a"), { propagation: "Orphan" });
     expect(storage.get(key("Pod", "a-1"))?.metadata).toMatchObject({ ownerReferences: [] });
     const waiting = await storage.create(object("ReplicaSet", "b", { spec: {} }));
-    await storage.create(object("Pod", "b-1", { spec: {} }, ownedBy(waiting)));
+    await storage.create(object("Pod", "b-1", { spec: { nodeName: "n" } }, ownedBy(waiting)));
     await storage.delete(key("ReplicaSet", "b"), { propagation: "Foreground" });
     expect(storage.get(key("ReplicaSet", "b"))?.metadata.finalizers).toEqual([
       "foregroundDeletion",
@@ -211,7 +213,7 @@ describe.each(STORAGES)("$name", ({ create }) => {
     const namespace = { group: "", kind: "Namespace", namespace: "", name: "default" };
     await storage.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
     await storage.create(object("Service", "a"));
-    await storage.create(object("Pod", "b", { spec: {} }));
+    await storage.create(object("Pod", "b", { spec: { nodeName: "n" } }));
     await storage.create(object("Service", "c", {}, { namespace: "other" }));
     await storage.delete(namespace);
     expect(storage.get(namespace)).toMatchObject({ status: { phase: "Terminating" } });

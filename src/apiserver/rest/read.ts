@@ -3,7 +3,7 @@ import type { RestRequest } from "./context.ts";
 import { getObject, inVersion } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Predicate } from "./selector.ts";
-import { parseFieldSelector, parseLabelSelector } from "./selector.ts";
+import { fieldPredicate, labelPredicate } from "./selector.ts";
 import { ApiError } from "./status.ts";
 import type { IncludeObject } from "./table.ts";
 import { toPartial, toTable } from "./table.ts";
@@ -39,8 +39,8 @@ export function includeObjectOf({ query }: Exchange): IncludeObject {
 /** Label and field selector of the query, both of which must hold. */
 export function selectorOf({ exchange, path }: RestRequest): Predicate {
   const { query } = exchange;
-  const byLabels = parseLabelSelector(query.get("labelSelector") ?? "");
-  const byFields = parseFieldSelector(query.get("fieldSelector") ?? "", path.kind);
+  const byLabels = labelPredicate(query.get("labelSelector") ?? "");
+  const byFields = fieldPredicate(query.get("fieldSelector") ?? "", path.kind);
   const { name } = path;
   return (object) =>
     (name === undefined || object.metadata.name === name) && byLabels(object) && byFields(object);

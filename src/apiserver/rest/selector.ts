@@ -2,7 +2,7 @@ import { formatIssue } from "../../base/issue.ts";
 import { isJsonObject, own } from "../../config/json.ts";
 import type { Kind } from "../../config/kind.ts";
 import { matchLabelSelector } from "../../config/label-selector.ts";
-import { parseLabelSelector as parseSelector } from "../../config/label-selector-text.ts";
+import { parseLabelSelector } from "../../config/label-selector-text.ts";
 import type { KubeObject } from "../../config/object.ts";
 import { ApiError } from "./status.ts";
 
@@ -10,13 +10,13 @@ import { ApiError } from "./status.ts";
 export type Predicate = (object: KubeObject) => boolean;
 
 /** Kubernetes' `labelSelector`: `app=reviews,version in (v1, v2),!canary`. */
-export function parseLabelSelector(text: string): Predicate {
-  const selector = parseSelector(text);
+export function labelPredicate(text: string): Predicate {
+  const selector = parseLabelSelector(text);
   if (!selector.ok) {
-    const reason = selector.issues.map(formatIssue).join("; ");
-    throw new ApiError("BadRequest", `unable to parse the label selector "${text}": ${reason}`);
+    const why = selector.issues.map(formatIssue).join("; ");
+    throw new ApiError("BadRequest", `unable to parse the label selector "${text}": ${why}`);
   }
-  return ({ metadata: { labels } }) => matchLabelSelector(selector.value, labels);
+  return ({ metadata }) => matchLabelSelector(selector.value, metadata.labels);
 }
 
 const FIELDS_OF_ALL = ["metadata.name", "metadata.namespace"];
@@ -53,7 +53,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Kubernetes' `fieldSelector`: `status.phase!=Running,spec.nodeName=weft`. */
-export function parseFieldSelector(text: string, kind: Kind): Predicate {
+export function fieldPredicate(text: string, kind: Kind): Predicate {
   const known = [...FIELDS_OF_ALL, ...(FIELDS[kind.kind] ?? [])];
   const parts = (text.trim() === "" ? [] : text.split(",")).map((part): Predicate => {
     const match = /^([^=!]+?)\s*(==|=|!=)\s*(.*)$/.exec(part.trim());

@@ -21,8 +21,10 @@ export async function serveCreate(request: RestRequest): Promise<void> {
   const raw = withDefaults(await exchange.body(), request);
   const { status: _status, ...object } = decode(request, raw) as KubeObject & { status?: unknown };
   checkNamespace(request);
+  const { initialStatus } = path.kind;
+  const initial = initialStatus === undefined ? object : { ...object, status: initialStatus };
   const created = await storing(request, object.metadata.name, () =>
-    context.storage.create(inStoredVersion(object, path.kind)),
+    context.storage.create(inStoredVersion(initial, path.kind)),
   );
   sendObject(request, 201, created);
 }
@@ -88,7 +90,8 @@ export async function serveDeleteCollection(request: RestRequest): Promise<void>
 async function update(request: RestRequest, old: KubeObject, raw: unknown): Promise<KubeObject> {
   const { context, path } = request;
   const { subresource } = path;
-  const object = decode(request, raw);
+  const decoded = decode(request, raw);
+  const object = path.kind.carryOver?.(decoded, old) ?? decoded;
   if (object.metadata.name !== old.metadata.name) {
     const message = `the name of the object (${object.metadata.name}) does not match the name on the URL (${old.metadata.name})`;
     throw new ApiError("BadRequest", message);
