@@ -139,7 +139,8 @@ function validateMatch(match: HttpMatch, path: string): readonly Issue[] {
     }
   }
   for (const [name, one] of Object.entries(match.queryParams ?? {})) {
-    issues.push(...validateStringMatch(one, `${path}.queryParams[${name}]`));
+    const where = `${path}.queryParams[${name}]`;
+    issues.push(...validateParameterName(name, where), ...validateStringMatch(one, where));
   }
   return [...issues, ...validateGatewayNames(match.gateways ?? [], `${path}.gateways`)];
 }
@@ -152,6 +153,16 @@ function validateHeaderName(name: string, path: string): readonly Issue[] {
   if (/^[-_A-Za-z0-9]+$/.test(name)) return [];
   return [{ path, message: `must be a header name: got ${JSON.stringify(name)}` }];
 }
+
+/** Envoy refuses all routes of a proxy for a name outside of these bounds. */
+function validateParameterName(name: string, path: string): readonly Issue[] {
+  if (name === "") return [{ path, message: "the name of a parameter must not be empty" }];
+  if (Buffer.byteLength(name) <= PARAMETER_NAME_BYTES_MAX) return [];
+  const message = `the name of a parameter must have at most ${PARAMETER_NAME_BYTES_MAX} bytes`;
+  return [{ path, message }];
+}
+
+const PARAMETER_NAME_BYTES_MAX = 1024;
 
 function validateStringMatch(match: StringMatch | undefined, path: string): readonly Issue[] {
   const wrong = match?.regex === undefined ? undefined : checkRegex(match.regex);
