@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import("./down.ts")).downCommand,
   agent: async () => (await import("./agent.ts")).agentCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,
+  proxy: async () => (await import("./proxy.ts")).proxyCommand,
 };
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

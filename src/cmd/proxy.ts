@@ -1,0 +1,142 @@
+import { readFile } from "node:fs/promises";
+import { formatIssue } from "../base/issue.ts";
+import { nodeClock } from "../base/node-clock.ts";
+import { nodePrng } from "../base/node-prng.ts";
+import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
+import { formatUsage, parseFlags } from "../cli/flags.ts";
+import { type ProxyBootstrap, parseBootstrap } from "../proxy/bootstrap.ts";
+import { Proxy } from "../proxy/proxy.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
+
+/** Envoy's levels that are called otherwise here. */
+const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = {
+  trace: "debug",
+  warning: "warn",
+  critical: "error",
+  off: "none",
+};
+
+const DRAIN_S_DEFAULT = 5;
+
+const FLAGS = {
+  "config-path": { short: "c", value: "FILE", help: "Envoy v3 bootstrap, YAML or JSON" },
+  "config-yaml": { value: "TEXT", help: "merged over the file, or alone" },
+  mode: { value: "MODE", help: "serve, or validate: check the bootstrap and end (default serve)" },
+  "log-level": { short: "l", value: "LEVEL", help: `${LOG_LEVELS.join(", ")} (default info)` },
+  concurrency: { value: "N", help: "only 1 yet" },
+  "drain-time-s": {
+    value: "S",
+    help: `how long requests in flight get at the end (default ${DRAIN_S_DEFAULT})`,
+  },
+  "base-id": { value: "N", help: "taken for Envoy's sake; there is nothing to tell apart" },
+  "use-dynamic-base-id": { help: "the same" },
+  "disable-hot-restart": { help: "the same: there is none" },
+} as const;
+
+/** `weft proxy`: the data plane alone. */
+export const proxyCommand: Command = {
+  summary: "run the proxy alone, on an Envoy bootstrap",
+  usage: formatUsage({
+    forms: ["proxy -c FILE [FLAGS]"],
+    text: `
+Serves the listeners of an Envoy v3 bootstrap, static ones and those that its control plane sends
+over ADS. What it cannot do it refuses by name: at the start for the file, as a NACK for the control
+plane. SIGTERM and Ctrl-C let requests in flight end.`,
+    flags: FLAGS,
+    examples: ["proxy -c envoy.yaml", "proxy -c envoy.yaml --mode validate"],
+  }),
+  run,
+};
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { flags, positionals } = parseFlags("proxy", args, FLAGS);
+  if (positionals.length > 0) throw new CliError(`unexpected argument "${positionals[0]}"`);
+  if (flags.concurrency !== undefined && flags.concurrency !== "1") {
+    throw new CliError(`--concurrency ${flags.concurrency} is not supported yet, only 1`);
+  }
+  const mode = flags.mode ?? "serve";
+  if (mode !== "serve" && mode !== "validate") {
+    throw new CliError(`--mode ${mode} is neither serve nor validate`);
+  }
+  const level = checkLevel(flags["log-level"] ?? "info");
+  const drainMs = checkSeconds(flags["drain-time-s"]) * 1000;
+  const path = flags["config-path"];
+  const bootstrap = await readBootstrap(path, flags["config-yaml"]);
+  if (mode === "validate") {
+    io.stdout(`configuration '${path ?? ""}' OK\n`);
+    return EXIT.done;
+  }
+  await serve(bootstrap, { io, level, drainMs });
+  return EXIT.done;
+}
+
+async function serve(
+  bootstrap: ProxyBootstrap,
+  { io, level, drainMs }: { io: CommandIo; level: LogLevel; drainMs: number },
+): Promise<void> {
+  const log = createLogger({
+    clock: nodeClock,
+    write: (line) => io.stderr(`${line}\n`),
+    level: () => level,
+    scope: "proxy",
+  });
+  const quit = new AbortController();
+  const proxy = new Proxy(bootstrap, {
+    clock: nodeClock,
+    prng: nodePrng,
+    log,
+    writeStream: (stream, text) => (stream === "stdout" ? io.stdout(text) : io.stderr(text)),
+    onQuit: () => quit.abort(),
+  });
+  try {
+    await proxy.start();
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error));
+  }
+  await aborted(AbortSignal.any([io.signal, quit.signal]));
+  log.info("draining", { drainMs });
+  await proxy.stop(drainMs);
+}
+
+/** Keeps the process alive until then: timers of the proxy do not. */
+function aborted(signal: AbortSignal): Promise<void> {
+  const forever = new AbortController();
+  if (signal.aborted) return Promise.resolve();
+  signal.addEventListener("abort", () => forever.abort(), { once: true });
+  return nodeClock.sleep(2 ** 31 - 1, forever.signal);
+}
+
+async function readBootstrap(
+  path: string | undefined,
+  overlay: string | undefined,
+): Promise<ProxyBootstrap> {
+  let text = overlay ?? "";
+  if (path === undefined && overlay === undefined) {
+    throw new CliError("at least one of --config-path or --config-yaml is needed");
+  }
+  if (path !== undefined) {
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new CliError(`cannot read ${path}: ${cause}`);
+    }
+  }
+  const parsed = parseBootstrap(text, path === undefined ? undefined : overlay);
+  if (parsed.ok) return parsed.value;
+  const lines = parsed.issues.map((issue) => `  ${formatIssue(issue)}`);
+  throw new CliError(`${path ?? "--config-yaml"} is refused:\n${lines.join("\n")}`);
+}
+
+function checkLevel(text: string): LogLevel {
+  const level = LEVEL_ALIASES[text] ?? LOG_LEVELS.find((known) => known === text);
+  if (level === undefined)
+    throw new CliError(`--log-level ${text} is none of ${LOG_LEVELS.join(", ")}`);
+  return level;
+}
+
+function checkSeconds(text: string | undefined): number {
+  const seconds = text === undefined ? DRAIN_S_DEFAULT : Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0) return seconds;
+  throw new CliError(`--drain-time-s ${text} is no number of seconds`);
+}

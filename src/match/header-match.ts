@@ -1,0 +1,110 @@
+import {
+  type HeaderMatcher,
+  HeaderMatcherSchema,
+} from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import type { Issue } from "../base/issue.ts";
+import type { MatchRequest } from "./match-request.ts";
+import { joinPath, refuseFields } from "./refuse-fields.ts";
+import { compileRegexMatch, compileStringMatch, type StringPredicate } from "./string-match.ts";
+
+/** One thing that a route asks of a request. */
+export interface Criterion {
+  /** For people: `header end-user`. */
+  readonly description: string;
+  readonly matches: (request: MatchRequest) => boolean;
+}
+
+const HANDLED = [
+  "name",
+  "exact_match",
+  "safe_regex_match",
+  "range_match",
+  "present_match",
+  "prefix_match",
+  "suffix_match",
+  "contains_match",
+  "string_match",
+  "invert_match",
+  "treat_missing_header_as_empty",
+];
+
+/** Compiles one header matcher; pseudo headers and `host` look at the request line. */
+export function compileHeaderMatch(
+  matcher: HeaderMatcher,
+  path: string,
+  issues: Issue[],
+): Criterion {
+  issues.push(...refuseFields(HeaderMatcherSchema, matcher, HANDLED, path));
+  if (matcher.name === "") issues.push({ path: joinPath(path, "name"), message: "is missing" });
+  const read = headerReader(matcher.name.toLowerCase());
+  const { invertMatch, treatMissingHeaderAsEmpty } = matcher;
+  const specifier = matcher.headerMatchSpecifier;
+  const description = `header ${matcher.name}`;
+  if (specifier.case === undefined || specifier.case === "presentMatch") {
+    // Without a specifier the header must be there; `present_match: false` asks for its absence.
+    const wanted = (specifier.value ?? true) !== invertMatch;
+    return { description, matches: (request) => (read(request) !== undefined) === wanted };
+  }
+  const test = compileSpecifier(specifier, path, issues);
+  return {
+    description,
+    matches: (request) => {
+      let value = read(request);
+      if (value === undefined) {
+        // A header that is not there matches no value, so the inverted matcher takes it.
+        if (!treatMissingHeaderAsEmpty) return invertMatch;
+        value = "";
+      }
+      return test(value) !== invertMatch;
+    },
+  };
+}
+
+function compileSpecifier(
+  specifier: HeaderMatcher["headerMatchSpecifier"],
+  path: string,
+  issues: Issue[],
+): StringPredicate {
+  switch (specifier.case) {
+    case "exactMatch":
+      return (value) => value === specifier.value;
+    case "prefixMatch":
+      return (value) => value.startsWith(specifier.value);
+    case "suffixMatch":
+      return (value) => value.endsWith(specifier.value);
+    case "containsMatch":
+      return (value) => value.includes(specifier.value);
+    case "safeRegexMatch":
+      return compileRegexMatch(specifier.value, joinPath(path, "safe_regex_match"), issues);
+    case "stringMatch":
+      return compileStringMatch(specifier.value, joinPath(path, "string_match"), issues);
+    case "rangeMatch": {
+      const { start, end } = specifier.value;
+      return (value) => {
+        if (!/^[+-]?\d{1,19}$/.test(value)) return false;
+        const number = BigInt(value);
+        return number >= start && number < end;
+      };
+    }
+    // Those without a value are done before.
+    case "presentMatch":
+    case undefined:
+      return () => false;
+  }
+}
+
+function headerReader(name: string): (request: MatchRequest) => string | undefined {
+  switch (name) {
+    case ":method":
+      return (request) => request.method;
+    case ":path":
+      return (request) => request.path;
+    case ":authority":
+    case "host":
+      return (request) => request.authority;
+    case ":scheme":
+      return (request) => request.scheme;
+    default:
+      return (request) => request.headers.get(name);
+  }
+}

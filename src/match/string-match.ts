@@ -1,0 +1,65 @@
+import type { RegexMatcher } from "../api/gen/envoy/type/matcher/v3/regex_pb.js";
+import type { StringMatcher } from "../api/gen/envoy/type/matcher/v3/string_pb.js";
+import type { Issue } from "../base/issue.ts";
+import { joinPath } from "./refuse-fields.ts";
+import { compileRegex } from "./regex.ts";
+
+/** Whether a value matches; pure. */
+export type StringPredicate = (value: string) => boolean;
+
+/** Compiles a string matcher; what is wrong is added to `issues`. */
+export function compileStringMatch(
+  matcher: StringMatcher | undefined,
+  path: string,
+  issues: Issue[],
+): StringPredicate {
+  const pattern = matcher?.matchPattern;
+  if (matcher === undefined || pattern === undefined) return refuse(issues, path, "has no pattern");
+  const { ignoreCase } = matcher;
+  switch (pattern.case) {
+    case "exact":
+      return fold(pattern.value, ignoreCase, (value, wanted) => value === wanted);
+    case "prefix":
+      return fold(pattern.value, ignoreCase, (value, wanted) => value.startsWith(wanted));
+    case "suffix":
+      return fold(pattern.value, ignoreCase, (value, wanted) => value.endsWith(wanted));
+    case "contains":
+      return fold(pattern.value, ignoreCase, (value, wanted) => value.includes(wanted));
+    case "safeRegex":
+      return compileRegexMatch(pattern.value, joinPath(path, "safe_regex"), issues);
+    case "custom":
+      return refuse(issues, path, 'pattern "custom" is not supported yet');
+    case undefined:
+      return refuse(issues, path, "has no pattern");
+  }
+}
+
+/** Compiles a regular expression for the whole value. */
+export function compileRegexMatch(
+  matcher: RegexMatcher,
+  path: string,
+  issues: Issue[],
+): StringPredicate {
+  const compiled = compileRegex(matcher.regex);
+  if (!compiled.ok) {
+    for (const { message } of compiled.issues) issues.push({ path, message });
+    return () => false;
+  }
+  const regex = compiled.value;
+  return (value) => regex.test(value);
+}
+
+function fold(
+  pattern: string,
+  ignoreCase: boolean,
+  test: (value: string, wanted: string) => boolean,
+): StringPredicate {
+  if (!ignoreCase) return (value) => test(value, pattern);
+  const wanted = pattern.toLowerCase();
+  return (value) => test(value.toLowerCase(), wanted);
+}
+
+function refuse(issues: Issue[], path: string, message: string): StringPredicate {
+  issues.push({ path, message });
+  return () => false;
+}

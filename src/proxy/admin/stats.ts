@@ -1,0 +1,79 @@
+import type { Cluster } from "../cluster/cluster.ts";
+import type { ClusterSet } from "../cluster/cluster-set.ts";
+import type { Listener } from "../listener/listener.ts";
+import type { ListenerSet } from "../listener/listener-set.ts";
+
+type Stat = readonly [name: string, value: number];
+
+/** Reads the counters, by Envoy's names. They are plain numbers where they are counted. */
+export function collectStats(
+  clusters: ClusterSet,
+  listeners: ListenerSet,
+  isConnected: boolean,
+): readonly Stat[] {
+  const active = clusters.active;
+  return [
+    ["cluster_manager.active_clusters", active.length],
+    ["control_plane.connected_state", isConnected ? 1 : 0],
+    ["listener_manager.total_listeners_active", listeners.active.length],
+    ...active.flatMap(clusterStats),
+    ...listeners.active.flatMap(listenerStats),
+    ...sumHttp(listeners.active),
+  ];
+}
+
+function clusterStats({ config, load, hosts }: Cluster): Stat[] {
+  const stats: Record<string, number> = {
+    membership_healthy: hosts.filter(({ state }) => state.isHealthy).length,
+    membership_total: hosts.length,
+    upstream_cx_active: load.connections,
+    upstream_cx_connect_fail: load.connectFails,
+    upstream_cx_connect_timeout: load.connectTimeouts,
+    upstream_cx_none_healthy: load.noneHealthy,
+    upstream_cx_total: load.connectionsTotal,
+    upstream_rq_active: load.requests,
+    upstream_rq_pending_active: load.pending,
+    upstream_rq_pending_overflow: load.pendingOverflow,
+    upstream_rq_retry: load.retriesTotal,
+    upstream_rq_retry_limit_exceeded: load.retriesExhausted,
+    upstream_rq_retry_overflow: load.retriesOverflow,
+    upstream_rq_timeout: load.requestTimeouts,
+    upstream_rq_total: load.requestsTotal,
+  };
+  return [...Object.entries(stats), ...classStats("upstream_rq", load.classes)].map(
+    ([name, value]) => [`cluster.${config.name}.${name}`, value] as const,
+  );
+}
+
+function classStats(prefix: string, classes: readonly number[]): Stat[] {
+  return [1, 2, 3, 4, 5].map((digit) => [`${prefix}_${digit}xx`, classes[digit] ?? 0] as const);
+}
+
+function listenerStats(listener: Listener): Stat[] {
+  const [own] = listener.boundAddresses;
+  const name = own === undefined ? listener.config.name : `${own.address}_${own.port}`;
+  return [
+    [`listener.${name}.downstream_cx_active`, listener.connectionsActive],
+    [`listener.${name}.downstream_cx_total`, listener.connectionsTotal],
+    [`listener.${name}.no_filter_chain_match`, listener.noChainMatch],
+  ];
+}
+
+/** Connection managers of the same prefix count together. */
+function sumHttp(listeners: readonly Listener[]): readonly Stat[] {
+  const sums = new Map<string, number>();
+  const add = (name: string, value: number): void => {
+    sums.set(name, (sums.get(name) ?? 0) + value);
+  };
+  for (const { config, stats } of listeners.flatMap(({ services }) => services)) {
+    const prefix = `http.${config.statPrefix}`;
+    add(`${prefix}.downstream_cx_active`, stats.connectionsActive);
+    add(`${prefix}.downstream_cx_total`, stats.connectionsTotal);
+    add(`${prefix}.downstream_rq_active`, stats.requestsActive);
+    add(`${prefix}.downstream_rq_total`, stats.requestsTotal);
+    for (const [name, value] of classStats(`${prefix}.downstream_rq`, stats.classes)) {
+      add(name, value);
+    }
+  }
+  return [...sums];
+}

@@ -1,0 +1,21 @@
+import type { Clock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import type { DateHeader } from "./http/date-header.ts";
+import type { Deadlines } from "./net/deadlines.ts";
+import type { ReadBuffer } from "./net/socket.ts";
+
+/** What every connection of one proxy shares. There is no global state: each proxy has its own. */
+export interface ProxyContext {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  readonly readBuffer: ReadBuffer;
+  readonly deadlines: Deadlines;
+  readonly date: DateHeader;
+  /** The active cluster of that name. */
+  readonly findCluster: (name: string) => Cluster | undefined;
+  /** A new UUID. */
+  readonly createRequestId: () => string;
+}

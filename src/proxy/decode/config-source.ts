@@ -1,0 +1,18 @@
+import {
+  type ConfigSource,
+  ConfigSourceSchema,
+} from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { refuseFields } from "../../match/refuse-fields.ts";
+
+/** Checks that a resource is to come over the one ADS stream; other sources are refused by name. */
+export function isAds(source: ConfigSource | undefined, path: string, issues: Issue[]): boolean {
+  if (source === undefined) {
+    issues.push({ path, message: "is missing" });
+    return false;
+  }
+  // Only v3 is spoken; how long a first response is waited for is the proxy's own bound.
+  const handled = ["ads", "resource_api_version", "initial_fetch_timeout"];
+  issues.push(...refuseFields(ConfigSourceSchema, source, handled, path));
+  return source.configSourceSpecifier.case === "ads";
+}

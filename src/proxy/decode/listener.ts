@@ -1,0 +1,149 @@
+import {
+  type FilterChain,
+  FilterChainMatchSchema,
+  FilterChainSchema,
+  FilterSchema,
+} from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
+import {
+  AdditionalAddressSchema,
+  type Listener,
+  ListenerSchema,
+} from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { HttpConnectionManagerSchema } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import type { Issue, Result } from "../../base/issue.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type {
+  FilterChainConfig,
+  ListenerConfig,
+  NetworkFilter,
+} from "../listener/listener-config.ts";
+import { decodeAddress, type HostPort } from "./address.ts";
+import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
+import { decodeTcpProxy } from "./tcp-proxy.ts";
+
+/** Every network filter that is built. */
+const NETWORK_FILTERS: readonly Extension<NetworkFilter>[] = [
+  extension(HttpConnectionManagerSchema, (message, path, issues) => {
+    const config = decodeHttpConnectionManager(message, path, issues);
+    return config && { kind: "http", config };
+  }),
+  extension(TcpProxySchema, (message, path, issues) => {
+    const config = decodeTcpProxy(message, path, issues);
+    return config && { kind: "tcp", config };
+  }),
+];
+
+/** Every transport socket that is built: plain text. */
+const TRANSPORT_SOCKETS: readonly Extension<true>[] = [extension(RawBufferSchema, () => true)];
+
+const FIELDS = [
+  "name",
+  "address",
+  "additional_addresses",
+  "stat_prefix",
+  "filter_chains",
+  "default_filter_chain",
+  "metadata",
+  // Tells control planes and people what the listener is for; plain listeners behave the same.
+  "traffic_direction",
+  "tcp_backlog_size",
+  // One process accepts for itself.
+  "enable_reuse_port",
+  "reuse_port",
+  // Listener filters have a timeout; there are none.
+  "listener_filters_timeout",
+  "continue_on_listener_filters_timeout",
+  // Buffers are bounded by the sockets' own marks.
+  "per_connection_buffer_limit_bytes",
+  "drain_type",
+];
+
+const BACKLOG = 511;
+
+/** Decodes a listener; `body` is what it was encoded as. */
+export function decodeListener(message: Listener, body: Uint8Array): Result<ListenerConfig> {
+  const issues = refuseFields(ListenerSchema, message, FIELDS, "");
+  const addresses: HostPort[] = [];
+  const own = decodeAddress(message.address, "address", issues);
+  if (own !== undefined) addresses.push(own);
+  for (const [at, additional] of message.additionalAddresses.entries()) {
+    const path = `additional_addresses[${at}]`;
+    issues.push(...refuseFields(AdditionalAddressSchema, additional, ["address"], path));
+    const address = decodeAddress(additional.address, joinPath(path, "address"), issues);
+    if (address !== undefined) addresses.push(address);
+  }
+  const chains = message.filterChains.flatMap(
+    (chain, at) => decodeChain(chain, `filter_chains[${at}]`, issues) ?? [],
+  );
+  const defaultChain =
+    message.defaultFilterChain &&
+    decodeChain(message.defaultFilterChain, "default_filter_chain", issues);
+  if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
+    issues.push({ path: "", message: `no filter chains specified` });
+  }
+  refuseEqualChains(chains, issues);
+  if (issues.length > 0) return { ok: false, issues };
+  const { name, tcpBacklogSize } = message;
+  const backlog = tcpBacklogSize ?? BACKLOG;
+  return { ok: true, value: { name, addresses, chains, defaultChain, backlog, body } };
+}
+
+function refuseEqualChains(chains: readonly FilterChainConfig[], issues: Issue[]): void {
+  const ports = new Set<number | undefined>();
+  for (const [at, { destinationPort }] of chains.entries()) {
+    if (ports.has(destinationPort)) {
+      const what = "has the same matching rules as another filter chain";
+      issues.push({ path: `filter_chains[${at}]`, message: what });
+    }
+    ports.add(destinationPort);
+  }
+}
+
+const CHAIN_FIELDS = ["filter_chain_match", "filters", "transport_socket", "metadata", "name"];
+
+function decodeChain(
+  message: FilterChain,
+  path: string,
+  issues: Issue[],
+): FilterChainConfig | undefined {
+  issues.push(...refuseFields(FilterChainSchema, message, CHAIN_FIELDS, path));
+  const match = message.filterChainMatch;
+  if (match !== undefined) {
+    const matchPath = joinPath(path, "filter_chain_match");
+    issues.push(...refuseFields(FilterChainMatchSchema, match, ["destination_port"], matchPath));
+  }
+  if (message.transportSocket !== undefined) {
+    const { name, configType } = message.transportSocket;
+    const named = { name, any: configType.value, path: joinPath(path, "transport_socket") };
+    decodeExtension(TRANSPORT_SOCKETS, named, issues);
+  }
+  const filter = decodeFilters(message, path, issues);
+  if (filter === undefined) return undefined;
+  return { name: message.name, destinationPort: match?.destinationPort, filter };
+}
+
+function decodeFilters(
+  message: FilterChain,
+  path: string,
+  issues: Issue[],
+): NetworkFilter | undefined {
+  let last: NetworkFilter | undefined;
+  for (const [at, filter] of message.filters.entries()) {
+    const filterPath = joinPath(path, `filters[${at}]`);
+    issues.push(...refuseFields(FilterSchema, filter, ["name", "typed_config"], filterPath));
+    if (filter.configType.case === "configDiscovery") continue;
+    const named = { name: filter.name, any: filter.configType.value, path: filterPath };
+    last = decodeExtension(NETWORK_FILTERS, named, issues);
+    if (at < message.filters.length - 1 && last !== undefined) {
+      const what = `Error: terminal filter named ${filter.name} must be the last filter in a network filter chain.`;
+      issues.push({ path: filterPath, message: what });
+    }
+  }
+  if (message.filters.length === 0) {
+    issues.push({ path: joinPath(path, "filters"), message: "is empty" });
+  }
+  return last;
+}

@@ -1,0 +1,193 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
+import { formatIssue, type Issue, type Result } from "../base/issue.ts";
+import { decodeRouteConfig } from "../match/route-config.ts";
+import type { Rejection, ResourceType } from "../xdsclient/resource-type.ts";
+import type { ClusterConfig } from "./cluster/cluster-config.ts";
+import type { ClusterSet } from "./cluster/cluster-set.ts";
+import { decodeCluster } from "./decode/cluster.ts";
+import { decodeAssignment } from "./decode/endpoint.ts";
+import { decodeListener } from "./decode/listener.ts";
+import type { ListenerSet } from "./listener/listener-set.ts";
+import type { RouteSet } from "./route-set.ts";
+
+/** Where the resources of a control plane go. */
+export interface ResourceTargets {
+  readonly clusters: ClusterSet;
+  readonly routes: RouteSet;
+  readonly listeners: ListenerSet;
+  /** Told after every response, when names to ask for may have changed. */
+  readonly onApplied: (typeUrl: string) => void;
+  /** A listener that was taken could not start after all. */
+  readonly onListenerFailure: (name: string, cause: string) => void;
+}
+
+/** A resource, decoded; nothing has been changed yet. */
+interface Prepared<T> {
+  readonly name: string;
+  readonly value: T;
+}
+
+/** Decodes every body; what is wrong is said by name, and the rest goes on (prepare, then apply). */
+function prepareAll<Desc extends DescMessage, T>(
+  schema: Desc,
+  bodies: readonly Uint8Array[],
+  decode: (message: MessageShape<Desc>, body: Uint8Array) => Result<T>,
+  nameOf: (message: MessageShape<Desc>) => string,
+): { prepared: Prepared<T>[]; rejections: Rejection[] } {
+  const prepared: Prepared<T>[] = [];
+  const rejections: Rejection[] = [];
+  const names = new Set<string>();
+  for (const body of bodies) {
+    let message: MessageShape<Desc>;
+    try {
+      message = fromBinary(schema, body);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      rejections.push({ name: "", reason: `cannot decode ${schema.typeName}: ${cause}` });
+      continue;
+    }
+    const name = nameOf(message);
+    if (names.has(name)) {
+      rejections.push({ name, reason: `duplicate resource ${name} found` });
+      continue;
+    }
+    names.add(name);
+    const decoded = decode(message, body);
+    if (decoded.ok) prepared.push({ name, value: decoded.value });
+    else rejections.push({ name, reason: decoded.issues.map(formatIssue).join(", ") });
+  }
+  return { prepared, rejections };
+}
+
+/** The types that a proxy asks for, in Envoy's order: what is named comes before what names it. */
+export function createResourceTypes(targets: ResourceTargets): readonly ResourceType[] {
+  return [clusters(targets), endpoints(targets), listeners(targets), routes(targets)];
+}
+
+function clusters({ clusters: target, onApplied }: ResourceTargets): ResourceType {
+  /** Every cluster that came this way and is held, in its last good form. */
+  const held = new Set<string>();
+  return {
+    typeUrl: RESOURCE_TYPE_URL.cluster,
+    isWildcard: true,
+    apply(bodies) {
+      const { prepared, rejections } = prepareAll(
+        ClusterSchema,
+        bodies,
+        (message, body) => refuseHttp2(decodeCluster(message, body)),
+        ({ name }) => name,
+      );
+      const named = new Set([...prepared, ...rejections].map(({ name }) => name));
+      for (const name of held) {
+        if (named.has(name)) continue;
+        held.delete(name);
+        target.remove(name);
+      }
+      for (const { name, value } of prepared) {
+        if (!held.has(name) && target.find(name)?.isDynamic === false) {
+          const reason = `cluster ${name} is static and cannot be changed`;
+          rejections.push({ name, reason });
+          continue;
+        }
+        held.add(name);
+        target.put(value, true);
+      }
+      onApplied(RESOURCE_TYPE_URL.cluster);
+      return rejections;
+    },
+  };
+}
+
+/** gRPC to a control plane is one thing, proxying HTTP/2 another. */
+function refuseHttp2(decoded: Result<ClusterConfig>): Result<ClusterConfig> {
+  if (!decoded.ok || !decoded.value.isHttp2) return decoded;
+  const path = "typed_extension_protocol_options";
+  return { ok: false, issues: [{ path, message: "HTTP/2 to upstreams is not supported yet" }] };
+}
+
+function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceType {
+  return {
+    typeUrl: RESOURCE_TYPE_URL.endpoint,
+    isWildcard: false,
+    apply(bodies) {
+      const { prepared, rejections } = prepareAll(
+        ClusterLoadAssignmentSchema,
+        bodies,
+        (message) => {
+          const issues: Issue[] = [];
+          const value = decodeAssignment(message, "", true, issues);
+          return issues.length > 0 ? { ok: false, issues } : { ok: true, value };
+        },
+        ({ clusterName }) => clusterName,
+      );
+      for (const { value } of prepared) target.assign(value);
+      onApplied(RESOURCE_TYPE_URL.endpoint);
+      return rejections;
+    },
+  };
+}
+
+function listeners(targets: ResourceTargets): ResourceType {
+  const { listeners: target, onApplied, onListenerFailure } = targets;
+  const held = new Set<string>();
+  return {
+    typeUrl: RESOURCE_TYPE_URL.listener,
+    isWildcard: true,
+    apply(bodies) {
+      const { prepared, rejections } = prepareAll(
+        ListenerSchema,
+        bodies,
+        decodeListener,
+        ({ name }) => name,
+      );
+      const named = new Set([...prepared, ...rejections].map(({ name }) => name));
+      for (const name of held) {
+        if (named.has(name)) continue;
+        held.delete(name);
+        target.remove(name);
+      }
+      for (const { name, value } of prepared) {
+        held.add(name);
+        target.put(value, true).catch((error: unknown) => {
+          onListenerFailure(name, error instanceof Error ? error.message : String(error));
+        });
+      }
+      onApplied(RESOURCE_TYPE_URL.listener);
+      return rejections;
+    },
+  };
+}
+
+function routes({ routes: target, listeners: users, ...targets }: ResourceTargets): ResourceType {
+  return {
+    typeUrl: RESOURCE_TYPE_URL.route,
+    isWildcard: false,
+    apply(bodies) {
+      const { prepared, rejections } = prepareAll(
+        RouteConfigurationSchema,
+        bodies,
+        (message, body) => {
+          const decoded = decodeRouteConfig(message);
+          if (!decoded.ok) return decoded;
+          return { ok: true, value: { config: decoded.value, body } };
+        },
+        ({ name }) => name,
+      );
+      for (const { value } of prepared) {
+        const { config, body } = value;
+        if (!target.has(config.name, body)) target.put(config, body);
+      }
+      users.activateReady().catch((error: unknown) => {
+        targets.onListenerFailure("", error instanceof Error ? error.message : String(error));
+      });
+      targets.onApplied(RESOURCE_TYPE_URL.route);
+      return rejections;
+    },
+  };
+}

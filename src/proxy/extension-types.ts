@@ -1,0 +1,25 @@
+import { createRegistry, type Registry } from "@bufbuild/protobuf";
+import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+
+/** Every type that may stand in an `Any` of a bootstrap. */
+export const EXTENSION_TYPES: Registry = createRegistry(
+  FileAccessLogSchema,
+  HttpConnectionManagerSchema,
+  HttpProtocolOptionsSchema,
+  PreviousHostsPredicateSchema,
+  RawBufferSchema,
+  RouterSchema,
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+  TcpProxySchema,
+);

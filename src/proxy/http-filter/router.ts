@@ -1,0 +1,430 @@
+import type { Timer } from "../../base/clock.ts";
+import type { RetryPolicy } from "../../match/retry-policy.ts";
+import type { ClusterAction } from "../../match/route.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import { HttpPool, type Waiter } from "../http/http-pool.ts";
+import {
+  clusterNotFound,
+  type LocalReply,
+  NO_HEALTHY_UPSTREAM,
+  RESET,
+  RESPONSE_TIMEOUT,
+  type ResetReason,
+  upstreamReset,
+} from "../http/local-reply.ts";
+import { CODING, type RequestHead, type ResponseHead } from "../http/message-head.ts";
+import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
+
+/** What the router needs of the stream that it ends. */
+export interface RoutedStream {
+  readonly head: RequestHead;
+  readonly context: ProxyContext;
+  /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
+  onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
+  onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
+  onUpstreamEnd(): void;
+  onUpstreamReadEnd(): void;
+  /** The response broke off after its head was passed on. */
+  onUpstreamBroken(flag: string, details: string): void;
+  localReply(reply: LocalReply): void;
+  /** Stops and goes on reading from the client. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+}
+
+/** Methods that may be sent again although the upstream may have seen them (RFC 9110 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "PUT",
+  "DELETE",
+  "TRACE",
+]);
+
+/** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
+
+/**
+ * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
+ * serves all requests of a connection, one after the other.
+ */
+export class Router implements ResponseSink, Waiter, DeadlineEntry {
+  readonly #stream: RoutedStream;
+  readonly #timeout: Deadline;
+  readonly #perTry: Deadline;
+  #action: ClusterAction | undefined = undefined;
+  #cluster: Cluster | undefined = undefined;
+  #host: Host | undefined = undefined;
+  #connection: ClientConnection | undefined = undefined;
+  #retryTimer: Timer | undefined = undefined;
+  #attempts = 0;
+  /** Hosts that an earlier attempt went to. */
+  #tried: Host[] = [];
+  /** The request's body so far, while it may still have to be sent (again). */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #keeps = false;
+  #tellsAttempts = false;
+  #isStarting = false;
+  #isWaiting = false;
+  #isRequestDone = false;
+  #isResponseStarted = false;
+  #isRetriesExhausted = false;
+
+  constructor(stream: RoutedStream) {
+    this.#stream = stream;
+    this.#timeout = new Deadline(this);
+    this.#perTry = new Deadline({ onDeadline: () => this.#onPerTryTimeout() });
+  }
+
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  get host(): Host | undefined {
+    return this.#host ?? this.#tried.at(-1);
+  }
+
+  get cluster(): Cluster | undefined {
+    return this.#cluster;
+  }
+
+  /** Whether attempts failed until none was left. */
+  get isRetriesExhausted(): boolean {
+    return this.#isRetriesExhausted;
+  }
+
+  start(action: ClusterAction, tellsAttempts: boolean, isRequestDone: boolean): void {
+    const { context, head } = this.#stream;
+    this.#action = action;
+    this.#attempts = 0;
+    this.#tried = [];
+    this.#tellsAttempts = tellsAttempts;
+    this.#isRequestDone = isRequestDone;
+    this.#isResponseStarted = false;
+    this.#isRetriesExhausted = false;
+    this.#host = undefined;
+    const { retryPolicy } = action;
+    this.#keeps = retryPolicy !== undefined && retryPolicy.retriesMax > 0 && head.upgrade === "";
+    const cluster = context.findCluster(action.chooseCluster(context.prng));
+    this.#cluster = cluster;
+    if (cluster === undefined) {
+      this.#stream.localReply(clusterNotFound(action.notFoundStatus));
+      return;
+    }
+    if (isRequestDone) this.#startTimeout();
+    this.#isStarting = true;
+    this.#attempt(cluster);
+    this.#isStarting = false;
+  }
+
+  #startTimeout(): void {
+    const timeoutMs = this.#action?.timeoutMs ?? 0;
+    if (timeoutMs === 0) return;
+    const { clock, deadlines } = this.#stream.context;
+    deadlines.set(this.#timeout, timeoutMs, clock.monotonicMs());
+  }
+
+  #attempt(cluster: Cluster): void {
+    const { load } = cluster;
+    const policy = this.#action?.retryPolicy;
+    const avoids = policy !== undefined && policy.avoidsPreviousHosts && this.#tried.length > 0;
+    const host = avoids ? cluster.pickOther(this.#tried, policy.hostDrawsMax) : cluster.pick();
+    this.#attempts++;
+    if (host === undefined) {
+      load.noneHealthy++;
+      this.#reply(NO_HEALTHY_UPSTREAM);
+      return;
+    }
+    if (load.requests >= load.config.maxRequests) {
+      load.pendingOverflow++;
+      this.#reply(upstreamReset(RESET.overflow));
+      return;
+    }
+    this.#host = host;
+    host.activeRequests++;
+    host.requestsTotal++;
+    load.requests++;
+    load.requestsTotal++;
+    const perTryTimeoutMs = policy?.perTryTimeoutMs ?? 0;
+    if (perTryTimeoutMs !== 0) {
+      const { clock, deadlines } = this.#stream.context;
+      deadlines.set(this.#perTry, perTryTimeoutMs, clock.monotonicMs());
+    }
+    this.#isWaiting = true;
+    HttpPool.of(host, this.#stream.context).acquire(this);
+  }
+
+  onConnection(connection: ClientConnection): void {
+    const { head } = this.#stream;
+    this.#isWaiting = false;
+    this.#connection = connection;
+    connection.begin(this, head.method === "HEAD", head.upgrade !== "");
+    connection.out.text(this.#encodeHead(head));
+    for (const bytes of this.#kept) this.#writeBytes(connection, bytes, 0, bytes.length);
+    if (!this.#keeps) this.#forgetKept();
+    if (this.#isRequestDone) this.#writeEnd(connection);
+    // What is being read from the client right now may still add to it.
+    if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
+    if (!this.#isStarting) this.#stream.resumeRequest();
+  }
+
+  onNoConnection(reason: ResetReason): void {
+    this.#isWaiting = false;
+    this.onReset(reason);
+  }
+
+  #encodeHead(head: RequestHead): string {
+    if (this.#tellsAttempts) head.headers.set("x-envoy-attempt-count", String(this.#attempts));
+    let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
+    if (head.upgrade !== "") text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+    else if (head.coding === CODING.chunked) text += "transfer-encoding: chunked\r\n";
+    else if (head.contentLength === -1 && !BODILESS.has(head.method)) {
+      text += "content-length: 0\r\n";
+    }
+    return `${text}\r\n`;
+  }
+
+  /** More of the request's body; `flushRequest` follows. */
+  sendBytes(buffer: Buffer, from: number, to: number): void {
+    const connection = this.#connection;
+    if (this.#keeps || connection === undefined) this.#keep(buffer, from, to);
+    if (connection !== undefined) this.#writeBytes(connection, buffer, from, to);
+  }
+
+  /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
+  #keep(buffer: Buffer, from: number, to: number): void {
+    const max = this.#cluster?.config.bufferBytesMax ?? 0;
+    if (this.#connection !== undefined && this.#keptBytes + to - from > max) {
+      this.#keeps = false;
+      this.#forgetKept();
+      return;
+    }
+    this.#kept.push(Buffer.from(buffer.subarray(from, to)));
+    this.#keptBytes += to - from;
+    if (this.#keptBytes > max) this.#stream.pauseRequest();
+  }
+
+  #forgetKept(): void {
+    if (this.#kept.length > 0) this.#kept = [];
+    this.#keptBytes = 0;
+  }
+
+  #writeBytes(connection: ClientConnection, buffer: Buffer, from: number, to: number): void {
+    const { out } = connection;
+    if (this.#stream.head.coding !== CODING.chunked) {
+      out.bytes(buffer, from, to);
+      return;
+    }
+    out.text(`${(to - from).toString(16)}\r\n`);
+    out.bytes(buffer, from, to);
+    out.text("\r\n");
+  }
+
+  #writeEnd(connection: ClientConnection): void {
+    if (this.#stream.head.coding === CODING.chunked) connection.out.text("0\r\n\r\n");
+    if (this.#stream.head.upgrade !== "") connection.endTunnel();
+    else connection.endRequest();
+  }
+
+  endRequest(): void {
+    this.#isRequestDone = true;
+    if (this.#connection !== undefined) this.#writeEnd(this.#connection);
+    this.#startTimeout();
+  }
+
+  /** What one read from the client brought has been handed over. */
+  flushRequest(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    connection.out.flush();
+    if (connection.out.isFull) this.#stream.pauseRequest();
+  }
+
+  /** The client reads slower than the upstream sends. */
+  pauseResponse(): void {
+    this.#connection?.pause();
+  }
+
+  resumeResponse(): void {
+    this.#connection?.resume();
+  }
+
+  onSendDrain(): void {
+    this.#stream.resumeRequest();
+  }
+
+  onResponseHead(head: ResponseHead, hasBody: boolean): void {
+    this.#perTry.cancel();
+    const load = this.#cluster?.load;
+    const digit = Math.floor(head.status / 100);
+    if (load !== undefined) load.classes[digit] = (load.classes[digit] ?? 0) + 1;
+    if (digit === 5 && this.#host !== undefined) this.#host.requestErrors++;
+    const policy = this.#action?.retryPolicy;
+    if (policy !== undefined && wantsRetry(policy, head) && this.#retry(policy)) return;
+    this.#isResponseStarted = true;
+    this.#keeps = false;
+    this.#forgetKept();
+    this.#stream.onUpstreamHead(head, hasBody);
+  }
+
+  onBodyBytes(buffer: Buffer, from: number, to: number): void {
+    this.#stream.onUpstreamBytes(buffer, from, to);
+  }
+
+  onBodyEnd(): void {
+    this.#connection = undefined;
+    this.#release();
+    this.#timeout.cancel();
+    this.#stream.onUpstreamEnd();
+  }
+
+  onReadEnd(): void {
+    this.#stream.onUpstreamReadEnd();
+  }
+
+  onReset(reason: ResetReason): void {
+    const isReused = this.#connection?.isReused === true;
+    this.#connection = undefined;
+    if (this.#isResponseStarted) {
+      this.#end();
+      this.#stream.onUpstreamBroken(
+        "UC",
+        `upstream_reset_after_response_started{${reason.replaceAll(" ", "_")}}`,
+      );
+      return;
+    }
+    if (this.#host !== undefined) this.#host.requestErrors++;
+    const policy = this.#action?.retryPolicy;
+    if (
+      policy !== undefined &&
+      this.#isRetriable(policy, reason, isReused) &&
+      this.#retry(policy)
+    ) {
+      return;
+    }
+    this.#reply(upstreamReset(reason));
+  }
+
+  #isRetriable(policy: RetryPolicy, reason: ResetReason, isReused: boolean): boolean {
+    switch (reason) {
+      case RESET.connectFailure:
+      case RESET.connectTimeout:
+        return policy.onConnectFailure || policy.onReset;
+      case RESET.termination:
+        if (policy.onReset) return true;
+        // A kept connection that its peer closed just now is no better than one that could not be
+        // made, as long as sending the request twice does no harm.
+        return (
+          isReused &&
+          (policy.onConnectFailure || policy.onResetBeforeRequest) &&
+          IDEMPOTENT.has(this.#stream.head.method)
+        );
+      case RESET.protocol:
+        return policy.onReset;
+      case RESET.overflow:
+        return false;
+    }
+  }
+
+  /** Prepares the next attempt; false when there may be none. */
+  #retry(policy: RetryPolicy): boolean {
+    const cluster = this.#cluster;
+    if (cluster === undefined || !this.#keeps) return false;
+    const { load } = cluster;
+    if (this.#attempts > policy.retriesMax) {
+      this.#isRetriesExhausted = true;
+      load.retriesExhausted++;
+      return false;
+    }
+    if (load.retries >= load.config.maxRetries) {
+      load.retriesOverflow++;
+      return false;
+    }
+    if (this.#host !== undefined) this.#tried.push(this.#host);
+    this.#abandon();
+    this.#release();
+    load.retries++;
+    load.retriesTotal++;
+    const { clock, prng } = this.#stream.context;
+    const windowMs = Math.min(policy.backOffMs * (2 ** this.#attempts - 1), policy.backOffMsMax);
+    this.#retryTimer = clock.setTimer(windowMs * prng.next(), () => {
+      this.#retryTimer = undefined;
+      load.retries--;
+      this.#attempt(cluster);
+    });
+    return true;
+  }
+
+  #onPerTryTimeout(): void {
+    this.#failTimeout("upstream_per_try_timeout");
+  }
+
+  onDeadline(): void {
+    this.#failTimeout("response_timeout");
+  }
+
+  #failTimeout(details: string): void {
+    if (this.#host !== undefined) this.#host.requestTimeouts++;
+    if (this.#cluster !== undefined) this.#cluster.load.requestTimeouts++;
+    const policy = this.#action?.retryPolicy;
+    const isPerTry = details !== "response_timeout";
+    if (isPerTry && policy?.onReset === true && this.#retry(policy)) return;
+    if (!this.#isResponseStarted) return this.#reply({ ...RESPONSE_TIMEOUT, details });
+    this.#end();
+    this.#stream.onUpstreamBroken("UT", details);
+  }
+
+  #reply(reply: LocalReply): void {
+    this.#end();
+    this.#stream.localReply(reply);
+  }
+
+  /** The stream is over; whatever is in progress upstream is dropped. */
+  destroy(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#abandon();
+    this.#release();
+    this.#timeout.cancel();
+    this.#perTry.cancel();
+    this.#keeps = false;
+    this.#forgetKept();
+    if (this.#retryTimer === undefined) return;
+    this.#retryTimer.cancel();
+    this.#retryTimer = undefined;
+    if (this.#cluster !== undefined) this.#cluster.load.retries--;
+  }
+
+  #abandon(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.abandon();
+    if (this.#isWaiting && this.#host !== undefined) {
+      HttpPool.of(this.#host, this.#stream.context).cancel(this);
+      this.#isWaiting = false;
+    }
+  }
+
+  #release(): void {
+    const host = this.#host;
+    if (host === undefined) return;
+    this.#tried.push(host);
+    this.#host = undefined;
+    host.activeRequests--;
+    host.load.requests--;
+  }
+}
+
+function wantsRetry(policy: RetryPolicy, head: ResponseHead): boolean {
+  if (policy.onStatus(head.status)) return true;
+  if (policy.onGrpcStatus.size === 0) return false;
+  const status = head.headers.get("grpc-status");
+  return status !== undefined && policy.onGrpcStatus.has(status);
+}

@@ -1,0 +1,65 @@
+import type { RouteConfig } from "../../match/route-config.ts";
+import type { AccessLog } from "../access-log/access-log.ts";
+import type { AccessLogConfig } from "../access-log/log-file.ts";
+import type { HeadLimits } from "./parse-head.ts";
+
+/** Where a connection manager has its routes from; `current` changes when an update comes. */
+export interface RouteSource {
+  /** `undefined` until the first one came. */
+  readonly current: RouteConfig | undefined;
+}
+
+/** Counters of one connection manager, by Envoy's names. */
+export interface HttpStats {
+  connectionsTotal: number;
+  connectionsActive: number;
+  requestsTotal: number;
+  requestsActive: number;
+  /** Responses by the first digit of their status. */
+  readonly classes: number[];
+}
+
+/** What to do with the `server` header of a response. */
+export type ServerHeader = "overwrite" | "append_if_absent" | "pass_through";
+
+/** An HTTP connection manager, decoded and checked. */
+export interface HttpConfig {
+  readonly statPrefix: string;
+  /** The RDS name; "" when the routes stand in the listener. */
+  readonly rdsName: string;
+  readonly inlineRoutes: RouteConfig | undefined;
+  readonly serverName: string;
+  readonly serverHeader: ServerHeader;
+  readonly generatesRequestId: boolean;
+  readonly keepsRequestId: boolean;
+  readonly returnsRequestId: boolean;
+  readonly usesRemoteAddress: boolean;
+  readonly skipsXffAppend: boolean;
+  readonly normalizesPath: boolean;
+  readonly mergesSlashes: boolean;
+  readonly keepsClientCertHeader: boolean;
+  /** Values of `Upgrade` that are let through, in lower case. */
+  readonly upgrades: ReadonlySet<string>;
+  readonly limits: HeadLimits;
+  /** Of a connection without requests; 0 is none. */
+  readonly idleTimeoutMs: number;
+  /** Of a request during which nothing moves; 0 is none. */
+  readonly streamIdleTimeoutMs: number;
+  /** From the first byte of a request's head to its last; 0 is none. */
+  readonly headTimeoutMs: number;
+  /** How long a connection that is closed is left to the client to close. */
+  readonly delayedCloseMs: number;
+  /** Whether the router leaves out the headers that it adds for Envoy's sake. */
+  readonly suppressesEnvoyHeaders: boolean;
+  readonly accessLogs: readonly AccessLogConfig[];
+}
+
+/** A connection manager at run time. */
+export interface HttpService {
+  readonly config: HttpConfig;
+  readonly routes: RouteSource;
+  readonly stats: HttpStats;
+  readonly accessLogs: readonly AccessLog[];
+  /** The listener is going: answers tell clients to close. */
+  isDraining: boolean;
+}

@@ -1,0 +1,98 @@
+/** Envoy's short names of what went wrong, as access logs print them. */
+export type ResponseFlag =
+  | "DC"
+  | "DPE"
+  | "NC"
+  | "NR"
+  | "SI"
+  | "UC"
+  | "UF"
+  | "UH"
+  | "UO"
+  | "UPE"
+  | "UR"
+  | "URX"
+  | "UT";
+
+/** A response that the proxy makes up itself, in Envoy's words. */
+export interface LocalReply {
+  readonly status: number;
+  readonly body: string;
+  readonly flag: ResponseFlag | "";
+  /** Envoy's RESPONSE_CODE_DETAILS. */
+  readonly details: string;
+  /** Further headers: name, value, name, value… */
+  readonly headers?: readonly string[];
+}
+
+/** Why a stream to an upstream ended early, with Envoy's word for it. */
+export const RESET = {
+  connectFailure: "remote connection failure",
+  connectTimeout: "connection timeout",
+  termination: "connection termination",
+  protocol: "protocol error",
+  overflow: "overflow",
+} as const;
+export type ResetReason = (typeof RESET)[keyof typeof RESET];
+
+const FLAG_BY_RESET: Readonly<Record<ResetReason, ResponseFlag>> = {
+  [RESET.connectFailure]: "UF",
+  [RESET.connectTimeout]: "UF",
+  [RESET.termination]: "UC",
+  [RESET.protocol]: "UPE",
+  [RESET.overflow]: "UO",
+};
+
+export const NO_ROUTE: LocalReply = {
+  status: 404,
+  body: "",
+  flag: "NR",
+  details: "route_not_found",
+};
+export const NO_HEALTHY_UPSTREAM: LocalReply = {
+  status: 503,
+  body: "no healthy upstream",
+  flag: "UH",
+  details: "no_healthy_upstream",
+};
+export const RESPONSE_TIMEOUT: LocalReply = {
+  status: 504,
+  body: "upstream request timeout",
+  flag: "UT",
+  details: "response_timeout",
+};
+export const STREAM_IDLE: LocalReply = {
+  status: 504,
+  body: "stream timeout",
+  flag: "SI",
+  details: "stream_idle_timeout",
+};
+export const REQUEST_IDLE: LocalReply = {
+  status: 408,
+  body: "stream timeout",
+  flag: "SI",
+  details: "stream_idle_timeout",
+};
+export const UPGRADE_REFUSED: LocalReply = {
+  status: 403,
+  body: "",
+  flag: "",
+  details: "upgrade_failed",
+};
+
+/** The cluster that a route names is not there. */
+export function clusterNotFound(status: number): LocalReply {
+  return { status, body: "", flag: "NC", details: "cluster_not_found" };
+}
+
+/** The upstream failed before it sent anything of a response. */
+export function upstreamReset(reason: ResetReason): LocalReply {
+  return {
+    // What an upstream says wrongly is a bad gateway, what it cannot say an unavailable service.
+    status: reason === RESET.protocol ? 502 : 503,
+    body: `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`,
+    flag: FLAG_BY_RESET[reason],
+    details: `upstream_reset_before_response_started{${reason.replaceAll(" ", "_")}}`,
+    ...(reason === RESET.overflow ? { headers: ["x-envoy-overloaded", "true"] } : {}),
+  };
+}

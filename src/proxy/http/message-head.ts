@@ -1,0 +1,69 @@
+import { HeaderList } from "./header-list.ts";
+
+/** Why a message is refused: the status a client gets for it, and Envoy's name of the reason. */
+export interface HeadError {
+  readonly status: 400 | 408 | 426 | 431 | 501;
+  readonly detail: string;
+}
+
+/** The transfer codings of a message. */
+export const CODING = { none: 0, chunked: 1, unknown: 2 } as const;
+
+/**
+ * What the parser learnt of one message besides its first line. Reused from message to message.
+ * Headers that only concern this hop are facts here and not in the list.
+ */
+export class MessageHead {
+  readonly headers = new HeaderList();
+  /** -1: there was none. */
+  contentLength = -1;
+  coding: number = CODING.none;
+  /** The minor version of HTTP/1. */
+  minor = 1;
+  wantsClose = false;
+  wantsKeepAlive = false;
+  /** The headers that `Connection` names, in lower case; "" for none. */
+  nominated = "";
+
+  resetFields(): void {
+    this.headers.clear();
+    this.contentLength = -1;
+    this.coding = CODING.none;
+    this.wantsClose = false;
+    this.wantsKeepAlive = false;
+    this.nominated = "";
+  }
+}
+
+/** A request as it came. */
+export class RequestHead extends MessageHead {
+  method = "";
+  /** Path and query: always begins with "/", but for `OPTIONS *` and CONNECT. */
+  path = "";
+  /** The Host header, or the authority of an absolute-form target. */
+  authority = "";
+  hasHost = false;
+  /** The value of `Upgrade` when `Connection` names it; "" for none. */
+  upgrade = "";
+  expectsContinue = false;
+
+  reset(): void {
+    this.resetFields();
+    this.method = "";
+    this.path = "";
+    this.authority = "";
+    this.hasHost = false;
+    this.upgrade = "";
+    this.expectsContinue = false;
+  }
+}
+
+/** A response as it came. */
+export class ResponseHead extends MessageHead {
+  status = 0;
+
+  reset(): void {
+    this.resetFields();
+    this.status = 0;
+  }
+}

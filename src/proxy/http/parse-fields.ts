@@ -1,0 +1,199 @@
+import type { HeaderList } from "./header-list.ts";
+import { findName, HEADER, type NameTable, TOKEN_LOWER } from "./header-name.ts";
+import { CODING, type HeadError, type MessageHead, type RequestHead } from "./message-head.ts";
+
+const LF = 10;
+const CR = 13;
+const TAB = 9;
+const SPACE = 32;
+const COLON = 58;
+
+/** What Envoy's codec counts as the longest content length. */
+const CONTENT_LENGTH_DIGITS_MAX = 15;
+
+export const BAD_REQUEST: HeadError = { status: 400, detail: "http1.codec_error" };
+const BAD_CHARACTER: HeadError = { status: 400, detail: "http1.invalid_characters" };
+const BAD_LENGTH: HeadError = { status: 400, detail: "http1.content_length_not_allowed" };
+const BAD_NOMINATION: HeadError = { status: 400, detail: "http1.connection_header_rejected" };
+const TOO_MANY: HeadError = { status: 431, detail: "http1.too_many_headers" };
+const UNKNOWN_CODING: HeadError = { status: 501, detail: "http1.invalid_transfer_encoding" };
+
+/** Bytes that a header value may hold: no control character but the tab (RFC 9110 5.5). */
+const VALUE: Uint8Array = new Uint8Array(256).map((_, code) =>
+  (code < 32 && code !== TAB) || code === 127 ? 0 : 1,
+);
+
+/**
+ * Parses the header lines in `text[from, to)`, each with its CRLF, into `head`. `to` must not be
+ * the end of the text: the empty line follows.
+ *
+ * Strict where a lax reader would make two proxies disagree on where a message ends: a bare CR or
+ * LF, a folded line, a space before the colon, a control character end the connection.
+ */
+export function parseFields(
+  text: string,
+  from: number,
+  to: number,
+  head: MessageHead,
+  names: NameTable,
+  countMax: number,
+): HeadError | undefined {
+  const { headers } = head;
+  let count = 0;
+  for (let at = from; at < to; ) {
+    if (++count > countMax) return TOO_MANY;
+    const nameStart = at;
+    let hash = 0;
+    let code = 0;
+    for (;;) {
+      code = text.charCodeAt(at);
+      const lower = TOKEN_LOWER[code] ?? 0;
+      if (lower === 0) break;
+      hash = (Math.imul(hash, 31) + lower) | 0;
+      at++;
+    }
+    if (code !== COLON || at === nameStart) return BAD_REQUEST;
+    const nameEnd = at++;
+    for (code = text.charCodeAt(at); code === SPACE || code === TAB; ) code = text.charCodeAt(++at);
+    const valueStart = at;
+    while (VALUE[code] === 1) code = text.charCodeAt(++at);
+    if (code !== CR) return BAD_CHARACTER;
+    if (text.charCodeAt(at + 1) !== LF) return BAD_CHARACTER;
+    let valueEnd = at;
+    while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+    at += 2;
+
+    const value = text.substring(valueStart, valueEnd);
+    const slot = findName(names, text, nameStart, nameEnd, hash);
+    const error =
+      slot === -1
+        ? addOther(headers, text.substring(nameStart, nameEnd), value)
+        : takeKnown(head, names.kinds[slot] ?? HEADER.plain, names.names[slot] ?? "", value);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+function addOther(headers: HeaderList, name: string, value: string): undefined {
+  headers.add(name.toLowerCase(), value);
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+/** Headers in the table: most are only passed on, some frame the message or end at this hop. */
+function takeKnown(
+  head: MessageHead,
+  kind: number,
+  name: string,
+  value: string,
+): HeadError | undefined {
+  switch (kind) {
+    case HEADER.plain:
+      head.headers.add(name, value);
+      return undefined;
+    case HEADER.host:
+      return takeHost(head as RequestHead, value);
+    case HEADER.connection:
+      takeConnection(head, value);
+      return undefined;
+    case HEADER.proxyConnection:
+      if (value.toLowerCase() === "close") head.wantsClose = true;
+      return undefined;
+    case HEADER.contentLength: {
+      // Twice is refused even when both say the same: Envoy does too.
+      const length = parseContentLength(value);
+      if (length === -1 || head.contentLength !== -1) return BAD_LENGTH;
+      head.contentLength = length;
+      head.headers.add(name, value);
+      return undefined;
+    }
+    case HEADER.transferEncoding:
+      if (head.coding !== CODING.none || value.toLowerCase() !== "chunked") {
+        head.coding = CODING.unknown;
+        return UNKNOWN_CODING;
+      }
+      head.coding = CODING.chunked;
+      return undefined;
+    case HEADER.upgrade:
+      (head as RequestHead).upgrade = value;
+      return undefined;
+    case HEADER.expect:
+      if (value.toLowerCase() === "100-continue") (head as RequestHead).expectsContinue = true;
+      else head.headers.add(name, value);
+      return undefined;
+    case HEADER.te:
+      if (value.toLowerCase().includes("trailers")) head.headers.set(name, "trailers");
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function takeHost(head: RequestHead, value: string): HeadError | undefined {
+  if (head.hasHost) return BAD_REQUEST;
+  if (!isAuthority(value)) return BAD_REQUEST;
+  head.hasHost = true;
+  head.authority = value;
+  return undefined;
+}
+
+/** Whether every byte may stand in a host with a port or user information (RFC 3986 3.2). */
+export function isAuthority(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    // space, ", #, /, <, >, ?, \, ^, `, {, |, } and whatever is not ASCII
+    if (code <= SPACE || code >= 127) return false;
+    if (code === 34 || code === 35 || code === 47 || code === 60) return false;
+    if (code === 62 || code === 63 || code === 92 || code === 94) return false;
+    if (code === 96 || code === 123 || code === 124 || code === 125) return false;
+  }
+  return true;
+}
+
+function takeConnection(head: MessageHead, value: string): void {
+  // What nearly every message says, without splitting.
+  if (value === "keep-alive") {
+    head.wantsKeepAlive = true;
+    return;
+  }
+  if (value === "close") {
+    head.wantsClose = true;
+    return;
+  }
+  for (const part of value.split(",")) {
+    const token = part.trim().toLowerCase();
+    if (token === "") continue;
+    if (token === "close") head.wantsClose = true;
+    else if (token === "keep-alive") head.wantsKeepAlive = true;
+    else head.nominated = head.nominated === "" ? token : `${head.nominated},${token}`;
+  }
+}
+
+/**
+ * Removes what `Connection` names, as it was meant for this hop only. Naming what a proxy adds or
+ * routes by is an attack and refused, as Envoy does.
+ */
+export function removeNominated(head: MessageHead): HeadError | undefined {
+  for (const token of head.nominated.split(",")) {
+    if (token === "host" || token.startsWith(":")) return BAD_NOMINATION;
+    if (token === "forwarded" || token.startsWith("x-forwarded-")) return BAD_NOMINATION;
+    // Removing the length would change how the body is framed after it was decided.
+    if (token === "content-length" || token === "transfer-encoding") return BAD_NOMINATION;
+    if (token !== "te") head.headers.remove(token);
+  }
+  return undefined;
+}
+
+/** Digits only, as many as a number holds exactly; -1 for anything else. */
+function parseContentLength(value: string): number {
+  if (value.length === 0 || value.length > CONTENT_LENGTH_DIGITS_MAX) return -1;
+  let length = 0;
+  for (let at = 0; at < value.length; at++) {
+    const digit = value.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
+}

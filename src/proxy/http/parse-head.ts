@@ -1,0 +1,184 @@
+import { REQUEST_NAMES, RESPONSE_NAMES } from "./header-name.ts";
+import { CODING, type HeadError, type RequestHead, type ResponseHead } from "./message-head.ts";
+import { BAD_REQUEST, isAuthority, parseFields, removeNominated } from "./parse-fields.ts";
+
+/** Limits of one message's head; Envoy's defaults are 60 KiB and 100 headers. */
+export interface HeadLimits {
+  readonly headBytesMax: number;
+  readonly headerCountMax: number;
+  /** Envoy answers 426 to HTTP/1.0 unless told otherwise. */
+  readonly acceptsHttp10: boolean;
+}
+
+/** The methods that Envoy's codec knows; another is 400. */
+const METHODS: ReadonlySet<string> = new Set(
+  (
+    "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL " +
+    "MOVE M-SEARCH NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH " +
+    "SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"
+  ).split(" "),
+);
+
+const OLD_VERSION: HeadError = { status: 426, detail: "low_version" };
+const MISSING_HOST: HeadError = { status: 400, detail: "missing_host_header" };
+const FRAGMENT: HeadError = { status: 400, detail: "path_normalization_failed" };
+const BOTH_FRAMINGS: HeadError = { status: 400, detail: "http1.content_length_and_chunked" };
+const UNSAFE_CONNECT: HeadError = { status: 400, detail: "http1.body_disallowed" };
+
+/**
+ * Parses a whole request head: first line, header lines and the empty line, which ends the text.
+ * What is wrong with it is returned; `head` then holds whatever was read before.
+ */
+export function parseRequestHead(
+  text: string,
+  head: RequestHead,
+  limits: HeadLimits,
+): HeadError | undefined {
+  head.reset();
+  const lineEnd = text.indexOf("\r\n");
+  const methodEnd = text.indexOf(" ");
+  if (methodEnd <= 0 || methodEnd > lineEnd) return BAD_REQUEST;
+  const method = text.substring(0, methodEnd);
+  if (!METHODS.has(method)) return BAD_REQUEST;
+  head.method = method;
+  const targetEnd = text.indexOf(" ", methodEnd + 1);
+  // HTTP/0.9 has no version at all.
+  if (targetEnd === -1 || targetEnd > lineEnd) return OLD_VERSION;
+  const minor = parseVersion(text, targetEnd + 1, lineEnd);
+  if (minor === -1) return BAD_REQUEST;
+  if (minor === 0 ? !limits.acceptsHttp10 : minor !== 1) return OLD_VERSION;
+  head.minor = minor;
+  const fieldsError = parseFields(
+    text,
+    lineEnd + 2,
+    text.length - 2,
+    head,
+    REQUEST_NAMES,
+    limits.headerCountMax,
+  );
+  if (fieldsError !== undefined) return fieldsError;
+  if (head.nominated !== "") {
+    const error = removeNominated(head);
+    if (error !== undefined) return error;
+  }
+  if (head.coding === CODING.chunked) {
+    if (head.contentLength !== -1) return BOTH_FRAMINGS;
+    // A 1.0 peer may have passed it on without knowing what it means (RFC 9112 6.1).
+    if (minor === 0) return BOTH_FRAMINGS;
+  }
+  if (head.upgrade !== "" && !head.nominated.split(",").includes("upgrade")) head.upgrade = "";
+  return takeTarget(text.substring(methodEnd + 1, targetEnd), head);
+}
+
+/** `HTTP/1.0` → 0, `HTTP/1.1` → 1, another version → 9, no version → -1. */
+function parseVersion(text: string, from: number, to: number): number {
+  if (to - from !== 8 || !text.startsWith("HTTP/", from) || text.charCodeAt(from + 6) !== 46) {
+    return -1;
+  }
+  const major = text.charCodeAt(from + 5) - 48;
+  const minor = text.charCodeAt(from + 7) - 48;
+  if (major < 0 || major > 9 || minor < 0 || minor > 9) return -1;
+  return major === 1 && minor <= 1 ? minor : 9;
+}
+
+function takeTarget(target: string, head: RequestHead): HeadError | undefined {
+  const fragment = checkTarget(target);
+  if (fragment === "bad") return BAD_REQUEST;
+  if (head.method === "CONNECT") return takeConnectTarget(target, head);
+  if (target.charCodeAt(0) === 47) head.path = target;
+  else if (target === "*" && head.method === "OPTIONS") head.path = target;
+  else if (!takeAbsoluteTarget(target, head)) return BAD_REQUEST;
+  if (!head.hasHost && head.minor === 1) return MISSING_HOST;
+  return fragment === "fragment" ? FRAGMENT : undefined;
+}
+
+/** Bytes that stand in no target, and the fragment that a client must not send. */
+function checkTarget(target: string): "ok" | "bad" | "fragment" {
+  let result: "ok" | "fragment" = "ok";
+  for (let at = 0; at < target.length; at++) {
+    const code = target.charCodeAt(at);
+    if (code <= 32 || code >= 127) return "bad";
+    if (code === 35) result = "fragment";
+  }
+  return target.length === 0 ? "bad" : result;
+}
+
+/** `http://host/path` as a client sends it to its proxy: the URI decides, not the Host header. */
+function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
+  const schemeEnd = target.indexOf("://");
+  if (schemeEnd !== 4 && schemeEnd !== 5) return false;
+  const scheme = target.substring(0, schemeEnd).toLowerCase();
+  if (scheme !== "http" && scheme !== "https") return false;
+  const start = schemeEnd + 3;
+  let end = start;
+  for (; end < target.length; end++) {
+    const code = target.charCodeAt(end);
+    if (code === 47 || code === 63 || code === 35) break;
+  }
+  const authority = target.substring(target.lastIndexOf("@", end - 1) + 1 || start, end);
+  if (authority === "" || !isAuthority(authority) || !hasPortInRange(authority)) return false;
+  const rest = target.substring(end);
+  head.authority = authority;
+  head.hasHost = true;
+  head.path = rest.charCodeAt(0) === 47 ? rest : `/${rest}`;
+  return true;
+}
+
+function takeConnectTarget(target: string, head: RequestHead): HeadError | undefined {
+  const hasPort = /:\d{1,5}$/.test(target);
+  if (!hasPort || !isAuthority(target) || !hasPortInRange(target)) return BAD_REQUEST;
+  if (head.contentLength > 0 || head.coding !== CODING.none) return UNSAFE_CONNECT;
+  head.authority = target;
+  head.hasHost = true;
+  return undefined;
+}
+
+function hasPortInRange(authority: string): boolean {
+  const colon = authority.lastIndexOf(":");
+  // Inside the brackets of an IPv6 address it is no port.
+  if (colon === -1 || colon < authority.indexOf("]")) return true;
+  const digits = authority.substring(colon + 1);
+  return /^\d{1,5}$/.test(digits) && Number(digits) <= 65_535;
+}
+
+const RESPONSE_ERROR: HeadError = { status: 400, detail: "http1.codec_error" };
+
+/** Parses a whole response head. HTTP/1.0 and 1.1 are accepted from upstreams. */
+export function parseResponseHead(
+  text: string,
+  head: ResponseHead,
+  headerCountMax: number,
+): HeadError | undefined {
+  head.reset();
+  const lineEnd = text.indexOf("\r\n");
+  // "HTTP/1.1 200", then a reason that may be missing with its space.
+  if (lineEnd < 12) return RESPONSE_ERROR;
+  const minor = parseVersion(text, 0, 8);
+  if (minor !== 0 && minor !== 1) return RESPONSE_ERROR;
+  if (text.charCodeAt(8) !== 32) return RESPONSE_ERROR;
+  if (lineEnd > 12 && text.charCodeAt(12) !== 32) return RESPONSE_ERROR;
+  const status =
+    (text.charCodeAt(9) - 48) * 100 + (text.charCodeAt(10) - 48) * 10 + text.charCodeAt(11) - 48;
+  for (let at = 9; at < 12; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return RESPONSE_ERROR;
+  }
+  if (status < 100) return RESPONSE_ERROR;
+  for (let at = 12; at < lineEnd; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 32 && code !== 9) return RESPONSE_ERROR;
+  }
+  head.minor = minor;
+  head.status = status;
+  const error = parseFields(
+    text,
+    lineEnd + 2,
+    text.length - 2,
+    head,
+    RESPONSE_NAMES,
+    headerCountMax,
+  );
+  if (error !== undefined) return error;
+  if (head.coding === CODING.chunked && head.contentLength !== -1) return BOTH_FRAMINGS;
+  return undefined;
+}

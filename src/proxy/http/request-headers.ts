@@ -1,0 +1,53 @@
+import type { Socket } from "node:net";
+import type { ProxyContext } from "../context.ts";
+import type { HttpConfig } from "./http-config.ts";
+import type { RequestHead } from "./message-head.ts";
+import { normalizePath } from "./normalize-path.ts";
+
+/**
+ * Puts the headers of a request right before its route is looked for, in Envoy's order: who the
+ * client is, then what only a client inside may say, then the request's id. Returns its scheme.
+ */
+export function prepareRequest(
+  head: RequestHead,
+  config: HttpConfig,
+  socket: Socket,
+  context: ProxyContext,
+): string {
+  const { headers } = head;
+  if (config.usesRemoteAddress) takeRemoteAddress(head, config, socket);
+  // A header that only a proxy with mTLS in front of us could vouch for.
+  if (!config.keepsClientCertHeader) headers.remove("x-forwarded-client-cert");
+  let scheme = "http";
+  const forwardedProto = headers.get("x-forwarded-proto");
+  if (forwardedProto === undefined) headers.add("x-forwarded-proto", "http");
+  else if (forwardedProto === "https") scheme = "https";
+  if (config.generatesRequestId) {
+    const isForeign = config.usesRemoteAddress && !config.keepsRequestId;
+    if (isForeign || !headers.has("x-request-id")) {
+      headers.set("x-request-id", context.createRequestId());
+    }
+  }
+  if (config.normalizesPath) head.path = normalizePath(head.path, config.mergesSlashes);
+  return scheme;
+}
+
+/** At the edge the address of the connection counts, and what strangers claim does not. */
+function takeRemoteAddress(head: RequestHead, config: HttpConfig, socket: Socket): void {
+  const { headers } = head;
+  const address = plainAddress(socket.remoteAddress ?? "");
+  if (!config.skipsXffAppend) {
+    const before = headers.get("x-forwarded-for");
+    headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
+  }
+  headers.set("x-forwarded-proto", "http");
+  headers.set("x-envoy-external-address", address);
+  headers.remove("x-envoy-decorator-operation");
+  headers.remove("x-envoy-downstream-service-cluster");
+  headers.remove("x-envoy-downstream-service-node");
+}
+
+/** An IPv4 client of a socket for both families comes as `::ffff:1.2.3.4`. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.substring(7) : address;
+}

@@ -1,0 +1,277 @@
+import type { Socket } from "node:net";
+import type { ProxyContext } from "../context.ts";
+import { Deadline } from "../net/deadlines.ts";
+import { Sender } from "../net/sender.ts";
+import type { SocketOwner } from "../net/socket.ts";
+import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
+import { HeadReader } from "./head-reader.ts";
+import type { HttpService } from "./http-config.ts";
+import { HttpStream, type StreamConnection } from "./http-stream.ts";
+import { CODING, type HeadError, RequestHead } from "./message-head.ts";
+import { BAD_REQUEST } from "./parse-fields.ts";
+import { parseRequestHead } from "./parse-head.ts";
+import { reasonOf } from "./status-text.ts";
+
+/** What a connection manager's connections need besides their context. */
+export interface ConnectionEnd {
+  /** Told once, when nothing of the connection is left. */
+  onConnectionEnd(connection: ServerConnection): void;
+}
+
+/**
+ * One HTTP/1.1 connection from a client. It reads requests one after the other, and answers them
+ * in that order: what a client sends ahead waits, and so does the client when it sends much.
+ */
+export class ServerConnection implements SocketOwner, BodySink, StreamConnection {
+  readonly service: HttpService;
+  readonly context: ProxyContext;
+  readonly socket: Socket;
+  readonly out: Sender;
+  readonly #end: ConnectionEnd;
+  readonly #heads = new HeadReader();
+  readonly #body: BodyReader;
+  readonly #head = new RequestHead();
+  readonly #stream: HttpStream;
+  readonly #deadline: Deadline;
+  /** Between the head of a request and the end of its response. */
+  #isActive = false;
+  #isRequestDone = false;
+  #isConsuming = false;
+  /** What came behind the request in progress. */
+  #ahead: Buffer | undefined = undefined;
+  /** No more requests are read: the connection only lives to get its last bytes out. */
+  #isClosing = false;
+  #isClosed = false;
+
+  constructor(
+    service: HttpService,
+    context: ProxyContext,
+    end: ConnectionEnd,
+    adopt: (owner: SocketOwner) => Socket,
+  ) {
+    this.service = service;
+    this.context = context;
+    this.#end = end;
+    this.#body = new BodyReader(service.config.limits.headBytesMax);
+    this.#deadline = new Deadline(this);
+    this.socket = adopt(this);
+    this.out = new Sender(this.socket);
+    this.#stream = new HttpStream(this, this.#head);
+    service.stats.connectionsTotal++;
+    service.stats.connectionsActive++;
+    this.#waitForRequest();
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    // After the last response whatever still comes is read only so that closing loses no answer.
+    if (this.#isClosing) return;
+    if (this.#ahead !== undefined) {
+      this.#ahead = Buffer.concat([this.#ahead, buffer.subarray(0, length)]);
+      return;
+    }
+    this.#consume(buffer, 0, length);
+  }
+
+  #consume(buffer: Buffer, from: number, to: number): void {
+    this.#isConsuming = true;
+    let at = from;
+    while (at < to && !this.#isClosing) {
+      if (!this.#isActive) {
+        at = this.#readHead(buffer, at, to);
+      } else if (this.#isRequestDone) {
+        this.#keepAhead(buffer, at, to);
+        break;
+      } else {
+        at = this.#body.read(buffer, at, to, this);
+        if (at === -1) {
+          this.#refuseBody();
+          break;
+        }
+      }
+    }
+    this.#isConsuming = false;
+    if (this.#isActive) this.#stream.onReadEnd();
+  }
+
+  /** Keeps what came too early and stops reading: the client waits, not our memory. */
+  #keepAhead(buffer: Buffer, from: number, to: number): void {
+    const rest = Buffer.allocUnsafe(to - from);
+    buffer.copy(rest, 0, from, to);
+    this.#ahead = rest;
+    this.socket.pause();
+  }
+
+  /** Where the head ended; `to` when it has not, or was refused. */
+  #readHead(buffer: Buffer, from: number, to: number): number {
+    const { limits, headTimeoutMs } = this.service.config;
+    const found = this.#heads.read(buffer, from, to, limits.headBytesMax);
+    if (found === "more") {
+      if (this.#heads.isInside && headTimeoutMs !== 0) this.#setDeadline(headTimeoutMs);
+      return to;
+    }
+    const head = this.#head;
+    const error =
+      found === "error" ? this.#heads.error : parseRequestHead(this.#heads.text, head, limits);
+    if (error !== undefined) {
+      if (found === "error") head.reset();
+      this.#refuse(error);
+      return to;
+    }
+    this.#deadline.cancel();
+    const next = this.#heads.next;
+    this.#isActive = true;
+    this.#startBody(head);
+    this.service.stats.requestsTotal++;
+    this.service.stats.requestsActive++;
+    this.#stream.start(this.#isRequestDone);
+    return next;
+  }
+
+  #startBody(head: RequestHead): void {
+    const isTunnel =
+      head.upgrade !== "" && this.service.config.upgrades.has(head.upgrade.toLowerCase());
+    if (isTunnel) this.#body.start(FRAMING.untilClose, 0);
+    else if (head.coding === CODING.chunked) this.#body.start(FRAMING.chunked, 0);
+    else if (head.contentLength > 0) this.#body.start(FRAMING.length, head.contentLength);
+    else this.#body.start(FRAMING.none, 0);
+    this.#isRequestDone = this.#body.isDone;
+    if (head.expectsContinue && !this.#isRequestDone) {
+      this.out.text("HTTP/1.1 100 Continue\r\n\r\n");
+      this.out.flush();
+    }
+  }
+
+  onBodyBytes(buffer: Buffer, from: number, to: number): void {
+    this.#stream.onBodyBytes(buffer, from, to);
+  }
+
+  onBodyEnd(): void {
+    this.#isRequestDone = true;
+    this.#stream.onBodyEnd();
+  }
+
+  /** A head that cannot be read: answered without a stream, then closed. */
+  #refuse(error: HeadError): void {
+    this.service.stats.requestsTotal++;
+    this.service.stats.requestsActive++;
+    this.#isActive = true;
+    this.#isRequestDone = false;
+    this.#stream.refuse({
+      status: error.status,
+      // Envoy's codec says what it is, its connection manager does not.
+      body: SILENT_DETAILS.has(error.detail) ? "" : reasonOf(error.status),
+      flag: "DPE",
+      details: error.detail,
+    });
+  }
+
+  #refuseBody(): void {
+    const { detail, status } = BAD_REQUEST;
+    this.#stream.onBadBody({ status, body: reasonOf(status), flag: "DPE", details: detail });
+  }
+
+  pauseReading(): void {
+    this.socket.pause();
+  }
+
+  resumeReading(): void {
+    // What came ahead keeps the client waiting until its turn comes.
+    if (this.#ahead === undefined) this.socket.resume();
+  }
+
+  finishResponse(closes: boolean): void {
+    this.out.flush();
+    this.#isActive = false;
+    this.service.stats.requestsActive--;
+    if (closes) {
+      this.#startClosing();
+      return;
+    }
+    if (this.socket.isPaused()) this.resumeReading();
+    if (this.#ahead === undefined) this.#waitForRequest();
+    // Otherwise the loop that is running goes on with what came ahead.
+    else if (!this.#isConsuming) this.#consumeAhead();
+  }
+
+  #consumeAhead(): void {
+    const ahead = this.#ahead;
+    if (ahead === undefined || this.#isClosed) return;
+    this.#ahead = undefined;
+    this.#consume(ahead, 0, ahead.length);
+    if (this.#ahead === undefined) this.socket.resume();
+  }
+
+  #waitForRequest(): void {
+    const { idleTimeoutMs } = this.service.config;
+    if (this.service.isDraining && !this.#isClosing) this.#startClosing();
+    else if (idleTimeoutMs !== 0) this.#setDeadline(idleTimeoutMs);
+  }
+
+  #setDeadline(delayMs: number): void {
+    this.context.deadlines.set(this.#deadline, delayMs, this.context.clock.monotonicMs());
+  }
+
+  /** Sends the end and leaves the client a moment to close, or it might lose the last response. */
+  #startClosing(): void {
+    this.#isClosing = true;
+    this.#ahead = undefined;
+    this.socket.end();
+    this.socket.resume();
+    this.#setDeadline(this.service.config.delayedCloseMs);
+  }
+
+  /** Idle for too long, a head that does not end, or a client that does not close. */
+  onDeadline(): void {
+    if (this.#isClosing) this.socket.destroy();
+    else if (this.#heads.isInside) {
+      this.#refuse({ status: 408, detail: "request_header_timeout" });
+    } else this.#startClosing();
+  }
+
+  /** The listener drains: an idle connection goes now, a busy one after its response. */
+  drain(): void {
+    if (!this.#isActive && !this.#heads.isInside && !this.#isClosing) this.#startClosing();
+  }
+
+  /** Ends at once, whatever is in progress. */
+  destroy(): void {
+    this.socket.destroy();
+    this.onClose();
+  }
+
+  onEnd(): void {
+    if (this.#body.isUntilClose && this.#isActive && !this.#isRequestDone) {
+      this.#body.finish();
+      this.onBodyEnd();
+      this.#stream.onReadEnd();
+      return;
+    }
+    // Like Envoy, a client that closes its side while it waits is taken to be gone.
+    this.destroy();
+  }
+
+  onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#isClosing = true;
+    this.#deadline.cancel();
+    if (this.#isActive) {
+      this.#isActive = false;
+      this.service.stats.requestsActive--;
+      this.#stream.onDownstreamClose();
+    }
+    this.service.stats.connectionsActive--;
+    this.#end.onConnectionEnd(this);
+  }
+
+  onDrain(): void {
+    if (this.#isActive) this.#stream.onDownstreamDrain();
+  }
+}
+
+/** Refusals that Envoy makes above its codec: without a body. */
+const SILENT_DETAILS: ReadonlySet<string> = new Set([
+  "missing_host_header",
+  "path_normalization_failed",
+  "request_header_timeout",
+]);

@@ -1,0 +1,29 @@
+import type { Issue } from "../../base/issue.ts";
+import type { ListenerConfig } from "./listener-config.ts";
+
+/**
+ * The clusters that inline routes name and that are not there. Envoy looks unless the table says
+ * `validate_clusters: false`; tables that come by RDS are not looked at.
+ */
+export function checkRouteClusters(
+  listener: ListenerConfig,
+  hasCluster: (name: string) => boolean,
+): Issue[] {
+  const chains = [
+    ...listener.chains,
+    ...(listener.defaultChain === undefined ? [] : [listener.defaultChain]),
+  ];
+  return chains.flatMap(({ filter }) => {
+    const table = filter.kind === "http" ? filter.config.inlineRoutes : undefined;
+    if (table === undefined || table.validatesClusters === false) return [];
+    return table.virtualHosts.flatMap(({ routes }) =>
+      routes.flatMap(({ action }) =>
+        action.kind !== "cluster"
+          ? []
+          : action.clusterNames
+              .filter((name) => !hasCluster(name))
+              .map((name) => ({ path: "", message: `route: unknown cluster '${name}'` })),
+      ),
+    );
+  });
+}

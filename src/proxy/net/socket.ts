@@ -1,0 +1,92 @@
+import { connect, Socket, type TcpSocketConnectOpts } from "node:net";
+
+/** One read of one socket: larger bodies come in pieces of this size. */
+const READ_BUFFER_BYTES = 65_536;
+
+/** What a connection is told by its socket. */
+export interface SocketOwner {
+  /** `buffer[0, length)` is valid during the call only: the next read of any socket overwrites it. */
+  onBytes(buffer: Buffer, length: number): void;
+  /** The peer sends no more. */
+  onEnd(): void;
+  /** Nothing comes or goes any more; called once, also after `destroy`. */
+  onClose(error: Error | undefined): void;
+  /** What was written has left, after a write was told to wait. */
+  onDrain(): void;
+}
+
+/**
+ * The buffer that all sockets of one proxy read into. A read is used up within its callback, so
+ * one buffer is enough, and no read allocates.
+ */
+export type ReadBuffer = Buffer;
+
+/** Creates the one buffer that a proxy's sockets share. */
+export function createReadBuffer(): ReadBuffer {
+  return Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+}
+
+/**
+ * Takes an accepted socket, which must be paused, over into one that reads into the shared buffer.
+ * Node offers `onread` for sockets it connects only, so the accepted one's handle changes hands;
+ * where that is not possible its data events serve.
+ */
+export function adoptSocket(accepted: Socket, buffer: ReadBuffer, owner: SocketOwner): Socket {
+  const bare = accepted as Socket & { _handle?: unknown };
+  const handle = bare._handle;
+  if (handle === undefined || handle === null) {
+    accepted.on("data", (bytes: Buffer) => owner.onBytes(bytes, bytes.length));
+    watch(accepted, owner);
+    return accepted;
+  }
+  // The accepted one must not close the handle it no longer owns; destroyed, it leaves the
+  // server's count of connections, which waits for ours to become nothing before it closes.
+  bare._handle = null;
+  accepted.destroy();
+  const socket = new Socket({
+    handle,
+    onread: onRead(buffer, owner),
+    allowHalfOpen: true,
+  } as never);
+  watch(socket, owner);
+  socket.resume();
+  return socket;
+}
+
+/** Connects; `onConnect` is called once when it succeeds, `onClose` of the owner otherwise. */
+export function connectSocket(
+  to: TcpSocketConnectOpts,
+  buffer: ReadBuffer,
+  owner: SocketOwner,
+  onConnect: () => void,
+): Socket {
+  const socket = connect({
+    ...to,
+    allowHalfOpen: true,
+    noDelay: true,
+    onread: onRead(buffer, owner),
+  } as never);
+  socket.once("connect", onConnect);
+  watch(socket, owner);
+  return socket;
+}
+
+function onRead(buffer: ReadBuffer, owner: SocketOwner): object {
+  return {
+    buffer,
+    callback: (length: number, bytes: Buffer): boolean => {
+      owner.onBytes(bytes, length);
+      return true;
+    },
+  };
+}
+
+function watch(socket: Socket, owner: SocketOwner): void {
+  let error: Error | undefined;
+  socket.on("error", (cause) => {
+    error = cause;
+  });
+  socket.on("end", () => owner.onEnd());
+  socket.on("drain", () => owner.onDrain());
+  socket.on("close", () => owner.onClose(error));
+}

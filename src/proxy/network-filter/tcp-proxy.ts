@@ -1,0 +1,302 @@
+import type { Socket } from "node:net";
+import type { Prng } from "../../base/prng.ts";
+import type { AccessLog, LogEntry } from "../access-log/access-log.ts";
+import type { AccessLogConfig } from "../access-log/log-file.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import { Deadline } from "../net/deadlines.ts";
+import { Sender } from "../net/sender.ts";
+import { connectSocket, type SocketOwner } from "../net/socket.ts";
+
+/** A TCP proxy, decoded and checked. */
+export interface TcpProxyConfig {
+  readonly statPrefix: string;
+  readonly chooseCluster: (prng: Prng) => string;
+  /** Without a byte in either direction; 0 is none. */
+  readonly idleTimeoutMs: number;
+  readonly connectAttemptsMax: number;
+  readonly accessLogs: readonly AccessLogConfig[];
+}
+
+/** What came before the upstream was connected is kept up to here; then the client waits. */
+const EARLY_BYTES_MAX = 65_536;
+
+/**
+ * One connection passed on byte by byte. Each direction ends by itself, so that a client may say
+ * that it has sent all and still read the answer.
+ */
+export class TcpConnection implements SocketOwner {
+  readonly #config: TcpProxyConfig;
+  readonly #context: ProxyContext;
+  readonly #onEnd: (connection: TcpConnection) => void;
+  readonly #logs: readonly AccessLog[];
+  readonly #socket: Socket;
+  readonly #out: Sender;
+  readonly #deadline: Deadline;
+  readonly #startMs: number;
+  readonly #wallMs: number;
+  #upstream: UpstreamSide | undefined = undefined;
+  #attempts = 0;
+  #cluster = "";
+  #flag = "";
+  #lastMoveMs = 0;
+  #isClosed = false;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  constructor(
+    config: TcpProxyConfig,
+    context: ProxyContext,
+    options: {
+      readonly adopt: (owner: SocketOwner) => Socket;
+      readonly logs: readonly AccessLog[];
+      readonly onEnd: (connection: TcpConnection) => void;
+    },
+  ) {
+    this.#config = config;
+    this.#context = context;
+    this.#onEnd = options.onEnd;
+    this.#logs = options.logs;
+    this.#startMs = context.clock.monotonicMs();
+    this.#wallMs = context.clock.nowMs();
+    this.#deadline = new Deadline({ onDeadline: () => this.#onIdle() });
+    this.#socket = options.adopt(this);
+    this.#out = new Sender(this.#socket);
+    this.#moved();
+    if (config.idleTimeoutMs !== 0) this.#setIdle();
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#attempts++;
+    this.#cluster = this.#config.chooseCluster(this.#context.prng);
+    const cluster = this.#context.findCluster(this.#cluster);
+    const host = cluster?.pick();
+    if (cluster === undefined || host === undefined) {
+      if (cluster !== undefined) cluster.load.noneHealthy++;
+      this.#close(cluster === undefined ? "NC" : "UH");
+      return;
+    }
+    if (cluster.load.connections >= cluster.load.config.maxConnections) {
+      this.#close("UO");
+      return;
+    }
+    this.#upstream = new UpstreamSide(host, this.#context, {
+      onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
+      onReady: () => this.#socket.resume(),
+      onEnd: () => this.#socket.end(),
+      onClose: (isConnected) => this.#onUpstreamClose(isConnected),
+      onDrain: () => this.#socket.resume(),
+    });
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#moved();
+    this.bytesReceived += length;
+    if (this.#upstream?.write(buffer, length) === true) this.#socket.pause();
+  }
+
+  #onUpstreamBytes(buffer: Buffer, length: number): void {
+    this.#moved();
+    this.bytesSent += length;
+    this.#out.bytes(buffer, 0, length);
+    this.#out.flush();
+    if (this.#out.isFull) this.#upstream?.pause();
+  }
+
+  onEnd(): void {
+    this.#upstream?.end();
+  }
+
+  onDrain(): void {
+    this.#upstream?.resume();
+  }
+
+  onClose(): void {
+    this.#close(this.#flag);
+  }
+
+  #onUpstreamClose(isConnected: boolean): void {
+    const early = this.#upstream?.takeEarly() ?? [];
+    this.#upstream = undefined;
+    if (!isConnected && !this.#isClosed && this.#attempts < this.#config.connectAttemptsMax) {
+      this.#connect();
+      for (const bytes of early) this.onBytes(bytes, bytes.length);
+      return;
+    }
+    if (!isConnected) return this.#close("UF,URX");
+    // What it sent last may still be on its way to the client.
+    if (this.#socket.writableEnded) this.#socket.destroySoon();
+    else this.#socket.end(() => this.#socket.destroySoon());
+  }
+
+  #moved(): void {
+    this.#lastMoveMs = this.#context.clock.monotonicMs();
+  }
+
+  #setIdle(): void {
+    this.#context.deadlines.set(this.#deadline, this.#config.idleTimeoutMs, this.#lastMoveMs);
+  }
+
+  #onIdle(): void {
+    const idleMs = this.#context.clock.monotonicMs() - this.#lastMoveMs;
+    if (idleMs < this.#config.idleTimeoutMs - 1) this.#setIdle();
+    else this.destroy();
+  }
+
+  /** Ends both sides at once. */
+  destroy(): void {
+    this.#close(this.#flag);
+  }
+
+  #close(flag: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#flag = flag;
+    this.#deadline.cancel();
+    const upstreamHost = this.#upstream?.host.key;
+    this.#upstream?.destroy();
+    this.#socket.destroy();
+    for (const log of this.#logs) log.log(this.#entry(upstreamHost));
+    this.#onEnd(this);
+  }
+
+  #entry(upstreamHost: string | undefined): LogEntry {
+    const { remoteAddress, remotePort, localAddress, localPort } = this.#socket;
+    return {
+      startMs: this.#wallMs,
+      durationMs: this.#context.clock.monotonicMs() - this.#startMs,
+      method: "",
+      path: "",
+      protocol: "",
+      status: 0,
+      flag: this.#flag,
+      details: "",
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
+      upstreamHost,
+      upstreamCluster: this.#cluster,
+      routeName: "",
+      downstreamAddress: `${remoteAddress ?? ""}:${remotePort ?? 0}`,
+      localAddress: `${localAddress ?? ""}:${localPort ?? 0}`,
+      attempts: this.#attempts,
+      requestHeader: () => undefined,
+      responseHeader: () => undefined,
+    };
+  }
+}
+
+interface UpstreamEvents {
+  onBytes(buffer: Buffer, length: number): void;
+  onReady(): void;
+  onEnd(): void;
+  onClose(isConnected: boolean): void;
+  onDrain(): void;
+}
+
+/** The connection to the host, and what waits for it. */
+class UpstreamSide implements SocketOwner {
+  readonly host: Host;
+  readonly #events: UpstreamEvents;
+  readonly #socket: Socket;
+  readonly #out: Sender;
+  readonly #deadline: Deadline;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #isConnected = false;
+  #isEndDue = false;
+  #isClosed = false;
+
+  constructor(host: Host, context: ProxyContext, events: UpstreamEvents) {
+    this.host = host;
+    this.#events = events;
+    this.#deadline = new Deadline({ onDeadline: () => this.#socket.destroy() });
+    this.#socket = connectSocket(
+      { host: host.address, port: host.port },
+      context.readBuffer,
+      this,
+      () => this.#onConnect(),
+    );
+    this.#out = new Sender(this.#socket);
+    const { load } = host;
+    load.connections++;
+    load.connectionsTotal++;
+    host.activeConnections++;
+    host.connectionsTotal++;
+    context.deadlines.set(
+      this.#deadline,
+      load.config.connectTimeoutMs,
+      context.clock.monotonicMs(),
+    );
+  }
+
+  #onConnect(): void {
+    this.#isConnected = true;
+    this.#deadline.cancel();
+    for (const bytes of this.takeEarly()) this.#socket.write(bytes);
+    if (this.#isEndDue) this.#socket.end();
+    this.#events.onReady();
+  }
+
+  /** Whether the client should wait. */
+  write(buffer: Buffer, length: number): boolean {
+    if (!this.#isConnected) {
+      this.#early.push(Buffer.from(buffer.subarray(0, length)));
+      this.#earlyBytes += length;
+      return this.#earlyBytes > EARLY_BYTES_MAX;
+    }
+    this.#out.bytes(buffer, 0, length);
+    this.#out.flush();
+    return this.#out.isFull;
+  }
+
+  /** What was kept; the caller has it now. */
+  takeEarly(): Buffer[] {
+    const early = this.#early;
+    this.#early = [];
+    this.#earlyBytes = 0;
+    return early;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#isEndDue = true;
+    if (this.#isConnected) this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#isClosed = true;
+    this.#socket.destroy();
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#events.onBytes(buffer, length);
+  }
+
+  onEnd(): void {
+    this.#events.onEnd();
+  }
+
+  onDrain(): void {
+    this.#events.onDrain();
+  }
+
+  onClose(): void {
+    const { load } = this.host;
+    this.#deadline.cancel();
+    load.connections--;
+    this.host.activeConnections--;
+    if (!this.#isConnected) {
+      load.connectFails++;
+      this.host.connectFails++;
+    }
+    if (!this.#isClosed) this.#events.onClose(this.#isConnected);
+  }
+}

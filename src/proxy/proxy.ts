@@ -1,0 +1,169 @@
+import { randomUUID } from "node:crypto";
+import { Resolver } from "node:dns/promises";
+import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
+import type { Clock } from "../base/clock.ts";
+import { formatHostPort } from "../base/ip.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { AdsClient } from "../xdsclient/ads-client.ts";
+import { LogFiles, type StreamWriter } from "./access-log/log-file.ts";
+import { AdminServer } from "./admin/admin-server.ts";
+import type { ProxyBootstrap } from "./bootstrap.ts";
+import { ClusterSet } from "./cluster/cluster-set.ts";
+import type { ProxyContext } from "./context.ts";
+import { createResourceTypes } from "./dynamic-resources.ts";
+import { DateHeader } from "./http/date-header.ts";
+import { ListenerSet } from "./listener/listener-set.ts";
+import { Deadlines } from "./net/deadlines.ts";
+import { createReadBuffer } from "./net/socket.ts";
+import { RouteSet } from "./route-set.ts";
+
+/** What a proxy needs from outside. */
+export interface ProxyDeps {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  /** Access logs to `/dev/stdout` and `/dev/stderr`. */
+  readonly writeStream: StreamWriter;
+  /** Somebody asked the admin port to end the process. */
+  readonly onQuit: () => void;
+  /** The IPv4 addresses of a name; the machine's resolver when absent. */
+  readonly resolveName?: (name: string) => Promise<readonly string[]>;
+}
+
+/** Envoy's names of how far a proxy has come. */
+export type ProxyState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
+
+/**
+ * A proxy: an Envoy bootstrap in, listeners out. Many may live in one process.
+ *
+ * A connection goes listener → filter chain → network filter; a request then connection manager →
+ * virtual host → route → router → cluster → host → pool. Configuration comes from the bootstrap
+ * and over ADS, is decoded whole before anything is changed, and is immutable from then on: what
+ * began under one version ends under it.
+ */
+export class Proxy {
+  readonly #bootstrap: ProxyBootstrap;
+  readonly #deps: ProxyDeps;
+  readonly #clusters: ClusterSet;
+  readonly #routes = new RouteSet();
+  readonly #listeners: ListenerSet;
+  readonly #logFiles: LogFiles;
+  readonly #admin: AdminServer | undefined;
+  readonly #stopping = new AbortController();
+  #ads: AdsClient | undefined = undefined;
+  #adsDone: Promise<void> = Promise.resolve();
+  #isStarted = false;
+  #hasListeners = false;
+
+  constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
+    const { clock, prng, log } = deps;
+    this.#bootstrap = bootstrap;
+    this.#deps = deps;
+    this.#logFiles = new LogFiles(clock, log, deps.writeStream);
+    const resolveName = deps.resolveName ?? ((name) => new Resolver().resolve4(name));
+    this.#clusters = new ClusterSet({ clock, prng, resolveName });
+    const context: ProxyContext = {
+      clock,
+      prng,
+      log,
+      readBuffer: createReadBuffer(),
+      deadlines: new Deadlines(clock),
+      date: new DateHeader(clock),
+      findCluster: (name) => this.#clusters.find(name),
+      createRequestId: () => randomUUID(),
+    };
+    this.#listeners = new ListenerSet({
+      context,
+      logFiles: this.#logFiles,
+      routeSource: (name) => this.#routes.source(name),
+    });
+    this.#admin =
+      bootstrap.admin &&
+      new AdminServer({
+        clock,
+        bootstrap,
+        state: () => this.state,
+        clusters: this.#clusters,
+        listeners: this.#listeners,
+        routes: this.#routes,
+        adsStatus: () => this.#ads?.status() ?? [],
+        isConnected: () => this.#ads?.isConnected ?? false,
+        onQuit: deps.onQuit,
+      });
+  }
+
+  /** LIVE once everything that was to be there at first is there. */
+  get state(): ProxyState {
+    if (this.#stopping.signal.aborted) return "DRAINING";
+    if (!this.#isStarted) return "PRE_INITIALIZING";
+    if (this.#bootstrap.adsCluster === undefined || this.#hasListeners) {
+      return this.#listeners.isWarming ? "INITIALIZING" : "LIVE";
+    }
+    return "PRE_INITIALIZING";
+  }
+
+  /** Where the admin port is; absent without one. Port 0 in the bootstrap takes a free one. */
+  get adminAddress(): string | undefined {
+    return this.#admin?.address;
+  }
+
+  /** Binds what is static and begins to ask for the rest. Rejects when an address is taken. */
+  async start(): Promise<void> {
+    const { clusters, listeners, adsCluster } = this.#bootstrap;
+    try {
+      await this.#admin?.start(this.#bootstrap.admin ?? { host: "127.0.0.1", port: 0 });
+      for (const cluster of clusters) {
+        if (cluster.name !== adsCluster) this.#clusters.put(cluster, false);
+      }
+      if (adsCluster !== undefined) this.#startAds(adsCluster);
+      for (const listener of listeners) await this.#listeners.put(listener, false);
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+    this.#isStarted = true;
+  }
+
+  #startAds(clusterName: string): void {
+    const { clock, prng, log } = this.#deps;
+    const cluster = this.#bootstrap.clusters.find(({ name }) => name === clusterName);
+    const addresses = (cluster?.assignment?.endpoints ?? []).map(({ address, port }) =>
+      formatHostPort(address, port),
+    );
+    const types = createResourceTypes({
+      clusters: this.#clusters,
+      routes: this.#routes,
+      listeners: this.#listeners,
+      onApplied: (typeUrl) => this.#onApplied(typeUrl),
+      onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
+    });
+    const ads = new AdsClient({ addresses, node: this.#bootstrap.node, types, clock, prng, log });
+    this.#ads = ads;
+    this.#clusters.setOnChange(() => this.#askForNames());
+    this.#askForNames();
+    this.#adsDone = ads.run(this.#stopping.signal);
+  }
+
+  #onApplied(typeUrl: string): void {
+    if (typeUrl === RESOURCE_TYPE_URL.listener) this.#hasListeners = true;
+    this.#askForNames();
+  }
+
+  #askForNames(): void {
+    this.#ads?.setNames(RESOURCE_TYPE_URL.endpoint, this.#clusters.edsNames());
+    const rdsNames = this.#listeners.rdsNames();
+    this.#ads?.setNames(RESOURCE_TYPE_URL.route, rdsNames);
+    this.#routes.keepOnly(rdsNames);
+  }
+
+  /** Accepts nothing more, lets requests end for at most `drainMs`, then closes everything. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#listeners.stop(drainMs);
+    await this.#adsDone;
+    this.#clusters.close();
+    await this.#admin?.stop();
+    await this.#logFiles.close();
+  }
+}

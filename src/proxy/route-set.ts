@@ -1,0 +1,49 @@
+import type { RouteConfig } from "../match/route-config.ts";
+import type { RouteSource } from "./http/http-config.ts";
+
+/** A route table by name; listeners hold the place, updates change what stands in it. */
+class Place implements RouteSource {
+  current: RouteConfig | undefined = undefined;
+  body: Uint8Array = new Uint8Array();
+}
+
+/** The route tables that came by RDS. */
+export class RouteSet {
+  readonly #places = new Map<string, Place>();
+
+  /** The place of a table, whether it has come or not. */
+  source(name: string): RouteSource {
+    return this.#place(name);
+  }
+
+  #place(name: string): Place {
+    const place = this.#places.get(name) ?? new Place();
+    this.#places.set(name, place);
+    return place;
+  }
+
+  /** Whether it has exactly these bytes already. */
+  has(name: string, body: Uint8Array): boolean {
+    const place = this.#places.get(name);
+    return place?.current !== undefined && Buffer.compare(place.body, body) === 0;
+  }
+
+  /** Requests that begin from now on use it. */
+  put(config: RouteConfig, body: Uint8Array): void {
+    const place = this.#place(config.name);
+    place.current = config;
+    place.body = body;
+  }
+
+  /** The tables that came, encoded. */
+  get bodies(): readonly Uint8Array[] {
+    return [...this.#places.values()].flatMap(({ current, body }) =>
+      current === undefined ? [] : [body],
+    );
+  }
+
+  /** Forgets tables that no listener asks for any more. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.#places.keys()) if (!names.has(name)) this.#places.delete(name);
+  }
+}
