@@ -3,7 +3,7 @@ import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { nodeClock } from "../base/node-clock.ts";
 import { CliError } from "./command.ts";
-import type { ApiAccess } from "./kubeconfig.ts";
+import { type ApiAccess, noMesh } from "./kubeconfig.ts";
 
 /** One call of the API. */
 export interface ApiRequest {
@@ -164,12 +164,8 @@ export class ApiClient {
     if (error instanceof CliError) return error;
     if (this.#signal.aborted) return new CliError("interrupted");
     const { code, message } = error as NodeJS.ErrnoException;
-    const { server, source } = this.access;
-    if (code === "ECONNREFUSED") {
-      return new CliError(
-        `nothing listens at ${server} (from ${source}): no mesh is running; start one with "weft up"`,
-      );
-    }
+    const { server, source, home } = this.access;
+    if (code === "ECONNREFUSED" && home !== undefined) return noMesh(home);
     return new CliError(`cannot talk to ${server} (from ${source}): ${message}`);
   }
 }

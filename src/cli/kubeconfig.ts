@@ -16,8 +16,10 @@ export interface ApiAccess {
   readonly certificate?: { readonly cert: string; readonly key: string };
   /** Of the current context. */
   readonly namespace: string;
-  /** Says where this was read, for messages. */
+  /** The file that this was read from, for messages. */
   readonly source: string;
+  /** The mesh's home, when the file is its own. */
+  readonly home?: string;
 }
 
 /** The flags that say where the mesh is. */
@@ -30,9 +32,13 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads the kubeconfig that the flags lead to; throws a `CliError` that says what is missing. */
 export function readApiAccess(flags: LocationFlags, env: Env): ApiAccess {
-  const path = flags.kubeconfig ?? join(homeOf(flags.home, env), "kubeconfig");
-  if (flags.kubeconfig === undefined && !existsSync(path)) throw noMesh(homeOf(flags.home, env));
-  return parseKubeconfig(readText(path), path);
+  if (flags.kubeconfig !== undefined) {
+    return parseKubeconfig(readText(flags.kubeconfig), flags.kubeconfig);
+  }
+  const home = homeOf(flags.home, env);
+  const path = join(home, "kubeconfig");
+  if (!existsSync(path)) throw noMesh(home);
+  return { ...parseKubeconfig(readText(path), path), home };
 }
 
 function readText(path: string): string {
