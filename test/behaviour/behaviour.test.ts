@@ -26,7 +26,10 @@ function configOf({ samples = [], config = "" }: BehaviourCase): string {
   return [...samples.map(sample), config].join("\n---\n");
 }
 
-const PLANES = [{ plane: "envoy", isThere: envoy !== undefined, program: envoy }];
+const PLANES = [
+  { plane: "weft", isThere: true, program: undefined },
+  { plane: "envoy", isThere: envoy !== undefined, program: envoy },
+];
 
 for (const { plane, isThere, program } of PLANES) {
   describe.skipIf(!isThere)(`the data plane ${plane}`, () => {
