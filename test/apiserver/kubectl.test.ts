@@ -182,6 +182,63 @@ describe.skipIf(!hasKubectl)("ApiServer with kubectl", () => {
     expect(await run("get", "deploy,svc", "-o", "name")).toBe("");
   });
 
+  it("creates what kubectl has commands for, which speak protobuf", async () => {
+    const cases: readonly [string, string, object][] = [
+      ["namespace shop", "namespace/shop created", { status: { phase: "Active" } }],
+      [
+        "configmap settings --from-literal=a=b --from-literal=empty=",
+        "configmap/settings created",
+        { data: { a: "b", empty: "" } },
+      ],
+      [
+        "secret generic key --from-literal=a=b",
+        "secret/key created",
+        { data: { a: "Yg==" }, type: "Opaque" },
+      ],
+      ["serviceaccount me", "serviceaccount/me created", {}],
+      [
+        "service clusterip web --tcp=80:http",
+        "service/web created",
+        {
+          spec: {
+            type: "ClusterIP",
+            selector: { app: "web" },
+            ports: [{ name: "80-http", port: 80, protocol: "TCP", targetPort: "http" }],
+          },
+        },
+      ],
+      [
+        "deployment web --image=web:1 --replicas=0 --port=8080",
+        "deployment.apps/web created",
+        {
+          spec: {
+            replicas: 0,
+            selector: { matchLabels: { app: "web" } },
+            template: {
+              metadata: { labels: { app: "web" } },
+              spec: {
+                containers: [{ name: "web", image: "web:1", ports: [{ containerPort: 8080 }] }],
+              },
+            },
+          },
+        },
+      ],
+    ];
+    for (const [command, said, expected] of cases) {
+      expect(await run("create", ...command.split(" "))).toBe(`${said}\n`);
+      const [what = ""] = said.split(" ");
+      expect(JSON.parse(await run("get", what, "-o", "json"))).toMatchObject(expected);
+    }
+    const refused = await fixture.kubectl([
+      "create",
+      "clusterrole",
+      "x",
+      "--verb=get",
+      "--resource=pods",
+    ]);
+    expect(refused.code).toBe(1);
+  });
+
   it("names what is wrong, and exits with an error", async () => {
     const cases: readonly [string, string][] = [
       [

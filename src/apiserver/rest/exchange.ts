@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Issue } from "../../base/issue.ts";
 import { formatIssue } from "../../base/issue.ts";
 import { parseYaml } from "../../config/yaml.ts";
+import { decodeProtobuf, PROTOBUF } from "./protobuf.ts";
 import { ApiError } from "./status.ts";
 
 /** As many bytes as Kubernetes takes in one body. */
@@ -58,6 +59,7 @@ export class Exchange {
   async body(): Promise<unknown> {
     const bytes = await this.#read();
     if (bytes.length === 0) return undefined;
+    if (this.contentType === PROTOBUF) return decodeProtobuf(bytes);
     const text = decodeUtf8(bytes);
     if (this.contentType.endsWith("yaml")) return parseYamlBody(text);
     const isJson = this.contentType === "" || this.contentType.endsWith("json");
