@@ -1,22 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../base/clock.ts";
-import type { Prng } from "../base/prng.ts";
 import { VERSION } from "../base/version.ts";
-import type { Logger } from "../telemetry/log.ts";
-import type { AgentConfig } from "./agent-config.ts";
 import { buildBootstrap } from "./bootstrap.ts";
-import type { DataPlane } from "./data-plane.ts";
-import { EnvoyDataPlane, type EnvoyDataPlaneOptions } from "./envoy-data-plane.ts";
+import type { DataPlane, DataPlaneOptions } from "./data-plane.ts";
+import { EnvoyDataPlane } from "./envoy-data-plane.ts";
 import { HealthServer } from "./health-server.ts";
+import { WeftDataPlane } from "./weft-data-plane.ts";
 
 /** What an agent runs with. */
-export interface AgentOptions {
-  readonly config: AgentConfig;
-  readonly clock: Clock;
-  readonly prng: Prng;
-  readonly logger: Logger;
-}
+export type AgentOptions = Omit<DataPlaneOptions, "bootstrapFile">;
 
 /** What stands beside one workload: its proxy, kept running, and the answer whether it is ready. */
 export class Agent {
@@ -55,8 +47,8 @@ export class Agent {
   }
 }
 
-function createDataPlane(options: EnvoyDataPlaneOptions): DataPlane {
-  const { proxy } = options.config;
-  if (proxy === "envoy") return new EnvoyDataPlane(options);
-  throw new Error(`proxy "${proxy}" is not built yet: only "envoy" is`);
+function createDataPlane(options: DataPlaneOptions): DataPlane {
+  return options.config.proxy === "envoy"
+    ? new EnvoyDataPlane(options)
+    : new WeftDataPlane(options);
 }

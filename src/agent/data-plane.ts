@@ -1,3 +1,21 @@
+import type { Clock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { AgentConfig } from "./agent-config.ts";
+
+/** What every data plane runs with. */
+export interface DataPlaneOptions {
+  readonly config: AgentConfig;
+  readonly bootstrapFile: string;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly logger: Logger;
+  /** Access logs to `/dev/stdout` and `/dev/stderr`. */
+  readonly writeStream: (stream: "stdout" | "stderr", text: string) => void;
+  /** Somebody asked the admin port to end the proxy. */
+  readonly onQuit: () => void;
+}
+
 /** The proxy beside a workload, whichever it is: weft's in this process, or Envoy as a child. */
 export interface DataPlane {
   /** Begins to run it on its bootstrap file; a proxy that crashes is started again. */

@@ -1,11 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { keepRunning } from "../base/backoff.ts";
-import type { Clock } from "../base/clock.ts";
-import type { Prng } from "../base/prng.ts";
-import type { Logger } from "../telemetry/log.ts";
 import { askAdmin } from "./admin-client.ts";
-import type { AgentConfig } from "./agent-config.ts";
-import type { DataPlane } from "./data-plane.ts";
+import type { DataPlane, DataPlaneOptions } from "./data-plane.ts";
 
 const RESTART = { windowMsFirst: 200, windowMsMax: 10_000 } as const;
 const KILL_AFTER_MS = 2_000;
@@ -15,23 +11,14 @@ const DRAIN_MS_MIN = 200;
 const ACTIVE_CONNECTIONS = "/stats?filter=%5Elistener%5C..*downstream_cx_active%24";
 const ENVOY_LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
-/** What a child Envoy runs with. */
-export interface EnvoyDataPlaneOptions {
-  readonly config: AgentConfig;
-  readonly bootstrapFile: string;
-  readonly clock: Clock;
-  readonly prng: Prng;
-  readonly logger: Logger;
-}
-
 /** Envoy as a child process; its log goes where the agent's goes. */
 export class EnvoyDataPlane implements DataPlane {
-  readonly #options: EnvoyDataPlaneOptions;
+  readonly #options: DataPlaneOptions;
   readonly #abort = new AbortController();
   #child: ChildProcess | undefined;
   #loop: Promise<void> | undefined;
 
-  constructor(options: EnvoyDataPlaneOptions) {
+  constructor(options: DataPlaneOptions) {
     this.#options = options;
   }
 

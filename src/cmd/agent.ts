@@ -38,11 +38,20 @@ async function runAgent(args: readonly string[], io: CommandIo): Promise<number>
     level: () => config.value.logLevel,
     scope: "agent",
   });
-  const agent = new Agent({ config: config.value, clock: nodeClock, prng: nodePrng, logger });
+  const quit = new AbortController();
+  const agent = new Agent({
+    config: config.value,
+    clock: nodeClock,
+    prng: nodePrng,
+    logger,
+    writeStream: (stream, line) => (stream === "stdout" ? io.stdout(line) : io.stderr(line)),
+    onQuit: () => quit.abort(),
+  });
   await agent.start();
+  const signal = AbortSignal.any([io.signal, quit.signal]);
   await new Promise<void>((resolve) => {
-    if (io.signal.aborted) resolve();
-    io.signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await agent.stop({ isDraining: io.signal.reason !== "SIGINT" });
   return EXIT.done;
