@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Resolver } from "node:dns/promises";
+import { lookup } from "node:dns/promises";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatHostPort } from "../base/ip.ts";
@@ -61,7 +61,7 @@ export class Proxy {
     this.#bootstrap = bootstrap;
     this.#deps = deps;
     this.#logFiles = new LogFiles(clock, log, deps.writeStream);
-    const resolveName = deps.resolveName ?? ((name) => new Resolver().resolve4(name));
+    const resolveName = deps.resolveName ?? lookupName;
     this.#clusters = new ClusterSet({ clock, prng, resolveName });
     const context: ProxyContext = {
       clock,
@@ -166,4 +166,10 @@ export class Proxy {
     await this.#admin?.stop();
     await this.#logFiles.close();
   }
+}
+
+/** As Envoy's resolver does, it heeds the machine's hosts file. */
+async function lookupName(name: string): Promise<readonly string[]> {
+  const found = await lookup(name, { all: true, family: 4 });
+  return found.map(({ address }) => address);
 }
