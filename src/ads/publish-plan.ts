@@ -17,7 +17,17 @@ export interface PublishStage {
   /** `make` adds clusters and endpoints, `switch` moves listeners and routes, `break` removes. */
   readonly step: "make" | "switch" | "break";
   readonly publish: Partial<Published>;
+  /** Wait for all of it, not only for what differs from what was handed out before. */
+  readonly isAllNew?: boolean;
 }
+
+/** Nothing handed out. */
+export const NOTHING_PUBLISHED: Published = {
+  cluster: new Map(),
+  endpoint: new Map(),
+  listener: new Map(),
+  route: new Map(),
+};
 
 /** The order of kinds within a step: what is named goes before what names it. */
 export const SEND_ORDER: readonly ResourceKind[] = RESOURCE_KINDS;
@@ -25,18 +35,26 @@ export const SEND_ORDER: readonly ResourceKind[] = RESOURCE_KINDS;
 /**
  * The steps from what a proxy has been offered to what it is to have; none when both are the same.
  *
+ * With `mayLack`, it is not known how much of what was offered has arrived, so every step is taken.
+ *
  * While routes move, every old cluster stays, not only those that a route still names: a listener
  * may name clusters without a route, and one that is kept a moment too long harms nobody.
  */
-export function planStages(published: Published, next: Published): readonly PublishStage[] {
+export function planStages(
+  published: Published,
+  next: Published,
+  { mayLack = false }: { readonly mayLack?: boolean } = {},
+): readonly PublishStage[] {
   const stages: PublishStage[] = [];
+  const isAllNew = mayLack;
   const cluster = union(next.cluster, published.cluster);
   const endpoint = union(next.endpoint, published.endpoint);
-  if (!isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
-    stages.push({ step: "make", publish: { cluster, endpoint } });
+  if (mayLack || !isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
+    stages.push({ step: "make", publish: { cluster, endpoint }, isAllNew });
   }
-  if (!isSame(next.listener, published.listener) || !isSame(next.route, published.route)) {
-    stages.push({ step: "switch", publish: { listener: next.listener, route: next.route } });
+  const { listener, route } = next;
+  if (mayLack || !isSame(listener, published.listener) || !isSame(route, published.route)) {
+    stages.push({ step: "switch", publish: { listener, route }, isAllNew });
   }
   if (!isSame(next.cluster, cluster) || !isSame(next.endpoint, endpoint)) {
     stages.push({ step: "break", publish: { cluster: next.cluster, endpoint: next.endpoint } });

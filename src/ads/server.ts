@@ -12,7 +12,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { formatIssue } from "../base/issue.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
-import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
+import type { XdsSnapshot } from "../xds/snapshot.ts";
 import { type ClientStatus, statusOf } from "./client-status.ts";
 import { decodeRequest } from "./discovery-message.ts";
 import type { Published } from "./publish-plan.ts";
@@ -268,10 +268,9 @@ export class AdsServer {
   }
 
   #keepDeparted({ node, stream }: Client, atMs: number): void {
-    const kinds: ResourceKind[] = [...stream.subscriptions.keys()];
-    if (kinds.length === 0) return;
+    if (stream.subscriptions.size === 0) return;
     this.#departed.delete(node.id);
-    this.#departed.set(node.id, { published: stream.published, kinds, atMs });
+    this.#departed.set(node.id, { ...stream.heldState, atMs });
     for (const oldest of this.#departed.keys()) {
       if (this.#departed.size <= DEPARTED_MAX) break;
       this.#departed.delete(oldest);

@@ -420,8 +420,7 @@ describe("AdsStream pushes", () => {
 
   test("a client that comes back goes through the same steps", () => {
     const old = connected(BEFORE);
-    const held = { published: old.stream.published, kinds: [...old.stream.subscriptions.keys()] };
-    const rig = new Rig(AFTER, held);
+    const rig = new Rig(AFTER, old.stream.heldState);
     rig.ask("cluster", [], old.last("cluster").version);
     rig.ask("endpoint", ["v1"], old.last("endpoint").version);
     rig.ask("listener", [], old.last("listener").version);

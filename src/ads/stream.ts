@@ -8,6 +8,7 @@ import { encodeResponse, kindOfTypeUrl } from "./discovery-message.ts";
 import { holdRoutes, keepNamed } from "./hold-routes.ts";
 import {
   changedNames,
+  NOTHING_PUBLISHED,
   type Published,
   type PublishStage,
   planStages,
@@ -50,6 +51,9 @@ export interface HeldState {
   readonly published: Published;
   /** The kinds it was subscribed to, and will ask for again. */
   readonly kinds: readonly ResourceKind[];
+  /** Clusters that were offered and that it does not have. */
+  readonly missingClusters: ReadonlySet<string>;
+  readonly heldRoutes: readonly string[];
 }
 
 interface RunningStage extends OpenStage {
@@ -83,6 +87,8 @@ export class AdsStream {
   /** Kinds that a client which came back has not asked for yet; no step starts before. */
   readonly #expected = new Set<ResourceKind>();
   #returnTimer: Timer | undefined;
+  /** The client came back, and nobody knows how much of what was offered had reached it. */
+  #mayLack = false;
   #isWritable = true;
   #isClosed = false;
   #nonce = 0;
@@ -97,6 +103,9 @@ export class AdsStream {
     this.#published = held?.published ?? snapshot.resources;
     if (held === undefined) return;
     this.#waiting = snapshot;
+    this.#mayLack = true;
+    this.#heldRoutes = held.heldRoutes;
+    for (const cluster of held.missingClusters) this.#missingClusters.add(cluster);
     for (const kind of held.kinds) this.#expected.add(kind);
     const endWait = (): void => {
       this.#expected.clear();
@@ -108,6 +117,17 @@ export class AdsStream {
   /** What is handed out at this moment. */
   get published(): Published {
     return this.#published;
+  }
+
+  /** What to give the stream that follows this one, when the client comes back. */
+  get heldState(): HeldState {
+    return {
+      published: this.#published,
+      // Also what it was about to ask for again when it went once more.
+      kinds: [...this.#subscriptions.keys(), ...this.#expected],
+      missingClusters: this.#missingClusters,
+      heldRoutes: this.#heldRoutes,
+    };
   }
 
   /** By kind; a kind that the client never asked for is missing. */
@@ -252,13 +272,15 @@ export class AdsStream {
       if (this.#waiting === undefined && !this.#canRelease()) return;
       this.#target = this.#waiting ?? this.#target;
       this.#waiting = undefined;
-      this.#stages = [...planStages(this.#published, this.#target.resources)];
+      const { resources } = this.#target;
+      this.#stages = [...planStages(this.#published, resources, { mayLack: this.#mayLack })];
+      this.#mayLack = false;
     }
   }
 
   #startStage(stage: PublishStage): void {
-    const before = this.#published;
-    this.#published = { ...before, ...this.#withHolds(stage, before) };
+    const before = stage.isAllNew === true ? NOTHING_PUBLISHED : this.#published;
+    this.#published = { ...this.#published, ...this.#withHolds(stage, this.#published) };
     const changed = (kind: "cluster" | "listener"): readonly string[] =>
       changedNames(before[kind], this.#published[kind]).filter(
         (name) => this.#subscriptions.get(kind)?.has(name) === true,
