@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.ts";
@@ -69,20 +70,23 @@ export class EnvoyProcess {
 
   /** The port that a listener is bound to, once Envoy accepts there. */
   async listenerPort(name: string): Promise<number> {
+    const port = await until(() => this.#listedPort(name), `Envoy's listener ${name}`);
     // Listed before the workers have it.
-    await until(async () => (await this.admin("/ready")).startsWith("LIVE"), "Envoy to be ready");
-    return until(async () => {
-      const { listener_statuses: listeners = [] } = JSON.parse(
-        await this.admin("/listeners?format=json"),
-      ) as {
-        listener_statuses?: {
-          name: string;
-          local_address: { socket_address: { port_value: number } };
-        }[];
-      };
-      return listeners.find((listener) => listener.name === name)?.local_address.socket_address
-        .port_value;
-    }, `Envoy's listener ${name}`);
+    await until(() => accepts(port), `Envoy to accept on ${port}`);
+    return port;
+  }
+
+  async #listedPort(name: string): Promise<number | undefined> {
+    const { listener_statuses: listeners = [] } = JSON.parse(
+      await this.admin("/listeners?format=json"),
+    ) as {
+      listener_statuses?: {
+        name: string;
+        local_address: { socket_address: { port_value: number } };
+      }[];
+    };
+    return listeners.find((listener) => listener.name === name)?.local_address.socket_address
+      .port_value;
   }
 
   async stop(): Promise<void> {
@@ -93,6 +97,16 @@ export class EnvoyProcess {
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 }
 
 function bootstrapOf({ nodeId, metadata, adsPort }: EnvoyOptions): object {
