@@ -41,7 +41,9 @@ export const applyCommand: Command = {
   summary: "create objects from files, or change them to what the files say",
   usage: formatUsage({
     forms: ["apply -f FILE [-f FILE...] [FLAGS]"],
-    text: "Creates the objects of YAML or JSON files, or changes them to what the files say. What is wrong with an object is said with its line; the other objects are applied all the same, and the exit code is 2.",
+    text: `
+Creates the objects of YAML or JSON files, or changes them to what the files say. What is wrong with
+an object is said with its line; the other objects are applied all the same, and the exit code is 2.`,
     flags: FLAGS,
     examples: [
       "apply -f samples/bookinfo/bookinfo.yaml",

@@ -60,7 +60,9 @@ export const getCommand: Command = {
   summary: "print objects",
   usage: formatUsage({
     forms: ["get KIND[,KIND] [NAME...] [FLAGS]", "get KIND/NAME... [FLAGS]"],
-    text: 'Prints objects, as kubectl does. KIND is a name, a plural or a short name (po, svc, deploy, vs, dr, gw); "all" is every kind of workload.',
+    text: `
+Prints objects, as kubectl does. KIND is a name, a plural or a short name (po, svc, deploy, vs, dr,
+gw); "all" is every kind of workload.`,
     flags: FLAGS,
     examples: [
       "get pods -A",

@@ -22,7 +22,8 @@ export const versionCommand: Command = {
   summary: "print the versions of weft, of the control plane and of the proxies",
   usage: formatUsage({
     forms: ["version [FLAGS]"],
-    text: "Prints the version of this command and, when a mesh is running, of its control plane and proxies.",
+    text: `
+Prints the version of this command and, when a mesh is running, of its control plane and proxies.`,
     flags: FLAGS,
     examples: ["version", "version -o json"],
   }),

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { decodeYaml, formatProblem } from "../../src/config/yaml.ts";
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const ours = join(repository, "samples/bookinfo");
@@ -73,5 +74,23 @@ describe.skipIf(!existsSync(published))("Istio's published files (skipped withou
 
   test.each(pairs)("%s has the effect of theirs", (file, theirs) => {
     expect(readSamples(join(ours, file))).toEqual(readSamples(join(published, theirs)));
+  });
+
+  test.each(pairs)("theirs of %s is accepted unchanged", (_, theirs) => {
+    const text = readFileSync(join(published, theirs), "utf8");
+    expect(decodeYaml(text, theirs, { defaultNamespace: "default" }).problems).toEqual([]);
+  });
+
+  test.each([
+    ["virtual-service-ratings-test-delay", "spec.http[0].fault: is not supported yet"],
+    ["destination-rule-all-mtls", "spec.trafficPolicy.tls: is not supported yet"],
+    [
+      "egress-rule-google-apis",
+      'kind "ServiceEntry" of networking.istio.io/v1 is not supported yet',
+    ],
+  ])("%s is refused by name", (file, reason) => {
+    const text = readFileSync(join(published, `networking/${file}.yaml`), "utf8");
+    const { problems } = decodeYaml(text, file, { defaultNamespace: "default" });
+    expect(problems.map(formatProblem).join("\n")).toContain(reason);
   });
 });
