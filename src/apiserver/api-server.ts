@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import type { Kind } from "../config/kind.ts";
 import { KINDS } from "../config/kinds.ts";
+import type { Namespace } from "../config/namespace.ts";
 import type { Storage } from "../storage/storage.ts";
 import { StorageError } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -204,7 +205,8 @@ async function createNamespace(storage: Storage, name: string): Promise<void> {
       apiVersion: "v1",
       kind: "Namespace",
       metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
-    });
+      status: { phase: "Active" },
+    } as Namespace);
   } catch (error) {
     if (!(error instanceof StorageError && error.reason === "AlreadyExists")) throw error;
   }

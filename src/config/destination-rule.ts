@@ -69,8 +69,6 @@ const schema = kubeObject(
 
 /** networking.istio.io DestinationRule. */
 export type DestinationRule = Infer<typeof schema>;
-/** A named part of a host's endpoints. */
-export type Subset = Infer<typeof subset>;
 /** How traffic to a host, or to one of its subsets, is treated. */
 export type TrafficPolicy = Infer<typeof trafficPolicy>;
 

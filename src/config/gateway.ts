@@ -68,8 +68,6 @@ const schema = kubeObject(
 
 /** networking.istio.io Gateway. */
 export type Gateway = Infer<typeof schema>;
-/** One port of a gateway, with the hosts that it serves. */
-export type GatewayServer = Infer<typeof server>;
 
 /** The kind `networking.istio.io Gateway`. */
 export const gatewayKind = defineKind<Gateway>({

@@ -211,10 +211,6 @@ export type PodSpec = Infer<typeof podSpecSchema>;
 export type Container = Infer<typeof container>;
 /** One environment variable of a container. */
 export type EnvVar = Infer<typeof envVar>;
-/** One port that a container announces. */
-export type ContainerPort = Infer<typeof containerPort>;
-/** One volume of a pod. */
-export type Volume = Infer<typeof volume>;
 
 /** The paths that `valueFrom.fieldRef` may name. */
 export const FIELD_REFS = [

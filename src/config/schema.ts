@@ -91,11 +91,6 @@ export function integer(facets: Facets = {}): Typed<number> {
   return { type: "integer", format: "int32", ...facets };
 }
 
-/** A number, whole or not. */
-export function number(facets: Facets = {}): Typed<number> {
-  return { type: "number", ...facets };
-}
-
 export function boolean(facets: Facets = {}): Typed<boolean> {
   return { type: "boolean", ...facets };
 }

@@ -13,6 +13,7 @@ import type {
   StorageEvent,
   StorageSelector,
   UpdateOptions,
+  WriteOptions,
 } from "./storage.ts";
 import { StorageError } from "./storage.ts";
 import { Tables } from "./tables.ts";
@@ -68,8 +69,8 @@ export class MemoryStorage implements Storage {
     return { items: this.#tables.list(selector), revision: this.#revision };
   }
 
-  async create(object: KubeObject): Promise<KubeObject> {
-    return this.#write(() => {
+  async create(object: KubeObject, options: WriteOptions = {}): Promise<KubeObject> {
+    return this.#write(options, () => {
       const named = this.#named(object);
       if (this.#tables.get(keyOf(named)) !== undefined) {
         throw new StorageError("AlreadyExists", `${formatKey(keyOf(named))} already exists`);
@@ -102,11 +103,13 @@ export class MemoryStorage implements Storage {
   }
 
   async update(object: KubeObject, options: UpdateOptions = {}): Promise<KubeObject> {
-    return this.#write(() => {
+    return this.#write(options, () => {
       const old = this.#existing(keyOf(object), object.metadata);
+      const subresource =
+        options.subresource === "status" ? ({ subresource: "status" } as const) : {};
       const merged =
         options.subresource === "status" ? withStatus(old, object) : replace(old, object);
-      const admitted = this.#admit({ operation: "update", object: merged, old, ...options });
+      const admitted = this.#admit({ operation: "update", object: merged, old, ...subresource });
       if (isSameJson(withoutRevision(admitted), withoutRevision(old))) return old;
       const { generation } = old.metadata;
       const isCounted =
@@ -124,7 +127,7 @@ export class MemoryStorage implements Storage {
   }
 
   async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<KubeObject> {
-    return this.#write(() => this.#delete(this.#existing(key, options), options));
+    return this.#write(options, () => this.#delete(this.#existing(key, options), options));
   }
 
   watch(
@@ -143,12 +146,18 @@ export class MemoryStorage implements Storage {
   }
 
   /** Runs one operation and hands what it changed to the journal, then to the watchers. */
-  async #write(operation: () => KubeObject): Promise<KubeObject> {
+  async #write({ isDryRun }: WriteOptions, operation: () => KubeObject): Promise<KubeObject> {
     if (this.#broken !== undefined) throw this.#broken;
+    const revision = this.#revision;
     const result = operation();
     const events = this.#pending;
     if (events.length === 0) return result;
     this.#pending = [];
+    if (isDryRun === true) {
+      for (const event of events.toReversed()) this.#undo(event);
+      this.#revision = revision;
+      return result;
+    }
     const commit = this.#journal.commit(events, this.#revision);
     if (commit === undefined) {
       for (const event of events) this.#history.publish(event);
@@ -166,6 +175,11 @@ export class MemoryStorage implements Storage {
       throw this.#broken;
     }
     return result;
+  }
+
+  #undo({ object, old }: StorageEvent): void {
+    if (old === undefined) this.#tables.remove(object);
+    else this.#tables.set(old);
   }
 
   #admit(admission: Admission): KubeObject {
@@ -249,12 +263,12 @@ export class MemoryStorage implements Storage {
 
   /** Takes an object out, and with it what it owned. */
   #remove(object: KubeObject): KubeObject {
-    const key = keyOf(object);
-    if (this.#tables.get(key) === undefined) return object;
+    const old = this.#tables.get(keyOf(object));
+    if (old === undefined) return object;
     this.#revision++;
     const last = withMetadata(object, { resourceVersion: String(this.#revision) });
-    this.#tables.remove(object);
-    this.#pending.push({ type: "DELETED", object: last, revision: this.#revision });
+    this.#tables.remove(old);
+    this.#pending.push({ type: "DELETED", object: last, old, revision: this.#revision });
     const uid = object.metadata.uid ?? "";
     for (const dependent of this.#tables.dependentsOf(uid)) this.#release(dependent);
     this.#releaseOwners(object);

@@ -14,19 +14,25 @@ export interface StorageEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   /** The object after the change; for `DELETED` as it last was, under the revision of its end. */
   readonly object: KubeObject;
-  /** The object before the change, for `MODIFIED`: who selects by labels has to know both. */
+  /** The object before the change, but for `ADDED`: who selects by labels has to know both. */
   readonly old?: KubeObject;
   readonly revision: number;
 }
 
-/** What a write may ask for. */
-export interface UpdateOptions {
+/** What every write may ask for. */
+export interface WriteOptions {
+  /** Only say what would come of it: admission is asked, nothing is kept, nobody is told. */
+  readonly isDryRun?: boolean;
+}
+
+/** What an update may ask for. */
+export interface UpdateOptions extends WriteOptions {
   /** Only `status` is taken from the object; without it, `status` is kept as it was. */
   readonly subresource?: "status";
 }
 
 /** What a removal may ask for. */
-export interface DeleteOptions {
+export interface DeleteOptions extends WriteOptions {
   /**
    * Seconds that a Pod gets to stop: it is marked with `deletionTimestamp` and goes when it is
    * deleted with 0. Kinds that do not run go at once.
@@ -74,7 +80,7 @@ export interface Storage {
     readonly items: readonly KubeObject[];
     readonly revision: number;
   };
-  create(object: KubeObject): Promise<KubeObject>;
+  create(object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
   update(object: KubeObject, options?: UpdateOptions): Promise<KubeObject>;
   /** The object as it was, or as it is now marked when it has to stop first. */
   delete(key: ObjectKey, options?: DeleteOptions): Promise<KubeObject>;

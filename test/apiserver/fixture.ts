@@ -99,8 +99,19 @@ export async function createFixture(hooks: ApiHooks = {}): Promise<Fixture> {
     return out;
   };
 
-  const ask: Fixture["ask"] = (method, path, { body, headers = {}, token = TOKEN } = {}) =>
+  const ask = createAsk(host, port, caCertificate);
+  const close = async (): Promise<void> => {
+    await server.stop();
+    await storage.close();
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { storage, server, port, kubectl, kubectlUntil, ask, close };
+}
+
+function createAsk(host: string, port: number, caCertificate: string): Fixture["ask"] {
+  return (method, path, { body, headers = {}, token = TOKEN } = {}) =>
     new Promise((resolve, reject) => {
+      const text = typeof body === "object" ? JSON.stringify(body) : (body ?? "");
       const outgoing = request(
         {
           host,
@@ -109,28 +120,26 @@ export async function createFixture(hooks: ApiHooks = {}): Promise<Fixture> {
           path,
           ca: caCertificate,
           agent: false,
-          headers: { ...(token === "" ? {} : { authorization: `Bearer ${token}` }), ...headers },
+          headers: {
+            ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+            // Node does not say how long the body of a DELETE is.
+            "content-length": Buffer.byteLength(text),
+            ...headers,
+          },
         },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
           response.on("end", () => {
-            const text = Buffer.concat(chunks).toString("utf8");
+            const said = Buffer.concat(chunks).toString("utf8");
             const status = response.statusCode ?? 0;
-            resolve({ status, headers: response.headers, text, body: tryParse(text) });
+            resolve({ status, headers: response.headers, text: said, body: tryParse(said) });
           });
         },
       );
       outgoing.on("error", reject);
-      outgoing.end(typeof body === "object" ? JSON.stringify(body) : body);
+      outgoing.end(text);
     });
-
-  const close = async (): Promise<void> => {
-    await server.stop();
-    await storage.close();
-    rmSync(home, { recursive: true, force: true });
-  };
-  return { storage, server, port, kubectl, kubectlUntil, ask, close };
 }
 
 function tryParse(text: string): Readonly<Record<string, unknown>> {

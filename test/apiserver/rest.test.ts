@@ -152,7 +152,7 @@ describe("ApiServer", () => {
       [fixture.ask("GET", "/api/v1/namespaces/%2e%2e/services"), 400, "not allowed"],
       [fixture.ask("GET", "/api/v1/namespaces/%zz/services"), 400, "not valid"],
       [fixture.ask("GET", SERVICES, { headers: { accept: "text/html" } }), 406, "only"],
-      [post(SERVICE, SERVICES, "?dryRun=All"), 400, "dryRun is not supported yet"],
+      [post(SERVICE, SERVICES, "?dryRun=Some"), 400, "dryRun must be All"],
     ];
     for (const [answer, code, message] of cases) {
       const { status, body } = await answer;
@@ -192,6 +192,24 @@ describe("ApiServer", () => {
       ports: [{ port: 443 }],
     });
     expect(await patch("apply-patch+yaml", {})).toMatch(/server-side apply is not supported yet/);
+  });
+
+  it("says what would come of it, and keeps nothing", async () => {
+    await post(SERVICE);
+    const before = fixture.storage.list({ group: "", kind: "Service" });
+    const created = await post({ ...SERVICE, metadata: { name: "b" } }, SERVICES, "?dryRun=All");
+    expect([created.status, typeof created.body["metadata"]]).toEqual([201, "object"]);
+    const patched = await fixture.ask("PATCH", `${SERVICES}/a?dryRun=All`, {
+      body: { spec: { selector: { x: "y" } } },
+      headers: MERGE,
+    });
+    expect(patched.body).toMatchObject({
+      spec: { selector: { x: "y" } },
+      metadata: { generation: 2 },
+    });
+    await fixture.ask("DELETE", `${SERVICES}/a`, { body: { dryRun: ["All"] } });
+    await fixture.ask("DELETE", "/api/v1/namespaces/default?dryRun=All");
+    expect(fixture.storage.list({ group: "", kind: "Service" })).toEqual(before);
   });
 
   it("deletes collections, by selector", async () => {

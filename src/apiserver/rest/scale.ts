@@ -9,6 +9,7 @@ import type { RestRequest } from "./context.ts";
 import { getObject } from "./context.ts";
 import { jsonPatch, mergePatch } from "./patch.ts";
 import { ApiError, fromStorageError, invalidObject } from "./status.ts";
+import { dryRunOf } from "./write.ts";
 
 const specSchema = object({ replicas: integer({ minimum: 0 }) });
 
@@ -22,7 +23,6 @@ export async function serveScale(request: RestRequest): Promise<void> {
   if (exchange.method === "GET") {
     return exchange.sendJson(200, toScale(getObject(request), kind.scale));
   }
-  if (exchange.query.has("dryRun")) throw new ApiError("BadRequest", "dryRun is not supported yet");
   const body = await exchange.body();
   const old = getObject(request);
   const scale = nextScale(request, toScale(old, kind.scale), body);
@@ -37,7 +37,10 @@ export async function serveScale(request: RestRequest): Promise<void> {
   const { resourceVersion: _, ...rest } = old.metadata;
   const named = typeof version === "string" ? { ...rest, resourceVersion: version } : rest;
   try {
-    const updated = await context.storage.update({ ...(scaled as KubeObject), metadata: named });
+    const updated = await context.storage.update(
+      { ...(scaled as KubeObject), metadata: named },
+      dryRunOf(exchange),
+    );
     exchange.sendJson(200, toScale(updated, kind.scale));
   } catch (error) {
     throw fromStorageError(error, kind, name);

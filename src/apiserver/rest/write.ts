@@ -17,14 +17,13 @@ import { strategicMergePatch } from "./strategic-merge.ts";
 /** `POST` of a collection. */
 export async function serveCreate(request: RestRequest): Promise<void> {
   const { context, exchange, path } = request;
-  refuseDryRun(exchange);
   const raw = withDefaults(await exchange.body(), request);
   const { status: _status, ...object } = decode(request, raw) as KubeObject & { status?: unknown };
   checkNamespace(request);
   const { initialStatus } = path.kind;
   const initial = initialStatus === undefined ? object : { ...object, status: initialStatus };
   const created = await storing(request, object.metadata.name, () =>
-    context.storage.create(inStoredVersion(initial, path.kind)),
+    context.storage.create(inStoredVersion(initial, path.kind), dryRunOf(exchange)),
   );
   sendObject(request, 201, created);
 }
@@ -32,7 +31,6 @@ export async function serveCreate(request: RestRequest): Promise<void> {
 /** `PUT` of an object or of its status. */
 export async function serveUpdate(request: RestRequest): Promise<void> {
   const { exchange, path } = request;
-  refuseDryRun(exchange);
   const old = getObject(request);
   const raw = withDefaults(await exchange.body(), request);
   const updated = await update(request, old, raw);
@@ -42,7 +40,6 @@ export async function serveUpdate(request: RestRequest): Promise<void> {
 /** `PATCH` of an object or of its status. */
 export async function servePatch(request: RestRequest): Promise<void> {
   const { exchange } = request;
-  refuseDryRun(exchange);
   const patch = await patchBody(exchange);
   // Nothing is awaited between reading and writing: a patch that names no version cannot conflict.
   const old = getObject(request);
@@ -53,13 +50,12 @@ export async function servePatch(request: RestRequest): Promise<void> {
 /** `DELETE` of an object. */
 export async function serveDelete(request: RestRequest): Promise<void> {
   const { exchange, path } = request;
-  refuseDryRun(exchange);
   const options = deleteOptions(exchange, await exchange.body());
   const object = getObject(request);
   const result = await storing(request, object.metadata.name, () =>
     request.context.storage.delete(keyOfPath(path), options),
   );
-  if (request.context.storage.get(keyOfPath(path)) !== undefined) {
+  if (options.isDryRun !== true && request.context.storage.get(keyOfPath(path)) !== undefined) {
     return sendObject(request, 200, result);
   }
   const { name, uid = "" } = result.metadata;
@@ -70,7 +66,6 @@ export async function serveDelete(request: RestRequest): Promise<void> {
 /** `DELETE` of a collection: of all that the selectors name. */
 export async function serveDeleteCollection(request: RestRequest): Promise<void> {
   const { context, exchange, path } = request;
-  refuseDryRun(exchange);
   const options = deleteOptions(exchange, await exchange.body());
   const { items } = context.storage.list(storageSelector(request));
   const found = items.filter(selectorOf(request));
@@ -88,7 +83,7 @@ export async function serveDeleteCollection(request: RestRequest): Promise<void>
 
 /** Checks and stores the new form of an object. */
 async function update(request: RestRequest, old: KubeObject, raw: unknown): Promise<KubeObject> {
-  const { context, path } = request;
+  const { context, exchange, path } = request;
   const { subresource } = path;
   const decoded = decode(request, raw);
   const object = path.kind.carryOver?.(decoded, old) ?? decoded;
@@ -100,7 +95,8 @@ async function update(request: RestRequest, old: KubeObject, raw: unknown): Prom
     const issues = path.kind.validateUpdate?.(object, old) ?? [];
     if (issues.some(isError)) throw invalidObject(path.kind, old.metadata.name, issues);
   }
-  const options = subresource === "status" ? ({ subresource } as const) : {};
+  const isStatus = subresource === "status";
+  const options = { ...dryRunOf(exchange), ...(isStatus ? ({ subresource } as const) : {}) };
   return storing(request, object.metadata.name, () =>
     context.storage.update(inStoredVersion(object, path.kind), options),
   );
@@ -233,10 +229,11 @@ function applyPatch(
 function deleteOptions(exchange: Exchange, body: unknown): DeleteOptions {
   const { query } = exchange;
   const given = isJsonObject(body) ? body : {};
-  for (const name of ["dryRun", "orphanDependents"]) {
-    if ((own(given, name) ?? null) === null) continue;
-    throw new ApiError("BadRequest", `${name} is not supported yet, in the options of a removal`);
+  if ((own(given, "orphanDependents") ?? query.get("orphanDependents") ?? null) !== null) {
+    throw new ApiError("BadRequest", "orphanDependents is not supported, use propagationPolicy");
   }
+  const dryRun = own(given, "dryRun");
+  const isDryRun = Array.isArray(dryRun) && dryRun.includes("All") ? { isDryRun: true } : {};
   const grace = own(given, "gracePeriodSeconds") ?? exchange.count("gracePeriodSeconds");
   const propagation =
     own(given, "propagationPolicy") ?? query.get("propagationPolicy") ?? undefined;
@@ -258,6 +255,8 @@ function deleteOptions(exchange: Exchange, body: unknown): DeleteOptions {
     throw new ApiError("BadRequest", message);
   }
   return {
+    ...dryRunOf(exchange),
+    ...isDryRun,
     ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
     ...(policy === undefined ? {} : { propagation: policy }),
     ...(typeof uid === "string" ? { uid } : {}),
@@ -265,10 +264,12 @@ function deleteOptions(exchange: Exchange, body: unknown): DeleteOptions {
   };
 }
 
-function refuseDryRun({ query }: Exchange): void {
-  if (query.has("dryRun")) {
-    throw new ApiError("BadRequest", "dryRun is not supported yet: use --dry-run=client");
-  }
+/** `dryRun=All`: everything but the write. */
+export function dryRunOf({ query }: Exchange): { readonly isDryRun?: true } {
+  const values = query.getAll("dryRun");
+  if (values.length === 0) return {};
+  if (values.every((value) => value === "All")) return { isDryRun: true };
+  throw new ApiError("BadRequest", `dryRun must be All: got "${values.join(",")}"`);
 }
 
 async function storing<T>(
