@@ -54,7 +54,8 @@ export class EnvoyProcess {
         if (child.exitCode !== null) {
           throw new Error(`Envoy ended: ${readFileSync(logFile, "utf8")}`);
         }
-        return existsSync(adminFile) && readFileSync(adminFile, "utf8").trim();
+        // There before it is written.
+        return existsSync(adminFile) && /^\S+:\d+$/m.exec(readFileSync(adminFile, "utf8"))?.[0];
       }, "Envoy's admin address");
       return new EnvoyProcess(child, folder, admin);
     } catch (error) {
