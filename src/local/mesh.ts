@@ -133,12 +133,19 @@ export class Mesh {
 
   /** Stops pods, apps before sidecars, then the servers. The objects stay for the next `up`. */
   async down(): Promise<void> {
+    let failure: unknown;
     for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
-      await close();
+      try {
+        await close();
+      } catch (error) {
+        // What stands below must be closed all the same.
+        failure ??= error;
+      }
     }
     this.#storage = undefined;
     this.#controlPlane = undefined;
     this.#serverFile = undefined;
+    if (failure !== undefined) throw failure;
   }
 
   /** Who has which configuration; only while the mesh is up. */
