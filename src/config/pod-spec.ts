@@ -1,13 +1,12 @@
 import type { Issue } from "../base/issue.ts";
 import { isSameJson } from "./json.ts";
-import type { Infer } from "./schema.ts";
+import type { Infer, Typed } from "./schema.ts";
 import {
   anything,
   array,
   boolean,
   builtFor,
   integer,
-  intOrString,
   listMap,
   map,
   noEffect,
@@ -61,7 +60,9 @@ const volumeMount = object({
   mountPropagation: notBuilt(),
 });
 
-const quantities = map(intOrString());
+/** `500m`, `1Gi`, and numbers with or without a fraction. */
+const quantity: Typed<number | string> = { anyOf: [{ type: "number" }, { type: "string" }] };
+const quantities = map(quantity);
 
 const container = object({
   name: required({ ...label, minLength: 1 }),
@@ -123,7 +124,7 @@ const NOT_BUILT_VOLUMES =
 
 const emptyDir = object({
   medium: noEffect(string(), "it is a folder on the disk of this machine"),
-  sizeLimit: noEffect(intOrString(), NO_ISOLATION),
+  sizeLimit: noEffect(quantity, NO_ISOLATION),
 });
 
 const volume = object({

@@ -354,8 +354,9 @@ function graceSecondsOf(object: KubeObject, { gracePeriodSeconds }: DeleteOption
     status?: { phase?: string };
   };
   // Nothing runs that would have to stop.
-  if (spec?.nodeName === undefined) return 0;
-  if (status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
+  const { phase = "Pending" } = status ?? {};
+  if (phase === "Pending" && spec?.nodeName === undefined) return 0;
+  if (phase === "Succeeded" || phase === "Failed") return 0;
   return gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT;
 }
 
