@@ -1,4 +1,5 @@
-import type { RootDatabase } from "lmdb";
+import { mkdirSync } from "node:fs";
+import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { open } from "lmdb";
 import type { KubeObject } from "../config/object.ts";
 import { keyOf, keyText } from "../config/object.ts";
@@ -13,7 +14,7 @@ export interface LmdbStorageOptions extends StorageOptions {
   readonly path: string;
 }
 
-/** Keys of the two databases that share the file: objects and what is known about all of them. */
+/** What keys of objects start with; what is known about all of them stands beside. */
 const OBJECT_PREFIX = "object/";
 const REVISION_KEY = "revision";
 /** Grows when what is written changes its form. */
@@ -31,12 +32,19 @@ class LmdbJournal implements Journal {
   readonly #database: RootDatabase<unknown, string>;
 
   constructor(path: string) {
-    this.#database = open<unknown, string>({
+    // Secrets are among the objects.
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
       path,
+      // Else a folder with a dot in its name would be taken for a file.
+      noSubdir: false,
+      // Read by lmdb, missing in its types.
+      permissionsMode: 0o600,
       encoding: "json",
       // A promise of a write resolves when it is on the disk, not before.
       overlappingSync: false,
-    });
+    };
+    this.#database = open<unknown, string>(options);
     const format = this.#database.get(FORMAT_KEY);
     if (format !== undefined && format !== FORMAT) {
       throw new Error(

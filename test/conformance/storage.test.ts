@@ -291,7 +291,7 @@ describe("MemoryStorage", () => {
 
 describe("LmdbStorage", () => {
   it("keeps objects and the revision over a restart, and lets old watches expire", async () => {
-    const path = tempFolder();
+    const path = join(tempFolder(), "weft.home", "objects.v1");
     const first = new LmdbStorage({ clock, path });
     const created = await first.create(object("Service", "a", { spec: { ü: "☃" } }));
     await first.create(object("Service", "b"));
