@@ -1,10 +1,8 @@
 import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { ApiServer } from "../apiserver/api-server.ts";
 import { buildKubeconfig } from "../apiserver/kubeconfig.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Issue } from "../base/issue.ts";
 import type { Prng } from "../base/prng.ts";
 import { VERSION } from "../base/version.ts";
 import type { Deployment } from "../config/deployment.ts";
@@ -14,7 +12,6 @@ import type { Pod } from "../config/pod.ts";
 import { ControlPlane } from "../controlplane/control-plane.ts";
 import type { ControlPlaneStatus } from "../controlplane/control-plane-status.ts";
 import type { FindingsChange } from "../controlplane/findings.ts";
-import { referenceIssues } from "../model/references.ts";
 import { describeTakenPort } from "../runtime/host-ports.ts";
 import { PodNetwork } from "../runtime/pod-network.ts";
 import { endLeftovers, killProcesses, Runtime, whyUnsupported } from "../runtime/runtime.ts";
@@ -28,11 +25,13 @@ import { loadApiCredentials } from "./api-credentials.ts";
 import { bringUpObjects } from "./bring-up-objects.ts";
 import { claimPodNetwork } from "./claim-pod-network.ts";
 import { findEnvoy } from "./find-envoy.ts";
+import { findFreePort } from "./free-port.ts";
 import { type HomeLock, lockHome, unlockHome } from "./home-lock.ts";
 import { injectSidecar, isToInject } from "./inject-sidecar.ts";
 import { loadCatalogue } from "./load-catalogue.ts";
 import { MeshError } from "./mesh-error.ts";
 import { type PodReadiness, summarisePods } from "./mesh-readiness.ts";
+import { objectWarnings } from "./object-warnings.ts";
 import { findPackageRoot } from "./package-root.ts";
 import { removeServerFile, type ServerFile, writeServerFile } from "./server-file.ts";
 
@@ -255,7 +254,10 @@ export class Mesh {
       }
     }
     // A pod's host port stands in its spec, so it must be known before.
-    return { ...ports, http: ports.http === 0 ? await findFreePort() : ports.http };
+    return {
+      ...ports,
+      http: ports.http === 0 ? await findFreePort(HOST, this.#options.prng) : ports.http,
+    };
   }
 
   #openStorage(): Storage {
@@ -340,7 +342,7 @@ export class Mesh {
       port,
       hooks: {
         logs: (pod, options) => runtime.readLogs(pod, options),
-        warn: (object) => warningsOf(object, storage),
+        warn: (object) => objectWarnings(object, storage),
       },
     });
     const { port: bound } = await server.start();
@@ -350,15 +352,6 @@ export class Mesh {
     onProgress?.(`API on https://${HOST}:${bound}`);
     return bound;
   }
-}
-
-function warningsOf(object: KubeObject, storage: Storage): readonly Issue[] {
-  return referenceIssues(object, {
-    list: (group, kind, namespace) =>
-      storage.list({ group, kind, ...(namespace === undefined ? {} : { namespace }) })
-        .items as readonly never[],
-    get: (key) => storage.get(key) as never,
-  });
 }
 
 /** Kills all that runs for a home and gives it back; this process must end right after. */
@@ -386,16 +379,4 @@ function removeEmptyFolders(...folders: readonly string[]): void {
       // It has something in it, or is not there.
     }
   }
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen({ host: HOST, port: 0 }, () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -21,6 +21,9 @@ const PROBE_MS_READY = 5_000;
 
 type ContainerState = NonNullable<ContainerStatus["state"]>;
 
+/** A container that is not ready by then is worth a word. */
+const UNHEALTHY_AFTER_MS = 30_000;
+
 /** A process that runs. */
 export interface RunningProcess {
   readonly pid: number;
@@ -180,8 +183,10 @@ export class ContainerRunner {
     const { clock, name, onEvent } = this.#options;
     const startMs = clock.monotonicMs();
     let waitMs = PROBE_MS_FIRST;
+    let isTold = false;
     while (!signal.aborted) {
-      const probe = await this.#options.probe(process, clock.monotonicMs() - startMs);
+      const ageMs = clock.monotonicMs() - startMs;
+      const probe = await this.#options.probe(process, ageMs);
       if (signal.aborted) return;
       if (probe.kind === "refused") {
         this.#refusal = probe;
@@ -190,6 +195,11 @@ export class ContainerRunner {
         return;
       }
       this.#setReady(probe.kind === "ready", name);
+      if (!this.#isReady && !isTold && ageMs > UNHEALTHY_AFTER_MS) {
+        isTold = true;
+        const message = `container ${name} is not ready after ${UNHEALTHY_AFTER_MS / 1000} s`;
+        onEvent({ type: "Warning", reason: "Unhealthy", message });
+      }
       waitMs =
         probe.kind === "ready" ? PROBE_MS_READY : Math.min(waitMs * PROBE_GROWTH, PROBE_MS_MAX);
       await clock.sleep(waitMs, signal);

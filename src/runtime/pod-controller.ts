@@ -42,6 +42,8 @@ export interface PodControllerDeps extends ControllerDeps, Omit<PodRunnerDeps, "
 export interface PodLogOptions extends ReadLogOptions {
   /** The first one that is not the sidecar, unless said. */
   readonly container?: string;
+  /** Refused, as long as lines carry no time. */
+  readonly sinceSeconds?: number;
 }
 
 interface Entry {
@@ -101,8 +103,11 @@ export class PodController {
 
   /** A container's output, or why there is none. */
   readLogs(pod: Pod, options: PodLogOptions): AsyncIterable<Uint8Array> | Issue {
-    const key = objectKey(pod);
-    const entry = this.#entries.get(key);
+    if (options.sinceSeconds !== undefined) {
+      const message = "not built yet: lines of output carry no time; use tailLines";
+      return { path: "sinceSeconds", message };
+    }
+    const entry = this.#entries.get(objectKey(pod));
     const { containers, initContainers = [] } = pod.spec;
     const names = [...containers, ...initContainers].map((container) => container.name);
     const container =

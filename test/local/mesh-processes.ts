@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -142,3 +142,14 @@ export function statusOf(url: string): Promise<number> {
     request.once("error", () => resolve(0));
   });
 }
+
+/** The end of every container's output of that file name, for messages. */
+export function readLogs(home: string, name: string): readonly string[] {
+  const folder = join(home, "pods");
+  return readdirSync(folder).map((pod) => {
+    const file = join(folder, pod, name);
+    return `${pod}: ${existsSync(file) ? readFileSync(file, "utf8").slice(-LOG_LENGTH) : ""}`;
+  });
+}
+
+const LOG_LENGTH = 1000;

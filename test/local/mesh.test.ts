@@ -10,7 +10,14 @@ import type { ServerFile } from "../../src/local/server-file.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
-import { createHome, listenersOf, processesOf, removeHome, statusOf } from "./mesh-processes.ts";
+import {
+  createHome,
+  listenersOf,
+  processesOf,
+  readLogs,
+  removeHome,
+  statusOf,
+} from "./mesh-processes.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 
@@ -43,6 +50,20 @@ describe.each([
     let file: ServerFile;
 
     const page = (): Promise<number> => statusOf(`${file.gatewayUrl}/productpage`);
+    const untilPage = async (): Promise<void> => {
+      let last = 0;
+      await until(async () => (last = await page()) === 200, "the product page").catch(
+        async (error: unknown) => {
+          const { proxies } = mesh.controlPlaneStatus ?? {};
+          const logs = readLogs(home, "istio-proxy.log");
+          const { waiting } = await mesh.whenReady(0);
+          throw new Error(
+            `the page answers ${last}; ${JSON.stringify({ waiting, proxies, logs }, undefined, 1)}`,
+            { cause: error },
+          );
+        },
+      );
+    };
     const pods = (app: string): readonly Pod[] =>
       ((mesh.storage?.list({ group: "", kind: "Pod" }).items ?? []) as Pod[]).filter(
         ({ metadata }) =>
@@ -68,7 +89,7 @@ describe.each([
     });
 
     it("answers through the gateway and two sidecars", async () => {
-      await until(async () => (await page()) === 200, "the product page");
+      await untilPage();
       expect(await statusOf(`${file.gatewayUrl}/nowhere`)).toBe(404);
       expect(mesh.controlPlaneStatus?.proxies).toHaveLength(7);
     });
@@ -139,7 +160,7 @@ describe.each([
         ?.list({ group: "apps", kind: "Deployment" })
         .items.map(({ metadata }) => metadata.uid);
       expect(after).toEqual(before);
-      await until(async () => (await page()) === 200, "the product page");
+      await untilPage();
     });
   });
 });
