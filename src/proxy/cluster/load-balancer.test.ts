@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import { createPrng } from "../../base/prng.ts";
+import { Cluster } from "./cluster.ts";
+import type { ClusterConfig, Endpoint, LbPolicy } from "./cluster-config.ts";
+
+const CONFIG: ClusterConfig = {
+  name: "c",
+  type: "STATIC",
+  edsName: "",
+  assignment: undefined,
+  lbPolicy: "round_robin",
+  choiceCount: 2,
+  connectTimeoutMs: 1000,
+  maxConnections: 10,
+  maxPendingRequests: 10,
+  maxRequests: 10,
+  maxRetries: 3,
+  idleTimeoutMs: 0,
+  maxRequestsPerConnection: 0,
+  panicPercent: 50,
+  dnsRefreshMs: 5000,
+  bufferBytesMax: 1000,
+  isHttp2: false,
+  body: new Uint8Array(),
+};
+
+function endpoint(port: number, weight = 1, isHealthy = true): Endpoint {
+  const place = { hostname: "", region: "", zone: "", subZone: "" };
+  return { address: "127.0.0.1", port, weight, isHealthy, ...place };
+}
+
+function clusterOf(policy: LbPolicy, endpoints: readonly Endpoint[], panicPercent = 50): Cluster {
+  const config = { ...CONFIG, lbPolicy: policy, panicPercent };
+  const cluster = new Cluster(config, false, createPrng(7));
+  cluster.assign({ name: "c", endpoints });
+  return cluster;
+}
+
+function counts(cluster: Cluster, draws: number): Record<number, number> {
+  const byPort: Record<number, number> = {};
+  for (let draw = 0; draw < draws; draw++) {
+    const port = cluster.pick()?.port ?? 0;
+    byPort[port] = (byPort[port] ?? 0) + 1;
+  }
+  return byPort;
+}
+
+describe("Cluster.pick()", () => {
+  test("goes round in turn", () => {
+    const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2), endpoint(3)]);
+    expect(counts(cluster, 300)).toEqual({ 1: 100, 2: 100, 3: 100 });
+  });
+
+  test.each(["round_robin", "least_request"] as const)("%s heeds weights", (policy) => {
+    const byPort = counts(clusterOf(policy, [endpoint(1, 3), endpoint(2, 1)]), 4000);
+    expect(byPort[1]).toBeGreaterThan(2990);
+    expect(byPort[1]).toBeLessThan(3010);
+  });
+
+  test("least request prefers the host with less in flight", () => {
+    const cluster = clusterOf("least_request", [endpoint(1), endpoint(2)]);
+    for (const host of cluster.hosts) if (host.port === 1) host.activeRequests = 5;
+    // The busy one is only chosen when it is drawn twice: one time in four.
+    const busy = counts(cluster, 4000)[1] ?? 0;
+    expect(Math.abs(busy - 1000)).toBeLessThan(170);
+  });
+
+  test("random spreads evenly", () => {
+    const byPort = counts(clusterOf("random", [endpoint(1, 9), endpoint(2)]), 4000);
+    expect(Math.abs((byPort[1] ?? 0) - 2000)).toBeLessThan(190);
+  });
+
+  test("leaves out unhealthy hosts, until too few are left", () => {
+    const hosts = [endpoint(1), endpoint(2), endpoint(3, 1, false)];
+    expect(Object.keys(counts(clusterOf("round_robin", hosts), 30))).toEqual(["1", "2"]);
+    const few = [endpoint(1), endpoint(2, 1, false), endpoint(3, 1, false)];
+    expect(Object.keys(counts(clusterOf("round_robin", few), 30))).toEqual(["1", "2", "3"]);
+    expect(Object.keys(counts(clusterOf("round_robin", few, 0), 30))).toEqual(["1"]);
+  });
+
+  test("has nobody without hosts", () => {
+    expect(clusterOf("least_request", []).pick()).toBeUndefined();
+    expect(clusterOf("random", [endpoint(1, 1, false)], 0).pick()).toBeUndefined();
+  });
+});
+
+describe("Cluster.assign()", () => {
+  test("keeps hosts that stay and removes those that went", () => {
+    const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2)]);
+    const [one, two] = cluster.hosts;
+    cluster.assign({ name: "c", endpoints: [endpoint(2, 5), endpoint(3)] });
+    expect(cluster.hosts[0]).toBe(two);
+    expect(two?.state.weight).toBe(5);
+    expect(one?.isRemoved).toBe(true);
+    expect(two?.isRemoved).toBe(false);
+  });
+
+  test("takes an address that stands there twice once", () => {
+    const cluster = clusterOf("round_robin", [endpoint(1), endpoint(1)]);
+    expect(cluster.hosts).toHaveLength(1);
+  });
+});
+
+describe("Cluster.pickOther()", () => {
+  test("avoids hosts that were tried while another is found", () => {
+    const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2)]);
+    const tried = cluster.hosts.filter(({ port }) => port === 1);
+    for (let draw = 0; draw < 10; draw++) expect(cluster.pickOther(tried, 5)?.port).toBe(2);
+    expect(cluster.pickOther([...cluster.hosts], 5)).toBeDefined();
+  });
+});
