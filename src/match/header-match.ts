@@ -36,26 +36,27 @@ export function compileHeaderMatch(
 ): Criterion {
   issues.push(...refuseFields(HeaderMatcherSchema, matcher, HANDLED, path));
   if (matcher.name === "") issues.push({ path: joinPath(path, "name"), message: "is missing" });
-  const read = headerReader(matcher.name.toLowerCase());
+  const name = matcher.name.toLowerCase();
   const { invertMatch, treatMissingHeaderAsEmpty } = matcher;
   const specifier = matcher.headerMatchSpecifier;
   const description = `header ${matcher.name}`;
   if (specifier.case === undefined || specifier.case === "presentMatch") {
     // Without a specifier the header must be there; `present_match: false` asks for its absence.
     const wanted = (specifier.value ?? true) !== invertMatch;
-    return { description, matches: (request) => (read(request) !== undefined) === wanted };
+    return { description, matches: (request) => has(request, name) === wanted };
   }
   const test = compileSpecifier(specifier, path, issues);
+  // A header that is not there matches nothing, inverted or not, unless it counts as empty.
+  const missing = treatMissingHeaderAsEmpty && test("") !== invertMatch;
+  const read = PSEUDO_HEADERS[name];
+  if (read !== undefined) {
+    return { description, matches: (request) => test(read(request)) !== invertMatch };
+  }
   return {
     description,
     matches: (request) => {
-      let value = read(request);
-      if (value === undefined) {
-        // A header that is not there matches no value, so the inverted matcher takes it.
-        if (!treatMissingHeaderAsEmpty) return invertMatch;
-        value = "";
-      }
-      return test(value) !== invertMatch;
+      const found = request.headers.some(name, test);
+      return found === undefined ? missing : found !== invertMatch;
     },
   };
 }
@@ -93,18 +94,15 @@ function compileSpecifier(
   }
 }
 
-function headerReader(name: string): (request: MatchRequest) => string | undefined {
-  switch (name) {
-    case ":method":
-      return (request) => request.method;
-    case ":path":
-      return (request) => request.path;
-    case ":authority":
-    case "host":
-      return (request) => request.authority;
-    case ":scheme":
-      return (request) => request.scheme;
-    default:
-      return (request) => request.headers.get(name);
-  }
+/** What stands in the first line, or for it; always there. */
+const PSEUDO_HEADERS: Readonly<Record<string, (request: MatchRequest) => string>> = {
+  ":method": (request) => request.method,
+  ":path": (request) => request.path,
+  ":authority": (request) => request.authority,
+  host: (request) => request.authority,
+  ":scheme": (request) => request.scheme,
+};
+
+function has(request: MatchRequest, name: string): boolean {
+  return name in PSEUDO_HEADERS || request.headers.has(name);
 }

@@ -5,8 +5,17 @@ export interface MatchRequest {
   readonly path: string;
   readonly authority: string;
   readonly scheme: string;
-  /** Names in lower case; a repeated header's values are joined by commas. */
-  readonly headers: { get(name: string): string | undefined };
+  readonly headers: MatchHeaders;
+}
+
+/** Headers by their names in lower case. */
+export interface MatchHeaders {
+  has(name: string): boolean;
+  /**
+   * Whether one of the values of a header passes the test; `undefined` when there is no such
+   * header. A repeated header is looked at value by value, as Envoy does.
+   */
+  some(name: string, test: (value: string) => boolean): boolean | undefined;
 }
 
 /** Told why something was passed over; without one nothing is collected. */

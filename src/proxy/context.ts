@@ -16,6 +16,8 @@ export interface ProxyContext {
   readonly date: DateHeader;
   /** The active cluster of that name. */
   readonly findCluster: (name: string) => Cluster | undefined;
+  /** The machine's own address, as others know it. */
+  readonly localAddress: string;
   /** A new UUID. */
   readonly createRequestId: () => string;
 }

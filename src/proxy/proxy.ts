@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatHostPort } from "../base/ip.ts";
@@ -71,6 +72,7 @@ export class Proxy {
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
       findCluster: (name) => this.#clusters.find(name),
+      localAddress: findLocalAddress(),
       createRequestId: () => randomUUID(),
     };
     this.#listeners = new ListenerSet({
@@ -166,6 +168,13 @@ export class Proxy {
     await this.#admin?.stop();
     await this.#logFiles.close();
   }
+}
+
+/** The first address that is not loopback; without one, loopback. */
+function findLocalAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const found = all.find(({ family, internal }) => family === "IPv4" && !internal);
+  return found?.address ?? "127.0.0.1";
 }
 
 /** As Envoy's resolver does, it heeds the machine's hosts file. */

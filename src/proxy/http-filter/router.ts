@@ -179,14 +179,24 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   #encodeHead(head: RequestHead): string {
+    if (this.#attempts > 1) this.#tellTimeLeft(head);
     if (this.#tellsAttempts) head.headers.set("x-envoy-attempt-count", String(this.#attempts));
     let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
-    if (head.upgrade !== "") text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+    if (head.upgrade !== "")
+      text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
     else if (head.coding === CODING.chunked) text += "transfer-encoding: chunked\r\n";
     else if (head.contentLength === -1 && !BODILESS.has(head.method)) {
       text += "content-length: 0\r\n";
     }
     return `${text}\r\n`;
+  }
+
+  /** What an earlier attempt took is gone. */
+  #tellTimeLeft(head: RequestHead): void {
+    const name = "x-envoy-expected-rq-timeout-ms";
+    if (!this.#timeout.isSet || !head.headers.has(name)) return;
+    const leftMs = this.#timeout.atMs - this.#stream.context.clock.monotonicMs();
+    head.headers.set(name, String(Math.max(0, Math.floor(leftMs))));
   }
 
   /** More of the request's body; `flushRequest` follows. */

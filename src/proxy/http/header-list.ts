@@ -18,7 +18,7 @@ export class HeaderList {
     this.end += 2;
   }
 
-  /** The value; those of a repeated header are joined by commas, as matchers see them. */
+  /** The value; those of a repeated header are joined by commas, as access logs show them. */
   get(name: string): string | undefined {
     const { entries, end } = this;
     for (let at = 0; at < end; at += 2) {
@@ -33,6 +33,17 @@ export class HeaderList {
       if (this.entries[at] === name) value = `${value},${this.entries[at + 1]}`;
     }
     return value;
+  }
+
+  some(name: string, test: (value: string) => boolean): boolean | undefined {
+    const { entries, end } = this;
+    let found: boolean | undefined;
+    for (let at = 0; at < end; at += 2) {
+      if (entries[at] !== name) continue;
+      if (test(entries[at + 1] ?? "")) return true;
+      found = false;
+    }
+    return found;
   }
 
   has(name: string): boolean {

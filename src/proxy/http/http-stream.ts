@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { MatchRequest } from "../../match/match-request.ts";
-import { matchRoute, type Route } from "../../match/route.ts";
+import { type DirectAction, matchRoute, type Route } from "../../match/route.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { type RoutedStream, Router } from "../http-filter/router.ts";
@@ -104,7 +104,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     if (virtualHost === undefined || route === undefined) return this.localReply(NO_ROUTE);
     const { action } = route;
     if (action.kind === "direct") {
-      this.localReply({ ...action, flag: "", details: "direct_response" });
+      this.localReply(this.#directReply(action));
     } else if (action.kind === "redirect") {
       this.localReply({
         status: action.status,
@@ -118,7 +118,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
         head.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
       }
       if (action.rewritePath !== undefined) this.#rewritePath(action.rewritePath, config);
-      if (action.hostRewrite !== "") head.authority = action.hostRewrite;
+      if (action.hostRewrite !== "") this.#rewriteHost(action.hostRewrite, config);
       this.#router.start(action, virtualHost.tellsAttemptCount, isRequestDone);
     }
   }
@@ -162,6 +162,20 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     const { head } = this;
     if (!config.suppressesEnvoyHeaders) head.headers.set("x-envoy-original-path", head.path);
     head.path = rewrite(head.path);
+  }
+
+  #rewriteHost(host: string, config: HttpConfig): void {
+    const { head } = this;
+    if (!config.suppressesEnvoyHeaders) head.headers.set("x-envoy-original-host", head.authority);
+    head.authority = host;
+  }
+
+  #directReply({ status, body }: DirectAction): LocalReply {
+    const reply: LocalReply = { status, body, flag: "", details: "direct_response" };
+    // Where what was made, or what moved, is to be found (RFC 9110 10.2.2).
+    if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
+    const location = `${this.scheme}://${this.authority}${this.path}`;
+    return { ...reply, headers: ["location", location] };
   }
 
   #setIdle(delayMs: number): void {
@@ -252,10 +266,10 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     let framing = "";
     this.#isChunked = false;
     if (status === 101) {
-      framing = "connection: upgrade\r\n";
+      framing = `connection: ${head.connection}\r\n`;
     } else if (head.contentLength === -1) {
       if (!hasBody && this.head.method !== "HEAD") {
-        if (status !== 204) framing = "content-length: 0\r\n";
+        if (status !== 204 && status !== 304) framing = "content-length: 0\r\n";
       } else if (this.head.minor === 0) {
         this.#closes = true;
       } else {

@@ -24,6 +24,8 @@ export class MessageHead {
   wantsKeepAlive = false;
   /** The headers that `Connection` names, in lower case; "" for none. */
   nominated = "";
+  /** The last `Connection` value as it came. */
+  connection = "";
 
   resetFields(): void {
     this.headers.clear();
@@ -32,6 +34,7 @@ export class MessageHead {
     this.wantsClose = false;
     this.wantsKeepAlive = false;
     this.nominated = "";
+    this.connection = "";
   }
 }
 

@@ -28,8 +28,8 @@ function isNormal(bare: string, mergesSlashes: boolean): boolean {
   return true;
 }
 
-/** `"<>^`{}` must not stand in a path as they are (WHATWG URL, path percent-encode set). */
-const ESCAPED: ReadonlySet<number> = new Set([34, 60, 62, 94, 96, 123, 125]);
+/** `"<>^`{|}` must not stand in a path as they are (WHATWG URL, path percent-encode set). */
+const ESCAPED: ReadonlySet<number> = new Set([34, 60, 62, 94, 96, 123, 124, 125]);
 
 function canonicalize(bare: string, mergesSlashes: boolean): string {
   const segments: string[] = [];
@@ -43,11 +43,18 @@ function canonicalize(bare: string, mergesSlashes: boolean): string {
     } else if (part === "..") {
       segments.pop();
       if (isLast) segments.push("");
-    } else if (part !== "" || isLast || !mergesSlashes) {
+    } else {
       segments.push(escape(part));
     }
   }
-  return `/${segments.join("/")}`;
+  const path = `/${segments.join("/")}`;
+  return mergesSlashes && path.includes("//") ? mergeSlashes(path) : path;
+}
+
+/** As Envoy joins them: nothing but slashes becomes two of them. */
+function mergeSlashes(path: string): string {
+  const merged = path.split("/").filter((part) => part !== "");
+  return `/${merged.join("/")}${path.endsWith("/") ? "/" : ""}`;
 }
 
 /** Decodes what need not be encoded: letters, digits, `-`, `.`, `_`, `~`. */
@@ -60,5 +67,5 @@ function unescape(part: string): string {
 }
 
 function escape(part: string): string {
-  return part.replace(/["<>^`{}]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return part.replace(/["<>^`{|}]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -153,6 +153,7 @@ export function isAuthority(value: string): boolean {
 }
 
 function takeConnection(head: MessageHead, value: string): void {
+  head.connection = value;
   // What nearly every message says, without splitting.
   if (value === "keep-alive") {
     head.wantsKeepAlive = true;

@@ -15,7 +15,7 @@ export function prepareRequest(
   context: ProxyContext,
 ): string {
   const { headers } = head;
-  if (config.usesRemoteAddress) takeRemoteAddress(head, config, socket);
+  if (config.usesRemoteAddress) takeRemoteAddress(head, config, socket, context);
   // A header that only a proxy with mTLS in front of us could vouch for.
   if (!config.keepsClientCertHeader) headers.remove("x-forwarded-client-cert");
   let scheme = "http";
@@ -33,12 +33,19 @@ export function prepareRequest(
 }
 
 /** At the edge the address of the connection counts, and what strangers claim does not. */
-function takeRemoteAddress(head: RequestHead, config: HttpConfig, socket: Socket): void {
+function takeRemoteAddress(
+  head: RequestHead,
+  config: HttpConfig,
+  socket: Socket,
+  context: ProxyContext,
+): void {
   const { headers } = head;
   const address = plainAddress(socket.remoteAddress ?? "");
   if (!config.skipsXffAppend) {
+    // A client of this very machine is known to others by the machine's address.
+    const known = address === "127.0.0.1" ? context.localAddress : address;
     const before = headers.get("x-forwarded-for");
-    headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
+    headers.set("x-forwarded-for", before === undefined ? known : `${before},${known}`);
   }
   headers.set("x-forwarded-proto", "http");
   headers.set("x-envoy-external-address", address);

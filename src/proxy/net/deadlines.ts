@@ -14,7 +14,7 @@ export class Deadline {
   before: Deadline | undefined = undefined;
   /** @internal */
   after: Deadline | undefined = undefined;
-  /** @internal */
+  /** On the monotonic clock; means something only while it is set. */
   atMs = 0;
 
   constructor(owner: DeadlineEntry) {

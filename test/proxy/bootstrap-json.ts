@@ -1,0 +1,66 @@
+const HCM =
+  "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+const TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+/** An address of 127.0.0.1. */
+export function socketAddress(port: number, address = "127.0.0.1"): object {
+  return { socket_address: { address, port_value: port } };
+}
+
+/** A listener with one HTTP connection manager; `options` are merged into the manager's. */
+export function httpListener(name: string, port: number, options: object): object {
+  return {
+    name,
+    address: socketAddress(port),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            typed_config: {
+              "@type": HCM,
+              stat_prefix: name,
+              http_filters: [
+                { name: "envoy.filters.http.router", typed_config: { "@type": ROUTER } },
+              ],
+              ...options,
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** A listener that passes bytes on to a cluster. */
+export function tcpListener(name: string, port: number, options: object): object {
+  const typedConfig = { "@type": TCP, stat_prefix: name, ...options };
+  const filters = [{ name: "envoy.filters.network.tcp_proxy", typed_config: typedConfig }];
+  return { name, address: socketAddress(port), filter_chains: [{ filters }] };
+}
+
+/** A cluster of fixed addresses on 127.0.0.1. */
+export function staticCluster(
+  name: string,
+  ports: readonly number[],
+  options: object = {},
+): object {
+  const endpoints = ports.map((port) => ({ endpoint: { address: socketAddress(port) } }));
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "2s",
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] },
+    ...options,
+  };
+}
+
+/** One virtual host for every name, with these routes. */
+export function routeTable(routes: readonly object[]): object {
+  return {
+    name: "local",
+    validate_clusters: false,
+    virtual_hosts: [{ name: "all", domains: ["*"], routes }],
+  };
+}

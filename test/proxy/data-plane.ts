@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatIssue } from "../../src/base/issue.ts";
+import { nodeClock } from "../../src/base/node-clock.ts";
+import { createPrng } from "../../src/base/prng.ts";
+import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
+import { Proxy } from "../../src/proxy/proxy.ts";
+import { silentLogger } from "../../src/telemetry/log.ts";
+import { until } from "../controlplane/until.ts";
+
+/** A proxy that runs on a bootstrap, whichever it is. */
+export interface DataPlane {
+  stop(): Promise<void>;
+}
+
+/** Starts weft's proxy in this process. */
+export async function startWeft(bootstrap: object): Promise<DataPlane & { readonly proxy: Proxy }> {
+  const parsed = parseBootstrap(JSON.stringify(bootstrap));
+  if (!parsed.ok) throw new Error(parsed.issues.map(formatIssue).join("\n"));
+  const proxy = new Proxy(parsed.value, {
+    clock: nodeClock,
+    prng: createPrng(1),
+    log: silentLogger,
+    writeStream: () => undefined,
+    onQuit: () => undefined,
+  });
+  await proxy.start();
+  return { proxy, stop: () => proxy.stop(0) };
+}
+
+/** Starts real Envoy as a process; resolves when its admin port says that it is ready. */
+export async function startEnvoy(
+  program: string,
+  bootstrap: object,
+  adminPort: number,
+): Promise<DataPlane> {
+  const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
+  const file = join(folder, "bootstrap.json");
+  writeFileSync(file, JSON.stringify(bootstrap));
+  const log = join(folder, "log");
+  const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id"];
+  const child: ChildProcess = spawn(program, [...args, "-l", "warning", "--log-path", log], {
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, "exit");
+      child.kill("SIGKILL");
+      await exit;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`envoy ended: ${child.exitCode}`);
+      const answer = await fetch(`http://127.0.0.1:${adminPort}/ready`).catch(() => undefined);
+      await answer?.arrayBuffer();
+      return answer?.status === 200;
+    }, "envoy to be ready");
+  } catch (error) {
+    const text = readFileSync(log, "utf8").slice(-2000);
+    await stop();
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${text}`);
+  }
+  return { stop };
+}
+
+/** So many ports of 127.0.0.1 that nobody listens on now. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports: number[] = [];
+  for (const server of servers) {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
