@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -11,9 +11,10 @@ import { createServingCertificate } from "../../src/identity/serving-certificate
 import { MemoryStorage } from "../../src/storage/memory-storage.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
+import { findProgram } from "../programs.ts";
 
-/** Whether there is a kubectl to test with; without one those cases are skipped, which vitest shows. */
-export const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
+/** Whether there is a kubectl to test with; without one those cases are skipped. */
+export const hasKubectl = findProgram("kubectl") !== undefined;
 
 /** What a program or a request gave. */
 export interface Outcome {

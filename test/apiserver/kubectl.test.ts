@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { KubeObject } from "../../src/config/object.ts";
+import { findCases } from "../programs.ts";
 import type { Fixture } from "./fixture.ts";
 import { createFixture, hasKubectl } from "./fixture.ts";
 
-const SAMPLES = fileURLToPath(new URL("../../../shared/cases/samples/bookinfo", import.meta.url));
+const cases = findCases();
 
 const SERVICE = `apiVersion: v1
 kind: Service
@@ -271,7 +270,7 @@ describe.skipIf(!hasKubectl)("ApiServer with kubectl", () => {
     expect(text).toMatch(/fault\t<Object>\n {4}Not supported yet\./);
   });
 
-  it.skipIf(!existsSync(SAMPLES))("takes Istio's own Bookinfo as it is", async () => {
+  it.skipIf(cases === undefined)("takes Istio's own Bookinfo as it is", async () => {
     const files = [
       "platform/kube/bookinfo.yaml",
       "networking/bookinfo-gateway.yaml",
@@ -279,8 +278,8 @@ describe.skipIf(!hasKubectl)("ApiServer with kubectl", () => {
       "networking/virtual-service-all-v1.yaml",
       "networking/virtual-service-reviews-test-v2.yaml",
     ];
-    for (const file of files) await run("apply", "-f", `${SAMPLES}/${file}`);
-    const again = await run("apply", "-f", `${SAMPLES}/${files[0]}`);
+    for (const file of files) await run("apply", "-f", `${cases}/samples/bookinfo/${file}`);
+    const again = await run("apply", "-f", `${cases}/samples/bookinfo/${files[0]}`);
     expect(
       again
         .trim()
@@ -291,7 +290,11 @@ describe.skipIf(!hasKubectl)("ApiServer with kubectl", () => {
       ["virtual-service-ratings-test-abort.yaml", "spec.http[0].fault"],
       ["destination-rule-all-mtls.yaml", "spec.trafficPolicy.tls"],
     ]) {
-      const refused = await fixture.kubectl(["apply", "-f", `${SAMPLES}/networking/${file}`]);
+      const refused = await fixture.kubectl([
+        "apply",
+        "-f",
+        `${cases}/samples/bookinfo/networking/${file}`,
+      ]);
       expect(refused.err).toContain(`${path}: is not supported yet`);
       expect(refused.code).toBe(1);
     }

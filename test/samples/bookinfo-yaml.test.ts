@@ -1,13 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { decodeYaml, formatProblem } from "../../src/config/yaml.ts";
+import { findCases } from "../programs.ts";
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const ours = join(repository, "samples/bookinfo");
-const published = join(repository, "../shared/cases/samples/bookinfo");
+const cases = findCases();
+const published = join(cases ?? "", "samples/bookinfo");
 
 interface Sample {
   readonly kind: string;
@@ -63,7 +65,7 @@ test("bookinfo.yaml has fourteen objects, and the catalogue a program for every 
   for (const image of images) expect(catalogue).toContain(`match: "*${image}*"`);
 });
 
-describe.skipIf(!existsSync(published))("Istio's published files (skipped without them)", () => {
+describe.skipIf(cases === undefined)("Istio's published files (skipped without them)", () => {
   const pairs = [
     ["bookinfo.yaml", "platform/kube/bookinfo.yaml"],
     ...readdirSync(join(ours, "networking")).map((file) => [
