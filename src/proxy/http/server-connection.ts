@@ -228,8 +228,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     } else this.#startClosing();
   }
 
-  /** The listener drains: an idle connection goes now, a busy one after its response. */
-  drain(): void {
+  /** Ends it unless a request is in progress. */
+  closeIfIdle(): void {
     if (!this.#isActive && !this.#heads.isInside && !this.#isClosing) this.#startClosing();
   }
 

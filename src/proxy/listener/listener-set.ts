@@ -130,7 +130,7 @@ export class ListenerSet {
 
   #drain(listener: Listener): void {
     this.#draining.add(listener);
-    void listener.drain(DRAIN_MS).then(() => this.#draining.delete(listener));
+    void listener.drain(DRAIN_MS, false).then(() => this.#draining.delete(listener));
   }
 
   /** Accepts nothing more and lets what is open end, for at most `drainMs`. */
@@ -140,6 +140,6 @@ export class ListenerSet {
     this.#warming.clear();
     const all = [...this.#active.values(), ...this.#draining];
     this.#active.clear();
-    await Promise.all(all.map((listener) => listener.drain(drainMs)));
+    await Promise.all(all.map((listener) => listener.drain(drainMs, true)));
   }
 }

@@ -141,13 +141,14 @@ export class Listener {
   }
 
   /**
-   * Lets its connections end: idle ones now, busy ones after their response, and those that are
-   * still there after `drainMs` at once.
+   * Lets its connections end: each after its next response, and those that are still there after
+   * `drainMs` at once. Idle ones go now only when `closesIdle` says so: a client may be writing to
+   * one this very moment.
    */
-  async drain(drainMs: number): Promise<void> {
+  async drain(drainMs: number, closesIdle: boolean): Promise<void> {
     for (const service of this.services) service.isDraining = true;
     for (const connection of this.#connections) {
-      if (connection instanceof ServerConnection) connection.drain();
+      if (closesIdle && connection instanceof ServerConnection) connection.closeIfIdle();
     }
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {

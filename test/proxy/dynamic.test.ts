@@ -1,0 +1,286 @@
+import { Agent, request } from "node:http";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Proxy } from "../../src/proxy/proxy.ts";
+import { until } from "../controlplane/until.ts";
+import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { freePorts, startWeft } from "./data-plane.ts";
+import { ScriptedUpstream } from "./scripted-upstream.ts";
+import { TestControlPlane } from "./test-control-plane.ts";
+
+const ADS = { ads: {}, resource_api_version: "V3" };
+
+/** A bootstrap that has everything from a control plane. */
+function dynamicBootstrap(adsPort: number): object {
+  return {
+    node: { id: "n", cluster: "c" },
+    admin: { address: socketAddress(0) },
+    dynamic_resources: {
+      lds_config: ADS,
+      cds_config: ADS,
+      ads_config: {
+        api_type: "GRPC",
+        transport_api_version: "V3",
+        grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
+      },
+    },
+    static_resources: {
+      clusters: [staticCluster("xds", [adsPort], { http2_protocol_options: {} })],
+    },
+  };
+}
+
+function edsCluster(name: string, options: object = {}): object {
+  return {
+    name,
+    type: "EDS",
+    connect_timeout: "1s",
+    eds_cluster_config: { eds_config: ADS },
+    ...options,
+  };
+}
+
+function assignment(name: string, ports: readonly number[]): object {
+  const endpoints = ports.map((port) => ({ endpoint: { address: socketAddress(port) } }));
+  return { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] };
+}
+
+function rds(name: string): object {
+  return { rds: { route_config_name: name, config_source: ADS } };
+}
+
+function toCluster(cluster: string, timeout = "0s"): object {
+  return { match: { prefix: "/" }, route: { cluster, timeout } };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+describe("a proxy under a control plane", () => {
+  let controlPlane: TestControlPlane;
+  let proxy: Proxy;
+  let stop: () => Promise<void>;
+  let one: ScriptedUpstream;
+  let two: ScriptedUpstream;
+  let port: number;
+  let agent: Agent;
+
+  beforeEach(async () => {
+    const says = (text: string): string =>
+      `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+    one = await ScriptedUpstream.start({ "/": { send: says("one") }, "/slow": {} });
+    two = await ScriptedUpstream.start({ "/": { send: says("two") } });
+    controlPlane = new TestControlPlane();
+    await controlPlane.start();
+    [port = 0] = await freePorts(1);
+    agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const started = await startWeft(dynamicBootstrap(controlPlane.port));
+    proxy = started.proxy;
+    stop = started.stop;
+  });
+
+  afterEach(async () => {
+    agent.destroy();
+    await stop();
+    controlPlane.stop();
+    await one.stop();
+    await two.stop();
+  });
+
+  function get(path = "/", options: object = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const sent = request({ host: "127.0.0.1", port, path, agent, ...options }, (response) => {
+        let body = "";
+        response.setEncoding("latin1");
+        response.on("data", (chunk: string) => {
+          body += chunk;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+        response.on("error", reject);
+      });
+      sent.on("error", reject);
+      sent.end();
+    });
+  }
+
+  async function admin(path: string): Promise<Response> {
+    return fetch(`http://${proxy.adminAddress}${path}`);
+  }
+
+  /** The usual start: one EDS cluster behind one RDS listener. */
+  async function serve(): Promise<void> {
+    controlPlane.set("cluster", { a: edsCluster("a") });
+    controlPlane.set("endpoint", { a: assignment("a", [one.port]) });
+    controlPlane.set("listener", { in: httpListener("in", port, rds("r")) });
+    controlPlane.set("route", { r: { ...routeTable([toCluster("a")]), name: "r" } });
+    await whenAnswered("one");
+  }
+
+  function whenAnswered(body: string): Promise<true | undefined> {
+    return until(async () => {
+      const answer = await get().catch(() => undefined);
+      return answer?.body === body ? true : undefined;
+    }, `the answer ${body}`);
+  }
+
+  test("is ready when its first listener serves, and not before", async () => {
+    expect((await admin("/ready")).status).toBe(503);
+    expect(await (await admin("/ready")).text()).toBe("PRE_INITIALIZING\n");
+    controlPlane.set("listener", { in: httpListener("in", port, rds("r")) });
+    await until(async () => proxy.state === "INITIALIZING", "the listener to warm");
+    await expect(get()).rejects.toThrow("ECONNREFUSED");
+    await serve();
+    expect((await admin("/ready")).status).toBe(200);
+  });
+
+  test("asks for the endpoints and routes that it needs, and takes them", async () => {
+    await serve();
+    const asked = controlPlane.requests.map(
+      ({ typeUrl, resourceNames }) => `${typeUrl.split(".").at(-1)} ${resourceNames.join()}`,
+    );
+    expect(asked).toContain("ClusterLoadAssignment a");
+    expect(asked).toContain("RouteConfiguration r");
+    expect(controlPlane.requests.filter(({ errorDetail }) => errorDetail)).toEqual([]);
+  });
+
+  test("sends new requests where new routes say, and ends old ones where they began", async () => {
+    await serve();
+    controlPlane.set("cluster", { a: edsCluster("a"), b: edsCluster("b") });
+    controlPlane.set("endpoint", {
+      a: assignment("a", [one.port]),
+      b: assignment("b", [two.port]),
+    });
+    const slow = get("/slow", { agent: false });
+    await until(() => one.requests.some(({ line }) => line.includes("/slow")), "the slow request");
+    controlPlane.set("route", { r: { ...routeTable([toCluster("b")]), name: "r" } });
+    await whenAnswered("two");
+    expect(one.openConnections).toBeGreaterThan(0);
+    await one.stop();
+    expect((await slow).status).toBe(503);
+  });
+
+  test("a route to a cluster that is not there answers 503, and 200 when it comes", async () => {
+    await serve();
+    controlPlane.set("route", { r: { ...routeTable([toCluster("b")]), name: "r" } });
+    await until(async () => (await get()).status === 503, "503");
+    controlPlane.set("cluster", { a: edsCluster("a"), b: edsCluster("b") });
+    controlPlane.set("endpoint", { b: assignment("b", [two.port]) });
+    await whenAnswered("two");
+  });
+
+  test("an endpoint that goes gets nothing more and loses its idle connections", async () => {
+    await serve();
+    expect(one.openConnections).toBe(1);
+    controlPlane.set("endpoint", { a: assignment("a", [two.port]) });
+    await whenAnswered("two");
+    await until(() => one.openConnections === 0, "the idle connection to close");
+    controlPlane.set("endpoint", { a: assignment("a", []) });
+    await until(async () => (await get()).body === "no healthy upstream", "no healthy upstream");
+  });
+
+  test("a cluster that changes serves under its old form until the new one is warm", async () => {
+    await serve();
+    controlPlane.set("cluster", { a: edsCluster("a", { lb_policy: "RANDOM" }) });
+    for (let times = 0; times < 20; times++) expect((await get()).status).toBe(200);
+    const dump = (await (await admin("/config_dump")).json()) as object;
+    expect(JSON.stringify(dump)).toContain('"lb_policy":"RANDOM"');
+  });
+
+  test("a listener that changes keeps its socket and lets requests end", async () => {
+    await serve();
+    const slow = get("/slow", { agent: false });
+    await until(() => one.requests.some(({ line }) => line.includes("/slow")), "the slow request");
+    const direct = { match: { prefix: "/" }, direct_response: { status: 418 } };
+    let failures = 0;
+    let isDone = false;
+    const load = (async () => {
+      while (!isDone) {
+        const answer = await get().catch(() => ({ status: 0, body: "" }));
+        if (answer.status !== 200 && answer.status !== 418) failures++;
+      }
+    })();
+    for (let times = 0; times < 10; times++) {
+      const name = `direct ${times}`;
+      const options = { route_config: { ...routeTable([direct]), name } };
+      controlPlane.set("listener", { in: httpListener("in", port, options) });
+      await until(async () => (await get()).status === 418, "the new listener");
+    }
+    isDone = true;
+    await load;
+    expect(failures).toBe(0);
+    await one.stop();
+    expect((await slow).status).toBe(503);
+  });
+
+  test("a listener that is removed accepts nothing more", async () => {
+    await serve();
+    controlPlane.set("listener", {});
+    await until(
+      async () => (await get("/", { agent: false }).catch(() => undefined)) === undefined,
+      "connections to be refused",
+    );
+  });
+
+  test("refuses by name what it cannot do, keeps the last good, takes the rest", async () => {
+    await serve();
+    controlPlane.set("cluster", {
+      a: edsCluster("a", { outlier_detection: {} }),
+      b: edsCluster("b"),
+    });
+    expect(await controlPlane.refusal("cluster", "outlier")).toBe(
+      "a: outlier_detection: is not supported yet",
+    );
+    expect((await get()).body).toBe("one");
+    controlPlane.set("endpoint", {
+      a: assignment("a", [one.port]),
+      b: assignment("b", [two.port]),
+    });
+    controlPlane.set("route", { r: { ...routeTable([toCluster("b")]), name: "r" } });
+    await whenAnswered("two");
+    controlPlane.set("route", { r: { ...routeTable([{ match: { prefix: "/" } }]), name: "r" } });
+    expect(await controlPlane.refusal("route", "action")).toBe(
+      "r: virtual_hosts[0].routes[0]: has no action",
+    );
+    expect((await get()).body).toBe("two");
+    const bad = httpListener("in", port, { ...rds("r"), proxy_100_continue: true });
+    controlPlane.set("listener", { in: bad });
+    expect(await controlPlane.refusal("listener", "proxy_100")).toBe(
+      "in: filter_chains[0].filters[0].proxy_100_continue: is not supported yet",
+    );
+    expect((await get()).body).toBe("two");
+  });
+
+  test("serves on while the control plane is away, and comes back", async () => {
+    await serve();
+    const { port: adsPort } = controlPlane;
+    controlPlane.stop();
+    expect((await get()).body).toBe("one");
+    controlPlane = new TestControlPlane();
+    controlPlane.set("cluster", { a: edsCluster("a") });
+    controlPlane.set("endpoint", { a: assignment("a", [two.port]) });
+    controlPlane.set("listener", { in: httpListener("in", port, rds("r")) });
+    controlPlane.set("route", { r: { ...routeTable([toCluster("a")]), name: "r" } });
+    await controlPlane.start(adsPort);
+    await whenAnswered("two");
+    const [first] = controlPlane.requests;
+    expect(first?.versionInfo).not.toBe("");
+  });
+
+  test("`stop()` lets the request in flight end, for as long as it is given", async () => {
+    const late = await ScriptedUpstream.start({ "/": {} });
+    await serve();
+    controlPlane.set("endpoint", { a: assignment("a", [late.port]) });
+    await until(
+      async () => (await admin("/clusters")).text().then((t) => t.includes(`:${late.port}:`)),
+      "the endpoint",
+    );
+    const slow = get("/", { agent: false });
+    await until(() => late.requests.length > 0, "the request");
+    const stopped = proxy.stop(10_000);
+    await expect(get("/", { agent: false })).rejects.toThrow();
+    await late.stop();
+    expect((await slow).status).toBe(503);
+    await stopped;
+  });
+});

@@ -1,0 +1,137 @@
+import { create, fromBinary, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
+import {
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+} from "../../src/api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { RESOURCE_TYPE_URL } from "../../src/api/type-url.ts";
+import { EXTENSION_TYPES } from "../../src/proxy/extension-types.ts";
+import { until } from "../controlplane/until.ts";
+
+type Kind = keyof typeof RESOURCE_TYPE_URL;
+type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
+
+const SCHEMAS = {
+  cluster: ClusterSchema,
+  endpoint: ClusterLoadAssignmentSchema,
+  listener: ListenerSchema,
+  route: RouteConfigurationSchema,
+} as const;
+
+const KINDS = ["cluster", "endpoint", "listener", "route"] as const;
+
+/** A control plane that has what a test gives it and answers whoever asks: state of the world. */
+export class TestControlPlane {
+  readonly #server = new Server();
+  readonly #streams = new Set<Stream>();
+  readonly #asked = new Map<Stream, Map<string, readonly string[]>>();
+  readonly #resources: Record<Kind, Map<string, Uint8Array>> = {
+    cluster: new Map(),
+    endpoint: new Map(),
+    listener: new Map(),
+    route: new Map(),
+  };
+  /** A kind that nobody gave yet is not answered, rather than answered with nothing. */
+  readonly #given = new Set<Kind>();
+  #version = 0;
+  /** Every request, in order. */
+  readonly requests: DiscoveryRequest[] = [];
+  port = 0;
+
+  async start(port = 0): Promise<void> {
+    this.#server.addService(
+      {
+        Stream: {
+          path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+          requestStream: true,
+          responseStream: true,
+          requestSerialize: (request: DiscoveryRequest) =>
+            Buffer.from(toBinary(DiscoveryRequestSchema, request)),
+          requestDeserialize: (bytes: Buffer) => fromBinary(DiscoveryRequestSchema, bytes),
+          responseSerialize: (response: DiscoveryResponse) =>
+            Buffer.from(toBinary(DiscoveryResponseSchema, response)),
+          responseDeserialize: (bytes: Buffer) => fromBinary(DiscoveryResponseSchema, bytes),
+        },
+      },
+      { Stream: (stream: Stream) => this.#serve(stream) },
+    );
+    this.port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(
+        `127.0.0.1:${port}`,
+        ServerCredentials.createInsecure(),
+        (error, bound) => (error === null ? resolve(bound) : reject(error)),
+      );
+    });
+  }
+
+  #serve(stream: Stream): void {
+    this.#streams.add(stream);
+    this.#asked.set(stream, new Map());
+    stream.on("error", () => undefined);
+    stream.on("close", () => this.#streams.delete(stream));
+    stream.on("data", (request: DiscoveryRequest) => {
+      this.requests.push(request);
+      const asked = this.#asked.get(stream);
+      const before = asked?.get(request.typeUrl);
+      asked?.set(request.typeUrl, request.resourceNames);
+      const isNew = before === undefined || before.join() !== request.resourceNames.join();
+      const kind = KINDS.find((one) => RESOURCE_TYPE_URL[one] === request.typeUrl);
+      if (isNew && kind !== undefined) this.#send(stream, kind);
+    });
+  }
+
+  #send(stream: Stream, kind: Kind): void {
+    const typeUrl = RESOURCE_TYPE_URL[kind];
+    const names = this.#asked.get(stream)?.get(typeUrl);
+    if (names === undefined) return;
+    const isWildcard = kind === "cluster" || kind === "listener";
+    const bodies = [...this.#resources[kind]]
+      .filter(([name]) => isWildcard || names.includes(name))
+      .map(([, value]) => ({ typeUrl, value }));
+    if (bodies.length === 0 && !(isWildcard && this.#given.has(kind))) return;
+    const versionInfo = String(++this.#version);
+    stream.write(
+      create(DiscoveryResponseSchema, {
+        typeUrl,
+        versionInfo,
+        nonce: `n${versionInfo}`,
+        resources: bodies,
+      }),
+    );
+  }
+
+  /** Replaces all resources of a kind, given as Envoy's JSON, and tells everybody. */
+  set(kind: Kind, resources: Readonly<Record<string, object>>): void {
+    const schema = SCHEMAS[kind];
+    this.#given.add(kind);
+    this.#resources[kind] = new Map(
+      Object.entries(resources).map(([name, json]) => {
+        const message = fromJson(schema, json as JsonValue, { registry: EXTENSION_TYPES });
+        return [name, toBinary(schema, message)];
+      }),
+    );
+    for (const stream of this.#streams) this.#send(stream, kind);
+  }
+
+  /** The newest refusal of a kind; waits for one that says `text`. */
+  refusal(kind: Kind, text: string): Promise<string> {
+    return until(
+      () =>
+        this.requests
+          .filter(({ typeUrl }) => typeUrl === RESOURCE_TYPE_URL[kind])
+          .map(({ errorDetail }) => errorDetail?.message ?? "")
+          .findLast((message) => message.includes(text)),
+      `a refusal of a ${kind} that says "${text}"`,
+    );
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
