@@ -1,4 +1,10 @@
-import type { DescField, DescMessage, Registry } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+  type Registry,
+} from "@bufbuild/protobuf";
 import type { Issue } from "../base/issue.ts";
 import { suggest } from "../base/suggest.ts";
 import { joinPath } from "../match/refuse-fields.ts";
@@ -7,8 +13,9 @@ import { joinPath } from "../match/refuse-fields.ts";
 const SPECIAL = /^google\.protobuf\.(?!Any$)/;
 
 /**
- * Says which keys of a JSON value are no fields of its message, and which `@type`s are unknown,
- * with their paths: the decoder of the protobuf runtime names only the innermost message.
+ * Says which keys of a JSON value are no fields of its message, which `@type`s are unknown and
+ * which values are of the wrong kind, with their paths: the decoder of the protobuf runtime names
+ * only the innermost message.
  */
 export function checkJson(
   schema: DescMessage,
@@ -42,7 +49,12 @@ function checkFields(
   return entries.flatMap(([key, value]) => {
     const field = schema.fields.find(({ name, jsonName }) => key === name || key === jsonName);
     const fieldPath = joinPath(path, key);
-    if (field !== undefined) return checkField(field, value, registry, fieldPath);
+    if (field !== undefined) {
+      const isLeaf = field.message === undefined || SPECIAL.test(field.message.typeName);
+      return isLeaf
+        ? checkLeaf(schema, key, value, fieldPath)
+        : checkField(field, value, registry, fieldPath);
+    }
     const meant = suggest(
       key,
       schema.fields.map(({ name }) => name),
@@ -50,6 +62,17 @@ function checkFields(
     const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
     return [{ path: fieldPath, message: `no such field in ${schema.typeName}${hint}` }];
   });
+}
+
+/** Decodes a field by itself. */
+function checkLeaf(schema: DescMessage, key: string, value: unknown, path: string): Issue[] {
+  try {
+    fromJson(schema, { [key]: value as JsonValue });
+    return [];
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return [{ path, message: `cannot be ${JSON.stringify(value)}: ${cause}` }];
+  }
 }
 
 function checkField(field: DescField, value: unknown, registry: Registry, path: string): Issue[] {
@@ -62,6 +85,9 @@ function checkField(field: DescField, value: unknown, registry: Registry, path: 
     return Object.entries(value).flatMap(([key, item]) =>
       checkJson(message, item, registry, `${path}["${key}"]`),
     );
+  }
+  if (typeof value !== "object") {
+    return [{ path, message: `cannot be ${JSON.stringify(value)}: is no mapping or list` }];
   }
   return checkJson(message, value, registry, path);
 }

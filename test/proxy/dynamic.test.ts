@@ -77,7 +77,7 @@ describe("a proxy under a control plane", () => {
     agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const started = await startWeft(dynamicBootstrap(controlPlane.port));
     proxy = started.proxy;
-    stop = started.stop;
+    stop = () => started.stop();
   });
 
   afterEach(async () => {
@@ -164,6 +164,7 @@ describe("a proxy under a control plane", () => {
     await serve();
     controlPlane.set("route", { r: { ...routeTable([toCluster("b")]), name: "r" } });
     await until(async () => (await get()).status === 503, "503");
+    expect((await get()).body).toBe("");
     controlPlane.set("cluster", { a: edsCluster("a"), b: edsCluster("b") });
     controlPlane.set("endpoint", { b: assignment("b", [two.port]) });
     await whenAnswered("two");
@@ -220,6 +221,7 @@ describe("a proxy under a control plane", () => {
       async () => (await get("/", { agent: false }).catch(() => undefined)) === undefined,
       "connections to be refused",
     );
+    expect(await (await admin("/listeners")).text()).toBe("");
   });
 
   test("refuses by name what it cannot do, keeps the last good, takes the rest", async () => {
@@ -278,7 +280,7 @@ describe("a proxy under a control plane", () => {
     const slow = get("/", { agent: false });
     await until(() => late.requests.length > 0, "the request");
     const stopped = proxy.stop(10_000);
-    await expect(get("/", { agent: false })).rejects.toThrow();
+    await expect(get("/", { agent: false })).rejects.toThrow("ECONN");
     await late.stop();
     expect((await slow).status).toBe(503);
     await stopped;

@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import { formatIssue } from "../base/issue.ts";
+import { parseBootstrap } from "./bootstrap.ts";
+
+function issuesOf(text: string, overlay?: string): string[] {
+  const parsed = parseBootstrap(text, overlay);
+  return parsed.ok ? [] : parsed.issues.map(formatIssue);
+}
+
+const HCM =
+  "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+/** A listener whose connection manager has these further lines, indented by ten. */
+function withManager(lines: string, routes = "direct_response: { status: 200 }"): string {
+  return `
+static_resources:
+  listeners:
+  - name: in
+    address: { socket_address: { address: 127.0.0.1, port_value: 1 } }
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": ${HCM}
+          stat_prefix: in
+          route_config: { name: r, virtual_hosts: [ { name: v, domains: ["*"], routes: [ { match: { prefix: / }, ${routes} } ] } ] }
+          http_filters: [ { name: envoy.filters.http.router, typed_config: { "@type": ${ROUTER} } } ]
+${lines.replace(/^/gm, "          ")}
+`;
+}
+
+const CLUSTER = (lines: string): string => `
+static_resources:
+  clusters:
+  - name: c
+${lines.replace(/^/gm, "    ")}
+`;
+
+const AT = "static_resources.listeners[0].filter_chains[0].filters[0]";
+const C = "static_resources.clusters[0]";
+
+describe("parseBootstrap()", () => {
+  test("takes YAML and JSON, snake and camel case", () => {
+    expect(issuesOf(withManager("server_name: x"))).toEqual([]);
+    expect(issuesOf('{"staticResources": {"clusters": [{"name": "c"}]}}')).toEqual([]);
+  });
+
+  const refused: [string, string, string][] = [
+    [
+      "a field that does not exist, with its path and what was meant",
+      withManager("stream_idle_timout: 1s"),
+      `${AT}.typed_config.stream_idle_timout: no such field in envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, did you mean "stream_idle_timeout"?`,
+    ],
+    ["a field that is not built", withManager("via: x"), `${AT}.via: is not supported yet`],
+    [
+      "an unknown type",
+      CLUSTER('transport_socket: { name: t, typed_config: { "@type": type.googleapis.com/x.Y } }'),
+      `${C}.transport_socket.typed_config: could not find @type 'type.googleapis.com/x.Y': it is unknown or not supported yet`,
+    ],
+    [
+      "an HTTP filter that is not built",
+      withManager("").replace(
+        "http_filters: [",
+        'http_filters: [ { name: envoy.filters.http.cors, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors } }, ',
+      ),
+      `${AT}.typed_config.http_filters[0].typed_config: could not find @type 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors': it is unknown or not supported yet`,
+    ],
+    [
+      "a route to a cluster that is not there",
+      withManager("", "route: { cluster: nowhere }"),
+      "static_resources.listeners[0]: route: unknown cluster 'nowhere'",
+    ],
+    [
+      "a value of the wrong kind",
+      CLUSTER("connect_timeout: soon"),
+      `${C}.connect_timeout: cannot be "soon"`,
+    ],
+    [
+      "a timeout of nothing",
+      CLUSTER("connect_timeout: 0s"),
+      `${C}.connect_timeout: must be greater than 0s`,
+    ],
+    [
+      "a discovery type that is not built",
+      CLUSTER("type: ORIGINAL_DST"),
+      `${C}.type: ORIGINAL_DST is not supported yet`,
+    ],
+    [
+      "a policy that is not built",
+      CLUSTER("lb_policy: MAGLEV"),
+      `${C}.lb_policy: MAGLEV is not supported yet`,
+    ],
+    [
+      "a name where an address must be",
+      CLUSTER(
+        "load_assignment: { cluster_name: c, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: a.test, port_value: 1 } } } } ] } ] }",
+      ),
+      `${C}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: malformed IP address: a.test`,
+    ],
+    [
+      "a priority",
+      CLUSTER("load_assignment: { cluster_name: c, endpoints: [ { priority: 1 } ] }"),
+      `${C}.load_assignment.endpoints[0].priority: is not supported yet`,
+    ],
+    [
+      "HTTP/2 to upstreams",
+      CLUSTER("http2_protocol_options: {}"),
+      "static_resources.clusters(c): HTTP/2 to upstreams is not supported yet, but for the control plane's cluster",
+    ],
+    [
+      "EDS without a control plane",
+      CLUSTER("type: EDS\neds_cluster_config: { eds_config: { ads: {} } }"),
+      "static_resources.clusters(c): asks for endpoints over ADS, and there is no ads_config",
+    ],
+    [
+      "a control plane's cluster that is not there",
+      "node: { id: a, cluster: b }\ndynamic_resources: { ads_config: { api_type: GRPC, grpc_services: [ { envoy_grpc: { cluster_name: x } } ] } }",
+      "dynamic_resources.ads_config: names cluster 'x', which static_resources does not have",
+    ],
+    [
+      "delta discovery",
+      "dynamic_resources: { ads_config: { api_type: DELTA_GRPC, grpc_services: [ { envoy_grpc: { cluster_name: x } } ] } }",
+      "dynamic_resources.ads_config.api_type: DELTA_GRPC is not supported yet, only GRPC",
+    ],
+    [
+      "google_grpc",
+      "dynamic_resources: { ads_config: { api_type: GRPC, grpc_services: [ { google_grpc: { target_uri: x, stat_prefix: y } } ] } }",
+      "dynamic_resources.ads_config.grpc_services[0].google_grpc: is not supported yet",
+    ],
+    [
+      "a value of an enumeration that does not exist",
+      CLUSTER("lb_policy: FASTEST"),
+      `${C}.lb_policy: cannot be "FASTEST"`,
+    ],
+    [
+      "text where a mapping must be",
+      CLUSTER("load_assignment: x"),
+      `${C}.load_assignment: cannot be "x"`,
+    ],
+    ["a runtime", "layered_runtime: {}", "layered_runtime: is not supported yet"],
+    ["YAML that is broken", "a: [", "line 1, column 5"],
+    ["a key twice", "admin: {}\nadmin: {}", "line 2, column 1: Map keys must be unique"],
+    ["a list", "- a", "is not a mapping"],
+  ];
+  test.each(refused)("refuses %s", (_what, text, issue) => {
+    expect(issuesOf(text).join("\n")).toContain(issue);
+  });
+
+  test("says everything that is wrong, not the first thing only", () => {
+    expect(issuesOf(withManager("via: x\nproxy_100_continue: true"))).toEqual([
+      `${AT}.via: is not supported yet`,
+      `${AT}.proxy_100_continue: is not supported yet`,
+    ]);
+  });
+
+  test("merges an overlay: mappings by key, lists one after the other", () => {
+    const parsed = parseBootstrap(
+      CLUSTER("connect_timeout: 1s"),
+      CLUSTER("").replace(" c\n", " d\n"),
+    );
+    const names = parsed.ok ? parsed.value.clusters.map(({ name }) => name) : [];
+    expect(names).toEqual(["c", "d"]);
+  });
+});
