@@ -195,6 +195,27 @@ describe("bodies", () => {
   });
 });
 
+describe("a request in which nothing moves", () => {
+  test("ends after the stream idle timeout, and its late answer goes nowhere", async () => {
+    const up = await startUpstream({ "/slow": {} });
+    const [port = 0] = await freePorts(1);
+    const options = { route_config: routeTable([toCluster()]), stream_idle_timeout: "0.1s" };
+    const weft = await startWeft({
+      static_resources: {
+        listeners: [httpListener("in", port, options)],
+        clusters: [staticCluster("up", [up.port])],
+      },
+    });
+    closers.push(() => weft.stop());
+    const slow = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
+    expect(await get(port, slow)).toEqual({ status: 504, body: "stream timeout" });
+    const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe";
+    expect(await get(port, half)).toEqual({ status: 408, body: "stream timeout" });
+    await until(() => up.openConnections === 0, "the upstream connections to close");
+    expect((await get(port)).status).toBe(200);
+  });
+});
+
 describe("upstream connections", () => {
   test("are kept and used again", async () => {
     const up = await startUpstream();

@@ -355,7 +355,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       load.retriesOverflow++;
       return false;
     }
-    if (this.#host !== undefined) this.#tried.push(this.#host);
     this.#abandon();
     this.#release();
     load.retries++;

@@ -50,6 +50,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
   #startMs = 0;
   #wallMs = 0;
   #lastMoveMs = 0;
+  #requestEndMs = 0;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
@@ -126,6 +127,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
   #reset(isRequestDone: boolean): void {
     this.#startMs = this.context.clock.monotonicMs();
     this.#lastMoveMs = this.#startMs;
+    this.#requestEndMs = this.#startMs;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
     this.#isOver = false;
@@ -187,9 +189,9 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     const { streamIdleTimeoutMs } = this.#connection.service.config;
     const leftMs = this.#lastMoveMs + streamIdleTimeoutMs - this.context.clock.monotonicMs();
     if (leftMs > 1) return this.#setIdle(streamIdleTimeoutMs);
-    if (!this.#isResponseStarted) {
-      this.localReply(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
-    } else this.#break("SI", "stream_idle_timeout");
+    if (this.#isResponseStarted) return this.#break("SI", "stream_idle_timeout");
+    this.#router.destroy();
+    this.localReply(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
   }
 
   #moved(): void {
@@ -207,6 +209,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
 
   onBodyEnd(): void {
     this.#isRequestDone = true;
+    this.#requestEndMs = this.context.clock.monotonicMs();
     if (!this.#isOver) this.#router.endRequest();
   }
 
@@ -260,7 +263,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     const { headers, status } = head;
     this.#responseHeaders = headers;
     if (this.#isRequestDone && !config.suppressesEnvoyHeaders) {
-      const tookMs = Math.round(this.context.clock.monotonicMs() - this.#startMs);
+      const tookMs = Math.round(this.context.clock.monotonicMs() - this.#requestEndMs);
       headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
     let framing = "";
