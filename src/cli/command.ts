@@ -16,7 +16,7 @@ export interface CommandIo {
   readonly signal: AbortSignal;
 }
 
-/** Exit codes of every command (docs/commands.md). */
+/** Exit codes of every command. */
 export const EXIT = { done: 0, findings: 1, failure: 2, timeout: 124 } as const;
 
 /** One verb of `weft`. */
