@@ -4,6 +4,9 @@ import type { AddressInfo } from "node:net";
 /** Connections at a time: scrapers and people, not traffic. */
 const CONNECTIONS_MAX = 100;
 
+/** What paths are read against; nobody sees it. */
+const BASE = "http://debug";
+
 /** One answer of a page. */
 export interface Page {
   /** 200 when absent. */
@@ -91,7 +94,10 @@ export class DebugServer {
     if (site === "cross-site" || request.headers.origin !== undefined) {
       return textPage("not for other web pages\n", 403);
     }
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://debug");
+    const target = request.url ?? "/";
+    // A target may be anything: of `//`, for one, no URL can be made.
+    if (!URL.canParse(target, BASE)) return textPage("the path is not valid\n", 400);
+    const { pathname, searchParams } = new URL(target, BASE);
     const page = Object.hasOwn(this.#pages, pathname) ? this.#pages[pathname] : undefined;
     if (page !== undefined) return rendered(page, searchParams);
     return textPage(`not found; there is:\n${Object.keys(this.#pages).join("\n")}\n`, 404);

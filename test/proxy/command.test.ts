@@ -122,6 +122,12 @@ describe("weft proxy", () => {
     expect(JSON.parse(await page("/server_info"))).toMatchObject({ state: "LIVE" });
     expect(await page("/config_dump")).toContain('"stat_prefix": "in"');
     expect(await page("/nothing")).toContain("invalid path");
+    const odd = exchangeRaw({
+      port: adminPort,
+      parts: ["GET // HTTP/1.1\r\nHost: a\r\n\r\n"],
+      answers: 1,
+    });
+    expect((await odd).messages[0]?.line).toContain("404");
     const slow = exchangeRaw(ask("/slow"));
     await until(() => upstream.requests.length === 2, "the slow request");
     child.kill("SIGTERM");

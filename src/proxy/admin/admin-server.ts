@@ -10,6 +10,9 @@ export interface AdminOptions extends AdminState {
   readonly onQuit: () => void;
 }
 
+/** What paths are read against; nobody sees it. */
+const BASE = "http://admin";
+
 /** The admin port: Envoy's pages about what the proxy has and does. */
 export class AdminServer {
   readonly #options: AdminOptions;
@@ -40,7 +43,9 @@ export class AdminServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? "/", "http://admin");
+    // A target may be anything: of `//`, for one, no URL can be made.
+    const target = request.url ?? "/";
+    const url = new URL(URL.canParse(target, BASE) ? target : "/", BASE);
     const page = PAGES.find(({ path }) => path === url.pathname);
     response.setHeader("cache-control", "no-cache, max-age=0");
     response.setHeader("x-content-type-options", "nosniff");
