@@ -4,6 +4,7 @@ import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { DateHeader } from "./http/date-header.ts";
 import type { Deadlines } from "./net/deadlines.ts";
+import type { FlushQueue } from "./net/sender.ts";
 import type { ReadBuffer } from "./net/socket.ts";
 
 /** What every connection of one proxy shares. There is no global state: each proxy has its own. */
@@ -12,6 +13,7 @@ export interface ProxyContext {
   readonly prng: Prng;
   readonly log: Logger;
   readonly readBuffer: ReadBuffer;
+  readonly flushQueue: FlushQueue;
   readonly deadlines: Deadlines;
   readonly date: DateHeader;
   /** The active cluster of that name. */

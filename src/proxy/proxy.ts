@@ -16,6 +16,7 @@ import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
 import { Deadlines } from "./net/deadlines.ts";
+import { FlushQueue } from "./net/sender.ts";
 import { createReadBuffer } from "./net/socket.ts";
 import { RouteSet } from "./route-set.ts";
 
@@ -69,6 +70,7 @@ export class Proxy {
       prng,
       log,
       readBuffer: createReadBuffer(),
+      flushQueue: new FlushQueue(),
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
       findCluster: (name) => this.#clusters.find(name),
@@ -79,6 +81,7 @@ export class Proxy {
       context,
       logFiles: this.#logFiles,
       routeSource: (name) => this.#routes.source(name),
+      onDrained: () => this.#askForNames(),
     });
     this.#admin =
       bootstrap.admin &&

@@ -52,6 +52,8 @@ function toCluster(cluster: string, timeout = "0s"): object {
   return { match: { prefix: "/" }, route: { cluster, timeout } };
 }
 
+const DIRECT = { match: { prefix: "/" }, direct_response: { status: 418 } };
+
 interface Answer {
   readonly status: number;
   readonly body: string;
@@ -192,7 +194,6 @@ describe("a proxy under a control plane", () => {
     await serve();
     const slow = get("/slow", { agent: false });
     await until(() => one.requests.some(({ line }) => line.includes("/slow")), "the slow request");
-    const direct = { match: { prefix: "/" }, direct_response: { status: 418 } };
     let failures = 0;
     let isDone = false;
     const load = (async () => {
@@ -203,7 +204,7 @@ describe("a proxy under a control plane", () => {
     })();
     for (let times = 0; times < 10; times++) {
       const name = `direct ${times}`;
-      const options = { route_config: { ...routeTable([direct]), name } };
+      const options = { route_config: { ...routeTable([DIRECT]), name } };
       controlPlane.set("listener", { in: httpListener("in", port, options) });
       await until(async () => (await get()).status === 418, "the new listener");
     }
@@ -222,6 +223,21 @@ describe("a proxy under a control plane", () => {
       "connections to be refused",
     );
     expect(await (await admin("/listeners")).text()).toBe("");
+  });
+
+  test("a connection that outlives its listener follows the newest routes", async () => {
+    await serve();
+    const inline = { route_config: { ...routeTable([toCluster("a")]), name: "inline" } };
+    controlPlane.set("listener", { in: httpListener("in", port, inline) });
+    await until(
+      async () => (await (await admin("/config_dump")).text()).includes("inline"),
+      "the other listener",
+    );
+    const asked = controlPlane.requests.length;
+    controlPlane.set("route", { r: { ...routeTable([DIRECT]), name: "r" } });
+    await until(() => controlPlane.requests.length > asked, "the routes to be taken");
+    // The kept connection still belongs to the listener that was replaced, the next does not.
+    expect([(await get()).status, (await get()).status]).toEqual([418, 200]);
   });
 
   test("refuses by name what it cannot do, keeps the last good, takes the rest", async () => {

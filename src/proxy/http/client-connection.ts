@@ -68,7 +68,7 @@ export class ClientConnection implements SocketOwner, BodySink {
       this,
       () => this.#onConnect(),
     );
-    this.out = new Sender(this.#socket);
+    this.out = new Sender(this.#socket, context.flushQueue);
     const { load } = host;
     load.connections++;
     load.connectionsTotal++;
@@ -105,7 +105,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   /** The client of a tunnel sends no more. */
   endTunnel(): void {
     this.#isReusable = false;
-    this.out.flush();
+    this.out.flushNow();
     this.#socket.end();
   }
 

@@ -379,7 +379,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.#router.destroy();
     this.flag = flag;
     this.details = details;
-    this.#connection.out.flush();
+    this.#connection.out.flushNow();
     this.#over();
     this.#connection.destroy();
   }

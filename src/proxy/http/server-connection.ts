@@ -55,7 +55,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#body = new BodyReader(service.config.limits.headBytesMax);
     this.#deadline = new Deadline(this);
     this.socket = adopt(this);
-    this.out = new Sender(this.socket);
+    this.out = new Sender(this.socket, context.flushQueue);
     this.#stream = new HttpStream(this, this.#head);
     service.stats.connectionsTotal++;
     service.stats.connectionsActive++;
@@ -215,6 +215,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   #startClosing(): void {
     this.#isClosing = true;
     this.#ahead = undefined;
+    this.out.flushNow();
     this.socket.end();
     this.socket.resume();
     this.#setDeadline(this.service.config.delayedCloseMs);

@@ -32,9 +32,12 @@ export class ListenerSet {
     return this.#warming.size > 0;
   }
 
-  /** The routes that active and warming listeners use. */
+  /**
+   * The routes that listeners use. A draining one counts: a connection that it left open sends its
+   * next request by the newest routes too.
+   */
   rdsNames(): ReadonlySet<string> {
-    const all = [...this.#active.values(), ...this.#warming.values()];
+    const all = [...this.#active.values(), ...this.#warming.values(), ...this.#draining];
     return new Set(all.flatMap(({ rdsNames }) => rdsNames));
   }
 
@@ -130,7 +133,10 @@ export class ListenerSet {
 
   #drain(listener: Listener): void {
     this.#draining.add(listener);
-    void listener.drain(DRAIN_MS, false).then(() => this.#draining.delete(listener));
+    void listener.drain(DRAIN_MS, false).then(() => {
+      this.#draining.delete(listener);
+      this.#deps.onDrained();
+    });
   }
 
   /** Accepts nothing more and lets what is open end, for at most `drainMs`. */

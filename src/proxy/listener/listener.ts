@@ -23,6 +23,8 @@ export interface ListenerDeps {
   readonly context: ProxyContext;
   readonly logFiles: LogFiles;
   readonly routeSource: (rdsName: string) => RouteSource;
+  /** A listener that was replaced or removed has no connections any more. */
+  readonly onDrained: () => void;
 }
 
 type Connection = ServerConnection | TcpConnection;

@@ -61,7 +61,7 @@ export class TcpConnection implements SocketOwner {
     this.#wallMs = context.clock.nowMs();
     this.#deadline = new Deadline({ onDeadline: () => this.#onIdle() });
     this.#socket = options.adopt(this);
-    this.#out = new Sender(this.#socket);
+    this.#out = new Sender(this.#socket, context.flushQueue);
     this.#moved();
     if (config.idleTimeoutMs !== 0) this.#setIdle();
     this.#connect();
@@ -100,7 +100,7 @@ export class TcpConnection implements SocketOwner {
     this.#moved();
     this.bytesSent += length;
     this.#out.bytes(buffer, 0, length);
-    this.#out.flush();
+    this.#out.flushNow();
     if (this.#out.isFull) this.#upstream?.pause();
   }
 
@@ -217,7 +217,7 @@ class UpstreamSide implements SocketOwner {
       this,
       () => this.#onConnect(),
     );
-    this.#out = new Sender(this.#socket);
+    this.#out = new Sender(this.#socket, context.flushQueue);
     const { load } = host;
     load.connections++;
     load.connectionsTotal++;
@@ -246,7 +246,7 @@ class UpstreamSide implements SocketOwner {
       return this.#earlyBytes > EARLY_BYTES_MAX;
     }
     this.#out.bytes(buffer, 0, length);
-    this.#out.flush();
+    this.#out.flushNow();
     return this.#out.isFull;
   }
 
