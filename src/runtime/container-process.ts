@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import type { Clock } from "../base/clock.ts";
@@ -61,26 +61,29 @@ export class ContainerProcess {
   /** Starts it, or says why it cannot be. */
   static start(options: ContainerProcessOptions): Promise<ContainerProcess | ProcessExit> {
     const { spec, registry, what, clock } = options;
-    const [program = "", ...args] = spec.command;
-    const output = openSync(options.logFile, "a", 0o600);
-    const child = spawn(program, args, {
-      cwd: spec.workingDir,
-      env: { ...spec.env, [PROCESS_MARK]: what },
-      stdio: ["ignore", output, output],
-      detached: true,
-    });
-    closeSync(output);
+    const [program = ""] = spec.command;
+    const failed = (error: unknown): ProcessExit => {
+      const startError = describeStartError(error as Error, program, spec.workingDir);
+      return { exitCode: 127, startError };
+    };
+    let child: ChildProcess;
+    try {
+      child = spawnInto(options);
+    } catch (error) {
+      return Promise.resolve(failed(error));
+    }
     const { pid } = child;
     if (pid === undefined) {
-      return new Promise((resolve) => {
-        child.once("error", (error) => {
-          const startError = describeStartError(error, program, spec.workingDir);
-          resolve({ exitCode: 127, startError });
-        });
-      });
+      return new Promise((resolve) => child.once("error", (error) => resolve(failed(error))));
     }
     const startTicks = readProcess(pid)?.startTicks ?? "0";
-    registry.add(pid, startTicks, what);
+    try {
+      registry.add(pid, startTicks, what);
+    } catch (error) {
+      // A process that is not noted down would outlive a server that dies.
+      signalGroup(pid, "SIGKILL");
+      return new Promise((resolve) => child.once("exit", () => resolve(failed(error))));
+    }
     const exited = new Promise<ProcessExit>((resolve) => {
       child.once("exit", (code, signal) => {
         const number = signal === null ? undefined : constants.signals[signal];
@@ -116,6 +119,22 @@ export class ContainerProcess {
   /** Ends the whole group at once. */
   kill(): void {
     if (!this.#isOver) signalGroup(this.pid, "SIGKILL");
+  }
+}
+
+/** Starts it in a session of its own; throws also where only an argument is wrong. */
+function spawnInto({ spec, logFile, what }: ContainerProcessOptions): ChildProcess {
+  const [program = "", ...args] = spec.command;
+  const output = openSync(logFile, "a", 0o600);
+  try {
+    return spawn(program, args, {
+      cwd: spec.workingDir,
+      env: { ...spec.env, [PROCESS_MARK]: what },
+      stdio: ["ignore", output, output],
+      detached: true,
+    });
+  } finally {
+    closeSync(output);
   }
 }
 

@@ -18,6 +18,8 @@ function setUp(options: {
   readonly restartPolicy?: string;
   readonly probe?: () => Probe;
   readonly prepare?: () => ResolvedContainer;
+  readonly onStart?: () => void;
+  readonly explainExit?: () => Promise<string>;
 }) {
   const clock = new SimClock();
   const starts: number[] = [];
@@ -31,6 +33,7 @@ function setUp(options: {
     prepare: async () => options.prepare?.() ?? SPEC,
     start: async () => {
       starts.push(clock.nowMs());
+      options.onStart?.();
       let end: (exit: ProcessExit) => void = () => undefined;
       const exited = new Promise<ProcessExit>((resolve) => {
         end = resolve;
@@ -44,7 +47,7 @@ function setUp(options: {
       return { pid: 1, startTicks: "2", exited, kill, stop };
     },
     probe: async () => options.probe?.() ?? { kind: "ready" },
-    explainExit: async () => undefined,
+    explainExit: async () => options.explainExit?.(),
     onChange: () => undefined,
     onEvent: (event) => events.push(event),
   });
@@ -139,5 +142,46 @@ describe("ContainerRunner", () => {
     expect(starts).toHaveLength(1);
     expect(runner.status.restartCount).toBe(0);
     await runner.stop(0);
+  });
+
+  it("waits out what the machine refuses, whichever step it is in", async () => {
+    let isFull = true;
+    const onStart = (): void => {
+      if (isFull) throw new Error("ENOSPC: no space left on device");
+    };
+    const prepare = (): ResolvedContainer => {
+      onStart();
+      return SPEC;
+    };
+    const preparing = setUp({ prepare, runMs: 60_000 });
+    preparing.runner.start();
+    const starting = setUp({ onStart, runMs: 60_000 });
+    starting.runner.start();
+    await preparing.clock.advance(2_000);
+    await starting.clock.advance(2_000);
+    expect(preparing.runner.status.state?.waiting).toEqual({
+      reason: "CreateContainerError",
+      message: "ENOSPC: no space left on device",
+    });
+    expect(starting.runner.status.lastState?.terminated).toMatchObject({
+      reason: "StartError",
+      message: "ENOSPC: no space left on device",
+    });
+    isFull = false;
+    for (const { clock, runner } of [preparing, starting]) {
+      await clock.advance(15_000);
+      expect(runner.isReady).toBe(true);
+      await runner.stop(0);
+    }
+  });
+
+  it("says so when the output of a failed run cannot be read", async () => {
+    const { clock, runner } = setUp({
+      restartPolicy: "Never",
+      explainExit: () => Promise.reject(new Error("EIO: i/o error")),
+    });
+    runner.start();
+    await clock.advance(200);
+    expect(runner.status.state?.terminated?.message).toBe("EIO: i/o error");
   });
 });

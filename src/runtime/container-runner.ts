@@ -127,7 +127,7 @@ export class ContainerRunner {
     const prepareBackoff = new Backoff(PREPARE_BACKOFF);
     let isFirstFailure = true;
     while (!signal.aborted) {
-      const resolved = await this.#options.prepare();
+      const resolved = await this.#prepare();
       if (signal.aborted) break;
       if (!resolved.ok) {
         this.#waitFor(resolved.reason, resolved.message);
@@ -151,6 +151,23 @@ export class ContainerRunner {
     this.#options.onChange();
   }
 
+  /** What throws here is the machine's trouble, a full disk as a rule: it may be over the next time. */
+  async #prepare(): Promise<ResolvedContainer> {
+    try {
+      return await this.#options.prepare();
+    } catch (error) {
+      return { ok: false, reason: "CreateContainerError", message: reasonOf(error) };
+    }
+  }
+
+  async #start(spec: ProcessSpec): Promise<RunningProcess | ProcessExit> {
+    try {
+      return await this.#options.start(spec);
+    } catch (error) {
+      return { exitCode: 127, startError: reasonOf(error) };
+    }
+  }
+
   async #runOnce(
     spec: ProcessSpec,
     warnings: readonly string[],
@@ -159,7 +176,7 @@ export class ContainerRunner {
     const { name, clock, onEvent } = this.#options;
     for (const message of warnings) onEvent({ type: "Warning", reason: "NotVisible", message });
     this.#refusal = undefined;
-    const started = await this.#options.start(spec);
+    const started = await this.#start(spec);
     if (!("exited" in started)) {
       onEvent({ type: "Warning", reason: "Failed", message: started.startError ?? "" });
       return started;
@@ -220,7 +237,9 @@ export class ContainerRunner {
     const { clock, name, onEvent } = this.#options;
     const startedAt = this.#state.running?.startedAt;
     const explanation =
-      exit.exitCode === 0 || isStopping ? undefined : await this.#options.explainExit(exit);
+      exit.exitCode === 0 || isStopping
+        ? undefined
+        : await this.#options.explainExit(exit).catch(reasonOf);
     const message = this.#refusal?.message ?? exit.startError ?? explanation;
     const reason =
       this.#refusal?.reason ??
@@ -270,4 +289,8 @@ export class ContainerRunner {
     this.#state = state;
     this.#options.onChange();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -135,6 +135,25 @@ describe("a pod", () => {
     await fixture.untilReady("web");
   });
 
+  it.each([
+    ["a program below a file", ["/etc/passwd/x"], "ENOTDIR"],
+    ["a NUL in an argument", ["node", "a\0b"], "null bytes"],
+    ["an argument longer than the system takes", ["node", "x".repeat(300_000)], "E2BIG"],
+    ["a folder as a program", ["/tmp"], "not allowed"],
+  ])("says why %s cannot be started, and harms nobody else", async (_, command, why) => {
+    await fixture.createPod("odd", { command });
+    const pod = await fixture.untilPod(
+      "odd",
+      "the refusal",
+      ({ status }) => status?.containerStatuses?.[0]?.lastState?.terminated !== undefined,
+    );
+    const { terminated } = pod.status?.containerStatuses?.[0]?.lastState ?? {};
+    expect(terminated).toMatchObject({ exitCode: 127, reason: "StartError" });
+    expect(terminated?.message).toContain(why);
+    await fixture.createPod("even");
+    await fixture.untilReady("even");
+  });
+
   it("is refused when it listens on all addresses of a port that pods use", async () => {
     const script = `require("node:http").createServer().listen(9080, "0.0.0.0")`;
     await fixture.createPod("greedy", { command: ["node", "-e", script] });
