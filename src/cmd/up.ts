@@ -25,6 +25,8 @@ const READY_TIMEOUT_MS = 60_000;
 const PAGE_TIMEOUT_MS = 15_000;
 const PAGE_POLL_MS = 50;
 const PORT_MAX = 65_535;
+/** npm passes on a Ctrl-C that the terminal has sent to the server as well. */
+const RELAYED_SIGNAL_MS = 500;
 
 const FLAGS = {
   demo: { help: "put the Bookinfo sample in, at the first start" },
@@ -222,12 +224,16 @@ Traffic between pods is plain text for now; "weft status" says more.`;
 
 /** The first Ctrl-C stops in order; who presses it again does not want to wait. */
 function forceOnSecondSignal(home: string, io: CommandIo, say: (text: string) => void): () => void {
-  const force = (): void => {
+  let firstMs = nodeClock.monotonicMs();
+  const force = (name: NodeJS.Signals): void => {
+    const sinceMs = nodeClock.monotonicMs() - firstMs;
+    if (name === io.signal.reason && sinceMs < RELAYED_SIGNAL_MS) return;
     say("stopping at once");
     killMesh(home);
     process.exit(EXIT.failure);
   };
   const arm = (): void => {
+    firstMs = nodeClock.monotonicMs();
     process.on("SIGINT", force);
     process.on("SIGTERM", force);
   };

@@ -59,9 +59,14 @@ async function readStdin(): Promise<string> {
 
 async function main(): Promise<void> {
   const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => controller.abort(name));
+  // SIGHUP comes when the terminal is closed: pods must not outlive it unseen.
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => controller.abort(name));
+  }
   // A reader that went away (`weft logs -f | head`) is no error.
   process.stdout.on("error", () => process.exit(EXIT.done));
+  // Progress that nobody can read any more must not end what it tells of.
+  process.stderr.on("error", () => undefined);
   const io: CommandIo = {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),

@@ -14,7 +14,8 @@ import {
 import { PROCESS_MARK } from "../../src/runtime/process-registry.ts";
 import { until } from "../controlplane/until.ts";
 
-const WEFT = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "bin", "weft");
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const WEFT = join(ROOT, "bin", "weft");
 
 /** Ports of a test never collide with those of another. */
 export const FREE_PORTS = ["http", "api", "xds", "monitoring"].flatMap((name) => [
@@ -29,6 +30,11 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** How `weft up` is started: by itself, or as `npm start` in a process group of its own. */
+export interface UpStart {
+  readonly npm?: boolean;
+}
+
 /** `weft up` as its users run it, on a home of its own. */
 export class WeftUp {
   readonly home: string;
@@ -36,11 +42,17 @@ export class WeftUp {
   readonly #ended: Promise<number | null>;
   #stderr = "";
 
-  constructor(home: string, args: readonly string[]) {
+  constructor(home: string, args: readonly string[], start: UpStart = {}) {
     this.home = home;
-    this.#child = spawn(process.execPath, [WEFT, "up", "--home", home, ...args], {
+    const flags = ["--home", home, ...args];
+    const [command, ...rest] = start.npm
+      ? ["npm", "start", "--", ...flags]
+      : [process.execPath, WEFT, "up", ...flags];
+    this.#child = spawn(command ?? "", rest, {
+      cwd: ROOT,
       stdio: ["ignore", "ignore", "pipe"],
       env: { ...process.env, HOME: home },
+      detached: start.npm ?? false,
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString("utf8");
@@ -78,6 +90,16 @@ export class WeftUp {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** Closes the reading end of its standard error. */
+  stopReading(): void {
+    this.#child.stderr?.destroy();
+  }
+
+  /** As a terminal does it: npm and the server get the signal both. Only after `npm start`. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
   }
 
   get ended(): Promise<number | null> {

@@ -2,6 +2,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readServerFile } from "../../src/local/server-file.ts";
+import { until } from "../controlplane/until.ts";
 import {
   createHome,
   FREE_PORTS,
@@ -111,6 +113,25 @@ describe("`weft up`", () => {
     expect(listenersOf(file.podCidr)).toEqual([]);
   });
 
+  it("stops in order when its terminal is closed", async () => {
+    const server = up("--demo");
+    const file = await server.untilUp();
+    expect(await server.end("SIGHUP")).toBe(0);
+    expect(server.stderr).toContain("stopped");
+    expect(processesOf(home)).toEqual([]);
+    expect(listenersOf(file.podCidr)).toEqual([]);
+  });
+
+  it("goes on when nobody reads what it says", async () => {
+    const server = up();
+    await until(() => server.stderr.includes("\n"), "the first line");
+    server.stopReading();
+    const file = await until(() => readServerFile(home), "the mesh to have started");
+    expect(await statusOf(`http://${file.monitoringAddr}/ready`)).toBe(200);
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(processesOf(home)).toEqual([]);
+  });
+
   it.each(["http", "api", "xds", "monitoring"])(
     "names a taken %s port, who has it, and how to move it",
     async (name) => {
@@ -149,5 +170,32 @@ describe("`weft up`", () => {
     const result = await runWeft(["up", "--home", home, ...FREE_PORTS, ...args]);
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain(message);
+  });
+});
+
+describe("`npm start`", () => {
+  function start(): WeftUp {
+    const server = new WeftUp(home, FREE_PORTS, { npm: true });
+    started.push(server);
+    return server;
+  }
+
+  it("leaves nothing when only npm is told to end", async () => {
+    const server = start();
+    const file = await server.untilUp();
+    await server.end("SIGTERM");
+    await until(() => readServerFile(home) === undefined, "the mesh to have stopped");
+    expect(processesOf(home)).toEqual([]);
+    expect(listenersOf(file.podCidr)).toEqual([]);
+  });
+
+  it("stops in order at a Ctrl-C, which npm passes on once more", async () => {
+    const server = start();
+    await server.untilUp();
+    server.signalGroup("SIGINT");
+    expect(await server.ended).toBe(0);
+    expect(server.stderr).toContain("stopped");
+    expect(server.stderr).not.toContain("at once");
+    expect(processesOf(home)).toEqual([]);
   });
 });
