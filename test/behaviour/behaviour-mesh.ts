@@ -25,7 +25,6 @@ import { ProxyProcess } from "./proxy-process.ts";
 
 const PROXY_PORT = 15_002;
 const GATEWAY_PORT = 8080;
-const MARKER_PORT = 8443;
 const MARKER = "http://marker.test/";
 
 /**
@@ -122,8 +121,8 @@ export class BehaviourMesh {
   }
 
   /**
-   * Every configuration carries its number as a rule of its own, through the sidecars and through a
-   * second port of the gateway. Who answers to the newest number follows all that came with it.
+   * Every configuration carries its number as a rule of its own, in the same route configurations
+   * as the rules under test. Who answers to the newest number follows all that came with it.
    */
   #documents(yaml: string, unready: readonly string[] = []): string {
     return [baseConfig(this.#block, unready), markerYaml(this.#generation), yaml].join("\n---\n");
@@ -132,7 +131,7 @@ export class BehaviourMesh {
   async #whenConfigured(): Promise<void> {
     const headers = { "x-generation": String(this.#generation) };
     const sidecar = { host: this.#clientIp(), port: PROXY_PORT, isProxy: true };
-    const gateway = { host: gatewayIp(this.#block), port: MARKER_PORT, isProxy: false };
+    const gateway = { host: gatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
     for (const to of [sidecar, gateway]) {
       await until(
         async () => {
@@ -218,7 +217,7 @@ kind: Gateway
 metadata: { name: marker, namespace: istio-system }
 spec:
   selector: { istio: ingressgateway }
-  servers: [{ port: { number: ${MARKER_PORT}, name: http-marker, protocol: HTTP }, hosts: ["*"] }]
+  servers: [{ port: { number: ${GATEWAY_PORT}, name: http-marker, protocol: HTTP }, hosts: [marker.test] }]
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -237,14 +236,15 @@ spec:
 `;
 }
 
-const BLOCK_FIRST = 66;
-const BLOCKS = 150;
+/** Above the networks that `weft up` takes, which other tests start at the same time. */
+const BLOCK_FIRST = 130;
+const BLOCKS = 100;
 
 /** The second number of a /16 of 127.0.0.0/8 that nobody uses; test files run side by side. */
 async function freeBlock(): Promise<number> {
   for (let tried = 0; tried < BLOCKS; tried++) {
     const block = BLOCK_FIRST + ((process.pid + tried) % BLOCKS);
-    if (await canListen(gatewayIp(block), MARKER_PORT)) return block;
+    if (await canListen(gatewayIp(block), GATEWAY_PORT)) return block;
   }
   throw new Error("no block of loopback addresses is free");
 }
