@@ -174,6 +174,9 @@ export class ApiServer {
   /** `exec`, `attach` and `port-forward` ask for other protocols; the answer is that there are none. */
   #refuseUpgrade(request: IncomingMessage, socket: Duplex): void {
     socket.on("error", () => undefined);
+    // The server has let go of it: nobody else would end it if the client does not.
+    socket.once("finish", () => socket.destroy());
+    socket.resume();
     const refusal = this.#isAllowed(request)
       ? new ApiError(
           "NotImplemented",

@@ -1,7 +1,10 @@
 import type { Clock, Timer } from "./clock.ts";
 
+/** Node takes what is longer for 1 ms; nobody sees the end of these 24 days. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
 function setTimer(delayMs: number, callback: () => void): Timer {
-  const timer = setTimeout(callback, delayMs);
+  const timer = setTimeout(callback, Math.min(delayMs, DELAY_MS_MAX));
   timer.unref();
   return { cancel: () => clearTimeout(timer) };
 }
@@ -19,7 +22,7 @@ export const nodeClock: Clock = {
         signal?.removeEventListener("abort", end);
         resolve();
       };
-      const timer = setTimeout(end, delayMs);
+      const timer = setTimeout(end, Math.min(delayMs, DELAY_MS_MAX));
       signal?.addEventListener("abort", end, { once: true });
     });
   },

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { formatIssue } from "../base/issue.ts";
 import { isSameJson } from "../config/json.ts";
 import type { KubeObject, ObjectKey, ObjectMeta } from "../config/object.ts";
-import { formatKey, keyOf } from "../config/object.ts";
+import { formatKey, groupOf, keyOf } from "../config/object.ts";
 import type { Admission, Admit } from "./admission.ts";
 import type { Journal } from "./journal.ts";
 import { noJournal } from "./journal.ts";
@@ -29,6 +29,8 @@ export interface StorageOptions {
 
 /** Kubernetes' own default for `terminationGracePeriodSeconds`. */
 const GRACE_SECONDS_DEFAULT = 30;
+/** A lifetime: beyond some number of seconds there are no dates. */
+const GRACE_SECONDS_MAX = 2 ** 31 - 1;
 const FOREGROUND = "foregroundDeletion";
 const GENERATED_LENGTH = 5;
 
@@ -45,6 +47,8 @@ export class MemoryStorage implements Storage {
   #revision: number;
   /** Changes of the operation that runs now; one commit writes them all. */
   #pending: StorageEvent[] = [];
+  /** What follows from them, as long as something does: who owns whom may go deep. */
+  #consequences: (() => void)[] = [];
   #lastCommit: Promise<void> = Promise.resolve();
   #broken: Error | undefined;
 
@@ -149,15 +153,20 @@ export class MemoryStorage implements Storage {
   async #write({ isDryRun }: WriteOptions, operation: () => KubeObject): Promise<KubeObject> {
     if (this.#broken !== undefined) throw this.#broken;
     const revision = this.#revision;
-    const result = operation();
-    const events = this.#pending;
-    if (events.length === 0) return result;
-    this.#pending = [];
-    if (isDryRun === true) {
-      for (const event of events.toReversed()) this.#undo(event);
-      this.#revision = revision;
-      return result;
+    let result: KubeObject;
+    try {
+      result = operation();
+      for (const follow of this.#consequences) follow();
+    } catch (error) {
+      this.#undo(revision);
+      throw error;
+    } finally {
+      this.#consequences = [];
     }
+    if (isDryRun === true) this.#undo(revision);
+    const events = this.#pending;
+    this.#pending = [];
+    if (events.length === 0) return result;
     const commit = this.#journal.commit(events, this.#revision);
     if (commit === undefined) {
       for (const event of events) this.#history.publish(event);
@@ -177,9 +186,14 @@ export class MemoryStorage implements Storage {
     return result;
   }
 
-  #undo({ object, old }: StorageEvent): void {
-    if (old === undefined) this.#tables.remove(object);
-    else this.#tables.set(old);
+  /** As if the operation that runs now had never been. */
+  #undo(revision: number): void {
+    for (const { object, old } of this.#pending.toReversed()) {
+      if (old === undefined) this.#tables.remove(object);
+      else this.#tables.set(old);
+    }
+    this.#pending = [];
+    this.#revision = revision;
   }
 
   #admit(admission: Admission): KubeObject {
@@ -235,8 +249,13 @@ export class MemoryStorage implements Storage {
           }),
           "MODIFIED",
         );
-    if (finalizers.has(FOREGROUND)) {
-      for (const dependent of this.#tables.dependentsOf(uid)) this.#delete(dependent, {});
+    // Told once: what owns itself, in a circle, would be told for ever.
+    const isTold = isMarked && isWaitingForDependents(object);
+    if (finalizers.has(FOREGROUND) && !isTold) {
+      this.#consequences.push(() => {
+        for (const dependent of this.#tables.dependentsOf(uid)) this.#delete(dependent, {});
+        this.#releaseOwner(keyOf(marked), uid);
+      });
     }
     return this.get(keyOf(marked)) ?? marked;
   }
@@ -270,9 +289,11 @@ export class MemoryStorage implements Storage {
     this.#tables.remove(old);
     this.#pending.push({ type: "DELETED", object: last, old, revision: this.#revision });
     const uid = object.metadata.uid ?? "";
-    for (const dependent of this.#tables.dependentsOf(uid)) this.#release(dependent);
-    this.#releaseOwners(object);
-    this.#releaseNamespace(object);
+    this.#consequences.push(() => {
+      for (const dependent of this.#tables.dependentsOf(uid)) this.#release(dependent);
+      this.#releaseOwners(object);
+      this.#releaseNamespace(object);
+    });
     return last;
   }
 
@@ -292,16 +313,20 @@ export class MemoryStorage implements Storage {
   #releaseOwners(object: KubeObject): void {
     for (const { apiVersion, kind, name, uid } of object.metadata.ownerReferences ?? []) {
       const namespace = object.metadata.namespace ?? "";
-      const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
-      const owner = this.get({ group, kind, namespace, name });
-      const finalizers = owner?.metadata.finalizers ?? [];
-      if (owner?.metadata.uid !== uid || !finalizers.includes(FOREGROUND)) continue;
-      if (this.#tables.dependentsOf(uid).length > 0) continue;
-      const rest = finalizers.filter((one) => one !== FOREGROUND);
-      const freed = withMetadata(owner, { finalizers: rest });
-      if (rest.length === 0) this.#remove(freed);
-      else this.#put(freed, "MODIFIED");
+      this.#releaseOwner({ group: groupOf(apiVersion), kind, namespace, name }, uid);
     }
+  }
+
+  /** In a circle each waits for the other; nobody has to. */
+  #releaseOwner(key: ObjectKey, uid: string): void {
+    const owner = this.get(key);
+    const { finalizers = [] } = owner?.metadata ?? {};
+    if (owner?.metadata.uid !== uid || !isWaitingForDependents(owner)) return;
+    if (!this.#tables.dependentsOf(uid).every(isWaitingForDependents)) return;
+    const rest = finalizers.filter((one) => one !== FOREGROUND);
+    const freed = withMetadata(owner, { finalizers: rest });
+    if (rest.length === 0) this.#remove(freed);
+    else this.#put(freed, "MODIFIED");
   }
 
   #releaseNamespace({ metadata: { namespace = "" } }: KubeObject): void {
@@ -357,7 +382,15 @@ function graceSecondsOf(object: KubeObject, { gracePeriodSeconds }: DeleteOption
   const { phase = "Pending" } = status ?? {};
   if (phase === "Pending" && spec?.nodeName === undefined) return 0;
   if (phase === "Succeeded" || phase === "Failed") return 0;
-  return gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT;
+  const { terminationGracePeriodSeconds = GRACE_SECONDS_DEFAULT } = spec ?? {};
+  return Math.min(gracePeriodSeconds ?? terminationGracePeriodSeconds, GRACE_SECONDS_MAX);
+}
+
+/** Whether an object that is deleted goes only after those that it owns. */
+function isWaitingForDependents({ metadata }: KubeObject): boolean {
+  return (
+    metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true
+  );
 }
 
 function isNamespace({ apiVersion, kind }: KubeObject): boolean {

@@ -270,4 +270,59 @@ describe("ApiServer", () => {
     expect(text).toMatch(/^HTTP\/1\.1 501 NotImplemented\r\n/);
     expect(text).toContain("exec, attach and port-forward are not supported yet");
   });
+
+  it("stops while a client keeps a refused upgrade open", async () => {
+    const socket = connect({
+      port: fixture.port,
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+      allowHalfOpen: true,
+    });
+    await once(socket, "secureConnect");
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: spdy\r\n\r\n");
+    await once(socket, "data");
+    await fixture.server.stop();
+    socket.destroy();
+  });
+
+  it("refuses what a watch cannot be before it begins, and lives on", async () => {
+    const table = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" };
+    const { revision } = fixture.storage.list({ group: "", kind: "Service" });
+    for (const query of [`resourceVersion=${revision}&includeObject=all`, "timeoutSeconds=long"]) {
+      const { status, body } = await fixture.ask("GET", `${SERVICES}?watch=true&${query}`, {
+        headers: table,
+      });
+      expect([status, body["reason"]]).toEqual([400, "BadRequest"]);
+    }
+    expect((await fixture.ask("HEAD", `${SERVICES}?watch=true`)).status).toBe(200);
+  });
+
+  it("creates nothing when it could not say so", async () => {
+    const headers = { accept: "text/html" };
+    const { status } = await fixture.ask("POST", SERVICES, { body: SERVICE, headers });
+    expect(status).toBe(406);
+    expect(fixture.storage.list({ group: "", kind: "Service" }).items).toEqual([]);
+  });
+
+  it("answers a removal whose conditions do not hold with a conflict, also of many", async () => {
+    await post(SERVICE);
+    const body = { preconditions: { uid: "another" } };
+    for (const path of [SERVICES, `${SERVICES}/a`]) {
+      expect((await fixture.ask("DELETE", path, { body })).body["reason"]).toBe("Conflict");
+    }
+  });
+
+  it("refuses a patch whose copies explode", async () => {
+    await post(SERVICE);
+    const doublings = Array.from({ length: 60 }, () => [
+      { op: "copy", from: "/x", path: "/x/a" },
+      { op: "copy", from: "/x", path: "/x/b" },
+    ]);
+    const add = { op: "add", path: "/x", value: {} };
+    const body = JSON.stringify([add, ...doublings.flat(), { op: "test", path: "/x", value: 1 }]);
+    const headers = { "content-type": "application/json-patch+json" };
+    const answer = await fixture.ask("PATCH", `${SERVICES}/a`, { body, headers });
+    expect(answer.status).toBe(400);
+    expect(answer.body["message"]).toContain("the copies of a JSON patch must have at most");
+  });
 });

@@ -208,6 +208,84 @@ describe.each(STORAGES)("$name", ({ create }) => {
     expect(storage.get(key("ReplicaSet", "b"))).toBeUndefined();
   });
 
+  it.each(["Background", "Foreground"] as const)(
+    "`delete()` ends with %s where owners own each other, or themselves",
+    async (propagation) => {
+      const storage = create();
+      const names = ["a", "b", "c"];
+      const made = await Promise.all(names.map((name) => storage.create(object("Service", name))));
+      for (const [at, one] of made.entries()) {
+        const owner = made[(at + 1) % made.length] ?? one;
+        await storage.update(object("Service", one.metadata.name, {}, ownedBy(owner)));
+      }
+      const self = await storage.create(object("Service", "self"));
+      await storage.update(object("Service", "self", {}, ownedBy(self)));
+      await storage.delete(key("Service", "self"), { propagation });
+      await storage.delete(key("Service", "a"), { propagation });
+      expect(storage.list(SERVICES).items).toEqual([]);
+    },
+  );
+
+  it("`delete()` ends where each in a circle waits for the next", async () => {
+    const storage = create();
+    const finalizers = ["foregroundDeletion"];
+    const a = await storage.create(object("Service", "a", {}, { finalizers }));
+    const b = await storage.create(object("Service", "b", {}, { finalizers, ...ownedBy(a) }));
+    await storage.update(object("Service", "a", {}, { finalizers, ...ownedBy(b) }));
+    await storage.delete(key("Service", "a"));
+    expect(storage.list(SERVICES).items).toEqual([]);
+  });
+
+  it("`delete()` follows a long line of owners, and tells of each", async () => {
+    const storage = create();
+    const length = 5000;
+    let last = await storage.create(object("Service", "s0"));
+    for (let at = 1; at < length; at++) {
+      last = await storage.create(object("Service", `s${at}`, {}, ownedBy(last)));
+    }
+    const gone: string[] = [];
+    storage.watch(SERVICES, ({ type, object: { metadata } }) => {
+      if (type === "DELETED") gone.push(metadata.name);
+    });
+    await storage.delete(key("Service", "s0"));
+    await Promise.resolve();
+    expect(storage.list(SERVICES).items).toEqual([]);
+    expect(gone).toEqual(Array.from({ length }, (_, at) => `s${at}`));
+  });
+
+  it("a write that throws in the middle changes nothing", async () => {
+    let isBroken = false;
+    const createUid = (): string => {
+      if (isBroken) throw new Error("no chance left");
+      return crypto.randomUUID();
+    };
+    const storage = create({
+      createUid,
+      admit: ({ object: admitted }) => {
+        if (isBroken) throw new Error("a bug");
+        return { ok: true, value: admitted };
+      },
+    });
+    const owner = await storage.create(object("ReplicaSet", "a", { spec: {} }));
+    const before = storage.list(SERVICES).revision;
+    isBroken = true;
+    await expect(
+      storage.update({ ...owner, metadata: { ...owner.metadata, labels: { a: "b" } } }),
+    ).rejects.toThrow("a bug");
+    await expect(storage.create(object("Service", "b"))).rejects.toThrow("no chance left");
+    expect(storage.list(SERVICES)).toEqual({ items: [], revision: before });
+    isBroken = false;
+    await storage.create(object("Service", "b"));
+    expect(storage.list(SERVICES).revision).toBe(before + 1);
+  });
+
+  it("`delete()` takes a grace beyond all dates for a very long one", async () => {
+    const storage = create();
+    await storage.create(object("Pod", "a", { spec: { nodeName: "n" } }));
+    const { metadata } = await storage.delete(key("Pod", "a"), { gracePeriodSeconds: 1e15 });
+    expect(metadata.deletionGracePeriodSeconds).toBe(2 ** 31 - 1);
+  });
+
   it("`delete()` empties a namespace before it goes", async () => {
     const storage = create();
     const namespace = { group: "", kind: "Namespace", namespace: "", name: "default" };

@@ -17,6 +17,8 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 
 /** More operations than this in one patch are refused. */
 const OPERATIONS_MAX = 10_000;
+/** Copies of copies grow fast: all of a patch together may be as large as a body. */
+const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
 /** RFC 6902: operations one after the other; all of them or none. */
 export function jsonPatch(target: unknown, patch: unknown): Patched {
@@ -27,7 +29,14 @@ export function jsonPatch(target: unknown, patch: unknown): Patched {
     );
   }
   let value = target;
+  let copiedBytes = 0;
   for (const [at, operation] of patch.entries()) {
+    copiedBytes += sizeOfCopy(value, operation, COPIED_BYTES_MAX - copiedBytes);
+    if (copiedBytes > COPIED_BYTES_MAX) {
+      return refuse(
+        `operation ${at}: the copies of a JSON patch must have at most ${COPIED_BYTES_MAX} bytes`,
+      );
+    }
     const result = applyOperation(value, operation);
     if (!result.ok) {
       return refuse(`operation ${at}: ${result.issues.map((one) => one.message).join(", ")}`);
@@ -70,6 +79,25 @@ function applyOperation(target: unknown, operation: unknown): Patched {
     default:
       return refuse(`"op" must be add, remove, replace, move, copy or test: got ${showJson(op)}`);
   }
+}
+
+/** About as many bytes as the JSON that an operation copies; looks no further than `bytesMax`. */
+function sizeOfCopy(target: unknown, operation: unknown, bytesMax: number): number {
+  if (!isJsonObject(operation) || own(operation, "op") !== "copy") return 0;
+  const names = parsePointer(own(operation, "from"));
+  const found = names === undefined ? undefined : valueAt(target, names);
+  const rest: unknown[] = found === undefined ? [] : [found.value];
+  let bytes = 0;
+  while (rest.length > 0 && bytes <= bytesMax) {
+    const value = rest.pop();
+    bytes += typeof value === "string" ? value.length : 1;
+    if (typeof value !== "object" || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      bytes += name.length;
+      rest.push(inner);
+    }
+  }
+  return bytes;
 }
 
 /** What to do at the end of a path; neither: take away. */

@@ -5,7 +5,7 @@ import type { Exchange } from "./exchange.ts";
 import { serveLogs } from "./logs.ts";
 import { serveOpenApi } from "./openapi.ts";
 import { parseResourcePath } from "./path.ts";
-import { serveGet, serveList } from "./read.ts";
+import { includeObjectOf, negotiate, serveGet, serveList } from "./read.ts";
 import { serveScale } from "./scale.ts";
 import { ApiError } from "./status.ts";
 import { serveWatch } from "./watch.ts";
@@ -32,8 +32,20 @@ export async function route(context: RestContext, exchange: Exchange): Promise<v
     throw new ApiError("NotFound", `there is nothing at "/${segments.join("/")}"`);
   }
   const request: RestRequest = { context, exchange, path };
+  if (path.subresource === undefined || path.subresource === "status") checkForm(exchange);
   if (path.subresource !== undefined) return routeSubresource(request, path.subresource);
   return path.name === undefined ? routeCollection(request) : routeObject(request);
+}
+
+/** A form that there is none of is refused before anything is done. */
+function checkForm(exchange: Exchange): void {
+  negotiate(exchange);
+  includeObjectOf(exchange);
+}
+
+/** The head alone of a watch would never end. */
+function isWatch(exchange: Exchange): boolean {
+  return exchange.method === "GET" && exchange.flag("watch");
 }
 
 async function routeCollection(request: RestRequest): Promise<void> {
@@ -41,7 +53,7 @@ async function routeCollection(request: RestRequest): Promise<void> {
   switch (exchange.method) {
     case "GET":
     case "HEAD":
-      return exchange.flag("watch") ? serveWatch(request) : serveList(request);
+      return isWatch(exchange) ? serveWatch(request) : serveList(request);
     case "POST":
       if (path.kind.isNamespaced && path.namespace === undefined) {
         throw new ApiError("MethodNotAllowed", "name a namespace to create this kind in");
@@ -59,7 +71,7 @@ async function routeObject(request: RestRequest): Promise<void> {
   switch (exchange.method) {
     case "GET":
     case "HEAD":
-      return exchange.flag("watch") ? serveWatch(request) : serveGet(request);
+      return isWatch(exchange) ? serveWatch(request) : serveGet(request);
     case "PUT":
       return serveUpdate(request);
     case "PATCH":

@@ -20,6 +20,7 @@ type WatchType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
 export async function serveWatch(request: RestRequest): Promise<void> {
   const { context, exchange } = request;
   checkWatchOptions(request);
+  const seconds = exchange.count("timeoutSeconds") ?? TIMEOUT_SECONDS;
   const selects = selectorOf(request);
   const selector = storageSelector(request);
   const wanted = exchange.query.get("resourceVersion") ?? "";
@@ -41,7 +42,7 @@ export async function serveWatch(request: RestRequest): Promise<void> {
     stream.start();
   }
   try {
-    await stream.ended(exchange.count("timeoutSeconds") ?? TIMEOUT_SECONDS);
+    await stream.ended(seconds);
   } finally {
     stop();
   }
@@ -109,9 +110,16 @@ class WatchStream {
     this.#revision = revision;
   }
 
+  /** Never throws: its caller has the other watchers to tell too. */
   send(type: WatchType, object: KubeObject, revision: number): void {
     this.#revision = revision;
-    this.#write({ type, object: this.#shape(object) });
+    try {
+      this.#write({ type, object: this.#shape(object) });
+    } catch (error) {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#request.context.log.error("watch failed, cut off", { stack });
+      this.#cutOff();
+    }
   }
 
   /** Resolves when the client has gone, the server stops or the time is over. */
@@ -171,8 +179,12 @@ class WatchStream {
     response.write(`${JSON.stringify(event)}\n`);
     if (response.writableLength > BUFFER_BYTES_MAX) {
       this.#request.context.log.warn("watch client too slow, cut off");
-      response.destroy();
-      this.#aborter.abort();
+      this.#cutOff();
     }
+  }
+
+  #cutOff(): void {
+    this.#request.exchange.response.destroy();
+    this.#aborter.abort();
   }
 }

@@ -75,7 +75,8 @@ export async function serveDeleteCollection(request: RestRequest): Promise<void>
       await context.storage.delete(key, options);
     } catch (error) {
       // One that went with its owner, a moment ago, is what was asked for.
-      if (!(error instanceof StorageError && error.reason === "NotFound")) throw error;
+      if (error instanceof StorageError && error.reason === "NotFound") continue;
+      throw fromStorageError(error, path.kind, metadata.name);
     }
   }
   sendList(request, found, String(context.storage.list(storageSelector(request)).revision));
