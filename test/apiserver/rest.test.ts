@@ -272,16 +272,13 @@ describe("ApiServer", () => {
   });
 
   it("stops while a client keeps a refused upgrade open", async () => {
-    const socket = connect({
-      port: fixture.port,
-      host: "127.0.0.1",
-      rejectUnauthorized: false,
-      allowHalfOpen: true,
-    });
+    const { port } = fixture;
+    const halfOpen = { port, host: "127.0.0.1", rejectUnauthorized: false, allowHalfOpen: true };
+    const socket = connect(halfOpen);
     await once(socket, "secureConnect");
     socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: spdy\r\n\r\n");
     await once(socket, "data");
-    await fixture.server.stop();
+    await expect(fixture.server.stop()).resolves.toBeUndefined();
     socket.destroy();
   });
 
