@@ -50,7 +50,8 @@ const GRPC_STATUS_BY_NAME: Readonly<Record<string, string>> = {
 /** Envoy's back-off when the policy has none. */
 const BACK_OFF_MS = 25;
 
-const PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts";
+const PREVIOUS_HOSTS_TYPE =
+  "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 
 /** Decodes a retry policy. Names in `retry_on` that nobody knows are passed over, as Envoy does. */
 export function decodeRetryPolicy(
@@ -64,16 +65,11 @@ export function decodeRetryPolicy(
     const what = 'condition "retriable-headers" is not supported yet';
     issues.push({ path: joinPath(path, "retry_on"), message: what });
   }
-  for (const [at, predicate] of message.retryHostPredicate.entries()) {
-    if (predicate.name === PREVIOUS_HOSTS) continue;
-    const what = `predicate "${predicate.name}" is not supported yet`;
-    issues.push({ path: joinPath(path, `retry_host_predicate[${at}]`), message: what });
-  }
+  checkPredicates(message, path, issues);
   const statuses = new Set(names.has("retriable-status-codes") ? message.retriableStatusCodes : []);
   if (names.has("retriable-4xx")) statuses.add(409);
   if (names.has("gateway-error")) for (const status of [502, 503, 504]) statuses.add(status);
   const any5xx = names.has("5xx");
-  const baseMs = durationMs(message.retryBackOff?.baseInterval) ?? BACK_OFF_MS;
   return {
     retriesMax: message.numRetries ?? 1,
     onConnectFailure: names.has("connect-failure") || any5xx || names.has("gateway-error"),
@@ -86,9 +82,31 @@ export function decodeRetryPolicy(
       ),
     ),
     perTryTimeoutMs: durationMs(message.perTryTimeout) ?? 0,
-    backOffMs: baseMs,
-    backOffMsMax: durationMs(message.retryBackOff?.maxInterval) ?? baseMs * 10,
+    ...decodeBackOff(message, path, issues),
     avoidsPreviousHosts: message.retryHostPredicate.length > 0,
     hostDrawsMax: Number(message.hostSelectionRetryMaxAttempts) || 1,
   };
+}
+
+function checkPredicates(message: RetryPolicyMessage, path: string, issues: Issue[]): void {
+  for (const [at, predicate] of message.retryHostPredicate.entries()) {
+    const typeUrl = predicate.configType.value?.typeUrl ?? "";
+    if (typeUrl === PREVIOUS_HOSTS_TYPE) continue;
+    const what = `Didn't find a registered implementation for '${predicate.name}' with type URL: '${typeUrl}'`;
+    issues.push({ path: joinPath(path, `retry_host_predicate[${at}]`), message: what });
+  }
+}
+
+function decodeBackOff(
+  { retryBackOff }: RetryPolicyMessage,
+  path: string,
+  issues: Issue[],
+): Pick<RetryPolicy, "backOffMs" | "backOffMsMax"> {
+  const backOffMs = durationMs(retryBackOff?.baseInterval) ?? BACK_OFF_MS;
+  const backOffMsMax = durationMs(retryBackOff?.maxInterval) ?? backOffMs * 10;
+  if (backOffMsMax < backOffMs) {
+    const what = "must be at least the base_interval";
+    issues.push({ path: joinPath(path, "retry_back_off.max_interval"), message: what });
+  }
+  return { backOffMs, backOffMsMax };
 }

@@ -21,6 +21,11 @@ import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { decodeRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 import type { ClusterAction, DirectAction, RedirectAction } from "./route.ts";
 
+/** The largest uint32. */
+const WEIGHTS_MAX = 4_294_967_295;
+/** Of the body of a direct response, in bytes; as Envoy has it unless told otherwise. */
+const DIRECT_BODY_MAX = 4096;
+
 /** Envoy's timeout of a route that names none. */
 const TIMEOUT_MS_DEFAULT = 15_000;
 
@@ -151,6 +156,9 @@ function decodeWeighted(
     ends.push(total);
     names.push(cluster.name);
   }
+  if (total > WEIGHTS_MAX) {
+    issues.push({ path, message: `sum of the weights exceeds ${WEIGHTS_MAX}` });
+  }
   if (total === 0)
     issues.push({
       path,
@@ -184,7 +192,12 @@ export function decodeDirectAction(
     const what = `${message.status} is not between 200 and 599`;
     issues.push({ path: joinPath(path, "status"), message: what });
   }
-  return { kind: "direct", status: message.status, body: decodeBody(message, path, issues) };
+  const body = decodeBody(message, path, issues);
+  if (body.length > DIRECT_BODY_MAX) {
+    const what = `response body size is ${body.length} bytes; maximum is ${DIRECT_BODY_MAX}`;
+    issues.push({ path: joinPath(path, "body"), message: what });
+  }
+  return { kind: "direct", status: message.status, body };
 }
 
 function decodeBody(message: DirectResponseAction, path: string, issues: Issue[]): string {

@@ -2,19 +2,24 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import { EXTENSION_REGISTRY } from "../api/registry.ts";
 import { formatIssue } from "../base/issue.ts";
 import { createPrng } from "../base/prng.ts";
 import type { MatchRequest } from "./match-request.ts";
 import { decodeRouteConfig, matchRouteConfig, type RouteConfig } from "./route-config.ts";
 
 function decode(json: JsonValue): RouteConfig {
-  const decoded = decodeRouteConfig(fromJson(RouteConfigurationSchema, json));
+  const decoded = decodeRouteConfig(
+    fromJson(RouteConfigurationSchema, json, { registry: EXTENSION_REGISTRY }),
+  );
   if (!decoded.ok) throw new Error(decoded.issues.map(formatIssue).join("; "));
   return decoded.value;
 }
 
 function issuesOf(json: JsonValue): string[] {
-  const decoded = decodeRouteConfig(fromJson(RouteConfigurationSchema, json));
+  const decoded = decodeRouteConfig(
+    fromJson(RouteConfigurationSchema, json, { registry: EXTENSION_REGISTRY }),
+  );
   return decoded.ok ? [] : decoded.issues.map(formatIssue);
 }
 
@@ -305,7 +310,15 @@ describe("decodeRouteConfig()", () => {
               retry_on:
                 "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
               num_retries: 2,
-              retry_host_predicate: [{ name: "envoy.retry_host_predicates.previous_hosts" }],
+              retry_host_predicate: [
+                {
+                  name: "envoy.retry_host_predicates.previous_hosts",
+                  typed_config: {
+                    "@type":
+                      "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                  },
+                },
+              ],
               host_selection_retry_max_attempts: "5",
               retriable_status_codes: [503],
             },

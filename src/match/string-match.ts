@@ -1,7 +1,11 @@
-import type { RegexMatcher } from "../api/gen/envoy/type/matcher/v3/regex_pb.js";
+import {
+  type RegexMatcher,
+  RegexMatcher_GoogleRE2Schema,
+  RegexMatcherSchema,
+} from "../api/gen/envoy/type/matcher/v3/regex_pb.js";
 import type { StringMatcher } from "../api/gen/envoy/type/matcher/v3/string_pb.js";
 import type { Issue } from "../base/issue.ts";
-import { joinPath } from "./refuse-fields.ts";
+import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileRegex } from "./regex.ts";
 
 /** Whether a value matches; pure. */
@@ -26,6 +30,10 @@ export function compileStringMatch(
     case "contains":
       return fold(pattern.value, ignoreCase, (value, wanted) => value.includes(wanted));
     case "safeRegex":
+      if (ignoreCase) {
+        const what = "has no effect for safe_regex.";
+        issues.push({ path: joinPath(path, "ignore_case"), message: what });
+      }
       return compileRegexMatch(pattern.value, joinPath(path, "safe_regex"), issues);
     case "custom":
       return refuse(issues, path, 'pattern "custom" is not supported yet');
@@ -40,6 +48,11 @@ export function compileRegexMatch(
   path: string,
   issues: Issue[],
 ): StringPredicate {
+  issues.push(...refuseFields(RegexMatcherSchema, matcher, ["google_re2", "regex"], path));
+  if (matcher.engineType.case === "googleRe2") {
+    const at = joinPath(path, "google_re2");
+    issues.push(...refuseFields(RegexMatcher_GoogleRE2Schema, matcher.engineType.value, [], at));
+  }
   const compiled = compileRegex(matcher.regex);
   if (!compiled.ok) {
     for (const { message } of compiled.issues) issues.push({ path, message });

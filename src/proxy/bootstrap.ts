@@ -19,13 +19,15 @@ import {
   GrpcServiceSchema,
 } from "../api/gen/envoy/config/core/v3/grpc_service_pb.js";
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { formatHostPort } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
 import { checkJson } from "./check-json.ts";
+import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
-import { decodeAddress, type HostPort } from "./decode/address.ts";
+import { decodeAddress, type HostPort, refuseName } from "./decode/address.ts";
 import { decodeCluster } from "./decode/cluster.ts";
-import { isAds } from "./decode/config-source.ts";
+import { isAds, refuseVersion } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
 import type { ListenerConfig } from "./listener/listener-config.ts";
@@ -124,15 +126,18 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   });
   const listeners = (resources?.listeners ?? []).flatMap((listener, at) => {
     const path = `static_resources.listeners[${at}]`;
-    return collect(decodeListener(listener, toBinary(ListenerSchema, listener)), path, issues);
+    const decoded = decodeListener(listener, toBinary(ListenerSchema, listener));
+    return collect(decoded, path, issues).map(nameListener);
   });
   const adsCluster = decodeDynamic(message, clusters, issues);
   checkStatic(clusters, listeners, adsCluster, issues);
   const admin = decodeAdmin(message, issues);
+  if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
   if (adsCluster !== undefined && (node.id === "" || node.cluster === "")) {
     issues.push({ path: "node", message: "must have id and cluster to ask a control plane" });
   }
+  if (issues.length === 0) issues.push(...checkRules(BootstrapSchema, message, ""));
   if (issues.length > 0) return { ok: false, issues };
   return { ok: true, value: { node, admin, clusters, listeners, adsCluster, json } };
 }
@@ -143,6 +148,13 @@ function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {
     issues.push({ ...issue, path: joinPath(path, issue.path).replace(/\.$/, "") });
   }
   return [];
+}
+
+/** One without a name has that of its address, which no other may have. */
+function nameListener(listener: ListenerConfig): ListenerConfig {
+  const [address] = listener.addresses;
+  if (listener.name !== "" || address === undefined) return listener;
+  return { ...listener, name: formatHostPort(address.host, address.port) };
 }
 
 /** What only shows when all of them are known. */
@@ -165,8 +177,19 @@ function checkStatic(
       issues.push({ path, message: "asks for endpoints over ADS, and there is no ads_config" });
     }
   }
+  const taken = new Map<string, string>();
   for (const [at, listener] of listeners.entries()) {
     const path = `static_resources.listeners[${at}]`;
+    for (const { host, port } of listener.addresses) {
+      const address = formatHostPort(host, port);
+      const other = taken.get(address);
+      taken.set(address, path);
+      if (other === undefined || port === 0) continue;
+      issues.push({ path, message: `has the address ${address}, which ${other} has already` });
+    }
+    if (listeners.findIndex(({ name }) => name === listener.name) < at) {
+      issues.push({ path, message: `duplicate listener '${listener.name}' found` });
+    }
     const uses = listener.chains.some(
       ({ filter }) => filter.kind === "http" && filter.config.rdsName !== "",
     );
@@ -232,6 +255,7 @@ function decodeAds(message: ApiConfigSource, path: string, issues: Issue[]): str
     const given = ApiConfigSource_ApiType[message.apiType] ?? String(message.apiType);
     issues.push({ path: `${path}.api_type`, message: `${given} is not supported yet, only GRPC` });
   }
+  refuseVersion(message.transportApiVersion, `${path}.transport_api_version`, issues);
   const [service] = message.grpcServices;
   const servicePath = `${path}.grpc_services[0]`;
   if (service === undefined || message.grpcServices.length > 1) {

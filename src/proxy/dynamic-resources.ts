@@ -1,4 +1,4 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
@@ -8,6 +8,7 @@ import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import { formatIssue, type Issue, type Result } from "../base/issue.ts";
 import { decodeRouteConfig } from "../match/route-config.ts";
 import type { Rejection, ResourceType } from "../xdsclient/resource-type.ts";
+import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
 import type { ClusterSet } from "./cluster/cluster-set.ts";
 import { decodeCluster } from "./decode/cluster.ts";
@@ -58,11 +59,18 @@ function prepareAll<Desc extends DescMessage, T>(
       continue;
     }
     names.add(name);
-    const decoded = decode(message, body);
+    const decoded = keepRules(decode(message, body), schema, message);
     if (decoded.ok) prepared.push({ name, value: decoded.value });
     else rejections.push({ name, reason: decoded.issues.map(formatIssue).join(", ") });
   }
   return { prepared, rejections };
+}
+
+/** What was decoded, unless it breaks a rule of its .proto file. */
+function keepRules<T>(decoded: Result<T>, schema: DescMessage, message: Message): Result<T> {
+  if (!decoded.ok) return decoded;
+  const issues = checkRules(schema, message, "");
+  return issues.length > 0 ? { ok: false, issues } : decoded;
 }
 
 /** The types that a proxy asks for, in Envoy's order: what is named comes before what names it. */

@@ -250,6 +250,13 @@ describe("a proxy under a control plane", () => {
       "a: outlier_detection: is not supported yet",
     );
     expect((await get()).body).toBe("one");
+    controlPlane.set("cluster", {
+      a: edsCluster("a", { common_lb_config: { healthy_panic_threshold: { value: 101 } } }),
+      b: edsCluster("b"),
+    });
+    expect(await controlPlane.refusal("cluster", "panic")).toBe(
+      "a: common_lb_config.healthy_panic_threshold.value: must be at most 100",
+    );
     controlPlane.set("endpoint", {
       a: assignment("a", [one.port]),
       b: assignment("b", [two.port]),

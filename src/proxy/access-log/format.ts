@@ -31,17 +31,24 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   UPSTREAM_HOST: (entry) => entry.upstreamHost,
 };
 
-/** `%NAME%`, `%NAME(argument)%` or `%NAME(argument):length%`. */
-const COMMAND = /%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%/g;
+/** `%NAME%`, `%NAME(argument)%` or `%NAME(argument):length%`; `%%` is one percent sign. */
+const COMMAND = /%(?:([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?)?%/g;
 
 /** Compiles a text format. An operator that is not built is refused by name. */
 export function compileFormat(format: string, path: string, issues: Issue[]): EntryFormat {
   const parts: ((entry: LogEntry) => string)[] = [];
   let at = 0;
   for (const match of format.matchAll(COMMAND)) {
-    addLiteral(parts, format.substring(at, match.index));
+    addLiteral(parts, format.substring(at, match.index), path, issues);
     at = match.index + match[0].length;
     const [whole, name = "", argument, length] = match;
+    if (whole === "%%") {
+      parts.push(() => "%");
+      continue;
+    }
+    if (length !== undefined && argument === undefined) {
+      issues.push({ path, message: `${name} does not allow length to be specified.` });
+    }
     const operator = findOperator(name, argument);
     if (operator === undefined) {
       issues.push({ path, message: `operator ${whole} is not supported yet` });
@@ -51,7 +58,7 @@ export function compileFormat(format: string, path: string, issues: Issue[]): En
     // Envoy writes a dash for what is not there.
     parts.push((entry) => String(operator(entry) || "-").substring(0, max));
   }
-  addLiteral(parts, format.substring(at));
+  addLiteral(parts, format.substring(at), path, issues);
   return (entry) => {
     let line = "";
     for (const part of parts) line += part(entry);
@@ -59,10 +66,18 @@ export function compileFormat(format: string, path: string, issues: Issue[]): En
   };
 }
 
-function addLiteral(parts: ((entry: LogEntry) => string)[], text: string): void {
+function addLiteral(
+  parts: ((entry: LogEntry) => string)[],
+  text: string,
+  path: string,
+  issues: Issue[],
+): void {
   if (text === "") return;
-  const literal = text.replaceAll("%%", "%");
-  parts.push(() => literal);
+  const percent = text.indexOf("%");
+  if (percent !== -1) {
+    issues.push({ path, message: `no operator can be read at "${text.substring(percent)}"` });
+  }
+  parts.push(() => text);
 }
 
 function findOperator(name: string, argument: string | undefined): Operator | undefined {
@@ -71,7 +86,8 @@ function findOperator(name: string, argument: string | undefined): Operator | un
     const operator = OPERATORS[name];
     return operator && ((entry) => nonZero(operator(entry)));
   }
-  const [first = "", second] = argument.toLowerCase().split("?");
+  const [first = "", second, third] = argument.toLowerCase().split("?");
+  if (first === "" || third !== undefined) return undefined;
   if (name === "REQ") {
     return (entry) =>
       entry.requestHeader(first) ??

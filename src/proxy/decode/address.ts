@@ -4,6 +4,7 @@ import {
   SocketAddress_Protocol,
   SocketAddressSchema,
 } from "../../api/gen/envoy/config/core/v3/address_pb.js";
+import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 
@@ -44,4 +45,10 @@ export function decodeAddress(
     issues.push({ path: joinPath(socketPath, "port_value"), message: `${port} is no port` });
   }
   return issues.length === before ? { host: socket.address, port } : undefined;
+}
+
+/** Only clusters resolve names: what is listened on must be an address. */
+export function refuseName({ host }: HostPort, path: string, issues: Issue[]): void {
+  if (isIPv4(host) || isIPv6(host)) return;
+  issues.push({ path, message: `malformed IP address: ${host}` });
 }

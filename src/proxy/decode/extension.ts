@@ -2,6 +2,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { unpackAny } from "../../api/type-url.ts";
 import type { Issue } from "../../base/issue.ts";
+import { checkRules } from "../check-rules.ts";
 
 /** A typed configuration that may be one of several extensions. */
 export interface Extension<T> {
@@ -18,8 +19,13 @@ export function extension<Desc extends DescMessage, T>(
   return {
     typeUrl: `type.googleapis.com/${schema.typeName}`,
     decode(any, path, issues) {
+      const before = issues.length;
       const message = unpack(schema, any, path, issues);
-      return message === undefined ? undefined : decode(message, path, issues);
+      if (message === undefined) return undefined;
+      const decoded = decode(message, path, issues);
+      // What is not supported comes first: it is the better news.
+      if (issues.length === before) issues.push(...checkRules(schema, message, path));
+      return decoded;
     },
   };
 }

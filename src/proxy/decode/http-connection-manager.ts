@@ -214,6 +214,7 @@ function decodeUpgrades(
   issues: Issue[],
 ): ReadonlySet<string> {
   const upgrades = new Set<string>();
+  const seen = new Set<string>();
   for (const [at, upgrade] of message.upgradeConfigs.entries()) {
     const upgradePath = joinPath(path, `upgrade_configs[${at}]`);
     const fields = ["upgrade_type", "enabled"];
@@ -223,6 +224,8 @@ function decodeUpgrades(
     if (type === "connect" || type === "connect-udp") {
       issues.push({ path: upgradePath, message: "CONNECT is not supported yet" });
     }
+    if (seen.has(type)) issues.push({ path: upgradePath, message: `"${type}" stands there twice` });
+    seen.add(type);
     if (upgrade.enabled !== false) upgrades.add(type);
   }
   return upgrades;

@@ -19,7 +19,7 @@ import type {
   ListenerConfig,
   NetworkFilter,
 } from "../listener/listener-config.ts";
-import { decodeAddress, type HostPort } from "./address.ts";
+import { decodeAddress, type HostPort, refuseName } from "./address.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
 import { decodeTcpProxy } from "./tcp-proxy.ts";
@@ -68,12 +68,17 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
   const issues = refuseFields(ListenerSchema, message, FIELDS, "");
   const addresses: HostPort[] = [];
   const own = decodeAddress(message.address, "address", issues);
-  if (own !== undefined) addresses.push(own);
+  if (own !== undefined) {
+    addresses.push(own);
+    refuseName(own, "address", issues);
+  }
   for (const [at, additional] of message.additionalAddresses.entries()) {
     const path = `additional_addresses[${at}]`;
     issues.push(...refuseFields(AdditionalAddressSchema, additional, ["address"], path));
     const address = decodeAddress(additional.address, joinPath(path, "address"), issues);
-    if (address !== undefined) addresses.push(address);
+    if (address === undefined) continue;
+    addresses.push(address);
+    refuseName(address, joinPath(path, "address"), issues);
   }
   const chains = message.filterChains.flatMap(
     (chain, at) => decodeChain(chain, `filter_chains[${at}]`, issues) ?? [],

@@ -37,6 +37,10 @@ export function decodeUpstreamOptions(message: Cluster, issues: Issue[]): Upstre
   let options = DEFAULTS;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const path = `typed_extension_protocol_options["${name}"]`;
+    if (name !== HttpProtocolOptionsSchema.typeName) {
+      const what = `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'`;
+      issues.push({ path, message: what });
+    }
     options = decodeExtension([HTTP_OPTIONS], { name, any, path }, issues) ?? options;
   }
   return message.http2ProtocolOptions === undefined ? options : { ...options, isHttp2: true };
