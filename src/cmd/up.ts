@@ -127,9 +127,9 @@ function readOptions(
       clock: nodeClock,
       level: () => "info",
       write: (line) => {
-        log.write(line);
+        const isWritten = log.write(line);
         // What is wrong with the server itself must not hide in a file.
-        if (line.includes("\terror\t")) io.stderr(`${line}\n`);
+        if (!isWritten || line.includes("\terror\t")) io.stderr(`${line}\n`);
       },
     }),
     env: io.env,

@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, readProcess } from "../runtime/proc.ts";
 
@@ -19,9 +19,13 @@ export type HomeState =
 
 /** Reads who has a home. */
 export function readHomeState(home: string): HomeState {
+  return readState(lockFile(home));
+}
+
+function readState(file: string): HomeState {
   let text: string;
   try {
-    text = readFileSync(lockFile(home), "utf8");
+    text = readFileSync(file, "utf8");
   } catch {
     return { kind: "free" };
   }
@@ -49,10 +53,25 @@ export function lockHome(home: string, asked: string): HomeState {
       }
       const state = readHomeState(home);
       if (state.kind === "held") return state;
-      rmSync(lockFile(home), { force: true });
+      removeDeadLock(home, `${own}.dead`);
     }
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+/** Between reading a dead lock and removing it, another may have replaced it: its lock is put back. */
+function removeDeadLock(home: string, aside: string): void {
+  try {
+    renameSync(lockFile(home), aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return;
+  }
+  try {
+    if (readState(aside).kind === "held") linkSync(aside, lockFile(home));
+  } finally {
+    rmSync(aside, { force: true });
   }
 }
 

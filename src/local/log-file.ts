@@ -14,13 +14,19 @@ export class LogFile {
     this.#bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  write(line: string): void {
-    if (this.#bytes > BYTES_MAX) {
-      renameSync(this.#file, `${this.#file}.1`);
-      this.#bytes = 0;
+  /** Says whether it was written: a full disk must not end whoever has something to say. */
+  write(line: string): boolean {
+    try {
+      if (this.#bytes > BYTES_MAX) {
+        renameSync(this.#file, `${this.#file}.1`);
+        this.#bytes = 0;
+      }
+      const text = `${line}\n`;
+      appendFileSync(this.#file, text, { mode: 0o600 });
+      this.#bytes += Buffer.byteLength(text);
+      return true;
+    } catch {
+      return false;
     }
-    const text = `${line}\n`;
-    appendFileSync(this.#file, text, { mode: 0o600 });
-    this.#bytes += Buffer.byteLength(text);
   }
 }

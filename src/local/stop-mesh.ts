@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { endLeftovers } from "../runtime/runtime.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { readHomeState, unlockHome } from "./home-lock.ts";
+import { lockHome, readHomeState, unlockHome } from "./home-lock.ts";
 import { removeServerFile } from "./server-file.ts";
 
 const POLL_MS = 50;
@@ -24,6 +24,8 @@ export async function stopMesh(
   const state = readHomeState(home);
   if (state.kind === "free") return { kind: "none" };
   if (state.kind === "dead") {
+    // A server that starts meanwhile must not be taken for what is left.
+    if (lockHome(home, "").kind === "held") return stopMesh(home, options);
     const ended = await endLeftovers(home, clock, logger);
     removeServerFile(home);
     unlockHome(home);
