@@ -28,14 +28,20 @@ export class Agent {
     );
   }
 
-  /** Resolves when the proxy has been started; whether it is ready is asked on the health port. */
+  /** Resolves when the proxy has been started, rejects when it cannot be; whether it is ready is asked on the health port. */
   async start(): Promise<void> {
     const { config } = this.#options;
     await mkdir(config.directory, { recursive: true, mode: 0o700 });
     const bootstrap = buildBootstrap(config, VERSION);
     await writeFile(this.#bootstrapFile, `${JSON.stringify(bootstrap, undefined, 2)}\n`);
     await this.#health.start();
-    await this.#dataPlane.start();
+    try {
+      await this.#dataPlane.start();
+    } catch (error) {
+      // Else the health port would keep a process alive that can never be ready.
+      await this.stop({ isDraining: false });
+      throw error;
+    }
   }
 
   /** Ends the proxy, with `isDraining` after its connections had time to end by themselves. */

@@ -17,7 +17,7 @@ import { PodNetwork } from "../runtime/pod-network.ts";
 import { endLeftovers, killProcesses, Runtime, whyUnsupported } from "../runtime/runtime.ts";
 import { StorageSource } from "../source/storage-source.ts";
 import type { Admit } from "../storage/admission.ts";
-import { LmdbStorage } from "../storage/lmdb-storage.ts";
+import { LmdbStorage, type LmdbStorageOptions } from "../storage/lmdb-storage.ts";
 import type { Storage, StorageSelector } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { AgentLauncher } from "./agent-launcher.ts";
@@ -270,7 +270,7 @@ export class Mesh {
       const isInjected = isToInject(pod, namespace as Namespace | undefined);
       return { ok: true, value: isInjected ? injectSidecar(pod, SIDECAR_IMAGE) : pod };
     };
-    const storage = new LmdbStorage({ path: join(home, "objects"), clock, admit });
+    const storage = openObjects({ path: join(home, "objects"), clock, admit });
     this.#closers.push(() => storage.close());
     this.#storage = storage;
     onProgress?.(`objects in ${home}`);
@@ -351,6 +351,17 @@ export class Mesh {
     writeFileSync(join(home, "kubeconfig"), kubeconfig, { mode: 0o600 });
     onProgress?.(`API on https://${HOST}:${bound}`);
     return bound;
+  }
+}
+
+function openObjects(options: LmdbStorageOptions): Storage {
+  try {
+    return new LmdbStorage(options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MeshError(
+      `the objects cannot be read (${why}); move ${options.path} away to begin with none`,
+    );
   }
 }
 

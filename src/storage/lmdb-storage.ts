@@ -1,8 +1,10 @@
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { open } from "lmdb";
 import type { KubeObject } from "../config/object.ts";
 import { keyOf, keyText } from "../config/object.ts";
+import { whyDamaged } from "./check-lmdb-file.ts";
 import type { Journal } from "./journal.ts";
 import type { StorageOptions } from "./memory-storage.ts";
 import { MemoryStorage } from "./memory-storage.ts";
@@ -34,6 +36,8 @@ class LmdbJournal implements Journal {
   constructor(path: string) {
     // Secrets are among the objects.
     mkdirSync(path, { recursive: true, mode: 0o700 });
+    const damage = whyDamaged(join(path, "data.mdb"));
+    if (damage !== undefined) throw new Error(`${join(path, "data.mdb")} is damaged: ${damage}`);
     const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
       path,
       // Else a folder with a dot in its name would be taken for a file.
@@ -47,6 +51,7 @@ class LmdbJournal implements Journal {
     this.#database = open<unknown, string>(options);
     const format = this.#database.get(FORMAT_KEY);
     if (format !== undefined && format !== FORMAT) {
+      void this.#database.close();
       throw new Error(
         `${path} was written by another version of weft (format ${JSON.stringify(format)}, this one reads ${FORMAT})`,
       );

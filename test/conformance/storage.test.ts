@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -380,5 +380,31 @@ describe("LmdbStorage", () => {
     expect(() => second.watch(SERVICES, () => undefined, 3)).toThrow(/too old/);
     const next = await second.create(object("Service", "c"));
     expect(next.metadata.resourceVersion).toBe("5");
+  });
+
+  it.each<[string, (file: string) => void]>([
+    ["cut off in its first page", (file) => truncateSync(file, 100)],
+    ["cut off after its first page", (file) => truncateSync(file, 5000)],
+    ["cut off in its middle", (file) => truncateSync(file, statSync(file).size / 2)],
+    ["something else", (file) => writeFileSync(file, "garbage".repeat(10_000))],
+    ["a folder", (file) => [rmSync(file), mkdirSync(file)]],
+  ])("says that its file is damaged when it is %s", async (_, damage) => {
+    const path = join(tempFolder(), "objects");
+    const storage = new LmdbStorage({ clock, path });
+    for (let at = 0; at < 200; at++) {
+      await storage.create(object("ConfigMap", `a${at}`, { data: { x: "y".repeat(500) } }));
+    }
+    await storage.close();
+    damage(join(path, "data.mdb"));
+    expect(() => new LmdbStorage({ clock, path })).toThrow(/data\.mdb is damaged: it/);
+  });
+
+  it("begins anew with a file that is empty", async () => {
+    const path = join(tempFolder(), "objects");
+    mkdirSync(path);
+    writeFileSync(join(path, "data.mdb"), "");
+    const storage = closing(new LmdbStorage({ clock, path }));
+    await storage.create(object("Service", "a"));
+    expect(storage.list(SERVICES).items).toHaveLength(1);
   });
 });
