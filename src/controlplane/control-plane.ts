@@ -1,6 +1,8 @@
 import { AdsServer } from "../ads/server.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
+import type { EndpointSlice } from "../config/endpoint-slice.ts";
+import type { Endpoints } from "../config/endpoints.ts";
 import { formatKey, type ObjectKey } from "../config/object.ts";
 import { buildMesh, type Mesh } from "../model/mesh.ts";
 import type { ObjectIssue } from "../model/origin.ts";
@@ -9,6 +11,7 @@ import { buildProxyView } from "../model/proxy-view.ts";
 import { meshIssues } from "../model/references.ts";
 import type { ConfigBatch, ConfigSource, RefusedInput } from "../source/source.ts";
 import { ConfigStore } from "../store/config-store.ts";
+import type { ConfigView } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { MetricRegistry } from "../telemetry/metrics.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
@@ -21,6 +24,9 @@ import { ListenError } from "./listen-error.ts";
 import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
 import { SourceFeed } from "./source-feed.ts";
 import { distributionOf, proxyStatusOf } from "./sync-status.ts";
+
+/** How often somebody who waits for proxies looks again. */
+const DISTRIBUTION_POLL_MS = 10;
 
 /** What a control plane needs. Addresses are `host:port`; port 0 takes any that is free. */
 export interface ControlPlaneOptions {
@@ -155,6 +161,22 @@ export class ControlPlane {
     };
   }
 
+  /**
+   * Resolves when every connected proxy has acknowledged that an address gets no traffic: no
+   * endpoint of the configuration names it any more, and nothing of that is on its way. A proxy
+   * that is silent holds it up until the signal aborts, which is the caller's bound.
+   */
+  async whenUnused(address: string, signal: AbortSignal): Promise<void> {
+    const isOnItsWay = (): boolean =>
+      isListed(this.#store.view, address) ||
+      this.#debouncer.isWaiting ||
+      this.#pool.isBehind ||
+      this.#ads.clients().some(({ isSettled }) => !isSettled);
+    while (!signal.aborted && isOnItsWay()) {
+      await this.#options.clock.sleep(DISTRIBUTION_POLL_MS, signal);
+    }
+  }
+
   #apply(batch: ConfigBatch): void {
     const { changed } = this.#store.apply(batch);
     for (const { kind } of changed) this.metrics.add("pilot_k8s_cfg_events", { type: kind });
@@ -213,4 +235,18 @@ export class ControlPlane {
     const origin = this.#store.origin(object);
     return origin === undefined ? {} : { origin };
   }
+}
+
+/** Whether some slice, or the older form, still sends traffic to an address. */
+function isListed(view: ConfigView, address: string): boolean {
+  const slices = view.list<EndpointSlice>("discovery.k8s.io", "EndpointSlice");
+  const older = view.list<Endpoints>("", "Endpoints");
+  return (
+    slices.some(({ endpoints = [] }) =>
+      endpoints.some((one) => one.conditions?.ready !== false && one.addresses.includes(address)),
+    ) ||
+    older.some(({ subsets = [] }) =>
+      subsets.some(({ addresses = [] }) => addresses.some(({ ip }) => ip === address)),
+    )
+  );
 }

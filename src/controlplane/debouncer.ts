@@ -24,6 +24,11 @@ export class Debouncer {
     this.#callback = callback;
   }
 
+  /** Whether a change has not been acted on yet. */
+  get isWaiting(): boolean {
+    return this.#timer !== undefined;
+  }
+
   /** Something changed. */
   note(): void {
     const nowMs = this.#clock.monotonicMs();

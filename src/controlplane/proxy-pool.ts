@@ -58,6 +58,11 @@ export class ProxyPool implements SnapshotSource {
     return this.#proxies;
   }
 
+  /** Whether some proxy waits for its configuration to be built. */
+  get isBehind(): boolean {
+    return this.#due.size > 0;
+  }
+
   connect(clientId: string, node: ClientNode): Result<XdsSnapshot> {
     const decoded = decodeProxyNode({ id: node.id, metadata: node.metadata });
     if (!decoded.ok) return decoded;

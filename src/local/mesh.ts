@@ -293,6 +293,7 @@ export class Mesh {
       home,
       serverEnv: env,
       network: new PodNetwork(cidr),
+      whenUnused: async (podIp, signal) => this.#controlPlane?.whenUnused(podIp, signal),
       catalogue: loadCatalogue({
         files: [...new Set(files)],
         ownFile,

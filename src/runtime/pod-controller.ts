@@ -17,8 +17,12 @@ import { whyUnschedulable } from "./schedule.ts";
 import { Semaphore } from "./semaphore.ts";
 import { writeStatus } from "./write-status.ts";
 
-/** How long proxies get to learn that a pod is leaving before its apps are asked to stop. */
-const DISTRIBUTION_WAIT_MS = 500;
+/** How long proxies get at most to learn that a pod is leaving before its apps are asked to stop. */
+const LEAVE_MS_MAX = 5_000;
+/** The same where nobody can be asked whether they have. */
+const LEAVE_MS_BLIND = 500;
+/** Requests that were on their way when the last proxy learned of it get this long to arrive. */
+const ARRIVE_MS = 50;
 /** At the end of the server nobody is left to wait for. */
 const SHUTDOWN_GRACE_MS_MAX = 5_000;
 const GRACE_SECONDS_DEFAULT = 30;
@@ -34,6 +38,8 @@ const SIDECAR_PORTS = [15000, 15002, 15021] as const;
 export interface PodControllerDeps extends ControllerDeps, Omit<PodRunnerDeps, "podPorts"> {
   readonly events: EventRecorder;
   readonly network: PodNetwork;
+  /** Resolves when nobody sends to an address any more, or when the signal aborts. */
+  readonly whenUnused?: (podIp: string, signal: AbortSignal) => Promise<void>;
   /** Holds a folder per pod. */
   readonly directory: string;
 }
@@ -231,12 +237,9 @@ export class PodController {
   }
 
   async #endPod(key: string, entry: Entry, pod: Pod | undefined, graceMs: number): Promise<void> {
-    const { clock, network } = this.#deps;
+    const { network } = this.#deps;
     entry.releaseSlot();
-    // It has left the endpoints by now; those who send to it must hear of that first.
-    if (graceMs > 0 && entry.runner.isReady) {
-      await clock.sleep(Math.min(DISTRIBUTION_WAIT_MS, graceMs), this.#stop.signal);
-    }
+    if (graceMs > 0 && entry.runner.isReady) await this.#leave(entry, graceMs);
     const isDraining = graceMs > 0 && !this.#stop.signal.aborted;
     await entry.runner.stop({ graceMs, isDraining });
     network.release(entry.runner.addresses);
@@ -248,6 +251,19 @@ export class PodController {
     for (const other of this.#list()) {
       if (other.spec.nodeName === undefined) this.#controller?.enqueue(objectKey(other));
     }
+  }
+
+  /** Those who send to a pod must hear that it leaves the endpoints before it stops. */
+  async #leave({ runner }: Entry, graceMs: number): Promise<void> {
+    const { clock, whenUnused } = this.#deps;
+    const { signal } = this.#stop;
+    if (whenUnused === undefined) return clock.sleep(Math.min(LEAVE_MS_BLIND, graceMs), signal);
+    const over = new AbortController();
+    const timer = clock.setTimer(Math.min(LEAVE_MS_MAX, graceMs), () => over.abort());
+    const either = AbortSignal.any([signal, over.signal]);
+    await whenUnused(runner.addresses.podIp, either);
+    await clock.sleep(ARRIVE_MS, either);
+    timer.cancel();
   }
 
   async #remove(pod: Pod): Promise<void> {

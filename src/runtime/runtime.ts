@@ -32,6 +32,11 @@ export interface RuntimeOptions {
   /** What apps inherit a few variables from. */
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
   readonly sidecar?: SidecarLauncher;
+  /**
+   * Resolves when nobody sends to a pod's address any more, or when the signal aborts. Without it,
+   * a pod that leaves waits for a fixed time.
+   */
+  readonly whenUnused?: (podIp: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** Runs the workloads of a storage as processes of this machine (portable mode, Linux). */

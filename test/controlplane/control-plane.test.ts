@@ -89,6 +89,41 @@ function connect(controlPlane: ControlPlane): AdsClient {
 }
 
 describe("ControlPlane", () => {
+  test("`whenUnused()` waits until every proxy has acknowledged that an address is left", async () => {
+    const source = new ManualSource(APP);
+    const controlPlane = await start(source);
+    const client = new AdsClient(controlPlane.ports.grpc);
+    clients.push(client);
+    const node = { id: NODE, metadata: { INTERCEPTION_MODE: "NONE" } };
+    const names = ["outbound|9080||reviews.default.svc.cluster.local"];
+    const acknowledge = async (kind: "cluster" | "endpoint", count: number): Promise<void> => {
+      const { typeUrl, versionInfo, nonce } = await client.response(kind, count);
+      const resourceNames = kind === "endpoint" ? names : [];
+      client.send({ typeUrl, resourceNames, versionInfo, responseNonce: nonce });
+    };
+    client.send({ typeUrl: RESOURCE_TYPE_URL.cluster, node });
+    await acknowledge("cluster", 1);
+    client.ask("endpoint", names);
+    await acknowledge("endpoint", 1);
+    let isOver = false;
+    const never = new AbortController();
+    const waiting = controlPlane.whenUnused("127.66.0.1", never.signal).then(() => {
+      isOver = true;
+    });
+    await nodeClock.sleep(50);
+    expect(isOver).toBe(false);
+    source.push(appYaml({ v1: "127.66.0.3", v2: "127.66.0.2", port: 9080 }));
+    await client.response("endpoint", 2);
+    await nodeClock.sleep(50);
+    expect(isOver).toBe(false);
+    const bound = AbortSignal.timeout(100);
+    await controlPlane.whenUnused("127.66.0.1", bound);
+    expect(bound.aborted).toBe(true);
+    await acknowledge("endpoint", 2);
+    await waiting;
+    await controlPlane.whenUnused("127.66.0.1", never.signal);
+  });
+
   test("shows which proxy has what of which object, and which object it refused", async () => {
     const source = new ManualSource(`${APP}---\n${routeYaml("v1")}`);
     const controlPlane = await start(source);

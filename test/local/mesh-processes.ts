@@ -165,6 +165,16 @@ export function statusOf(url: string): Promise<number> {
   });
 }
 
+/** A page's text, or what went wrong. */
+export async function bodyOf(url: string): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    return await response.text();
+  } catch (error) {
+    return String(error);
+  }
+}
+
 /** The end of every container's output of that file name, for messages. */
 export function readLogs(home: string, name: string): readonly string[] {
   const folder = join(home, "pods");

@@ -11,6 +11,7 @@ import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import {
+  bodyOf,
   createHome,
   listenersOf,
   processesOf,
@@ -130,6 +131,40 @@ describe.each([
       await load;
       expect(statuses.length).toBeGreaterThan(10);
       expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    });
+
+    it("rolls a deployment over again and again, without a failed request", {
+      timeout: 60_000,
+    }, async () => {
+      const key = { group: "apps", kind: "Deployment", namespace: "default", name: "details-v1" };
+      const read = (): Deployment => mesh.storage?.get(key) as Deployment;
+      await update({ ...read(), spec: { ...read().spec, replicas: 2 } } as Deployment);
+      await until(() => readyPods("details").length === 2, "two pods");
+      let isOver = false;
+      const bodies: string[] = [];
+      const client = async (): Promise<void> => {
+        // The page itself is 200 when its details are not there: they are asked of the proxies.
+        while (!isOver) bodies.push(await bodyOf(`${file.gatewayUrl}/productpage`));
+      };
+      const load = Promise.all([client(), client(), client()]);
+      for (const round of ["1", "2", "3"]) {
+        const before = new Set(pods("details").map(({ metadata }) => metadata.name));
+        const { template } = read().spec;
+        const annotations = { ...template.metadata?.annotations, round };
+        const metadata = { ...template.metadata, annotations };
+        const spec = { ...read().spec, template: { ...template, metadata } };
+        await update({ ...read(), spec } as Deployment);
+        const isRolledOver = (): boolean =>
+          readyPods("details").length === 2 &&
+          ((mesh.storage?.list({ group: "", kind: "Pod" }).items ?? []) as Pod[]).every(
+            ({ metadata: { name } }) => !before.has(name),
+          );
+        await until(isRolledOver, `round ${round}`, 20_000);
+      }
+      isOver = true;
+      await load;
+      expect(bodies.length).toBeGreaterThan(50);
+      expect(bodies.filter((body) => !body.includes("<dd>paperback<"))).toEqual([]);
     });
 
     it("restarts an app that crashes, and counts it", async () => {
