@@ -98,10 +98,9 @@ export class MemoryStorage implements Storage {
       });
       const stored = this.#put(created, "ADDED");
       const owners = stored.metadata.ownerReferences ?? [];
-      // It came too late: nobody would ever remove it.
-      if (owners.length > 0 && !owners.some(({ uid }) => this.#tables.hasUid(uid))) {
-        this.#delete(stored, {});
-      }
+      const isOrphan = owners.length > 0 && !owners.some(({ uid }) => this.#tables.hasUid(uid));
+      // It came too late: nobody would ever remove it, and its namespace would never be empty.
+      if (isOrphan || this.#isNamespaceEnding(stored)) this.#delete(stored, {});
       return stored;
     });
   }
@@ -327,6 +326,11 @@ export class MemoryStorage implements Storage {
     const freed = withMetadata(owner, { finalizers: rest });
     if (rest.length === 0) this.#remove(freed);
     else this.#put(freed, "MODIFIED");
+  }
+
+  #isNamespaceEnding({ metadata: { namespace = "" } }: KubeObject): boolean {
+    const room = this.get({ group: "", kind: "Namespace", namespace: "", name: namespace });
+    return namespace !== "" && room?.metadata.deletionTimestamp !== undefined;
   }
 
   #releaseNamespace({ metadata: { namespace = "" } }: KubeObject): void {

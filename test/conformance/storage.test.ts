@@ -296,6 +296,9 @@ describe.each(STORAGES)("$name", ({ create }) => {
     await storage.delete(namespace);
     expect(storage.get(namespace)).toMatchObject({ status: { phase: "Terminating" } });
     expect(storage.list(SERVICES).items.map(({ metadata }) => metadata.name)).toEqual(["c"]);
+    // As a pod's last event does, which is written while the pod stops.
+    await storage.create(object("Service", "late"));
+    expect(storage.get(key("Service", "late"))).toBeUndefined();
     await storage.delete(key("Pod", "b"), { gracePeriodSeconds: 0 });
     expect(storage.get(namespace)).toBeUndefined();
   });
