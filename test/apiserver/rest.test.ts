@@ -208,7 +208,7 @@ describe("ApiServer", () => {
       metadata: { generation: 2 },
     });
     await fixture.ask("DELETE", `${SERVICES}/a`, { body: { dryRun: ["All"] } });
-    await fixture.ask("DELETE", "/api/v1/namespaces/default?dryRun=All");
+    await fixture.ask("DELETE", "/api/v1/namespaces/spare?dryRun=All");
     expect(fixture.storage.list({ group: "", kind: "Service" })).toEqual(before);
   });
 
@@ -218,6 +218,18 @@ describe("ApiServer", () => {
     const { body } = await fixture.ask("DELETE", `${SERVICES}?labelSelector=app%3Da`);
     expect(body["kind"]).toBe("ServiceList");
     expect(fixture.storage.list({ group: "", kind: "Service" }).items).toHaveLength(1);
+  });
+
+  it.each(["/default", "/kube-system", ""])("does not delete namespaces%s", async (name) => {
+    await fixture.ask("POST", "/api/v1/namespaces", {
+      body: { apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-system" } },
+    });
+    const refused = await fixture.ask("DELETE", `/api/v1/namespaces${name}`);
+    expect(refused.status).toBe(403);
+    expect(refused.body["message"]).toMatch(
+      /namespaces "(default|kube-system)" is forbidden: this namespace may not be deleted/,
+    );
+    expect(fixture.storage.list({ group: "", kind: "Namespace" }).items).toHaveLength(2);
   });
 
   it("streams changes as a selector sees them", async () => {

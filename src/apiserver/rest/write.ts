@@ -14,6 +14,8 @@ import { selectorOf, sendList, sendObject, storageSelector } from "./read.ts";
 import { ApiError, fromStorageError, invalidObject, successStatus } from "./status.ts";
 import { strategicMergePatch } from "./strategic-merge.ts";
 
+const PERMANENT_NAMESPACES = ["default", "kube-system"];
+
 /** `POST` of a collection. */
 export async function serveCreate(request: RestRequest): Promise<void> {
   const { context, exchange, path } = request;
@@ -52,6 +54,7 @@ export async function serveDelete(request: RestRequest): Promise<void> {
   const { exchange, path } = request;
   const options = deleteOptions(exchange, await exchange.body());
   const object = getObject(request);
+  checkRemovable(request, object.metadata.name);
   const result = await storing(request, object.metadata.name, () =>
     request.context.storage.delete(keyOfPath(path), options),
   );
@@ -69,6 +72,7 @@ export async function serveDeleteCollection(request: RestRequest): Promise<void>
   const options = deleteOptions(exchange, await exchange.body());
   const { items } = context.storage.list(storageSelector(request));
   const found = items.filter(selectorOf(request));
+  for (const { metadata } of found) checkRemovable(request, metadata.name);
   for (const { metadata } of found) {
     const key = keyOfPath({ ...path, namespace: metadata.namespace ?? "", name: metadata.name });
     try {
@@ -185,6 +189,15 @@ function checkNamespace({ context, path }: RestRequest): void {
     const message = `namespace ${namespace} is being terminated, nothing can be created in it`;
     throw new ApiError("Forbidden", message, details);
   }
+}
+
+/** The namespaces that everything else counts on stay, as in Kubernetes. */
+function checkRemovable({ path: { kind } }: RestRequest, name: string): void {
+  if (kind.group !== "" || kind.kind !== "Namespace" || !PERMANENT_NAMESPACES.includes(name))
+    return;
+  const details = { name, kind: kind.plural };
+  const message = `namespaces "${name}" is forbidden: this namespace may not be deleted`;
+  throw new ApiError("Forbidden", message, details);
 }
 
 async function patchBody(exchange: Exchange): Promise<{
