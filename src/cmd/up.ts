@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { get } from "node:http";
 import { join, resolve } from "node:path";
 import { isError } from "../base/issue.ts";
@@ -105,6 +106,9 @@ function readOptions(
   const { proxy = "weft" } = flags;
   if (proxy !== "weft" && proxy !== "envoy") {
     throw new CliError(`--proxy is weft or envoy, not "${proxy}"`);
+  }
+  if (flags.catalogue !== undefined && !existsSync(flags.catalogue)) {
+    throw new CliError(`no such file: ${flags.catalogue} (--catalogue)`);
   }
   const home = homeOf(flags.home, io.env);
   const log = new LogFile(join(home, "server.log"));

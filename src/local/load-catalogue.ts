@@ -18,6 +18,7 @@ export interface CatalogueFiles {
 interface Loaded {
   readonly stamp: string;
   readonly entries: readonly CatalogueEntry[];
+  readonly problems: readonly string[];
 }
 
 /**
@@ -26,33 +27,36 @@ interface Loaded {
  */
 export function loadCatalogue({ files, ownFile, variables, logger }: CatalogueFiles): Catalogue {
   const loaded = new Map<string, Loaded>();
-  const read = (file: string): string | undefined => {
+  /** Whether the file has changed. */
+  const read = (file: string): boolean => {
     const found = statSync(file, { throwIfNoEntry: false });
     const stamp = found === undefined ? "" : `${found.mtimeMs} ${found.size}`;
     const before = loaded.get(file);
-    if (before?.stamp === stamp) return undefined;
-    const text = found === undefined ? "" : readFileSync(file, "utf8");
-    const result = parseCatalogue(text, variables);
-    if (result.ok) loaded.set(file, { stamp, entries: result.value });
-    else loaded.set(file, { stamp, entries: before?.entries ?? [] });
-    return result.ok
-      ? undefined
-      : result.issues.map((issue) => `${file}: ${formatIssue(issue)}`).join("\n");
+    if (before?.stamp === stamp) return false;
+    const result = parseCatalogue(found === undefined ? "" : readFileSync(file, "utf8"), variables);
+    if (result.ok) loaded.set(file, { stamp, entries: result.value, problems: [] });
+    else {
+      const problems = result.issues.map((issue) => `${file}: ${formatIssue(issue)}`);
+      loaded.set(file, { stamp, entries: before?.entries ?? [], problems });
+    }
+    return true;
   };
+  const problemsOf = (file: string): readonly string[] => loaded.get(file)?.problems ?? [];
   for (const file of files) {
-    const problem = read(file);
-    if (problem !== undefined) throw new MeshError(problem);
+    read(file);
+    const problems = problemsOf(file);
+    if (problems.length > 0) throw new MeshError(problems.join("\n"));
   }
   return {
     file: ownFile,
     entries: () => {
       for (const file of files) {
-        const problem = read(file);
-        if (problem !== undefined) {
-          logger.error("the catalogue is broken, what it said before stays", { problem });
-        }
+        if (!read(file) || problemsOf(file).length === 0) continue;
+        const problem = problemsOf(file).join("\n");
+        logger.error("the catalogue is broken, what it said before stays", { problem });
       }
       return files.flatMap((file) => loaded.get(file)?.entries ?? []);
     },
+    problems: () => files.flatMap(problemsOf),
   };
 }

@@ -14,6 +14,8 @@ export interface Catalogue {
   readonly entries: () => readonly CatalogueEntry[];
   /** The file in which an entry would be added. */
   readonly file: string;
+  /** What is wrong with the files as they are now, file and place first. */
+  readonly problems: () => readonly string[];
 }
 
 /** A container as a process, or why it waits. */
@@ -45,11 +47,14 @@ export function resolveContainer(
   const hasCommand = (container.command?.length ?? 0) > 0;
   const entry = hasCommand ? undefined : findCatalogueEntry(catalogue.entries(), image);
   if (!hasCommand && entry === undefined) {
-    return {
-      ok: false,
-      reason: "ErrImagePull",
-      message: `image "${image}" is not in the catalogue: add an entry to ${catalogue.file}, or give the container a command`,
-    };
+    const problems = catalogue.problems();
+    const remedy =
+      problems.length > 0
+        ? `which is broken: ${problems.join("; ")}`
+        : `add an entry to ${catalogue.file}, or give the container a command`;
+    const separator = problems.length > 0 ? "," : ":";
+    const message = `image "${image}" is not in the catalogue${separator} ${remedy}`;
+    return { ok: false, reason: "ErrImagePull", message };
   }
   return resolveFound(pod, container, entry, context);
 }
@@ -75,9 +80,8 @@ function resolveFound(
     return { ok: false, reason: "CreateContainerConfigError", message: problems.join("; ") };
   }
   const args = container.args ?? entry?.args ?? [];
-  const program =
-    entry?.command ?? (container.command ?? []).map((part) => expandVariables(part, env));
-  const command = [...program, ...args.map((part) => expandVariables(part, env))];
+  const program = entry?.command ?? container.command ?? [];
+  const command = [...program, ...args].map((part) => expandVariables(part, env));
   return { ok: true, spec: { command, env: withOwnNode(env), workingDir }, warnings };
 }
 

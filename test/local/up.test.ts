@@ -165,6 +165,7 @@ describe("`weft up`", () => {
     [["--proxy", "nginx"], '--proxy is weft or envoy, not "nginx"'],
     [["--http-port", "x"], '--http-port is a number from 0, not "x"'],
     [["--pod-cidr", "10.0.0.0/16"], "must be a /16 of 127.0.0.0/8"],
+    [["--catalogue", "/nowhere.yaml"], "no such file: /nowhere.yaml (--catalogue)"],
     [["--dmo"], 'unknown flag "--dmo", did you mean "--demo"?'],
   ])("refuses %j", async (args, message) => {
     const result = await runWeft(["up", "--home", home, ...FREE_PORTS, ...args]);

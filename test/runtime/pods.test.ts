@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -131,8 +131,15 @@ describe("a pod", () => {
     const message = appState(pod)?.state?.waiting?.message ?? "";
     expect(message).toContain('"example.org/shop/web:1.2"');
     expect(message).toContain(fixture.catalogueFile);
-    fixture.addImage("shop/web", SERVER);
-    await fixture.untilReady("web");
+    writeFileSync(fixture.catalogueFile, "images: {}\n");
+    await fixture.untilPod("web", "told of its catalogue", (now) => {
+      const broken = `which is broken: ${fixture.catalogueFile}: images: must be a list`;
+      return appState(now)?.state?.waiting?.message?.includes(broken) === true;
+    });
+    fixture.addImage("shop/web", SERVER, ["$(WEFT_BIND)"]);
+    const running = await fixture.untilReady("web");
+    const pid = pidOf(appState(running)?.containerID);
+    expect(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").at(-2)).toMatch(/^127\./);
   });
 
   it.each([

@@ -136,8 +136,8 @@ export class RuntimeFixture {
     return events.map(({ reason, message }) => `${reason} ${message}`);
   }
 
-  addImage(match: string, script: string): void {
-    const entry = { match, command: ["${node}", "-e", script] };
+  addImage(match: string, script: string, more: readonly string[] = []): void {
+    const entry = { match, command: ["${node}", "-e", script, ...more] };
     writeFileSync(this.catalogueFile, JSON.stringify({ images: [entry] }));
   }
 
