@@ -65,7 +65,8 @@ an object is said with its line; the other objects are applied all the same, and
       const { manifests, problems } = await readManifests(flags, io, { namespace, isPinned });
       printer.print(problems);
       const selected = manifests.filter(isSelected);
-      if (selected.length === 0 && !printer.hasErrors) throw new CliError("no objects to apply");
+      if (selected.length === 0 && !printer.hasErrors)
+        throw new CliError(`no objects to apply in ${flags.filename.join(", ")}`);
       for (const manifest of selected) {
         const subject = formatKey(keyOf(manifest.object));
         try {

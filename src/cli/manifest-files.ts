@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CliError, type CommandIo } from "./command.ts";
@@ -17,6 +18,8 @@ export const FILE_FLAGS = {
 export interface ManifestFile {
   readonly file: string;
   readonly text: string;
+  /** Why it has no text; it costs only itself. */
+  readonly problem?: string;
 }
 
 const EXTENSION = /\.(?:ya?ml|json)$/;
@@ -39,7 +42,7 @@ export async function readManifestFiles(
       );
     } else {
       for (const file of listFiles(name, flags.recursive)) {
-        files.push({ file, text: readText(file) });
+        files.push(readFile(file));
       }
     }
   }
@@ -77,15 +80,26 @@ function stat(path: string): ReturnType<typeof statSync> & object {
   }
 }
 
-function readText(path: string): string {
+function readFile(file: string): ManifestFile {
   try {
-    if (stat(path).size > FILE_BYTES_MAX) {
-      throw new CliError(`${path} is larger than ${FILE_BYTES_MAX} bytes`);
+    if (stat(file).size > FILE_BYTES_MAX) {
+      return { file, text: "", problem: `is larger than ${FILE_BYTES_MAX} bytes` };
     }
-    return readFileSync(path, "utf8");
+    const bytes = readFileSync(file);
+    const problem = whyNotText(bytes);
+    return problem === undefined
+      ? { file, text: bytes.toString("utf8") }
+      : { file, text: "", problem };
   } catch (error) {
-    throw error instanceof CliError ? error : unreadable(path, error);
+    throw error instanceof CliError ? error : unreadable(file, error);
   }
+}
+
+function whyNotText(bytes: Buffer): string | undefined {
+  const [first, second] = bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  if (isUtf16) return "is UTF-16: save it as UTF-8";
+  return isUtf8(bytes) && !bytes.includes(0) ? undefined : "is not text in UTF-8";
 }
 
 function unreadable(path: string, error: unknown): CliError {

@@ -38,7 +38,10 @@ export async function readManifests(
 ): Promise<Manifests> {
   const manifests: Manifest[] = [];
   const problems: FileProblem[] = [];
-  for (const { file, text } of await readManifestFiles(flags, io)) {
+  for (const { file, text, problem } of await readManifestFiles(flags, io)) {
+    if (problem !== undefined) {
+      problems.push({ file, line: 1, column: 1, issue: { path: "", message: problem } });
+    }
     const parsed = parseYaml(text, file);
     const found = [...parsed.problems];
     for (const source of parsed.objects) {

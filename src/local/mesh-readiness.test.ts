@@ -24,11 +24,33 @@ it("`summarisePods()` counts what is asked for, and says why a pod is late", () 
       { name: "app", image: "", imageID: "", ready: false, restartCount: 0, state: { waiting } },
     ],
   };
-  const pods = [pod("a", ready, "rs"), pod("b", broken, "rs"), pod("single", undefined)];
+  const crashing = {
+    containerStatuses: [
+      {
+        name: "app",
+        image: "",
+        imageID: "",
+        ready: false,
+        restartCount: 3,
+        state: { waiting: { reason: "CrashLoopBackOff", message: "back-off 4s" } },
+        lastState: { terminated: { exitCode: 1, message: "no such port\nat line 1\n" } },
+      },
+    ],
+  };
+  const pods = [
+    pod("a", ready, "rs"),
+    pod("b", broken, "rs"),
+    pod("c", crashing, "rs"),
+    pod("single", undefined),
+  ];
   expect(summarisePods([deployment], pods)).toEqual({
     ready: 1,
     wanted: 3,
     readyPods: ["shop/a"],
-    waiting: ["shop/b: app: ErrImagePull: no such image", "shop/single: Pending"],
+    waiting: [
+      "shop/b: app: ErrImagePull: no such image",
+      "shop/c: app: CrashLoopBackOff: back-off 4s; it ended with 1: no such port",
+      "shop/single: Pending",
+    ],
   });
 });

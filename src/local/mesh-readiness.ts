@@ -1,5 +1,5 @@
 import type { Deployment } from "../config/deployment.ts";
-import type { Pod } from "../config/pod.ts";
+import type { ContainerStatus, Pod } from "../config/pod.ts";
 
 /** How far the pods of a mesh are. */
 export interface PodReadiness {
@@ -41,12 +41,23 @@ function nameOf({ metadata }: Pod): string {
 }
 
 function whyWaiting({ status }: Pod): string {
-  for (const { name, state, ready } of status?.containerStatuses ?? []) {
+  for (const container of status?.containerStatuses ?? []) {
+    const { name, state, ready } = container;
     const waiting = state?.waiting ?? state?.terminated;
     const isTelling = waiting !== undefined && waiting.reason !== "PodInitializing";
-    if (isTelling) return [name, waiting.reason, waiting.message].filter(Boolean).join(": ");
+    if (isTelling) {
+      const text = [name, waiting.reason, waiting.message].filter(Boolean).join(": ");
+      return `${text}${state?.waiting === undefined ? "" : howItEnded(container)}`;
+    }
     if (!ready && state?.running !== undefined) return `${name}: not ready yet`;
   }
   const scheduled = status?.conditions?.find(({ type }) => type === "PodScheduled");
   return scheduled?.message ?? status?.phase ?? "Pending";
+}
+
+function howItEnded({ lastState }: ContainerStatus): string {
+  const last = lastState?.terminated;
+  if (last === undefined) return "";
+  const [why = ""] = (last.message ?? "").split("\n", 1);
+  return `; it ended with ${last.exitCode}${why === "" ? "" : `: ${why}`}`;
 }

@@ -145,6 +145,24 @@ test("`weft apply` puts the API's refusals and warnings at their lines", async (
   });
 });
 
+test("`weft apply` names files that are no text, and takes the others", async () => {
+  const root = join(folder, "mixed");
+  mkdirSync(root);
+  writeFileSync(join(root, "a.yaml"), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0xff]));
+  writeFileSync(join(root, "b.yaml"), `\ufeff${account("b")}`, "utf16le");
+  writeFileSync(join(root, "c.yaml"), Buffer.alloc(16 * 1024 * 1024 + 1, "a"));
+  writeFileSync(join(root, "d.yaml"), `\ufeff${account("d").replaceAll("\n", "\r\n")}`);
+  api.routes.set(`POST ${ACCOUNTS}`, { json: {} });
+  const result = await run(applyCommand, ["-f", root]);
+  expect(result.exitCode).toBe(2);
+  expect(result.stdout).toBe("serviceaccount/d created\n");
+  expect(result.stderr.trimEnd().split("\n")).toEqual([
+    `${join(root, "a.yaml")}:1:1: is not text in UTF-8`,
+    `${join(root, "b.yaml")}:1:1: is UTF-16: save it as UTF-8`,
+    `${join(root, "c.yaml")}:1:1: is larger than 16777216 bytes`,
+  ]);
+});
+
 test("`weft apply` takes folders in order, deep ones on request, and labels", async () => {
   const root = join(folder, "tree");
   mkdirSync(join(root, "deep"), { recursive: true });
@@ -180,7 +198,7 @@ test.each([
   [[], "say from where"],
   [["-f", "-", "--dry-run=yes"], "none, client or server"],
   [["-f", "-", "--server-side"], 'unknown flag "--server-side"'],
-  [["-f", "-"], "no objects to apply"],
+  [["-f", "-"], "no objects to apply in -"],
   [["-f", "-", "-l", "a in b"], '"a in b" is no requirement'],
 ])("`weft apply %j` is refused", async (args, message) => {
   const result = await run(applyCommand, args);
