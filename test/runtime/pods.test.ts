@@ -4,6 +4,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { nodeClock } from "../../src/base/node-clock.ts";
+import { nodePrng } from "../../src/base/node-prng.ts";
+import { findFreePort } from "../../src/local/free-port.ts";
 import { ContainerProcess } from "../../src/runtime/container-process.ts";
 import { isAlive, readProcess } from "../../src/runtime/proc.ts";
 import { ProcessRegistry } from "../../src/runtime/process-registry.ts";
@@ -162,8 +164,11 @@ describe("a pod", () => {
   });
 
   it("is refused when it listens on all addresses of a port that pods use", async () => {
-    const script = `require("node:http").createServer().listen(9080, "0.0.0.0")`;
-    await fixture.createPod("greedy", { command: ["node", "-e", script] });
+    // One that no other mesh on this machine listens on, or the app cannot even begin.
+    const containerPort = await findFreePort("0.0.0.0", nodePrng);
+    const script = `require("node:http").createServer().listen(${containerPort}, "0.0.0.0")`;
+    const ports = [{ containerPort }];
+    await fixture.createPod("greedy", { command: ["node", "-e", script], ports });
     const pod = await fixture.untilPod(
       "greedy",
       "refused",
