@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { groupMembers, readProcess } from "./proc.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
-import { PROCESS_MARK, pollUntil, signalGroup } from "./process-registry.ts";
+import { PROCESS_MARK, pollUntil, START_MARK, signalGroup } from "./process-registry.ts";
 
 /** A killed group is gone at once, unless the kernel holds a process in a call. */
 const KILL_WAIT_MS = 5_000;
@@ -66,19 +66,23 @@ export class ContainerProcess {
       const startError = describeStartError(error as Error, program, spec.workingDir);
       return { exitCode: 127, startError };
     };
+    let mark = "";
     let child: ChildProcess;
     try {
-      child = spawnInto(options);
+      mark = registry.announce(what);
+      child = spawnInto(options, mark);
     } catch (error) {
+      registry.withdraw(mark);
       return Promise.resolve(failed(error));
     }
     const { pid } = child;
     if (pid === undefined) {
+      registry.withdraw(mark);
       return new Promise((resolve) => child.once("error", (error) => resolve(failed(error))));
     }
     const startTicks = readProcess(pid)?.startTicks ?? "0";
     try {
-      registry.add(pid, startTicks, what);
+      registry.add(mark, pid, startTicks);
     } catch (error) {
       // A process that is not noted down would outlive a server that dies.
       signalGroup(pid, "SIGKILL");
@@ -123,13 +127,13 @@ export class ContainerProcess {
 }
 
 /** Starts it in a session of its own; throws also where only an argument is wrong. */
-function spawnInto({ spec, logFile, what }: ContainerProcessOptions): ChildProcess {
+function spawnInto({ spec, logFile, what }: ContainerProcessOptions, mark: string): ChildProcess {
   const [program = "", ...args] = spec.command;
   const output = openSync(logFile, "a", 0o600);
   try {
     return spawn(program, args, {
       cwd: spec.workingDir,
-      env: { ...spec.env, [PROCESS_MARK]: what },
+      env: { ...spec.env, [PROCESS_MARK]: what, [START_MARK]: mark },
       stdio: ["ignore", output, output],
       detached: true,
     });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { nodePrng } from "../../src/base/node-prng.ts";
 import { findFreePort } from "../../src/local/free-port.ts";
 import { ContainerProcess } from "../../src/runtime/container-process.ts";
 import { isAlive, readProcess } from "../../src/runtime/proc.ts";
-import { ProcessRegistry } from "../../src/runtime/process-registry.ts";
+import { ProcessRegistry, START_MARK } from "../../src/runtime/process-registry.ts";
 import { endLeftovers } from "../../src/runtime/runtime.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
@@ -322,10 +322,25 @@ describe("endLeftovers()", () => {
     if (!(left instanceof ContainerProcess)) return;
     const bystander = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
     const { pid = 0 } = bystander;
-    registry.add(pid, "1", "a process of the same number, long ago");
+    registry.add(registry.announce("a process of the same number, long ago"), pid, "1");
     expect(await endLeftovers(folder, nodeClock, silentLogger)).toEqual(["default/web/app"]);
     expect(isAlive(readProcess(left.pid))).toBe(false);
     expect(isAlive(readProcess(pid))).toBe(true);
+    bystander.kill("SIGKILL");
+  });
+
+  it("ends what was started just before the server died, too early to be noted down", async () => {
+    const folder = join(fixture.home, "other");
+    const registry = new ProcessRegistry(join(folder, "processes"));
+    registry.announce("default/web/never-started");
+    const env = { ...process.env, [START_MARK]: registry.announce("default/web/app") };
+    const left = spawn("sleep", ["600"], { detached: true, stdio: "ignore", env });
+    const other = { ...process.env, [START_MARK]: "of-another-home" };
+    const bystander = spawn("sleep", ["600"], { detached: true, stdio: "ignore", env: other });
+    expect(await endLeftovers(folder, nodeClock, silentLogger)).toEqual(["default/web/app"]);
+    expect(isAlive(readProcess(left.pid ?? 0))).toBe(false);
+    expect(isAlive(readProcess(bystander.pid ?? 0))).toBe(true);
+    expect(readdirSync(join(folder, "processes"))).toEqual([]);
     bystander.kill("SIGKILL");
   });
 });
