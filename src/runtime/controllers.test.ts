@@ -129,6 +129,21 @@ describe("startDeploymentController()", () => {
     });
   });
 
+  it("says which version a deployment is at, also when it goes back to one", async () => {
+    const revision = (): string | undefined =>
+      list("Deployment", "apps")[0]?.metadata.annotations?.["deployment.kubernetes.io/revision"];
+    await storage.create(deployment("web:1", 1));
+    await settle();
+    expect(revision()).toBe("1");
+    await storage.update(deployment("web:2", 1));
+    await settle();
+    expect(revision()).toBe("2");
+    await storage.update(deployment("web:1", 1));
+    await settle();
+    expect(revision()).toBe("3");
+    expect(list("Deployment", "apps")[0]?.metadata.generation).toBe(3);
+  });
+
   it("replaces pods step by step, never with fewer than may be missing", async () => {
     await storage.create(deployment("v1", 4));
     await settle();

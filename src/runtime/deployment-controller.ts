@@ -53,6 +53,7 @@ async function reconcile(deps: ControllerDeps, key: string, controller: Controll
     await updateSet(deps, newSet, step.newReplicas, nextRevision(sets, newSet));
   }
   for (const [set, replicas] of step.oldReplicas) await updateSet(deps, set, replicas, undefined);
+  await noteRevision(deps, deployment, hash);
   await pruneHistory(deps, deployment, hash);
   const { status, nextMs } = deploymentStatus(
     deployment,
@@ -133,6 +134,25 @@ async function updateSet(
     spec: { ...set.spec, replicas },
   };
   await storage.update(next);
+}
+
+/** A deployment says which of its versions it is at: what `kubectl rollout undo` begins with. */
+async function noteRevision(
+  deps: ControllerDeps,
+  deployment: Deployment,
+  hash: string,
+): Promise<void> {
+  const set = setsOf(deps, deployment).find(
+    ({ metadata }) => metadata.labels?.[HASH_LABEL] === hash,
+  );
+  const current = deps.storage.get(keyOf(deployment));
+  const revision = set?.metadata.annotations?.[REVISION];
+  if (revision === undefined || current === undefined) return;
+  if (current.metadata.uid !== deployment.metadata.uid) return;
+  const { annotations } = current.metadata;
+  if (annotations?.[REVISION] === revision) return;
+  const metadata = { ...current.metadata, annotations: { ...annotations, [REVISION]: revision } };
+  await deps.storage.update({ ...current, metadata });
 }
 
 /** Removes the oldest versions that have no pods any more, but for as many as may be rolled back to. */
