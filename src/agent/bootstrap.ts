@@ -5,6 +5,12 @@ import type { AgentConfig } from "./agent-config.ts";
 const DISCOVERY_CLUSTER = "xds-grpc";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+/**
+ * Envoy's own bound of 100 is so low that one route's `[^/]{1,64}` would have it refuse the routes
+ * of all hosts; what RE2 itself bears is bounded where the configuration is checked.
+ */
+const REGEX_SIZE_MAX = 350_000;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -15,6 +21,11 @@ export function buildBootstrap(config: AgentConfig, version: string): Json {
   return {
     node: buildNode(config, version),
     admin: { address: socketAddress(config.podIp, config.adminPort) },
+    layered_runtime: {
+      layers: [
+        { name: "weft", static_layer: { "re2.max_program_size.error_level": REGEX_SIZE_MAX } },
+      ],
+    },
     dynamic_resources: {
       // 0 waits for the first configuration however long it takes: a proxy that serves nothing
       // must not call itself ready.

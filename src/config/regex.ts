@@ -13,7 +13,8 @@ const REPEAT_MAX = 1000;
  * backreferences and no lookaround, because those cannot be matched in linear time.
  *
  * Nothing passes that RE2 refuses: a proxy refuses all of its routes for one such expression.
- * A few rare things that RE2 takes (octal escapes, most scripts' names) are refused too.
+ * A few rare things that RE2 takes (octal escapes, most scripts' names) are refused too. Envoy has
+ * RE2 look at bytes, so that an escape stands for no more than one.
  */
 export function checkRegex(text: string): string | undefined {
   if (text.length > REGEX_LENGTH_MAX) {
@@ -25,11 +26,11 @@ export function checkRegex(text: string): string | undefined {
 }
 
 /** What may follow a backslash outside of a class, and inside of one. */
-const ESCAPE = /^\\(?:x\{[0-9a-fA-F]{1,5}\}|x[0-9a-fA-F]{2}|[ -/:-@[-`{-~]|[AzbBCdDsSwWafnrtv])/;
+const ESCAPE = /^\\(?:x\{0*[0-9a-fA-F]{1,2}\}|x[0-9a-fA-F]{2}|[ -/:-@[-`{-~]|[AzbBCdDsSwWafnrtv])/;
 const CLASS_SET =
   /^(?:\\[dDsSwW]|\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\])/;
 const CLASS_CHAR =
-  /^(?:\\(?:x\{[0-9a-fA-F]{1,5}\}|x[0-9a-fA-F]{2}|[ -/:-@[-`{-~]|[afnrtv])|[^\\])/u;
+  /^(?:\\(?:x\{0*[0-9a-fA-F]{1,2}\}|x[0-9a-fA-F]{2}|[ -/:-@[-`{-~]|[afnrtv])|[^\\])/u;
 const UNICODE_CLASS =
   /^\\[pP](?:[CLMNPSZ](?![a-z])|\{\^?(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?|Arabic|Cyrillic|Devanagari|Greek|Han|Hangul|Hebrew|Hiragana|Katakana|Latin|Thai)\})/;
 const GROUP =

@@ -27,19 +27,43 @@ describe("compileRegex()", () => {
   });
 
   const refused = [
-    ["(?!a)", "lookahead is not part of RE2"],
-    ["(?<=a)b", "lookbehind is not part of RE2"],
-    ["(a)\\1", "a back-reference is not part of RE2"],
-    ["(?<n>a)\\k<n>", "a named back-reference is not part of RE2"],
-    ["a++", "a possessive quantifier is not part of RE2"],
-    ["a{1001}", "a repetition over 1000 is not part of RE2"],
-    ["\\pL", "a Unicode class is not supported yet"],
-    ["[[:alpha:]]", "a POSIX class is not supported yet"],
-    ["a(?i:b)", "an inline flag that does not stand first is not supported yet"],
-    ["(", "Unterminated group"],
-    ["*", "Nothing to repeat"],
+    ["(?!a)", "lookaround (?! is not part of it"],
+    ["(?<=a)b", "lookaround (?<= is not part of it"],
+    ["(a)\\1", "the backreference \\1 is not part of it"],
+    ["(?<n>a)\\k<n>", "the backreference \\k is not part of it"],
+    ["a++", "there is nothing to repeat before +"],
+    ["a{1001}", "{1001} repeats more than 1000 times"],
+    ["(a{100}){11}", "{11} repeats more than 1000 times"],
+    ["(", "a ( is not closed"],
+    [")", "a ) closes nothing"],
+    ["*", "there is nothing to repeat before *"],
+    ["", "it is empty"],
+    ["\\p{Letter}", "the class \\p{Letter} is not known"],
+    ["\\x{100}", "\\x{100} is more than one byte"],
+    ["a".repeat(100_000), "it is too large"],
+    ["(".repeat(1001), "it is nested too deeply"],
   ] as const;
   test.each(refused)("refuses %s", (pattern, why) => {
     expect(isMatch(pattern, "")).toContain(why);
+  });
+
+  test("takes no longer for a value that was made for it", () => {
+    const value = "a".repeat(60_000);
+    const started = performance.now();
+    for (const pattern of ["(a+)+b", "(a|a)*b", ".*.*.*.*x", "(?:a?){30}a{30}", "(.*a){20}b"]) {
+      expect(isMatch(pattern, value)).toBe(false);
+    }
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test("forgets what it found rather than grow without a bound", () => {
+    const values = Array.from({ length: 400 }, (_, seed) =>
+      Array.from({ length: 40 }, (_, at) => ((seed * 7919 + at * at) % 3 === 0 ? "a" : "b")).join(
+        "",
+      ),
+    );
+    const pattern = "[ab]*a[ab]{12}";
+    const expected = values.map((value) => value.at(-13) === "a");
+    expect(values.map((value) => isMatch(pattern, value))).toEqual(expected);
   });
 });

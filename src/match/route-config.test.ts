@@ -362,7 +362,7 @@ describe("decodeRouteConfig()", () => {
     [
       "a regular expression that RE2 refuses",
       table([{ ...route, match: { safe_regex: { regex: "(?=a)" } } }]),
-      'virtual_hosts[0].routes[0].match.safe_regex: invalid regex "(?=a)": lookahead is not part of RE2',
+      'virtual_hosts[0].routes[0].match.safe_regex: invalid regex "(?=a)": lookaround (?= is not part of it',
     ],
     [
       "weights without a sum",

@@ -138,7 +138,16 @@ describe("parseBootstrap()", () => {
       CLUSTER("load_assignment: x"),
       `${C}.load_assignment: cannot be "x"`,
     ],
-    ["a runtime", "layered_runtime: {}", "layered_runtime: is not supported yet"],
+    [
+      "a runtime from files",
+      "layered_runtime: { layers: [{ name: a, disk_layer: { symlink_root: /a } }] }",
+      "layered_runtime.layers[0].disk_layer: is not supported yet",
+    ],
+    [
+      "a runtime key",
+      "layered_runtime: { layers: [{ name: a, static_layer: { a.b: 1 } }] }",
+      'layered_runtime.layers[0].static_layer: the key "a.b" is not supported yet',
+    ],
     ["YAML that is broken", "a: [", "line 1, column 5"],
     ["a key twice", "admin: {}\nadmin: {}", "line 2, column 1: Map keys must be unique"],
     ["a list", "- a", "is not a mapping"],

@@ -6,6 +6,7 @@ import {
   Bootstrap_DynamicResourcesSchema,
   Bootstrap_StaticResourcesSchema,
   BootstrapSchema,
+  RuntimeLayerSchema,
 } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
@@ -54,6 +55,7 @@ const FIELDS = [
   "stats_flush_interval",
   // Names and tags of statistics that are not kept.
   "stats_config",
+  "layered_runtime",
 ];
 
 /**
@@ -131,6 +133,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   });
   const adsCluster = decodeDynamic(message, clusters, issues);
   checkStatic(clusters, listeners, adsCluster, issues);
+  checkRuntime(message, issues);
   const admin = decodeAdmin(message, issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
@@ -140,6 +143,22 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   if (issues.length === 0) issues.push(...checkRules(BootstrapSchema, message, ""));
   if (issues.length > 0) return { ok: false, issues };
   return { ok: true, value: { node, admin, clusters, listeners, adsCluster, json } };
+}
+
+/** Runtime keys that change nothing here: the matcher has a bound of its own for any expression. */
+const RUNTIME_KEYS = ["re2.max_program_size.error_level", "re2.max_program_size.warn_level"];
+
+function checkRuntime({ layeredRuntime }: Bootstrap, issues: Issue[]): void {
+  for (const [at, layer] of (layeredRuntime?.layers ?? []).entries()) {
+    const path = `layered_runtime.layers[${at}]`;
+    issues.push(...refuseFields(RuntimeLayerSchema, layer, ["name", "static_layer"], path));
+    if (layer.layerSpecifier.case !== "staticLayer") continue;
+    for (const key of Object.keys(layer.layerSpecifier.value)) {
+      if (RUNTIME_KEYS.includes(key)) continue;
+      const what = `the key "${key}" is not supported yet`;
+      issues.push({ path: `${path}.static_layer`, message: what });
+    }
+  }
 }
 
 function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {

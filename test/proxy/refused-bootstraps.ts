@@ -89,7 +89,11 @@ const BAD = "has a character that no header may have";
 const ONE = { ...httpListener("one", 1, { route_config: routeTable([TO_UP]) }) };
 
 const TABLE: readonly (readonly [string, object, string])[] = [
-  ["an empty regex", match({ safe_regex: { regex: "" } }), "safe_regex.regex: is empty"],
+  [
+    "an empty regex",
+    match({ safe_regex: { regex: "" } }),
+    'safe_regex: invalid regex "": it is empty',
+  ],
   [
     "a program size of RE2",
     match({ safe_regex: { google_re2: { max_program_size: 1 }, regex: "/a.*" } }),
