@@ -10,7 +10,7 @@ import { WeftDataPlane } from "./weft-data-plane.ts";
 /** What an agent runs with. */
 export type AgentOptions = Omit<DataPlaneOptions, "bootstrapFile">;
 
-/** What stands beside one workload: its proxy, kept running, and the answer whether it is ready. */
+/** What stands beside one workload: its proxy, and the answer whether it is ready. */
 export class Agent {
   readonly #options: AgentOptions;
   readonly #bootstrapFile: string;

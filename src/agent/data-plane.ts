@@ -14,11 +14,13 @@ export interface DataPlaneOptions {
   readonly writeStream: (stream: "stdout" | "stderr", text: string) => void;
   /** Somebody asked the admin port to end the proxy. */
   readonly onQuit: () => void;
+  /** The proxy has ended without being told to. */
+  readonly onFailure: (reason: string) => void;
 }
 
 /** The proxy beside a workload, whichever it is: weft's in this process, or Envoy as a child. */
 export interface DataPlane {
-  /** Begins to run it on its bootstrap file; a proxy that crashes is started again. */
+  /** Begins to run it on its bootstrap file; rejects when it cannot be started. */
   start(): Promise<void>;
   /** Whether it has its first configuration and serves it. */
   isReady(): Promise<boolean>;

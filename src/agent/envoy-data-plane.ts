@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { keepRunning } from "../base/backoff.ts";
 import { askAdmin } from "./admin-client.ts";
+import type { AgentConfig } from "./agent-config.ts";
 import type { DataPlane, DataPlaneOptions } from "./data-plane.ts";
 
-const RESTART = { windowMsFirst: 200, windowMsMax: 10_000 } as const;
 const KILL_AFTER_MS = 2_000;
 const DRAIN_POLL_MS = 50;
 /** Connections that are open but were only just told to go are given this long at least. */
@@ -11,30 +10,43 @@ const DRAIN_MS_MIN = 200;
 const ACTIVE_CONNECTIONS = "/stats?filter=%5Elistener%5C..*downstream_cx_active%24";
 const ENVOY_LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
-/** Envoy as a child process; its log goes where the agent's goes. */
+/**
+ * Envoy as a child process; its log goes where the agent's goes. It is not started again here: the
+ * agent ends with it, so that whoever runs the agent counts its failures and backs off.
+ */
 export class EnvoyDataPlane implements DataPlane {
   readonly #options: DataPlaneOptions;
-  readonly #abort = new AbortController();
   #child: ChildProcess | undefined;
-  #loop: Promise<void> | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #isStopping = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
   }
 
   start(): Promise<void> {
-    const { clock, prng, logger } = this.#options;
-    const onEnd = (cause: unknown, delayMs: number): void => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      logger.warn("envoy ended, starting it again", { reason, delayMs: Math.round(delayMs) });
-    };
-    this.#loop ??= keepRunning(
-      (signal) => this.#runOnce(signal),
-      { clock, prng, onEnd },
-      RESTART,
-      this.#abort.signal,
-    );
-    return Promise.resolve();
+    const { config, bootstrapFile, onQuit, onFailure } = this.#options;
+    const program = config.envoyPath ?? "envoy";
+    const child = spawn(program, envoyArguments(config, bootstrapFile), {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    this.#child = child;
+    this.#ended = new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        this.#child = undefined;
+        resolve();
+        if (this.#isStopping) return;
+        if (code === 0) onQuit();
+        else onFailure(signal === null ? `Envoy ended with ${code}` : `Envoy ended by ${signal}`);
+      });
+    });
+    return new Promise((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", (error) => {
+        this.#child = undefined;
+        reject(new Error(`cannot start ${program}: ${error.message}`, { cause: error }));
+      });
+    });
   }
 
   async isReady(): Promise<boolean> {
@@ -55,48 +67,13 @@ export class EnvoyDataPlane implements DataPlane {
   }
 
   async stop(): Promise<void> {
-    this.#abort.abort();
-    await this.#loop;
-  }
-
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    const { config, bootstrapFile, clock } = this.#options;
-    const child = spawn(
-      config.envoyPath ?? "envoy",
-      [
-        "-c",
-        bootstrapFile,
-        "--concurrency",
-        "1",
-        // Many run side by side, and none is ever restarted hot.
-        "--disable-hot-restart",
-        "--log-level",
-        ENVOY_LEVELS[config.logLevel],
-        "--drain-time-s",
-        String(Math.max(1, Math.ceil(config.drainMs / 1000))),
-        "--drain-strategy",
-        "immediate",
-      ],
-      { stdio: ["ignore", "inherit", "inherit"] },
-    );
-    this.#child = child;
-    const end = (): void => {
-      child.kill("SIGTERM");
-      clock.setTimer(KILL_AFTER_MS, () => child.kill("SIGKILL"));
-    };
-    signal.addEventListener("abort", end, { once: true });
-    try {
-      const cause = await new Promise<string>((resolve, reject) => {
-        child.once("error", reject);
-        child.once("exit", (code, name) =>
-          resolve(name === null ? `exit code ${code}` : `signal ${name}`),
-        );
-      });
-      throw new Error(cause);
-    } finally {
-      this.#child = undefined;
-      signal.removeEventListener("abort", end);
-    }
+    this.#isStopping = true;
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill("SIGTERM");
+    const timer = this.#options.clock.setTimer(KILL_AFTER_MS, () => child.kill("SIGKILL"));
+    await this.#ended;
+    timer.cancel();
   }
 
   async #countConnections(): Promise<number> {
@@ -114,4 +91,21 @@ export class EnvoyDataPlane implements DataPlane {
     const { podIp, adminPort } = this.#options.config;
     return askAdmin(podIp, adminPort, method, path);
   }
+}
+
+function envoyArguments(config: AgentConfig, bootstrapFile: string): readonly string[] {
+  return [
+    "-c",
+    bootstrapFile,
+    "--concurrency",
+    "1",
+    // Many run side by side, and none is ever restarted hot.
+    "--disable-hot-restart",
+    "--log-level",
+    ENVOY_LEVELS[config.logLevel],
+    "--drain-time-s",
+    String(Math.max(1, Math.ceil(config.drainMs / 1000))),
+    "--drain-strategy",
+    "immediate",
+  ];
 }

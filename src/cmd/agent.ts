@@ -39,6 +39,7 @@ async function runAgent(args: readonly string[], io: CommandIo): Promise<number>
     scope: "agent",
   });
   const quit = new AbortController();
+  let failure: string | undefined;
   const agent = new Agent({
     config: config.value,
     clock: nodeClock,
@@ -46,6 +47,10 @@ async function runAgent(args: readonly string[], io: CommandIo): Promise<number>
     logger,
     writeStream: (stream, line) => (stream === "stdout" ? io.stdout(line) : io.stderr(line)),
     onQuit: () => quit.abort(),
+    onFailure: (reason) => {
+      failure = reason;
+      quit.abort();
+    },
   });
   await agent.start();
   const signal = AbortSignal.any([io.signal, quit.signal]);
@@ -53,6 +58,7 @@ async function runAgent(args: readonly string[], io: CommandIo): Promise<number>
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  await agent.stop({ isDraining: io.signal.reason !== "SIGINT" });
+  await agent.stop({ isDraining: failure === undefined && io.signal.reason !== "SIGINT" });
+  if (failure !== undefined) throw new CliError(failure);
   return EXIT.done;
 }

@@ -30,9 +30,10 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** How `weft up` is started: by itself, or as `npm start` in a process group of its own. */
+/** How `weft up` is started: by itself, or as `npm start` in a process group of its own; with which Envoy. */
 export interface UpStart {
   readonly npm?: boolean;
+  readonly envoyPath?: string;
 }
 
 /** `weft up` as its users run it, on a home of its own. */
@@ -51,7 +52,11 @@ export class WeftUp {
     this.#child = spawn(command ?? "", rest, {
       cwd: ROOT,
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, HOME: home },
+      env: {
+        ...process.env,
+        HOME: home,
+        ...(start.envoyPath === undefined ? {} : { ENVOY_PATH: start.envoyPath }),
+      },
       detached: start.npm ?? false,
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -159,6 +159,20 @@ describe("`weft up`", () => {
     else process.env["ENVOY_PATH"] = before;
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain("ENVOY_PATH");
+  });
+
+  it("shows a sidecar whose Envoy ends, and starts it again later and later", async () => {
+    const fake = join(home, "envoy");
+    writeFileSync(fake, "#!/bin/sh\necho no such option >&2\nexit 3\n", { mode: 0o755 });
+    const server = new WeftUp(home, [...FREE_PORTS, "--proxy", "envoy"], { envoyPath: fake });
+    started.push(server);
+    const status = await until(async () => {
+      const { stdout } = await runWeft(["status", "--home", home]);
+      return stdout.includes("CrashLoopBackOff") && stdout;
+    }, "the sidecar's failures to show");
+    expect(status).toMatch(/istio-proxy: CrashLoopBackOff: .*; it ended with 2: no such option/);
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(processesOf(home)).toEqual([]);
   });
 
   it.each([
