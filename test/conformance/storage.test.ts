@@ -327,6 +327,57 @@ describe.each(STORAGES)("$name", ({ create }) => {
     expect(seen).toEqual(["MODIFIED a 6 6", "DELETED a 7 7", "DELETED b 8 8"]);
   });
 
+  it("`watch()` after a list tells the rest exactly once, while others write", async () => {
+    const storage = create();
+    const all: number[] = [];
+    storage.watch(SERVICES, ({ revision }) => all.push(revision));
+    const begin = storage.list(SERVICES).revision;
+    const followers: {
+      readonly from: number;
+      readonly seen: number[];
+      readonly names: Set<string>;
+    }[] = [];
+    const follow = (): void => {
+      const { items, revision: from } = storage.list(SERVICES);
+      const names = new Set(items.map(({ metadata }) => metadata.name));
+      const seen: number[] = [];
+      storage.watch(
+        SERVICES,
+        ({ type, object: { metadata }, revision }) => {
+          seen.push(revision);
+          if (type === "DELETED") names.delete(metadata.name);
+          else names.add(metadata.name);
+        },
+        from,
+      );
+      followers.push({ from, seen, names });
+    };
+    const writer = async (which: number): Promise<void> => {
+      for (let at = 0; at < 30; at++) {
+        const name = `s${which}-${at % 7}`;
+        if (storage.get(key("Service", name)) === undefined) {
+          await storage.create(object("Service", name));
+        } else if (at % 3 === 0) {
+          await storage.delete(key("Service", name));
+        } else {
+          await storage.update(object("Service", name, {}, { labels: { at: String(at) } }));
+        }
+        // In the middle of what others write, before it is durable.
+        if (at % 5 === which) follow();
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(writer));
+    await Promise.resolve();
+    const { items, revision: end } = storage.list(SERVICES);
+    const every = Array.from({ length: end - begin }, (_, at) => begin + 1 + at);
+    expect(all).toEqual(every);
+    expect(followers.length).toBe(24);
+    for (const { from, seen, names } of followers) {
+      expect(seen).toEqual(every.filter((revision) => revision > from));
+      expect([...names].sort()).toEqual(items.map(({ metadata }) => metadata.name));
+    }
+  });
+
   it("`watch()` says when a revision is too far back", async () => {
     const storage = create();
     await storage.create(object("Service", "a", { spec: {} }));
