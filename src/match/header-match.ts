@@ -6,6 +6,7 @@ import type { Issue } from "../base/issue.ts";
 import type { MatchRequest } from "./match-request.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileRegexMatch, compileStringMatch, type StringPredicate } from "./string-match.ts";
+import { wireText } from "./wire-text.ts";
 
 /** One thing that a route asks of a request. */
 export interface Criterion {
@@ -43,6 +44,8 @@ export function compileHeaderMatch(
   if (specifier.case === undefined || specifier.case === "presentMatch") {
     // Without a specifier the header must be there; `present_match: false` asks for its absence.
     const wanted = (specifier.value ?? true) !== invertMatch;
+    // An empty header is there, so one that counts as empty is too.
+    if (treatMissingHeaderAsEmpty) return { description, matches: () => wanted };
     return { description, matches: (request) => has(request, name) === wanted };
   }
   const test = compileSpecifier(specifier, path, issues);
@@ -67,14 +70,22 @@ function compileSpecifier(
   issues: Issue[],
 ): StringPredicate {
   switch (specifier.case) {
-    case "exactMatch":
-      return (value) => value === specifier.value;
-    case "prefixMatch":
-      return (value) => value.startsWith(specifier.value);
-    case "suffixMatch":
-      return (value) => value.endsWith(specifier.value);
-    case "containsMatch":
-      return (value) => value.includes(specifier.value);
+    case "exactMatch": {
+      const wanted = wireText(specifier.value);
+      return (value) => value === wanted;
+    }
+    case "prefixMatch": {
+      const wanted = wireText(specifier.value);
+      return (value) => value.startsWith(wanted);
+    }
+    case "suffixMatch": {
+      const wanted = wireText(specifier.value);
+      return (value) => value.endsWith(wanted);
+    }
+    case "containsMatch": {
+      const wanted = wireText(specifier.value);
+      return (value) => value.includes(wanted);
+    }
     case "safeRegexMatch":
       return compileRegexMatch(specifier.value, joinPath(path, "safe_regex_match"), issues);
     case "stringMatch":

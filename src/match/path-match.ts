@@ -17,8 +17,11 @@ export function compilePathMatch(match: RouteMatch, path: string, issues: Issue[
   const ignoreCase = match.caseSensitive === false;
   switch (specifier.case) {
     case "prefix":
+      // Only what stands before the query is looked at, and no query mark stands there.
+      if (specifier.value.includes("?")) return noPath(`prefix ${specifier.value}`);
       return prefixMatch(specifier.value, ignoreCase);
     case "path":
+      if (specifier.value.includes("?")) return noPath(`path ${specifier.value}`);
       return {
         description: `path ${specifier.value}`,
         matches: exactPath(specifier.value, ignoreCase),
@@ -46,6 +49,10 @@ export function compilePathMatch(match: RouteMatch, path: string, issues: Issue[
       issues.push({ path, message: "has no path specifier" });
       return prefixMatch("/", false);
   }
+}
+
+function noPath(description: string): PathMatch {
+  return { description, matchedLength: () => 0, matches: () => false };
 }
 
 function prefixMatch(prefix: string, ignoreCase: boolean): PathMatch {

@@ -20,6 +20,7 @@ import type { PathMatch } from "./path-match.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { decodeRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 import type { ClusterAction, DirectAction, RedirectAction } from "./route.ts";
+import { wireText } from "./wire-text.ts";
 
 /** The largest uint32. */
 const WEIGHTS_MAX = 4_294_967_295;
@@ -74,7 +75,8 @@ export function decodeClusterAction(
 ): ClusterAction {
   issues.push(...refuseFields(RouteActionSchema, message, CLUSTER_FIELDS, path));
   refuseStreamDuration(message, path, issues);
-  const { prefixRewrite, hostRewriteSpecifier } = message;
+  const prefixRewrite = wireText(message.prefixRewrite);
+  const { hostRewriteSpecifier } = message;
   return {
     kind: "cluster",
     ...decodeClusters(message, path, issues),
@@ -90,7 +92,9 @@ export function decodeClusterAction(
         ? undefined
         : (from) => prefixRewrite + from.substring(pathMatch.matchedLength(from)),
     hostRewrite:
-      hostRewriteSpecifier.case === "hostRewriteLiteral" ? hostRewriteSpecifier.value : "",
+      hostRewriteSpecifier.case === "hostRewriteLiteral"
+        ? wireText(hostRewriteSpecifier.value)
+        : "",
   };
 }
 
@@ -203,8 +207,7 @@ export function decodeDirectAction(
 function decodeBody(message: DirectResponseAction, path: string, issues: Issue[]): string {
   const source = message.body?.specifier;
   if (source === undefined || source.case === undefined) return "";
-  // As Latin-1 text, one character for each byte, which is how responses are written.
-  if (source.case === "inlineString") return Buffer.from(source.value, "utf8").toString("latin1");
+  if (source.case === "inlineString") return wireText(source.value);
   if (source.case === "inlineBytes") return Buffer.from(source.value).toString("latin1");
   const what = `source "${source.case}" is not supported yet`;
   issues.push({ path: joinPath(path, "body"), message: what });
@@ -228,14 +231,15 @@ export function decodeRedirectAction(
   { pathMatch, path, issues }: ActionContext,
 ): RedirectAction {
   issues.push(...refuseFields(RedirectActionSchema, message, REDIRECT_FIELDS, path));
-  const { schemeRewriteSpecifier: scheme, hostRedirect, portRedirect } = message;
+  const { schemeRewriteSpecifier: scheme, portRedirect } = message;
+  const hostRedirect = wireText(message.hostRedirect);
   return {
     kind: "redirect",
     status: REDIRECT_STATUS[message.responseCode] ?? 301,
     location: (request) => {
       let newScheme = request.scheme;
       if (scheme.case === "httpsRedirect" && scheme.value) newScheme = "https";
-      if (scheme.case === "schemeRedirect") newScheme = scheme.value;
+      if (scheme.case === "schemeRedirect") newScheme = scheme.value || newScheme;
       const host = redirectHost(request, { newScheme, hostRedirect, portRedirect });
       return `${newScheme}://${host}${redirectPath(message, pathMatch, request.path)}`;
     },
@@ -261,11 +265,10 @@ function redirectPath(message: RedirectMessage, pathMatch: PathMatch, from: stri
   const kept = message.stripQuery || query === -1 ? "" : from.substring(query);
   const bare = query === -1 ? from : from.substring(0, query);
   const { pathRewriteSpecifier: rewrite } = message;
-  if (rewrite.case === "pathRedirect") {
-    return rewrite.value.includes("?") ? rewrite.value : rewrite.value + kept;
+  if (rewrite.case === "regexRewrite" || rewrite.value === undefined || rewrite.value === "") {
+    return bare + kept;
   }
-  if (rewrite.case === "prefixRewrite") {
-    return rewrite.value + bare.substring(pathMatch.matchedLength(bare)) + kept;
-  }
-  return bare + kept;
+  const to = wireText(rewrite.value);
+  if (rewrite.case === "pathRedirect") return to.includes("?") ? to : to + kept;
+  return to + bare.substring(pathMatch.matchedLength(bare)) + kept;
 }

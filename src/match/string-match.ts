@@ -7,6 +7,7 @@ import type { StringMatcher } from "../api/gen/envoy/type/matcher/v3/string_pb.j
 import type { Issue } from "../base/issue.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileRegex } from "./regex.ts";
+import { lowerAscii, wireText } from "./wire-text.ts";
 
 /** Whether a value matches; pure. */
 export type StringPredicate = (value: string) => boolean;
@@ -22,13 +23,13 @@ export function compileStringMatch(
   const { ignoreCase } = matcher;
   switch (pattern.case) {
     case "exact":
-      return fold(pattern.value, ignoreCase, (value, wanted) => value === wanted);
+      return fold(wireText(pattern.value), ignoreCase, (value, wanted) => value === wanted);
     case "prefix":
-      return fold(pattern.value, ignoreCase, (value, wanted) => value.startsWith(wanted));
+      return fold(wireText(pattern.value), ignoreCase, (value, wanted) => value.startsWith(wanted));
     case "suffix":
-      return fold(pattern.value, ignoreCase, (value, wanted) => value.endsWith(wanted));
+      return fold(wireText(pattern.value), ignoreCase, (value, wanted) => value.endsWith(wanted));
     case "contains":
-      return fold(pattern.value, ignoreCase, (value, wanted) => value.includes(wanted));
+      return fold(wireText(pattern.value), ignoreCase, (value, wanted) => value.includes(wanted));
     case "safeRegex":
       if (ignoreCase) {
         const what = "has no effect for safe_regex.";
@@ -68,8 +69,8 @@ function fold(
   test: (value: string, wanted: string) => boolean,
 ): StringPredicate {
   if (!ignoreCase) return (value) => test(value, pattern);
-  const wanted = pattern.toLowerCase();
-  return (value) => test(value.toLowerCase(), wanted);
+  const wanted = lowerAscii(pattern);
+  return (value) => test(lowerAscii(value), wanted);
 }
 
 function refuse(issues: Issue[], path: string, message: string): StringPredicate {

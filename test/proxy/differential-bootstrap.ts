@@ -50,6 +50,16 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
 const DIRECT = { status: 418, body: { inline_string: "teapot" } };
 
 const ROUTES = [
+  { match: { prefix: "/query?a" }, direct_response: { status: 206 } },
+  { match: { path: "/query?b" }, direct_response: { status: 206 } },
+  { match: { prefix: "/foreign" }, route: { cluster: "up", prefix_rewrite: "/é中" } },
+  { match: { prefix: "/abroad" }, route: { cluster: "up", host_rewrite_literal: "ĊÀ.test" } },
+  { match: { prefix: "/far" }, redirect: { path_redirect: "/ĊÀ" } },
+  {
+    match: { prefix: "/stays" },
+    redirect: { host_redirect: "b.test", path_redirect: "", strip_query: true },
+  },
+  { match: { safe_regex: { regex: "[^/]{0,2}" } }, direct_response: { status: 206 } },
   { match: { prefix: "/no-cluster" }, route: { cluster: "nowhere" } },
   {
     match: { prefix: "/no-cluster-404" },
@@ -90,6 +100,9 @@ const ROUTES = [
       ["/not-user", { string_match: { exact: "jason" }, invert_match: true }],
       ["/joined", { string_match: { exact: "jason,jane" } }],
       ["/contains", { string_match: { contains: "n,j" } }],
+      ["/name", { string_match: { exact: "é中" } }],
+      ["/any-case", { string_match: { prefix: "É-A", ignore_case: true } }],
+      ["/counts", { present_match: true, treat_missing_header_as_empty: true }],
       ["/regex", { string_match: { safe_regex: { regex: "ja.e" } } }],
       ["/range", { range_match: { start: 1, end: 5 } }],
       ["/absent", { present_match: false }],

@@ -1,4 +1,5 @@
 import type { Issue } from "../../base/issue.ts";
+import { wireText } from "../../match/wire-text.ts";
 import type { LogEntry } from "./access-log.ts";
 
 /** Writes one entry; compiled once from the format. */
@@ -77,7 +78,8 @@ function addLiteral(
   if (percent !== -1) {
     issues.push({ path, message: `no operator can be read at "${text.substring(percent)}"` });
   }
-  parts.push(() => text);
+  const bytes = wireText(text);
+  parts.push(() => bytes);
 }
 
 function findOperator(name: string, argument: string | undefined): Operator | undefined {

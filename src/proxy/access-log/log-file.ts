@@ -47,7 +47,7 @@ export class LogFiles {
     if (path === "/dev/stdout" || path === "/dev/stderr") {
       const stream = path === "/dev/stdout" ? "stdout" : "stderr";
       return (text, done) => {
-        this.#writeStream(stream, text);
+        this.#writeStream(stream, Buffer.from(text, "latin1").toString("utf8"));
         done();
       };
     }

@@ -19,6 +19,7 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { decodeRouteConfig, type RouteConfig } from "../../match/route-config.ts";
+import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { isAds } from "./config-source.ts";
@@ -185,7 +186,7 @@ function decodeServerHeader(
   message: HttpConnectionManager,
 ): Pick<HttpConfig, "serverName" | "serverHeader"> {
   return {
-    serverName: message.serverName || "envoy",
+    serverName: wireText(message.serverName) || "envoy",
     serverHeader: SERVER_HEADERS[message.serverHeaderTransformation] ?? "overwrite",
   };
 }

@@ -10,6 +10,7 @@ import { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import {
   type LocalReply,
+  NO_PATH,
   NO_ROUTE,
   REQUEST_IDLE,
   STREAM_IDLE,
@@ -99,6 +100,10 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.scheme = prepareRequest(head, config, socket, this.context);
     if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
     if (config.streamIdleTimeoutMs !== 0) this.#setIdle(config.streamIdleTimeoutMs);
+    // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
+    if (head.path.charCodeAt(0) !== 47) {
+      return this.localReply(head.method === "CONNECT" ? NO_ROUTE : NO_PATH);
+    }
     const virtualHost = service.routes.current?.findVirtualHost(head.authority);
     const route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
     this.#route = route;

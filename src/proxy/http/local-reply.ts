@@ -43,6 +43,12 @@ const FLAG_BY_RESET: Readonly<Record<ResetReason, ResponseFlag>> = {
   [RESET.overflow]: "UO",
 };
 
+export const NO_PATH: LocalReply = {
+  status: 404,
+  body: "",
+  flag: "",
+  details: "absolute_path_rejected",
+};
 export const NO_ROUTE: LocalReply = {
   status: 404,
   body: "",

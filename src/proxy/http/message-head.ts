@@ -41,7 +41,7 @@ export class MessageHead {
 /** A request as it came. */
 export class RequestHead extends MessageHead {
   method = "";
-  /** Path and query: always begins with "/", but for `OPTIONS *` and CONNECT. */
+  /** Path and query: begins with "/", but for `OPTIONS *`, `http://host?query` and CONNECT. */
   path = "";
   /** The Host header, or the authority of an absolute-form target. */
   authority = "";

@@ -40,7 +40,7 @@ describe("parseRequestHead()", () => {
     ["GET http://b.test/y?z HTTP/1.1", "b.test", "/y?z"],
     ["GET HTTP://b.test:80 HTTP/1.1", "b.test:80", "/"],
     ["GET http://u:p@b.test/y HTTP/1.1", "b.test", "/y"],
-    ["GET https://b.test?q=1 HTTP/1.1", "b.test", "/?q=1"],
+    ["GET https://b.test?q=1 HTTP/1.1", "b.test", "?q=1"],
     ["OPTIONS * HTTP/1.1", "a.test", "*"],
   ] as const;
   test.each(targets)("takes host and path from %s", (line, authority, path) => {

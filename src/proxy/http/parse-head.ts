@@ -120,7 +120,7 @@ function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
   const rest = target.substring(end);
   head.authority = authority;
   head.hasHost = true;
-  head.path = rest.charCodeAt(0) === 47 ? rest : `/${rest}`;
+  head.path = rest === "" ? "/" : rest;
   return true;
 }
 

@@ -10,6 +10,28 @@ export const ROUTING_CASES: readonly DifferentialCase[] = [
     send: get("/x?q=1", "User-Agent: Foo\r\nX-Foo_Bar: A\r\n"),
     status: [200],
   },
+  { name: "a prefix with a query", send: get("/query?a"), status: [200] },
+  { name: "a path with a query", send: get("/query?b"), status: [200] },
+  { name: "a path rewritten to more than ASCII", send: get("/foreign/x"), status: [200] },
+  { name: "a host rewritten to more than ASCII", send: get("/abroad"), status: [200] },
+  { name: "a redirect to more than ASCII", send: get("/far?q"), status: [301] },
+  { name: "a redirect that leaves the path", send: get("/stays/x?q"), status: [301] },
+  {
+    name: "a header beyond ASCII",
+    send: get("/name", "End-User: \xc3\xa9\xe4\xb8\xad\r\n"),
+    status: [205],
+  },
+  {
+    name: "a header beyond ASCII in any case",
+    send: get("/any-case", "End-User: \xc3\x89-a\r\n"),
+    status: [205],
+  },
+  {
+    name: "a letter beyond ASCII in another case",
+    send: get("/any-case", "End-User: \xc3\xa9-a\r\n"),
+    status: [200],
+  },
+  { name: "a missing header that counts as empty", send: get("/counts"), status: [205] },
   { name: "no virtual host", send: "GET / HTTP/1.1\r\nHost: nope\r\n\r\n", status: [404] },
   {
     name: "another port than the domain's",

@@ -84,6 +84,11 @@ export const TARGETS_CASES: readonly DifferentialCase[] = [
   },
   { name: "HTTP/1.2", send: `GET /x HTTP/1.2\r\n${HOST_LINE}\r\n`, status: [426] },
   { name: "HTTP/2.0 in text", send: `GET /x HTTP/2.0\r\n${HOST_LINE}\r\n`, status: [426] },
+  {
+    name: "an absolute target with a query and no path",
+    send: `GET http://a.test?x HTTP/1.1\r\n${HOST_LINE}\r\n`,
+    status: [404],
+  },
   { name: "HTTP/0.9", send: "GET /x\r\n\r\n", status: [426] },
   {
     name: "HTTP/1.0",
