@@ -20,6 +20,17 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   "/chunked": {
     send: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n",
   },
+  "/cut-head": { send: "HTTP/1.1 200 OK\r\nContent-Le", end: "fin" },
+  "/cut-head-reset": { send: "HTTP", end: "reset" },
+  "/line-first": { send: "\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" },
+  "/204-length": { send: "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi" },
+  "/204-zero": { send: "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n" },
+  "/204-chunks": {
+    send: "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+  },
+  "/interim-length": {
+    send: "HTTP/1.1 103 Early\r\nContent-Length: 2\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+  },
   "/204": { send: "HTTP/1.1 204 No Content\r\n\r\n" },
   "/304": { send: "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n" },
   "/304-length": { send: "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n" },

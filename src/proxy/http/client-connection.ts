@@ -40,7 +40,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   readonly #context: ProxyContext;
   readonly #socket: Socket;
   readonly #deadline: Deadline;
-  readonly #heads = new HeadReader();
+  readonly #heads = new HeadReader("response");
   readonly #head = new ResponseHead();
   readonly #body = new BodyReader(HEAD_BYTES_MAX);
   /** The one place that writes; flush it when an event has written all it has. */
@@ -156,6 +156,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     if (found === "error") return -1;
     const head = this.#head;
     if (parseResponseHead(this.#heads.text, head, HEADER_COUNT_MAX) !== undefined) return -1;
+    if ((head.status < 200 || head.status === 204) && !dropFraming(head)) return -1;
     if (head.status === 101 ? !this.#isUpgrade : head.status < 200) {
       // Those before the final one are not passed on, as in Envoy; 101 was not asked for.
       return head.status === 101 ? -1 : this.#heads.next;
@@ -243,7 +244,12 @@ export class ClientConnection implements SocketOwner, BodySink {
       this.#finish();
       return;
     }
-    this.#fail(RESET.termination);
+    this.#fail(this.#brokenOff());
+  }
+
+  /** A head that was cut off is worse than none: the peer has seen the request. */
+  #brokenOff(): ResetReason {
+    return this.#awaitsHead && this.#heads.isInside ? RESET.protocol : RESET.termination;
   }
 
   onClose(): void {
@@ -251,7 +257,7 @@ export class ClientConnection implements SocketOwner, BodySink {
       this.#countConnectFail();
       this.#fail(RESET.connectFailure);
     } else {
-      this.#fail(RESET.termination);
+      this.#fail(this.#brokenOff());
     }
   }
 
@@ -278,4 +284,17 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.host.activeConnections--;
     this.#pool.onClosed(this);
   }
+}
+
+/**
+ * Takes away the framing that a response without a body may not have (RFC 9110 8.6): false when it
+ * claims one, and whoever reads on would disagree on where the next response starts.
+ */
+function dropFraming(head: ResponseHead): boolean {
+  if (head.coding !== CODING.none || head.contentLength > 0) return false;
+  if (head.contentLength === 0) {
+    head.headers.remove("content-length");
+    head.contentLength = -1;
+  }
+  return true;
 }

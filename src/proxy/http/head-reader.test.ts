@@ -6,7 +6,7 @@ const MAX = 61_440;
 
 /** The heads found in `text` when it comes in pieces; "error:STATUS" ends the list. */
 function findHeads(text: string, cuts: readonly number[]): string[] {
-  const reader = new HeadReader();
+  const reader = new HeadReader("request");
   const bytes = Buffer.from(text, "latin1");
   const edges = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])];
   edges.sort((left, right) => left - right);

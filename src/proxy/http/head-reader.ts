@@ -1,4 +1,5 @@
 import { latin1 } from "../net/latin1.ts";
+import { TOKEN_LOWER } from "./header-name.ts";
 import { type HeadError } from "./message-head.ts";
 import { BAD_REQUEST } from "./parse-fields.ts";
 
@@ -14,6 +15,7 @@ const FIRST_SLICE_BYTES = 4096;
  * search, the parser and every header value, which are slices of that text.
  */
 export class HeadReader {
+  readonly #kind: "request" | "response";
   /** The beginning of a head whose end has not come. */
   #pending = "";
   /** After `read` said "head": the head with its empty line. */
@@ -22,6 +24,10 @@ export class HeadReader {
   next = 0;
   error: HeadError = BAD_REQUEST;
 
+  constructor(kind: "request" | "response") {
+    this.#kind = kind;
+  }
+
   /** Whether bytes of a head have come already. */
   get isInside(): boolean {
     return this.#pending !== "";
@@ -29,7 +35,8 @@ export class HeadReader {
 
   /** Looks at `buffer[from, to)`: all of it is taken unless a head ends in it. */
   read(buffer: Buffer, from: number, to: number, bytesMax: number): "head" | "more" | "error" {
-    const start = this.#pending === "" ? skipEmptyLines(buffer, from, to) : from;
+    const mayBeEmpty = this.#kind === "request" && this.#pending === "";
+    const start = mayBeEmpty ? skipEmptyLines(buffer, from, to) : from;
     if (start === to) return "more";
     let sliceEnd = Math.min(to, start + FIRST_SLICE_BYTES);
     for (;;) {
@@ -61,8 +68,9 @@ export class HeadReader {
   /** Keeps an incomplete head, unless it can never become a good one. */
   #keep(bytesMax: number): "more" | "error" {
     if (this.text.length > bytesMax) return this.#fail(TOO_LARGE);
-    // Without this a peer that ends its lines with LF alone would wait for ever.
-    if (hasBareLineFeed(this.text, Math.max(0, this.#pending.length - 1))) {
+    // Without this a peer that speaks TLS, or ends its lines with LF alone, would wait for ever.
+    const isToken = TOKEN_LOWER[this.text.charCodeAt(0)] !== 0 || this.text === "\r";
+    if (!isToken || hasBareLineFeed(this.text, Math.max(0, this.#pending.length - 1))) {
       return this.#fail(BAD_REQUEST);
     }
     this.#pending = this.text;

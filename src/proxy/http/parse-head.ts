@@ -136,7 +136,9 @@ function takeConnectTarget(target: string, head: RequestHead): HeadError | undef
 function hasPortInRange(authority: string): boolean {
   const colon = authority.lastIndexOf(":");
   // Inside the brackets of an IPv6 address it is no port.
-  if (colon === -1 || colon < authority.indexOf("]")) return true;
+  const bracket = authority.indexOf("]");
+  if (colon === -1 || colon < bracket) return true;
+  if (authority.indexOf(":", bracket + 1) !== colon) return false;
   const digits = authority.substring(colon + 1);
   return /^\d{1,5}$/.test(digits) && Number(digits) <= 65_535;
 }

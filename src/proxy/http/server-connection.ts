@@ -28,7 +28,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   readonly socket: Socket;
   readonly out: Sender;
   readonly #end: ConnectionEnd;
-  readonly #heads = new HeadReader();
+  readonly #heads = new HeadReader("request");
   readonly #body: BodyReader;
   readonly #head = new RequestHead();
   readonly #stream: HttpStream;

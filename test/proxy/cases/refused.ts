@@ -7,6 +7,7 @@ export const REFUSED_CASES: readonly DifferentialCase[] = [
   { name: "a Host with a space", send: "GET /x HTTP/1.1\r\nHost: a test\r\n\r\n", status: [400] },
   { name: "a Host with a slash", send: "GET /x HTTP/1.1\r\nHost: a.test/x\r\n\r\n", status: [400] },
   { name: "an empty Host", send: "GET /x HTTP/1.1\r\nHost:\r\n\r\n", status: [404] },
+  { name: "the beginning of TLS", send: "\x16\x03\x01\x02\x00\x01\x00", status: [400] },
   { name: "a NUL", send: get("/x", "X: a\0b\r\n"), status: [400] },
   { name: "a control character", send: get("/x", "X: a\u0001b\r\n"), status: [400] },
   { name: "a space before the colon", send: get("/x", "X : a\r\n"), status: [400] },

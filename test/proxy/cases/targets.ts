@@ -89,6 +89,11 @@ export const TARGETS_CASES: readonly DifferentialCase[] = [
     send: `GET http://a.test?x HTTP/1.1\r\n${HOST_LINE}\r\n`,
     status: [404],
   },
+  {
+    name: "an absolute target with two colons",
+    send: `GET http://a.test::80/x HTTP/1.1\r\n${HOST_LINE}\r\n`,
+    status: [400],
+  },
   { name: "HTTP/0.9", send: "GET /x\r\n\r\n", status: [426] },
   {
     name: "HTTP/1.0",
