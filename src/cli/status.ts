@@ -8,6 +8,7 @@ import { CONNECTION_FLAGS, formatUsage, parseFlags } from "./flags.ts";
 import { noMesh } from "./kubeconfig.ts";
 import { readProxies } from "./monitoring-client.ts";
 import { formatJson } from "./output-format.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 const FLAGS = {
   output: { short: "o", value: "FORMAT", help: "json" },
@@ -91,7 +92,7 @@ function formatStatus({ server, pods, proxies, mode }: MeshStatus): string {
   const lines: (readonly [string, string])[] = [
     ["server", `running since ${server.startedAt} (pid ${server.pid}, weft ${server.version})`],
     ["gateway", server.gatewayUrl],
-    ["API", `${server.apiUrl} (export KUBECONFIG=${server.kubeconfig})`],
+    ["API", `${server.apiUrl} (export KUBECONFIG=${shellQuote(server.kubeconfig)})`],
     ["pods", `${pods.ready}/${pods.wanted} ready`],
     ...pods.waiting.map((text) => ["", text] as const),
     ["proxies", `${proxies.synced}/${proxies.connected} synced (${server.proxy})`],

@@ -6,7 +6,9 @@ import { nodeClock } from "../base/node-clock.ts";
 import { nodePrng } from "../base/node-prng.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
 import { CONNECTION_FLAGS, formatUsage, parseCount, parseFlags } from "../cli/flags.ts";
+import { shellQuote } from "../cli/shell-quote.ts";
 import { type FindingsChange, formatFinding } from "../controlplane/findings.ts";
+import { createHome } from "../local/create-home.ts";
 import { LogFile } from "../local/log-file.ts";
 import {
   describeOptions,
@@ -111,6 +113,8 @@ function readOptions(
     throw new CliError(`no such file: ${flags.catalogue} (--catalogue)`);
   }
   const home = homeOf(flags.home, io.env);
+  // Before its log, which is the first thing in it.
+  createHomeFolder(home);
   const log = new LogFile(join(home, "server.log"));
   const say = (message: string): void => io.stderr(`${io.isTerminal ? "✔ " : ""}${message}\n`);
   return {
@@ -142,6 +146,14 @@ function readOptions(
   };
 }
 
+function createHomeFolder(home: string): void {
+  try {
+    createHome(home);
+  } catch (error) {
+    throw error instanceof MeshError ? new CliError(error.message) : error;
+  }
+}
+
 function portOf(text: string | undefined, name: keyof MeshPorts): number {
   if (text === undefined) return PORTS_DEFAULT[name];
   const port = parseCount(PORT_FLAGS[name], text);
@@ -167,7 +179,7 @@ function alreadyRunning(
   if (file === undefined) say("it is still starting");
   else {
     say(`  gateway     ${file.gatewayUrl}`);
-    say(`  API         ${file.apiUrl}, export KUBECONFIG=${file.kubeconfig}`);
+    say(`  API         ${file.apiUrl}, export KUBECONFIG=${shellQuote(file.kubeconfig)}`);
     say(`  monitoring  http://${file.monitoringAddr}`);
   }
   if (lock.asked !== describeOptions(options)) {
@@ -220,7 +232,7 @@ function nextSteps(file: ServerFile, hasPage: boolean, seconds: string): string 
 The mesh is up after ${seconds} s.
 
   ${hasPage ? `open        ${file.gatewayUrl}/productpage` : `gateway     ${file.gatewayUrl}`}
-  kubectl     export KUBECONFIG=${file.kubeconfig}
+  kubectl     export KUBECONFIG=${shellQuote(file.kubeconfig)}
   stop        Ctrl-C here, or "weft down"
 
 Traffic between pods is plain text for now; "weft status" says more.`;

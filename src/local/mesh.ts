@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiServer } from "../apiserver/api-server.ts";
 import { buildKubeconfig } from "../apiserver/kubeconfig.ts";
@@ -24,6 +24,7 @@ import { AgentLauncher } from "./agent-launcher.ts";
 import { loadApiCredentials } from "./api-credentials.ts";
 import { bringUpObjects } from "./bring-up-objects.ts";
 import { claimPodNetwork } from "./claim-pod-network.ts";
+import { createHome } from "./create-home.ts";
 import { findEnvoy } from "./find-envoy.ts";
 import { findFreePort } from "./free-port.ts";
 import { type HomeLock, lockHome, unlockHome } from "./home-lock.ts";
@@ -186,8 +187,7 @@ export class Mesh {
 
   async #up(): Promise<ServerFile> {
     const { home, clock, logger, onProgress } = this.#options;
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    chmodSync(home, 0o700);
+    createHome(home);
     const envoyPath =
       this.#options.proxy === "envoy" ? findEnvoy(this.#options.env, this.#packageRoot) : undefined;
     this.#claimHome();

@@ -175,6 +175,16 @@ describe("`weft up`", () => {
     expect(processesOf(home)).toEqual([]);
   });
 
+  it.each(["/proc/weft", "/dev/null", "/dev/null/weft", `/tmp/${"x".repeat(300)}`])(
+    "says that it cannot keep a mesh in %s",
+    async (folder) => {
+      const result = await runWeft(["up", "--home", folder, ...FREE_PORTS]);
+      expect(result.exitCode).toBe(2);
+      expect(result.stderr).toContain(`weft: cannot keep a mesh in ${folder} (`);
+      expect(result.stderr).toContain("--home or WEFT_HOME");
+    },
+  );
+
   it.each([
     [["--proxy", "nginx"], '--proxy is weft or envoy, not "nginx"'],
     [["--http-port", "x"], '--http-port is a number from 0, not "x"'],
