@@ -1,13 +1,15 @@
-import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "./mesh-error.ts";
 
-/** Makes the folder of a home, for its owner only. A `MeshError` says why it cannot be one. */
+/**
+ * Makes the folder of a home, for its owner only; one that is there keeps its mode, as it may hold
+ * other things. A `MeshError` says why it cannot be one.
+ */
 export function createHome(home: string): void {
   try {
     createFolder(home);
     accessSync(home, constants.W_OK | constants.X_OK);
-    chmodSync(home, 0o700);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new MeshError(
