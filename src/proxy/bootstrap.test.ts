@@ -139,6 +139,11 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment: cannot be "x"`,
     ],
     [
+      "a log of the admin port",
+      "admin: { access_log_path: /tmp/admin.log }",
+      "admin.access_log_path: is not supported yet",
+    ],
+    [
       "a runtime from files",
       "layered_runtime: { layers: [{ name: a, disk_layer: { symlink_root: /a } }] }",
       "layered_runtime.layers[0].disk_layer: is not supported yet",

@@ -42,6 +42,9 @@ export interface ProxyBootstrap {
   readonly listeners: readonly ListenerConfig[];
   /** The cluster of the control plane; `undefined` when everything is static. */
   readonly adsCluster: string | undefined;
+  /** Whether the control plane is asked for all clusters, and for all listeners. */
+  readonly asksClusters: boolean;
+  readonly asksListeners: boolean;
   /** The whole of it as JSON, for `/config_dump`. */
   readonly json: JsonValue;
 }
@@ -142,7 +145,10 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   }
   if (issues.length === 0) issues.push(...checkRules(BootstrapSchema, message, ""));
   if (issues.length > 0) return { ok: false, issues };
-  return { ok: true, value: { node, admin, clusters, listeners, adsCluster, json } };
+  const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
+  const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
+  const asks = { adsCluster, asksClusters, asksListeners };
+  return { ok: true, value: { node, admin, clusters, listeners, ...asks, json } };
 }
 
 /** Runtime keys that change nothing here: the matcher has a bound of its own for any expression. */
@@ -224,8 +230,9 @@ function checkStatic(
 function decodeAdmin(message: Bootstrap, issues: Issue[]): HostPort | undefined {
   const { admin } = message;
   if (admin === undefined) return undefined;
-  // Requests to the admin port are not logged, nor is there a profiler that would write a file.
-  const fields = ["address", "access_log", "access_log_path", "profile_path"];
+  // There is no profiler that would write a file, and requests to the admin port are not logged.
+  const fields = ["address", "profile_path"];
+  if (admin.accessLogPath === "/dev/null") fields.push("access_log_path");
   issues.push(...refuseFields(AdminSchema, admin, fields, "admin"));
   if (admin.address === undefined) return undefined;
   return decodeAddress(admin.address, "admin.address", issues);

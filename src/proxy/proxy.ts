@@ -56,12 +56,16 @@ export class Proxy {
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
-  #hasListeners = false;
+  /** The type without whose first answer nothing can be served. */
+  readonly #awaited: string | undefined;
+  #hasAwaited = false;
 
   constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
     const { clock, prng, log } = deps;
     this.#bootstrap = bootstrap;
     this.#deps = deps;
+    if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
+    else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log, deps.writeStream);
     const resolveName = deps.resolveName ?? lookupName;
     this.#clusters = new ClusterSet({ clock, prng, resolveName });
@@ -102,7 +106,7 @@ export class Proxy {
   get state(): ProxyState {
     if (this.#stopping.signal.aborted) return "DRAINING";
     if (!this.#isStarted) return "PRE_INITIALIZING";
-    if (this.#bootstrap.adsCluster === undefined || this.#hasListeners) {
+    if (this.#awaited === undefined || this.#hasAwaited) {
       return this.#listeners.isWarming ? "INITIALIZING" : "LIVE";
     }
     return "PRE_INITIALIZING";
@@ -142,7 +146,7 @@ export class Proxy {
       listeners: this.#listeners,
       onApplied: (typeUrl) => this.#onApplied(typeUrl),
       onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
-    });
+    }).filter(({ typeUrl }) => this.#isAsked(typeUrl));
     const ads = new AdsClient({ addresses, node: this.#bootstrap.node, types, clock, prng, log });
     this.#ads = ads;
     this.#clusters.setOnChange(() => this.#askForNames());
@@ -150,8 +154,13 @@ export class Proxy {
     this.#adsDone = ads.run(this.#stopping.signal);
   }
 
+  #isAsked(typeUrl: string): boolean {
+    if (typeUrl === RESOURCE_TYPE_URL.cluster) return this.#bootstrap.asksClusters;
+    return typeUrl !== RESOURCE_TYPE_URL.listener || this.#bootstrap.asksListeners;
+  }
+
   #onApplied(typeUrl: string): void {
-    if (typeUrl === RESOURCE_TYPE_URL.listener) this.#hasListeners = true;
+    if (typeUrl === this.#awaited) this.#hasAwaited = true;
     this.#askForNames();
   }
 

@@ -10,7 +10,7 @@ import { TestControlPlane } from "./test-control-plane.ts";
 const ADS = { ads: {}, resource_api_version: "V3" };
 
 /** A bootstrap that has everything from a control plane. */
-function dynamicBootstrap(adsPort: number): object {
+function dynamicBootstrap(adsPort: number) {
   return {
     node: { id: "n", cluster: "c" },
     admin: { address: socketAddress(0) },
@@ -238,6 +238,38 @@ describe("a proxy under a control plane", () => {
     await until(() => controlPlane.requests.length > asked, "the routes to be taken");
     // The kept connection still belongs to the listener that was replaced, the next does not.
     expect([(await get()).status, (await get()).status]).toEqual([418, 200]);
+  });
+
+  test("asks for what the bootstrap names, and no more", async () => {
+    const other = new TestControlPlane();
+    await other.start();
+    const [ownPort = 0] = await freePorts(1);
+    const { dynamic_resources: dynamics, ...rest } = dynamicBootstrap(other.port);
+    const { lds_config: _unused, ...asked } = dynamics;
+    const routes = { route_config: routeTable([toCluster("a")]) };
+    const { clusters } = rest.static_resources;
+    const own = await startWeft({
+      ...rest,
+      static_resources: { clusters, listeners: [httpListener("own", ownPort, routes)] },
+      dynamic_resources: asked,
+    });
+    try {
+      other.set("cluster", { a: edsCluster("a") });
+      other.set("endpoint", { a: assignment("a", [one.port]) });
+      await until(() => own.proxy.state === "LIVE", "the other proxy to be live");
+      await until(
+        async () => (await fetch(`http://127.0.0.1:${ownPort}/`)).status === 200,
+        "the static listener to use the cluster",
+      );
+      const types = new Set(other.requests.map(({ typeUrl }) => typeUrl));
+      expect([...types].map((type) => type.replace(/.*\./, ""))).toEqual([
+        "Cluster",
+        "ClusterLoadAssignment",
+      ]);
+    } finally {
+      await own.stop();
+      other.stop();
+    }
   });
 
   test("refuses by name what it cannot do, keeps the last good, takes the rest", async () => {
