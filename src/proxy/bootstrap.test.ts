@@ -139,6 +139,11 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment: cannot be "x"`,
     ],
     [
+      "the name server's own time to live",
+      CLUSTER("respect_dns_ttl: true"),
+      `${C}.respect_dns_ttl: is not supported yet`,
+    ],
+    [
       "a log of the admin port",
       "admin: { access_log_path: /tmp/admin.log }",
       "admin.access_log_path: is not supported yet",

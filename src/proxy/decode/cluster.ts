@@ -46,7 +46,6 @@ const FIELDS = [
   "typed_extension_protocol_options",
   "dns_refresh_rate",
   "dns_lookup_family",
-  "respect_dns_ttl",
   "least_request_lb_config",
   "round_robin_lb_config",
   "common_lb_config",
