@@ -73,6 +73,23 @@ function keepRules<T>(decoded: Result<T>, schema: DescMessage, message: Message)
   return issues.length > 0 ? { ok: false, issues } : decoded;
 }
 
+/**
+ * Removes what a response that says everything no longer names. One that holds bytes which nobody
+ * can read removes nothing: they may have been any of the held ones.
+ */
+function removeUnnamed(
+  held: Set<string>,
+  named: ReadonlySet<string>,
+  remove: (name: string) => void,
+): void {
+  if (named.has("")) return;
+  for (const name of held) {
+    if (named.has(name)) continue;
+    held.delete(name);
+    remove(name);
+  }
+}
+
 /** The types that a proxy asks for, in Envoy's order: what is named comes before what names it. */
 export function createResourceTypes(targets: ResourceTargets): readonly ResourceType[] {
   return [clusters(targets), endpoints(targets), listeners(targets), routes(targets)];
@@ -92,11 +109,7 @@ function clusters({ clusters: target, onApplied }: ResourceTargets): ResourceTyp
         ({ name }) => name,
       );
       const named = new Set([...prepared, ...rejections].map(({ name }) => name));
-      for (const name of held) {
-        if (named.has(name)) continue;
-        held.delete(name);
-        target.remove(name);
-      }
+      removeUnnamed(held, named, (name) => target.remove(name));
       for (const { name, value } of prepared) {
         if (!held.has(name) && target.find(name)?.isDynamic === false) {
           const reason = `cluster ${name} is static and cannot be changed`;
@@ -155,11 +168,7 @@ function listeners(targets: ResourceTargets): ResourceType {
         ({ name }) => name,
       );
       const named = new Set([...prepared, ...rejections].map(({ name }) => name));
-      for (const name of held) {
-        if (named.has(name)) continue;
-        held.delete(name);
-        target.remove(name);
-      }
+      removeUnnamed(held, named, (name) => target.remove(name));
       for (const { name, value } of prepared) {
         held.add(name);
         target.put(value, true).catch((error: unknown) => {

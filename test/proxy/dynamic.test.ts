@@ -308,6 +308,16 @@ describe("a proxy under a control plane", () => {
     expect((await get()).body).toBe("two");
   });
 
+  test.each(["cluster", "listener"] as const)(
+    "keeps every %s when one cannot be read, as it may be any of them",
+    async (kind) => {
+      await serve();
+      controlPlane.setBytes(kind, new Map([["x", Buffer.from([0xff, 0xff, 0xff])]]));
+      expect(await controlPlane.refusal(kind, "cannot decode")).toContain("envoy.config.");
+      expect((await get("/", { agent: false })).body).toBe("one");
+    },
+  );
+
   test("serves on while the control plane is away, and comes back", async () => {
     await serve();
     const { port: adsPort } = controlPlane;

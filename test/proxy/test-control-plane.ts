@@ -109,13 +109,17 @@ export class TestControlPlane {
   /** Replaces all resources of a kind, given as Envoy's JSON, and tells everybody. */
   set(kind: Kind, resources: Readonly<Record<string, object>>): void {
     const schema = SCHEMAS[kind];
+    const bodies = Object.entries(resources).map(([name, json]) => {
+      const message = fromJson(schema, json as JsonValue, { registry: EXTENSION_TYPES });
+      return [name, toBinary(schema, message)] as const;
+    });
+    this.setBytes(kind, new Map(bodies));
+  }
+
+  /** Like `set`, with bytes that need not be a message. */
+  setBytes(kind: Kind, bodies: ReadonlyMap<string, Uint8Array>): void {
     this.#given.add(kind);
-    this.#resources[kind] = new Map(
-      Object.entries(resources).map(([name, json]) => {
-        const message = fromJson(schema, json as JsonValue, { registry: EXTENSION_TYPES });
-        return [name, toBinary(schema, message)];
-      }),
-    );
+    this.#resources[kind] = new Map(bodies);
     for (const stream of this.#streams) this.#send(stream, kind);
   }
 
