@@ -1,7 +1,11 @@
 import type { Issue } from "../base/issue.ts";
 import { isSameJson } from "./json.ts";
 import type { LabelSelector } from "./label-selector.ts";
-import { matchLabelSelector, validateLabelSelector } from "./label-selector.ts";
+import {
+  formatLabelSelector,
+  matchLabelSelector,
+  validateLabelSelector,
+} from "./label-selector.ts";
 import { templateMetadataSchema, validateLabels } from "./metadata.ts";
 import { podSpecSchema, validatePodSpec } from "./pod-spec.ts";
 import type { Infer } from "./schema.ts";
@@ -15,6 +19,33 @@ export const podTemplateSchema = object({
 
 /** core/v1 PodTemplateSpec. */
 export type PodTemplate = Infer<typeof podTemplateSchema>;
+
+interface PodMaker {
+  readonly spec: { readonly selector: LabelSelector; readonly template: PodTemplate };
+}
+
+/** What `-o wide` shows of whatever makes pods. */
+export const POD_TEMPLATE_COLUMNS = [
+  {
+    name: "Containers",
+    type: "string",
+    priority: 1,
+    cell: ({ spec }: PodMaker) => spec.template.spec.containers.map((one) => one.name).join(","),
+  },
+  {
+    name: "Images",
+    type: "string",
+    priority: 1,
+    cell: ({ spec }: PodMaker) =>
+      spec.template.spec.containers.map((one) => one.image ?? "").join(","),
+  },
+  {
+    name: "Selector",
+    type: "string",
+    priority: 1,
+    cell: ({ spec }: PodMaker) => formatLabelSelector(spec.selector),
+  },
+] as const;
 
 /** The rules of `spec.selector` and `spec.template` of what makes pods. */
 export function validatePodTemplate(

@@ -1,8 +1,13 @@
 import { conditionsSchema } from "./condition.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
-import { formatLabelSelector, labelSelectorSchema } from "./label-selector.ts";
+import { labelSelectorSchema } from "./label-selector.ts";
 import { kubeObject } from "./metadata.ts";
-import { podTemplateSchema, validatePodTemplate, validateSelectorUpdate } from "./pod-template.ts";
+import {
+  POD_TEMPLATE_COLUMNS,
+  podTemplateSchema,
+  validatePodTemplate,
+  validateSelectorUpdate,
+} from "./pod-template.ts";
 import type { Infer } from "./schema.ts";
 import { integer, object, required } from "./schema.ts";
 
@@ -53,24 +58,7 @@ export const replicaSetKind = defineKind<ReplicaSet>({
     { name: "Current", type: "integer", cell: ({ status }) => status?.replicas ?? 0 },
     { name: "Ready", type: "integer", cell: ({ status }) => status?.readyReplicas ?? 0 },
     AGE_COLUMN,
-    {
-      name: "Containers",
-      type: "string",
-      priority: 1,
-      cell: ({ spec }) => spec.template.spec.containers.map((one) => one.name).join(","),
-    },
-    {
-      name: "Images",
-      type: "string",
-      priority: 1,
-      cell: ({ spec }) => spec.template.spec.containers.map((one) => one.image ?? "").join(","),
-    },
-    {
-      name: "Selector",
-      type: "string",
-      priority: 1,
-      cell: ({ spec }) => formatLabelSelector(spec.selector),
-    },
+    ...POD_TEMPLATE_COLUMNS,
   ],
   validateUpdate: ({ spec }, old) => validateSelectorUpdate(spec.selector, old.spec.selector),
   validate: ({ spec }) => validatePodTemplate(spec.selector, spec.template),
