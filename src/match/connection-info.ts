@@ -1,0 +1,58 @@
+/** An address and port as text and number; the port is 0 for a Unix socket. */
+export interface PeerAddress {
+  /** Without brackets; an IPv4 address that came in IPv6 form (`::ffff:…`) in IPv4 form. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What a certificate says, as matchers, header values and access logs ask for it. */
+export interface CertificateInfo {
+  /** RFC 2253 form, as Envoy prints it: `CN=…,O=…`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hexadecimal, lower case, without colons. */
+  readonly serial: string;
+  readonly sha256: string;
+  readonly sha1: string;
+  readonly uriSans: readonly string[];
+  readonly dnsSans: readonly string[];
+  readonly ipSans: readonly string[];
+  readonly emailSans: readonly string[];
+  readonly validFromMs: number;
+  readonly validToMs: number;
+  /** PEM text of the certificate alone, and of it with what it came with. */
+  readonly pem: string;
+  readonly chainPem: string;
+}
+
+/** The TLS session of a connection, after its handshake. */
+export interface TlsInfo {
+  /** `TLSv1.2`, `TLSv1.3`. */
+  readonly version: string;
+  readonly cipher: string;
+  /** The protocol that ALPN chose; "" for none. */
+  readonly alpn: string;
+  readonly sessionId: string;
+  /** `undefined` when the peer presented none. */
+  readonly peer: CertificateInfo | undefined;
+  /** Whether the peer's certificate was verified against a trusted authority. */
+  readonly isPeerValidated: boolean;
+  readonly local: CertificateInfo | undefined;
+}
+
+/** What is known of a downstream connection: what filter chains, policies and logs look at. */
+export interface ConnectionInfo {
+  /** Who the client is: the PROXY protocol's word for it where that is trusted. */
+  readonly remote: PeerAddress;
+  /** The other end of the socket itself. */
+  readonly directRemote: PeerAddress;
+  /** Where the client wanted to go: the original destination where it was restored. */
+  readonly local: PeerAddress;
+  /** The name in the ClientHello; "" for none. */
+  readonly serverName: string;
+  readonly transportProtocol: "raw_buffer" | "tls";
+  /** What the client offered by ALPN, or what the HTTP inspector found. */
+  readonly applicationProtocols: readonly string[];
+  /** `undefined` on plain text. */
+  readonly tls: TlsInfo | undefined;
+}
