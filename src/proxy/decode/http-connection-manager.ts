@@ -3,7 +3,6 @@ import {
   HttpProtocolOptions_HeadersWithUnderscoresAction,
   HttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
-import { RouterSchema } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_CodecType as CodecType,
@@ -11,7 +10,6 @@ import {
   type HttpConnectionManager,
   HttpConnectionManager_UpgradeConfigSchema,
   HttpConnectionManagerSchema,
-  HttpFilterSchema,
   RdsSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerTransformation,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
@@ -23,7 +21,7 @@ import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { isAds } from "./config-source.ts";
-import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeHttpFilters } from "./http-filters.ts";
 
 /** Envoy's defaults. */
 const HEADERS_KB = 60;
@@ -65,20 +63,6 @@ const FIELDS = [
   "stream_error_on_invalid_http_message",
 ];
 
-/** A filter that an HTTP connection manager may have; for now the last one is all there is. */
-interface RouterFilter {
-  readonly suppressesEnvoyHeaders: boolean;
-}
-
-/** Every HTTP filter that is built. */
-const HTTP_FILTERS: readonly Extension<RouterFilter>[] = [
-  extension(RouterSchema, (message, path, issues) => {
-    const fields = ["suppress_envoy_headers", "dynamic_stats"];
-    issues.push(...refuseFields(RouterSchema, message, fields, path));
-    return { suppressesEnvoyHeaders: message.suppressEnvoyHeaders };
-  }),
-];
-
 /** Decodes an HTTP connection manager; `undefined` when it is wrong. */
 export function decodeHttpConnectionManager(
   message: HttpConnectionManager,
@@ -94,7 +78,6 @@ export function decodeHttpConnectionManager(
     const what = `${CodecType[message.codecType] ?? message.codecType} is not supported yet`;
     issues.push({ path: joinPath(path, "codec_type"), message: what });
   }
-  const router = decodeFilters(message, path, issues);
   const timeouts = decodeTimeouts(message);
   const config: HttpConfig = {
     statPrefix: message.statPrefix,
@@ -110,7 +93,7 @@ export function decodeHttpConnectionManager(
     upgrades: decodeUpgrades(message, path, issues),
     limits: decodeLimits(message, path, issues),
     ...timeouts,
-    suppressesEnvoyHeaders: router?.suppressesEnvoyHeaders ?? false,
+    ...decodeHttpFilters(message.httpFilters, path, issues),
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
   };
   return issues.length === before ? config : undefined;
@@ -143,37 +126,6 @@ function decodeRoutes(
     issues.push({ path, message: "has no route_specifier" });
   }
   return { rdsName: "", inlineRoutes: undefined };
-}
-
-function decodeFilters(
-  message: HttpConnectionManager,
-  path: string,
-  issues: Issue[],
-): RouterFilter | undefined {
-  let router: RouterFilter | undefined;
-  for (const [at, filter] of message.httpFilters.entries()) {
-    const filterPath = joinPath(path, `http_filters[${at}]`);
-    const fields = ["name", "typed_config", "is_optional"];
-    issues.push(...refuseFields(HttpFilterSchema, filter, fields, filterPath));
-    const named = { name: filter.name, any: filter.configType.value, path: filterPath };
-    if (named.any !== undefined && named.any.$typeName !== "google.protobuf.Any") continue;
-    router = decodeExtension(
-      HTTP_FILTERS,
-      named as Parameters<typeof decodeExtension>[1],
-      issues,
-    ) as RouterFilter | undefined;
-    if (at < message.httpFilters.length - 1) {
-      const what = `Error: terminal filter named ${filter.name} must be the last filter in a http filter chain.`;
-      issues.push({ path: filterPath, message: what });
-    }
-  }
-  if (message.httpFilters.length === 0) {
-    issues.push({
-      path: joinPath(path, "http_filters"),
-      message: "is empty: the router is missing",
-    });
-  }
-  return router;
 }
 
 const SERVER_HEADERS: Readonly<Record<ServerTransformation, ServerHeader>> = {

@@ -1,15 +1,17 @@
 import type { Timer } from "../../base/clock.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
-import type { ClusterAction } from "../../match/route.ts";
+import type { ClusterAction, DirectAction } from "../../match/route.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
-import type { ProxyContext } from "../context.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import type { HttpConfig } from "../http/http-config.ts";
+import type { FilterStream } from "../http/http-filter.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import {
   clusterNotFound,
   type LocalReply,
   NO_HEALTHY_UPSTREAM,
+  NO_ROUTE,
   RESET,
   RESPONSE_TIMEOUT,
   type ResetReason,
@@ -19,9 +21,8 @@ import { CODING, type RequestHead, type ResponseHead } from "../http/message-hea
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
 
 /** What the router needs of the stream that it ends. */
-export interface RoutedStream {
-  readonly head: RequestHead;
-  readonly context: ProxyContext;
+export interface RoutedStream extends FilterStream {
+  readonly config: HttpConfig;
   /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
@@ -29,7 +30,6 @@ export interface RoutedStream {
   onUpstreamReadEnd(): void;
   /** The response broke off after its head was passed on. */
   onUpstreamBroken(flag: string, details: string): void;
-  localReply(reply: LocalReply): void;
   /** Stops and goes on reading from the client. */
   pauseRequest(): void;
   resumeRequest(): void;
@@ -98,16 +98,44 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     return this.#isRetriesExhausted;
   }
 
-  start(action: ClusterAction, tellsAttempts: boolean, isRequestDone: boolean): void {
-    const { context, head } = this.#stream;
-    this.#action = action;
+  start(isRequestDone: boolean): void {
+    this.#cluster = undefined;
     this.#attempts = 0;
     this.#tried = [];
-    this.#tellsAttempts = tellsAttempts;
-    this.#isRequestDone = isRequestDone;
-    this.#isResponseStarted = false;
     this.#isRetriesExhausted = false;
     this.#host = undefined;
+    const { route, virtualHost } = this.#stream;
+    if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
+    const { action } = route;
+    if (action.kind === "cluster") {
+      this.#tellsAttempts = virtualHost.tellsAttemptCount;
+      this.#startCluster(action, isRequestDone);
+    } else if (action.kind === "direct") {
+      this.#stream.localReply(this.#directReply(action));
+    } else {
+      this.#stream.localReply({
+        status: action.status,
+        body: "",
+        flag: "",
+        details: "direct_response",
+        headers: ["location", action.location(this.#stream)],
+      });
+    }
+  }
+
+  #directReply({ status, body }: DirectAction): LocalReply {
+    const reply: LocalReply = { status, body, flag: "", details: "direct_response" };
+    // Where what was made, or what moved, is to be found (RFC 9110 10.2.2).
+    if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
+    const { scheme, authority, path } = this.#stream;
+    return { ...reply, headers: ["location", `${scheme}://${authority}${path}`] };
+  }
+
+  #startCluster(action: ClusterAction, isRequestDone: boolean): void {
+    const { context, head } = this.#stream;
+    this.#action = action;
+    this.#isRequestDone = isRequestDone;
+    this.#isResponseStarted = false;
     const { retryPolicy } = action;
     this.#keeps = retryPolicy !== undefined && retryPolicy.retriesMax > 0 && head.upgrade === "";
     const cluster = context.findCluster(action.chooseCluster(context.prng));
@@ -116,10 +144,27 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
     }
+    this.#prepareHead(action);
     if (isRequestDone) this.#startTimeout();
     this.#isStarting = true;
     this.#attempt(cluster);
     this.#isStarting = false;
+  }
+
+  /** Puts into the request what the route says, before its first attempt. */
+  #prepareHead(action: ClusterAction): void {
+    const { head, config } = this.#stream;
+    const tellsOriginals = !config.suppressesEnvoyHeaders;
+    if (action.timeoutMs !== 0 && tellsOriginals) {
+      head.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+    }
+    if (action.rewritePath !== undefined) {
+      if (tellsOriginals) head.headers.set("x-envoy-original-path", head.path);
+      head.path = action.rewritePath(head.path);
+    }
+    if (action.hostRewrite === "") return;
+    if (tellsOriginals) head.headers.set("x-envoy-original-host", head.authority);
+    head.authority = action.hostRewrite;
   }
 
   #startTimeout(): void {

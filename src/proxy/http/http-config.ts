@@ -1,6 +1,7 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog } from "../access-log/access-log.ts";
 import type { AccessLogConfig } from "../access-log/log-file.ts";
+import type { HttpFilterConfig } from "./http-filter.ts";
 import type { HeadLimits } from "./parse-head.ts";
 
 /** Where a connection manager has its routes from; `current` changes when an update comes. */
@@ -49,6 +50,8 @@ export interface HttpConfig {
   readonly headTimeoutMs: number;
   /** How long a connection that is closed is left to the client to close. */
   readonly delayedCloseMs: number;
+  /** In their order; the router, which ends them, is not among them. */
+  readonly filters: readonly HttpFilterConfig[];
   /** Whether the router leaves out the headers that it adds for Envoy's sake. */
   readonly suppressesEnvoyHeaders: boolean;
   readonly accessLogs: readonly AccessLogConfig[];

@@ -1,13 +1,15 @@
 import type { Socket } from "node:net";
-import type { MatchRequest } from "../../match/match-request.ts";
-import { type DirectAction, matchRoute, type Route } from "../../match/route.ts";
+import { matchRoute, type Route } from "../../match/route.ts";
+import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { type RoutedStream, Router } from "../http-filter/router.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
-import { HeaderList } from "./header-list.ts";
+import type { BodySink } from "./body-reader.ts";
+import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
+import { FILTER, type FilterStream, type HttpFilter } from "./http-filter.ts";
 import {
   type LocalReply,
   NO_PATH,
@@ -16,7 +18,7 @@ import {
   STREAM_IDLE,
   UPGRADE_REFUSED,
 } from "./local-reply.ts";
-import type { RequestHead, ResponseHead } from "./message-head.ts";
+import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
 import { statusLine } from "./status-text.ts";
 
@@ -37,17 +39,27 @@ export interface StreamConnection {
 /**
  * One request and its response, from head to end. Reused for each request of its connection.
  *
- * The order: headers are put right, the route is found, the filters run, of which the router is
- * the last. Whatever answers instead does so through `localReply`.
+ * The order: headers are put right, the route is found, the filters run, and the router sends the
+ * request on. The response goes through the filters the other way round. Whatever answers instead
+ * does so through `localReply`.
  */
-export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
+export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   readonly head: RequestHead;
   readonly context: ProxyContext;
   readonly #connection: StreamConnection;
   readonly #router: Router;
   readonly #idle: Deadline;
+  readonly #filters: readonly HttpFilter[];
   scheme = "http";
-  #route: Route | undefined = undefined;
+  route: Route | undefined = undefined;
+  virtualHost: VirtualHost | undefined = undefined;
+  /** How many of the filters have let the request pass. */
+  #filterAt = 0;
+  /** A filter holds the request; its body waits here. */
+  #isHeld = false;
+  #heldBody: Buffer[] = [];
+  /** What filters put before the client, the outermost; absent when none did. */
+  #responseSink: BodySink | undefined = undefined;
   #startMs = 0;
   #wallMs = 0;
   #lastMoveMs = 0;
@@ -72,6 +84,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.context = connection.context;
     this.#connection = connection;
     this.#router = new Router(this);
+    this.#filters = connection.service.config.filters.map(({ create }) => create(this));
     this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
   }
 
@@ -88,45 +101,66 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
   get headers(): HeaderList {
     return this.head.headers;
   }
+  get config(): HttpConfig {
+    return this.#connection.service.config;
+  }
 
   /** The head has been read. */
   start(isRequestDone: boolean): void {
     this.#reset(isRequestDone);
-    const { service, socket } = this.#connection;
-    const { config } = service;
-    const { head } = this;
+    const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
-    this.scheme = prepareRequest(head, config, socket, this.context);
+    this.scheme = prepareRequest(head, config, this.#connection.socket, this.context);
     if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
     if (config.streamIdleTimeoutMs !== 0) this.#setIdle(config.streamIdleTimeoutMs);
     // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
     if (head.path.charCodeAt(0) !== 47) {
       return this.localReply(head.method === "CONNECT" ? NO_ROUTE : NO_PATH);
     }
-    const virtualHost = service.routes.current?.findVirtualHost(head.authority);
-    const route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
-    this.#route = route;
-    if (virtualHost === undefined || route === undefined) return this.localReply(NO_ROUTE);
-    const { action } = route;
-    if (action.kind === "direct") {
-      this.localReply(this.#directReply(action));
-    } else if (action.kind === "redirect") {
-      this.localReply({
-        status: action.status,
-        body: "",
-        flag: "",
-        details: "direct_response",
-        headers: ["location", action.location(this)],
-      });
-    } else {
-      if (action.timeoutMs !== 0 && !config.suppressesEnvoyHeaders) {
-        head.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+    this.#findRoute();
+    this.#runFilters();
+  }
+
+  #findRoute(): void {
+    const { routes } = this.#connection.service;
+    const virtualHost = routes.current?.findVirtualHost(this.head.authority);
+    this.virtualHost = virtualHost;
+    this.route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
+  }
+
+  /** Lets the filters that have not seen the request see it; the last one is the router. */
+  #runFilters(): void {
+    const filters = this.#filters;
+    while (this.#filterAt < filters.length) {
+      const filter = filters[this.#filterAt++];
+      const isEnd = this.#isRequestDone && this.#heldBody.length === 0;
+      if (filter?.onRequestHead?.(isEnd) === FILTER.stop) {
+        this.#isHeld = !this.#isOver;
+        return;
       }
-      if (action.rewritePath !== undefined) this.#rewritePath(action.rewritePath, config);
-      if (action.hostRewrite !== "") this.#rewriteHost(action.hostRewrite, config);
-      this.#router.start(action, virtualHost.tellsAttemptCount, isRequestDone);
     }
+    this.#router.start(this.#isRequestDone && this.#heldBody.length === 0);
+  }
+
+  continueRequest(): void {
+    if (!this.#isHeld || this.#isOver) return;
+    this.#isHeld = false;
+    this.#runFilters();
+    if (this.#isHeld || this.#isOver) return;
+    const held = this.#heldBody;
+    if (held.length > 0) {
+      this.#heldBody = [];
+      for (const bytes of held) this.#router.sendBytes(bytes, 0, bytes.length);
+      if (this.#isRequestDone && !this.#isOver) this.#router.endRequest();
+    }
+    if (this.#isOver) return;
+    this.#router.flushRequest();
+    if (!this.#isRequestDone) this.#connection.resumeReading();
+  }
+
+  addFlag(flag: string): void {
+    this.flag = this.flag === "" ? flag : `${this.flag},${flag}`;
   }
 
   #reset(isRequestDone: boolean): void {
@@ -139,7 +173,9 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.#closes = false;
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
-    this.#route = undefined;
+    this.#filterAt = 0;
+    this.route = undefined;
+    this.virtualHost = undefined;
     this.#responseHeaders = undefined;
     this.status = 0;
     this.flag = "";
@@ -165,33 +201,13 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     return true;
   }
 
-  #rewritePath(rewrite: (path: string) => string, config: HttpConfig): void {
-    const { head } = this;
-    if (!config.suppressesEnvoyHeaders) head.headers.set("x-envoy-original-path", head.path);
-    head.path = rewrite(head.path);
-  }
-
-  #rewriteHost(host: string, config: HttpConfig): void {
-    const { head } = this;
-    if (!config.suppressesEnvoyHeaders) head.headers.set("x-envoy-original-host", head.authority);
-    head.authority = host;
-  }
-
-  #directReply({ status, body }: DirectAction): LocalReply {
-    const reply: LocalReply = { status, body, flag: "", details: "direct_response" };
-    // Where what was made, or what moved, is to be found (RFC 9110 10.2.2).
-    if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
-    const location = `${this.scheme}://${this.authority}${this.path}`;
-    return { ...reply, headers: ["location", location] };
-  }
-
   #setIdle(delayMs: number): void {
     this.context.deadlines.set(this.#idle, delayMs, this.#lastMoveMs);
   }
 
   /** Nothing moved since the deadline was set, or since some point after: then it waits on. */
   #onIdle(): void {
-    const { streamIdleTimeoutMs } = this.#connection.service.config;
+    const { streamIdleTimeoutMs } = this.config;
     const leftMs = this.#lastMoveMs + streamIdleTimeoutMs - this.context.clock.monotonicMs();
     if (leftMs > 1) return this.#setIdle(streamIdleTimeoutMs);
     if (this.#isResponseStarted) return this.#break("SI", "stream_idle_timeout");
@@ -209,17 +225,24 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.bytesReceived += to - from;
     if (this.#isOver) return;
     this.#moved();
-    this.#router.sendBytes(buffer, from, to);
+    if (this.#isHeld) this.#hold(buffer, from, to);
+    else this.#router.sendBytes(buffer, from, to);
+  }
+
+  /** Keeps a copy; the client waits, so no more than one read comes here. */
+  #hold(buffer: Buffer, from: number, to: number): void {
+    this.#heldBody.push(Buffer.from(buffer.subarray(from, to)));
+    this.#connection.pauseReading();
   }
 
   onBodyEnd(): void {
     this.#isRequestDone = true;
     this.#requestEndMs = this.context.clock.monotonicMs();
-    if (!this.#isOver) this.#router.endRequest();
+    if (!this.#isOver && !this.#isHeld) this.#router.endRequest();
   }
 
   onReadEnd(): void {
-    if (!this.#isOver) this.#router.flushRequest();
+    if (!this.#isOver && !this.#isHeld) this.#router.flushRequest();
   }
 
   /** The head could not be read. */
@@ -251,6 +274,14 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.#router.resumeResponse();
   }
 
+  pauseResponse(): void {
+    this.#router.pauseResponse();
+  }
+
+  resumeResponse(): void {
+    if (!this.#isOver && !this.#isUpstreamPaused) this.#router.resumeResponse();
+  }
+
   pauseRequest(): void {
     this.#connection.pauseReading();
   }
@@ -263,14 +294,21 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
 
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
     this.#moved();
-    const { service } = this.#connection;
-    const { config } = service;
+    if (this.#isRequestDone && !this.config.suppressesEnvoyHeaders) {
+      const tookMs = Math.round(this.context.clock.monotonicMs() - this.#requestEndMs);
+      head.headers.set("x-envoy-upstream-service-time", String(tookMs));
+    }
+    this.#respond(head, hasBody);
+  }
+
+  /** Sends a head, the upstream's or our own, through the filters to the client. */
+  #respond(head: ResponseHead, hasBody: boolean): void {
+    this.#isResponseStarted = true;
+    this.#responseSink = undefined;
+    const filters = this.#filters;
+    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
     const { headers, status } = head;
     this.#responseHeaders = headers;
-    if (this.#isRequestDone && !config.suppressesEnvoyHeaders) {
-      const tookMs = Math.round(this.context.clock.monotonicMs() - this.#requestEndMs);
-      headers.set("x-envoy-upstream-service-time", String(tookMs));
-    }
     let framing = "";
     this.#isChunked = false;
     if (status === 101) {
@@ -288,8 +326,32 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     this.#sendHead(status, headers, framing);
   }
 
+  interceptResponse(make: (next: BodySink) => BodySink): void {
+    this.#responseSink = make(this.#responseSink ?? this.#clientSink);
+  }
+
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
     this.#moved();
+    if (this.#responseSink === undefined) this.#sendBytes(buffer, from, to);
+    else this.#responseSink.onBodyBytes(buffer, from, to);
+  }
+
+  onUpstreamEnd(): void {
+    if (this.#responseSink === undefined) this.#sendEnd();
+    else this.#responseSink.onBodyEnd();
+  }
+
+  /** The last of the response's sinks. */
+  readonly #clientSink: BodySink = {
+    onBodyBytes: (buffer, from, to) => {
+      if (!this.#isOver) this.#sendBytes(buffer, from, to);
+    },
+    onBodyEnd: () => {
+      if (!this.#isOver) this.#sendEnd();
+    },
+  };
+
+  #sendBytes(buffer: Buffer, from: number, to: number): void {
     const { out } = this.#connection;
     this.bytesSent += to - from;
     if (!this.#isChunked) {
@@ -301,7 +363,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     out.text("\r\n");
   }
 
-  onUpstreamEnd(): void {
+  #sendEnd(): void {
     if (this.#isChunked) this.#connection.out.text("0\r\n\r\n");
     this.#finish();
   }
@@ -324,22 +386,30 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
 
   /** Answers in the upstream's stead; the one place where the proxy makes up a response. */
   localReply(reply: LocalReply): void {
+    if (this.#isOver) return;
     const { body, status } = reply;
-    this.flag =
-      this.#router.isRetriesExhausted && reply.flag !== "" ? `${reply.flag},URX` : reply.flag;
+    this.#isHeld = false;
+    if (reply.flag !== "") {
+      this.addFlag(this.#router.isRetriesExhausted ? `${reply.flag},URX` : reply.flag);
+    }
     this.details = reply.details;
-    const headers = this.#localHeaders;
-    headers.clear();
+    this.#localHead ??= new ResponseHead();
+    const head = this.#localHead;
+    const { headers } = head;
+    head.reset();
+    head.status = status;
     for (let at = 0; at < (reply.headers?.length ?? 0); at += 2) {
       headers.add(reply.headers?.[at] ?? "", reply.headers?.[at + 1] ?? "");
     }
     if (body !== "") {
+      head.contentLength = body.length;
       headers.add("content-length", String(body.length));
       headers.add("content-type", "text/plain");
     }
-    this.#responseHeaders = headers;
-    this.#sendHead(status, headers, body === "" && status !== 204 ? "content-length: 0\r\n" : "");
-    if (this.head.method !== "HEAD") {
+    const hasBody = body !== "" && this.head.method !== "HEAD";
+    this.#respond(head, hasBody);
+    // What shapes the body of a response lets that of a local one pass.
+    if (hasBody) {
       this.#connection.out.text(body);
       this.bytesSent += body.length;
     }
@@ -350,7 +420,6 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     const { service, out } = this.#connection;
     const { config } = service;
     const { head } = this;
-    this.#isResponseStarted = true;
     this.status = status;
     service.stats.classes[Math.floor(status / 100)] =
       (service.stats.classes[Math.floor(status / 100)] ?? 0) + 1;
@@ -391,13 +460,18 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
 
   #over(): void {
     this.#isOver = true;
+    this.#isHeld = false;
+    if (this.#heldBody.length > 0) this.#heldBody = [];
     this.#idle.cancel();
+    for (const filter of this.#filters) filter.onStreamEnd?.();
     const { accessLogs } = this.#connection.service;
     for (const log of accessLogs) log.log(this);
     this.#responseHeaders = undefined;
+    this.#responseSink = undefined;
   }
 
-  readonly #localHeaders = new HeaderList();
+  /** Made by the first answer of our own. */
+  #localHead: ResponseHead | undefined = undefined;
 
   // What only access logs ask for.
   get startMs(): number {
@@ -416,7 +490,7 @@ export class HttpStream implements RoutedStream, MatchRequest, LogEntry {
     return this.#router.cluster?.config.name;
   }
   get routeName(): string {
-    return this.#route?.name ?? "";
+    return this.route?.name ?? "";
   }
   get attempts(): number {
     return this.#router.attempts;

@@ -1,0 +1,63 @@
+import type { MatchRequest } from "../../match/match-request.ts";
+import type { Route } from "../../match/route.ts";
+import type { VirtualHost } from "../../match/virtual-host.ts";
+import type { ProxyContext } from "../context.ts";
+import type { BodySink } from "./body-reader.ts";
+import type { LocalReply } from "./local-reply.ts";
+import type { RequestHead, ResponseHead } from "./message-head.ts";
+
+/** What becomes of a request after a filter has seen its head. */
+export const FILTER = {
+  /** The next filter's turn. */
+  continue: 0,
+  /** The filter holds the request until it calls `continueRequest`, or it has answered it. */
+  stop: 1,
+} as const;
+export type FilterStatus = (typeof FILTER)[keyof typeof FILTER];
+
+/** What a filter sees of its stream, and what it may do to it. */
+export interface FilterStream extends MatchRequest {
+  readonly head: RequestHead;
+  readonly context: ProxyContext;
+  /** `undefined` when none matched; the router answers that. */
+  readonly route: Route | undefined;
+  readonly virtualHost: VirtualHost | undefined;
+  /** The stream's scheme, `http` or `https`. */
+  readonly scheme: string;
+  /** Answers in the upstream's stead. The response filters see the answer. */
+  localReply(reply: LocalReply): void;
+  /** Lets a held request go on to the next filter. */
+  continueRequest(): void;
+  /** Adds a response flag, as access logs print it. */
+  addFlag(flag: string): void;
+  /**
+   * Puts something between the upstream's body and the client; called in `onResponseHead` only.
+   * What the filter writes goes to `next`, whose bytes are valid during the call only. A filter
+   * that changes the length takes `content-length` away.
+   */
+  interceptResponse(make: (next: BodySink) => BodySink): void;
+  /** Stops and goes on reading from the upstream, for a filter that holds response bytes. */
+  pauseResponse(): void;
+  resumeResponse(): void;
+}
+
+/**
+ * One HTTP filter at work. One object serves all requests of a connection one after the other, so
+ * each method begins from what `onRequestHead` was told.
+ */
+export interface HttpFilter {
+  /** The head has come; `isEnd` when no body follows. */
+  onRequestHead?(isEnd: boolean): FilterStatus;
+  /** A response, the upstream's or the proxy's own, is about to be sent. Filters run in reverse. */
+  onResponseHead?(head: ResponseHead, hasBody: boolean): void;
+  /** The stream is over, in order or not: timers end here. */
+  onStreamEnd?(): void;
+}
+
+/** A filter of a connection manager, decoded and checked. */
+export interface HttpFilterConfig {
+  /** Its name in the filter chain: routes give it settings under that name. */
+  readonly name: string;
+  /** Called once for each connection. */
+  readonly create: (stream: FilterStream) => HttpFilter;
+}
