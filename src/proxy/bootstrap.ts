@@ -31,7 +31,7 @@ import { decodeCluster } from "./decode/cluster.ts";
 import { isAds, refuseVersion } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
-import type { ListenerConfig } from "./listener/listener-config.ts";
+import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
 
 /** What a proxy starts with. */
@@ -215,9 +215,7 @@ function checkStatic(
     if (listeners.findIndex(({ name }) => name === listener.name) < at) {
       issues.push({ path, message: `duplicate listener '${listener.name}' found` });
     }
-    const uses = listener.chains.some(
-      ({ filter }) => filter.kind === "http" && filter.config.rdsName !== "",
-    );
+    const uses = allChains(listener).some(({ terminal }) => (terminal.http?.rdsName ?? "") !== "");
     if (uses && adsCluster === undefined) {
       issues.push({ path, message: "asks for routes over ADS, and there is no ads_config" });
     }

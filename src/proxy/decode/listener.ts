@@ -13,31 +13,34 @@ import { HttpConnectionManagerSchema } from "../../api/gen/envoy/extensions/filt
 import { TcpProxySchema } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
+import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type {
-  FilterChainConfig,
-  ListenerConfig,
-  NetworkFilter,
-} from "../listener/listener-config.ts";
+import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
+import type { TransportConfig } from "../listener/transport.ts";
+import { httpConnectionManager } from "../network-filter/http-connection-manager.ts";
+import type { TerminalFilterConfig } from "../network-filter/network-filter.ts";
+import { tcpProxy } from "../network-filter/tcp-proxy.ts";
 import { decodeAddress, type HostPort, refuseName } from "./address.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
 import { decodeTcpProxy } from "./tcp-proxy.ts";
 
 /** Every network filter that is built. */
-const NETWORK_FILTERS: readonly Extension<NetworkFilter>[] = [
+const NETWORK_FILTERS: readonly Extension<TerminalFilterConfig>[] = [
   extension(HttpConnectionManagerSchema, (message, path, issues) => {
     const config = decodeHttpConnectionManager(message, path, issues);
-    return config && { kind: "http", config };
+    return config && httpConnectionManager(config);
   }),
   extension(TcpProxySchema, (message, path, issues) => {
     const config = decodeTcpProxy(message, path, issues);
-    return config && { kind: "tcp", config };
+    return config && tcpProxy(config);
   }),
 ];
 
-/** Every transport socket that is built: plain text. */
-const TRANSPORT_SOCKETS: readonly Extension<true>[] = [extension(RawBufferSchema, () => true)];
+/** Every transport socket that is built; `"plain"` is none at all. */
+const TRANSPORT_SOCKETS: readonly Extension<TransportConfig | "plain">[] = [
+  extension(RawBufferSchema, () => "plain"),
+];
 
 const FIELDS = [
   "name",
@@ -62,6 +65,8 @@ const FIELDS = [
 ];
 
 const BACKLOG = 511;
+/** Envoy's default for all listener filters together. */
+const INSPECTION_MS = 15_000;
 
 /** Decodes a listener; `body` is what it was encoded as. */
 export function decodeListener(message: Listener, body: Uint8Array): Result<ListenerConfig> {
@@ -91,9 +96,20 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
   }
   refuseEqualChains(chains, issues);
   if (issues.length > 0) return { ok: false, issues };
-  const { name, tcpBacklogSize } = message;
-  const backlog = tcpBacklogSize ?? BACKLOG;
-  return { ok: true, value: { name, addresses, chains, defaultChain, backlog, body } };
+  return {
+    ok: true,
+    value: {
+      name: message.name,
+      addresses,
+      listenerFilters: [],
+      listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? INSPECTION_MS,
+      continuesOnTimeout: message.continueOnListenerFiltersTimeout,
+      chains,
+      defaultChain,
+      backlog: message.tcpBacklogSize ?? BACKLOG,
+      body,
+    },
+  };
 }
 
 function refuseEqualChains(chains: readonly FilterChainConfig[], issues: Issue[]): void {
@@ -107,7 +123,14 @@ function refuseEqualChains(chains: readonly FilterChainConfig[], issues: Issue[]
   }
 }
 
-const CHAIN_FIELDS = ["filter_chain_match", "filters", "transport_socket", "metadata", "name"];
+const CHAIN_FIELDS = [
+  "filter_chain_match",
+  "filters",
+  "transport_socket",
+  "transport_socket_connect_timeout",
+  "metadata",
+  "name",
+];
 
 function decodeChain(
   message: FilterChain,
@@ -120,22 +143,32 @@ function decodeChain(
     const matchPath = joinPath(path, "filter_chain_match");
     issues.push(...refuseFields(FilterChainMatchSchema, match, ["destination_port"], matchPath));
   }
-  if (message.transportSocket !== undefined) {
-    const { name, configType } = message.transportSocket;
-    const named = { name, any: configType.value, path: joinPath(path, "transport_socket") };
-    decodeExtension(TRANSPORT_SOCKETS, named, issues);
-  }
-  const filter = decodeFilters(message, path, issues);
-  if (filter === undefined) return undefined;
-  return { name: message.name, destinationPort: match?.destinationPort, filter };
+  const transport = decodeTransport(message, path, issues);
+  const terminal = decodeFilters(message, path, issues);
+  if (terminal === undefined) return undefined;
+  const { name } = message;
+  const transportTimeoutMs = durationMs(message.transportSocketConnectTimeout) ?? 0;
+  return { name, destinationPort: match?.destinationPort, terminal, transport, transportTimeoutMs };
+}
+
+function decodeTransport(
+  { transportSocket }: FilterChain,
+  path: string,
+  issues: Issue[],
+): TransportConfig | undefined {
+  if (transportSocket === undefined) return undefined;
+  const { name, configType } = transportSocket;
+  const named = { name, any: configType.value, path: joinPath(path, "transport_socket") };
+  const decoded = decodeExtension(TRANSPORT_SOCKETS, named, issues);
+  return decoded === "plain" ? undefined : decoded;
 }
 
 function decodeFilters(
   message: FilterChain,
   path: string,
   issues: Issue[],
-): NetworkFilter | undefined {
-  let last: NetworkFilter | undefined;
+): TerminalFilterConfig | undefined {
+  let last: TerminalFilterConfig | undefined;
   for (const [at, filter] of message.filters.entries()) {
     const filterPath = joinPath(path, `filters[${at}]`);
     issues.push(...refuseFields(FilterSchema, filter, ["name", "typed_config"], filterPath));

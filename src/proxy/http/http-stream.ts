@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import { formatHostPort } from "../../base/ip.ts";
+import type { ConnectionInfo } from "../../match/connection-info.ts";
 import { matchRoute, type Route } from "../../match/route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
@@ -26,6 +28,8 @@ import { statusLine } from "./status-text.ts";
 export interface StreamConnection {
   readonly service: HttpService;
   readonly context: ProxyContext;
+  /** Who speaks, and over what. */
+  readonly connection: ConnectionInfo;
   readonly socket: Socket;
   readonly out: Sender;
   pauseReading(): void;
@@ -105,13 +109,17 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     return this.#connection.service.config;
   }
 
+  get connection(): ConnectionInfo {
+    return this.#connection.connection;
+  }
+
   /** The head has been read. */
   start(isRequestDone: boolean): void {
     this.#reset(isRequestDone);
     const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
-    this.scheme = prepareRequest(head, config, this.#connection.socket, this.context);
+    this.scheme = prepareRequest(head, config, this.connection, this.context);
     if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
     if (config.streamIdleTimeoutMs !== 0) this.#setIdle(config.streamIdleTimeoutMs);
     // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
@@ -496,12 +504,12 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     return this.#router.attempts;
   }
   get downstreamAddress(): string {
-    const { remoteAddress, remotePort } = this.#connection.socket;
-    return `${remoteAddress ?? ""}:${remotePort ?? 0}`;
+    const { address, port } = this.connection.remote;
+    return formatHostPort(address, port);
   }
   get localAddress(): string {
-    const { localAddress, localPort } = this.#connection.socket;
-    return `${localAddress ?? ""}:${localPort ?? 0}`;
+    const { address, port } = this.connection.local;
+    return formatHostPort(address, port);
   }
   requestHeader(name: string): string | undefined {
     if (name === ":authority" || name === "host") return this.head.authority;

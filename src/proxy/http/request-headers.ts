@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { RequestHead } from "./message-head.ts";
@@ -11,11 +11,11 @@ import { normalizePath } from "./normalize-path.ts";
 export function prepareRequest(
   head: RequestHead,
   config: HttpConfig,
-  socket: Socket,
+  connection: ConnectionInfo,
   context: ProxyContext,
 ): string {
   const { headers } = head;
-  if (config.usesRemoteAddress) takeRemoteAddress(head, config, socket, context);
+  if (config.usesRemoteAddress) takeRemoteAddress(head, config, connection, context);
   // A header that only a proxy with mTLS in front of us could vouch for.
   if (!config.keepsClientCertHeader) headers.remove("x-forwarded-client-cert");
   let scheme = "http";
@@ -36,11 +36,11 @@ export function prepareRequest(
 function takeRemoteAddress(
   head: RequestHead,
   config: HttpConfig,
-  socket: Socket,
+  connection: ConnectionInfo,
   context: ProxyContext,
 ): void {
   const { headers } = head;
-  const address = plainAddress(socket.remoteAddress ?? "");
+  const address = connection.remote.address;
   if (!config.skipsXffAppend) {
     // A client of this very machine is known to others by the machine's address.
     const known = address === "127.0.0.1" ? context.localAddress : address;
@@ -52,9 +52,4 @@ function takeRemoteAddress(
   headers.remove("x-envoy-decorator-operation");
   headers.remove("x-envoy-downstream-service-cluster");
   headers.remove("x-envoy-downstream-service-node");
-}
-
-/** An IPv4 client of a socket for both families comes as `::ffff:1.2.3.4`. */
-function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") ? address.substring(7) : address;
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
@@ -25,6 +26,7 @@ export interface ConnectionEnd {
 export class ServerConnection implements SocketOwner, BodySink, StreamConnection {
   readonly service: HttpService;
   readonly context: ProxyContext;
+  readonly connection: ConnectionInfo;
   readonly socket: Socket;
   readonly out: Sender;
   readonly #end: ConnectionEnd;
@@ -48,9 +50,11 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     context: ProxyContext,
     end: ConnectionEnd,
     adopt: (owner: SocketOwner) => Socket,
+    connection: ConnectionInfo,
   ) {
     this.service = service;
     this.context = context;
+    this.connection = connection;
     this.#end = end;
     this.#body = new BodyReader(service.config.limits.headBytesMax);
     this.#deadline = new Deadline(this);

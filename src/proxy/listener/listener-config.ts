@@ -1,15 +1,15 @@
 import type { FilterChainCriteria } from "../../match/filter-chain.ts";
-import type { HttpConfig } from "../http/http-config.ts";
-import type { TcpProxyConfig } from "../network-filter/tcp-proxy.ts";
-
-/** The filter that ends a chain, by what it makes of the bytes. */
-export type NetworkFilter =
-  | { readonly kind: "http"; readonly config: HttpConfig }
-  | { readonly kind: "tcp"; readonly config: TcpProxyConfig };
+import type { ListenerFilterConfig } from "../listener-filter/listener-filter.ts";
+import type { TerminalFilterConfig } from "../network-filter/network-filter.ts";
+import type { TransportConfig } from "./transport.ts";
 
 /** One chain of a listener. */
 export interface FilterChainConfig extends FilterChainCriteria {
-  readonly filter: NetworkFilter;
+  readonly terminal: TerminalFilterConfig;
+  /** `undefined`: plain text. */
+  readonly transport: TransportConfig | undefined;
+  /** For the handshake of the transport; 0 is none. */
+  readonly transportTimeoutMs: number;
 }
 
 /** A listener, decoded and checked. */
@@ -17,9 +17,21 @@ export interface ListenerConfig {
   readonly name: string;
   /** The first is the listener's own; all are bound. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** For all listener filters together; 0 is none. */
+  readonly listenerFiltersTimeoutMs: number;
+  /** Whether a connection goes on when they took too long. */
+  readonly continuesOnTimeout: boolean;
   readonly chains: readonly FilterChainConfig[];
   readonly defaultChain: FilterChainConfig | undefined;
   readonly backlog: number;
   /** The encoded resource: the same bytes mean that nothing changed. */
   readonly body: Uint8Array;
+}
+
+/** All chains, the default one last. */
+export function allChains(config: ListenerConfig): readonly FilterChainConfig[] {
+  return config.defaultChain === undefined
+    ? config.chains
+    : [...config.chains, config.defaultChain];
 }

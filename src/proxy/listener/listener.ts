@@ -1,14 +1,13 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
-import { matchFilterChain } from "../../match/filter-chain.ts";
-import type { AccessLog } from "../access-log/access-log.ts";
+import { type FilterChainCriteria, matchFilterChain } from "../../match/filter-chain.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
-import { ServerConnection } from "../http/server-connection.ts";
-import { adoptSocket } from "../net/socket.ts";
-import { TcpConnection } from "../network-filter/tcp-proxy.ts";
-import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
+import { AcceptedConnection } from "./accepted-connection.ts";
+import { Chain, type ChainEvents } from "./chain.ts";
+import { Inspection, type InspectionPlan } from "./inspection.ts";
+import type { ListenerConfig } from "./listener-config.ts";
 
 /** A bound address; it stays open while one listener takes the place of another. */
 export interface BoundSocket {
@@ -27,32 +26,29 @@ export interface ListenerDeps {
   readonly onDrained: () => void;
 }
 
-type Connection = ServerConnection | TcpConnection;
-
-/** A chain ready to take connections. */
-interface Chain {
-  readonly name: string;
-  readonly destinationPort: number | undefined;
-  readonly service: HttpService | undefined;
-  readonly open: (socket: Socket) => Connection;
-}
-
 /**
  * One version of a listener with the connections it accepted. Its configuration never changes: an
  * update is another `Listener`, and this one's connections end under what they began with.
+ *
+ * A connection goes through the listener filters, then its filter chain is chosen, then that
+ * chain's transport opens it, then its last filter has it.
  */
 export class Listener {
   readonly config: ListenerConfig;
   readonly isDynamic: boolean;
-  /** By network filter, for statistics; a TCP chain has none. */
-  readonly services: readonly HttpService[];
   readonly #deps: ListenerDeps;
-  readonly #chains: readonly Chain[];
+  readonly #chains: readonly ChosenChain[];
   readonly #defaultChain: Chain | undefined;
-  readonly #connections = new Set<Connection>();
+  /** `undefined` without listener filters: then nothing stands before the choice of the chain. */
+  readonly #inspectionPlan: InspectionPlan | undefined;
+  readonly #inspections = new Set<Inspection>();
   #onEmpty: (() => void) | undefined = undefined;
   connectionsTotal = 0;
   noChainMatch = 0;
+  /** By listener filters: those that took too long, and those whose client went before. */
+  inspectionTimeouts = 0;
+  inspectionRemoteCloses = 0;
+  transportTimeouts = 0;
   /** Where it really listens: a port that was 0 is known now. */
   boundAddresses: readonly { readonly address: string; readonly port: number }[] = [];
 
@@ -60,17 +56,56 @@ export class Listener {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#deps = deps;
-    this.#chains = config.chains.map((chain) => this.#createChain(chain));
-    this.#defaultChain = config.defaultChain && this.#createChain(config.defaultChain);
-    const all = [
-      ...this.#chains,
-      ...(this.#defaultChain === undefined ? [] : [this.#defaultChain]),
-    ];
-    this.services = all.flatMap(({ service }) => service ?? []);
+    const events: ChainEvents = {
+      onConnectionEnd: () => this.#checkEmpty(),
+      onTransportTimeout: () => this.transportTimeouts++,
+    };
+    this.#chains = config.chains.map((chain) => ({
+      name: chain.name,
+      destinationPort: chain.destinationPort,
+      chain: new Chain(chain, deps, events),
+    }));
+    this.#defaultChain = config.defaultChain && new Chain(config.defaultChain, deps, events);
+    if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
 
+  #createPlan(): InspectionPlan {
+    const { listenerFilters, listenerFiltersTimeoutMs, continuesOnTimeout } = this.config;
+    return {
+      steps: listenerFilters.map((filter) => ({
+        filter: filter.create(),
+        isDisabled: filter.isDisabled,
+      })),
+      timeoutMs: listenerFiltersTimeoutMs,
+      continuesOnTimeout,
+      onInspected: (connection, peeked) => this.#choose(connection, peeked),
+      onTimeout: () => this.inspectionTimeouts++,
+      onRemoteClose: () => this.inspectionRemoteCloses++,
+      onEnd: (inspection) => {
+        this.#inspections.delete(inspection);
+        this.#checkEmpty();
+      },
+    };
+  }
+
+  #allChains(): readonly Chain[] {
+    const chains = this.#chains.map(({ chain }) => chain);
+    return this.#defaultChain === undefined ? chains : [...chains, this.#defaultChain];
+  }
+
+  /** Of its connection managers, for statistics; other chains have none. */
+  get services(): readonly HttpService[] {
+    return this.#allChains().flatMap(({ terminal }) => terminal.service ?? []);
+  }
+
+  /** Those that have their filter chain. */
   get connectionsActive(): number {
-    return this.#connections.size;
+    return this.#allChains().reduce((sum, chain) => sum + chain.connectionsActive, 0);
+  }
+
+  /** Those that listener filters still look at. */
+  get inspectionsActive(): number {
+    return this.#inspections.size;
   }
 
   /** The RDS names without which it cannot answer. */
@@ -78,68 +113,45 @@ export class Listener {
     return this.services.map(({ config }) => config.rdsName).filter((name) => name !== "");
   }
 
-  /** Whether the routes of all its chains have come. */
+  /** Whether the routes and secrets of all its chains have come. */
   get isReady(): boolean {
-    return this.services.every(({ routes }) => routes.current !== undefined);
-  }
-
-  #createChain({ name, destinationPort, filter }: FilterChainConfig): Chain {
-    const { context } = this.#deps;
-    const accessLogs = filter.config.accessLogs.map((log) => this.#deps.logFiles.open(log));
-    const onEnd = (connection: Connection): void => this.#forget(connection);
-    const { readBuffer } = context;
-    if (filter.kind === "tcp") {
-      const open = (socket: Socket): Connection =>
-        new TcpConnection(filter.config, context, {
-          adopt: (owner) => adoptSocket(socket, readBuffer, owner),
-          logs: accessLogs,
-          onEnd,
-        });
-      return { name, destinationPort, service: undefined, open };
-    }
-    const service = this.#createService(filter.config, accessLogs);
-    const end = { onConnectionEnd: onEnd };
-    const open = (socket: Socket): Connection =>
-      new ServerConnection(service, context, end, (owner) =>
-        adoptSocket(socket, readBuffer, owner),
-      );
-    return { name, destinationPort, service, open };
-  }
-
-  #createService(config: HttpService["config"], accessLogs: readonly AccessLog[]): HttpService {
-    return {
-      config,
-      accessLogs,
-      routes:
-        config.rdsName === ""
-          ? { current: config.inlineRoutes }
-          : this.#deps.routeSource(config.rdsName),
-      stats: {
-        connectionsTotal: 0,
-        connectionsActive: 0,
-        requestsTotal: 0,
-        requestsActive: 0,
-        classes: [0, 0, 0, 0, 0, 0],
-      },
-      isDraining: false,
-    };
+    return this.#allChains().every(({ isReady }) => isReady);
   }
 
   /** Takes a connection that one of its sockets accepted. */
   accept(socket: Socket): void {
     this.connectionsTotal++;
-    const chain = matchFilterChain(this.#chains, socket.localPort ?? 0) ?? this.#defaultChain;
-    if (chain === undefined) {
-      this.noChainMatch++;
-      socket.destroy();
+    const connection = new AcceptedConnection(socket);
+    if (this.#inspectionPlan === undefined) {
+      this.#choose(connection, undefined);
       return;
     }
-    this.#connections.add(chain.open(socket));
+    const inspection = new Inspection(connection, this.#inspectionPlan);
+    this.#inspections.add(inspection);
+    inspection.start(this.#deps.context);
   }
 
-  #forget(connection: Connection): void {
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#onEmpty?.();
+  #choose(connection: AcceptedConnection, peeked: Buffer | undefined): void {
+    const chain = this.#findChain(connection);
+    if (chain === undefined) {
+      this.noChainMatch++;
+      connection.socket.destroy();
+      return;
+    }
+    chain.open(connection, peeked);
+  }
+
+  #findChain(connection: AcceptedConnection): Chain | undefined {
+    const found = matchFilterChain(this.#chains, connection.local.port);
+    return found?.chain ?? this.#defaultChain;
+  }
+
+  #checkEmpty(): void {
+    if (this.#onEmpty !== undefined && this.#isEmpty) this.#onEmpty();
+  }
+
+  get #isEmpty(): boolean {
+    return this.connectionsActive === 0 && this.#inspections.size === 0;
   }
 
   /**
@@ -148,20 +160,24 @@ export class Listener {
    * one this very moment.
    */
   async drain(drainMs: number, closesIdle: boolean): Promise<void> {
-    for (const service of this.services) service.isDraining = true;
-    for (const connection of this.#connections) {
-      if (closesIdle && connection instanceof ServerConnection) connection.closeIfIdle();
+    for (const chain of this.#allChains()) chain.startDraining(closesIdle);
+    if (!this.#isEmpty) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#deps.context.clock.setTimer(drainMs, resolve);
+        this.#onEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
     }
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = this.#deps.context.clock.setTimer(drainMs, resolve);
-      this.#onEmpty = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    for (const connection of this.#connections) connection.destroy();
+    for (const inspection of this.#inspections) inspection.destroy();
+    for (const chain of this.#allChains()) chain.close();
   }
+}
+
+/** A chain among others, with what it asks of a connection. */
+interface ChosenChain extends FilterChainCriteria {
+  readonly chain: Chain;
 }
 
 /** Binds one address; rejects with a message that names it. */

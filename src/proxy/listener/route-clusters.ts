@@ -1,5 +1,5 @@
 import type { Issue } from "../../base/issue.ts";
-import type { ListenerConfig } from "./listener-config.ts";
+import { allChains, type ListenerConfig } from "./listener-config.ts";
 
 /**
  * The clusters that inline routes name and that are not there. Envoy looks unless the table says
@@ -9,12 +9,8 @@ export function checkRouteClusters(
   listener: ListenerConfig,
   hasCluster: (name: string) => boolean,
 ): Issue[] {
-  const chains = [
-    ...listener.chains,
-    ...(listener.defaultChain === undefined ? [] : [listener.defaultChain]),
-  ];
-  return chains.flatMap(({ filter }) => {
-    const table = filter.kind === "http" ? filter.config.inlineRoutes : undefined;
+  return allChains(listener).flatMap(({ terminal }) => {
+    const table = terminal.http?.inlineRoutes;
     if (table === undefined || table.validatesClusters === false) return [];
     return table.virtualHosts.flatMap(({ routes }) =>
       routes.flatMap(({ action }) =>

@@ -1,12 +1,15 @@
 import type { Socket } from "node:net";
+import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { AccessLog, LogEntry } from "../access-log/access-log.ts";
 import type { AccessLogConfig } from "../access-log/log-file.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
+import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import { connectSocket, type SocketOwner } from "../net/socket.ts";
+import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
 
 /** A TCP proxy, decoded and checked. */
 export interface TcpProxyConfig {
@@ -21,14 +24,30 @@ export interface TcpProxyConfig {
 /** What came before the upstream was connected is kept up to here; then the client waits. */
 const EARLY_BYTES_MAX = 65_536;
 
+/** The TCP proxy as the last filter of a chain. */
+export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
+  return {
+    http: undefined,
+    create({ context, logFiles }) {
+      const logs = config.accessLogs.map((log) => logFiles.open(log));
+      return {
+        service: undefined,
+        open: (connection, adopt, onEnd) =>
+          new TcpConnection(config, context, { connection, adopt, logs, onEnd }),
+      };
+    },
+  };
+}
+
 /**
  * One connection passed on byte by byte. Each direction ends by itself, so that a client may say
  * that it has sent all and still read the answer.
  */
-export class TcpConnection implements SocketOwner {
+class TcpConnection implements OpenConnection {
+  readonly connection: AcceptedConnection;
   readonly #config: TcpProxyConfig;
   readonly #context: ProxyContext;
-  readonly #onEnd: (connection: TcpConnection) => void;
+  readonly #onEnd: (connection: OpenConnection) => void;
   readonly #logs: readonly AccessLog[];
   readonly #socket: Socket;
   readonly #out: Sender;
@@ -48,19 +67,22 @@ export class TcpConnection implements SocketOwner {
     config: TcpProxyConfig,
     context: ProxyContext,
     options: {
-      readonly adopt: (owner: SocketOwner) => Socket;
+      readonly connection: AcceptedConnection;
+      readonly adopt: Adopt;
       readonly logs: readonly AccessLog[];
-      readonly onEnd: (connection: TcpConnection) => void;
+      readonly onEnd: (connection: OpenConnection) => void;
     },
   ) {
     this.#config = config;
     this.#context = context;
     this.#onEnd = options.onEnd;
     this.#logs = options.logs;
+    this.connection = options.connection;
     this.#startMs = context.clock.monotonicMs();
     this.#wallMs = context.clock.nowMs();
     this.#deadline = new Deadline({ onDeadline: () => this.#onIdle() });
     this.#socket = options.adopt(this);
+    if (this.#logs.length > 0) this.connection.keepAddresses();
     this.#out = new Sender(this.#socket, context.flushQueue);
     this.#moved();
     if (config.idleTimeoutMs !== 0) this.#setIdle();
@@ -144,6 +166,10 @@ export class TcpConnection implements SocketOwner {
     else this.destroy();
   }
 
+  closeIfIdle(): void {
+    // Bytes that are passed on have no pauses that mean anything.
+  }
+
   /** Ends both sides at once. */
   destroy(): void {
     this.#close(this.#flag);
@@ -162,7 +188,7 @@ export class TcpConnection implements SocketOwner {
   }
 
   #entry(upstreamHost: string | undefined): LogEntry {
-    const { remoteAddress, remotePort, localAddress, localPort } = this.#socket;
+    const { remote, local } = this.connection;
     return {
       startMs: this.#wallMs,
       durationMs: this.#context.clock.monotonicMs() - this.#startMs,
@@ -177,8 +203,8 @@ export class TcpConnection implements SocketOwner {
       upstreamHost,
       upstreamCluster: this.#cluster,
       routeName: "",
-      downstreamAddress: `${remoteAddress ?? ""}:${remotePort ?? 0}`,
-      localAddress: `${localAddress ?? ""}:${localPort ?? 0}`,
+      downstreamAddress: formatHostPort(remote.address, remote.port),
+      localAddress: formatHostPort(local.address, local.port),
       attempts: this.#attempts,
       requestHeader: () => undefined,
       responseHeader: () => undefined,

@@ -1,0 +1,69 @@
+import type { Socket } from "node:net";
+import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+
+/** The other end of a Unix socket has no address of its own. */
+const NO_ADDRESS: PeerAddress = { address: "", port: 0 };
+
+/**
+ * A connection from the moment it is accepted: its socket, and what is known of it. Listener
+ * filters and the transport write what they find; addresses are asked of the system only when
+ * somebody reads them.
+ */
+export class AcceptedConnection implements ConnectionInfo {
+  /** Changes hands on its way: paused while listener filters and the transport look at it. */
+  socket: Socket;
+  serverName = "";
+  transportProtocol: "raw_buffer" | "tls" = "raw_buffer";
+  applicationProtocols: readonly string[] = [];
+  tls: TlsInfo | undefined = undefined;
+  #remote: PeerAddress | undefined = undefined;
+  #directRemote: PeerAddress | undefined = undefined;
+  #local: PeerAddress | undefined = undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  get directRemote(): PeerAddress {
+    const { remoteAddress, remotePort } = this.socket;
+    this.#directRemote ??= peerAddress(remoteAddress, remotePort);
+    return this.#directRemote;
+  }
+
+  get remote(): PeerAddress {
+    return this.#remote ?? this.directRemote;
+  }
+
+  /** Somebody who is trusted says who the client is. */
+  set remote(address: PeerAddress) {
+    this.#remote = address;
+  }
+
+  get local(): PeerAddress {
+    if (this.#local === undefined) {
+      const { localAddress, localPort } = this.socket;
+      this.#local = peerAddress(localAddress, localPort);
+    }
+    return this.#local;
+  }
+
+  /** Where the client wanted to go, before it was sent here. */
+  set local(address: PeerAddress) {
+    this.#local = address;
+  }
+
+  /** Asks for the addresses now: a socket that is closed no longer tells them. */
+  keepAddresses(): void {
+    void this.directRemote;
+    void this.local;
+  }
+}
+
+/** An IPv4 client of a socket for both families comes as `::ffff:1.2.3.4`. */
+function peerAddress(address: string | undefined, port: number | undefined): PeerAddress {
+  if (address === undefined) return NO_ADDRESS;
+  return {
+    address: address.startsWith("::ffff:") ? address.substring(7) : address,
+    port: port ?? 0,
+  };
+}

@@ -1,0 +1,126 @@
+import { Deadline } from "../net/deadlines.ts";
+import { adoptSocket } from "../net/socket.ts";
+import type { Adopt, OpenConnection, TerminalFilter } from "../network-filter/network-filter.ts";
+import type { AcceptedConnection } from "./accepted-connection.ts";
+import type { ListenerDeps } from "./listener.ts";
+import type { FilterChainConfig } from "./listener-config.ts";
+import type { DownstreamTransport, Handshake } from "./transport.ts";
+
+/** What a chain tells its listener. */
+export interface ChainEvents {
+  /** One of its connections is gone. */
+  onConnectionEnd(): void;
+  onTransportTimeout(): void;
+}
+
+/** A filter chain at run time, with the connections that it took. */
+export class Chain {
+  readonly config: FilterChainConfig;
+  readonly terminal: TerminalFilter;
+  readonly transport: DownstreamTransport | undefined;
+  readonly #deps: ListenerDeps;
+  readonly #events: ChainEvents;
+  readonly #connections = new Set<OpenConnection | PendingHandshake>();
+
+  constructor(config: FilterChainConfig, deps: ListenerDeps, events: ChainEvents) {
+    this.config = config;
+    this.#deps = deps;
+    this.#events = events;
+    this.terminal = config.terminal.create(deps);
+    this.transport = config.transport?.create(deps);
+  }
+
+  get connectionsActive(): number {
+    return this.#connections.size;
+  }
+
+  /** Whether its routes and secrets have come. */
+  get isReady(): boolean {
+    const { service } = this.terminal;
+    const hasRoutes = service === undefined || service.routes.current !== undefined;
+    return hasRoutes && this.transport?.isReady !== false;
+  }
+
+  /** Takes a connection, with the bytes that were read from it already. */
+  open(connection: AcceptedConnection, peeked: Buffer | undefined): void {
+    if (this.transport !== undefined) {
+      this.#shakeHands(this.transport, connection, peeked);
+      return;
+    }
+    const opened = this.#pass(connection, (owner) =>
+      adoptSocket(connection.socket, this.#deps.context.readBuffer, owner),
+    );
+    if (peeked !== undefined) opened.onBytes(peeked, peeked.length);
+  }
+
+  #shakeHands(
+    transport: DownstreamTransport,
+    connection: AcceptedConnection,
+    peeked: Buffer | undefined,
+  ): void {
+    const pending = new PendingHandshake(() => {
+      this.#events.onTransportTimeout();
+      pending.destroy();
+      this.#forget(pending);
+    });
+    this.#connections.add(pending);
+    const { transportTimeoutMs } = this.config;
+    const { deadlines, clock } = this.#deps.context;
+    if (transportTimeoutMs !== 0) {
+      deadlines.set(pending.deadline, transportTimeoutMs, clock.monotonicMs());
+    }
+    pending.handshake = transport.open(connection, peeked, (adopt) => {
+      pending.deadline.cancel();
+      // Taken in before the other goes, or a listener that drains would see none for a moment.
+      if (adopt !== undefined) this.#pass(connection, adopt);
+      this.#forget(pending);
+    });
+  }
+
+  #pass(connection: AcceptedConnection, adopt: Adopt): OpenConnection {
+    const adoptKnown: Adopt = (owner) => {
+      connection.socket = adopt(owner);
+      return connection.socket;
+    };
+    const opened = this.terminal.open(connection, adoptKnown, this.#forget);
+    this.#connections.add(opened);
+    return opened;
+  }
+
+  readonly #forget = (connection: OpenConnection | PendingHandshake): void => {
+    if (this.#connections.delete(connection)) this.#events.onConnectionEnd();
+  };
+
+  /** Answers from now on tell clients to close; idle connections go at once when asked. */
+  startDraining(closesIdle: boolean): void {
+    if (this.terminal.service !== undefined) this.terminal.service.isDraining = true;
+    if (!closesIdle) return;
+    for (const connection of this.#connections) connection.closeIfIdle();
+  }
+
+  /** Ends what is still open. */
+  close(): void {
+    for (const connection of this.#connections) connection.destroy();
+    this.#connections.clear();
+    this.transport?.close();
+  }
+}
+
+/** A connection whose transport is not open yet. */
+class PendingHandshake {
+  readonly deadline: Deadline;
+  handshake: Handshake | undefined = undefined;
+
+  constructor(onTimeout: () => void) {
+    this.deadline = new Deadline({ onDeadline: onTimeout });
+  }
+
+  closeIfIdle(): void {
+    // Its client is about to speak.
+  }
+
+  destroy(): void {
+    this.deadline.cancel();
+    this.handshake?.destroy();
+  }
+}

@@ -1,0 +1,38 @@
+import type { HttpConfig, HttpService } from "../http/http-config.ts";
+import { ServerConnection } from "../http/server-connection.ts";
+import type { ListenerDeps } from "../listener/listener.ts";
+import type { TerminalFilterConfig } from "./network-filter.ts";
+
+/** The connection manager as the last filter of a chain. */
+export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig {
+  return {
+    http: config,
+    create(deps) {
+      const service = createService(config, deps);
+      return {
+        service,
+        open(connection, adopt, onEnd) {
+          if (service.accessLogs.length > 0) connection.keepAddresses();
+          const end = { onConnectionEnd: onEnd };
+          return new ServerConnection(service, deps.context, end, adopt, connection);
+        },
+      };
+    },
+  };
+}
+
+function createService(config: HttpConfig, { logFiles, routeSource }: ListenerDeps): HttpService {
+  return {
+    config,
+    accessLogs: config.accessLogs.map((log) => logFiles.open(log)),
+    routes: config.rdsName === "" ? { current: config.inlineRoutes } : routeSource(config.rdsName),
+    stats: {
+      connectionsTotal: 0,
+      connectionsActive: 0,
+      requestsTotal: 0,
+      requestsActive: 0,
+      classes: [0, 0, 0, 0, 0, 0],
+    },
+    isDraining: false,
+  };
+}
