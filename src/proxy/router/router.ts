@@ -17,8 +17,10 @@ import {
   type ResetReason,
   upstreamReset,
 } from "../http/local-reply.ts";
-import { CODING, type RequestHead, type ResponseHead } from "../http/message-head.ts";
+import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
+import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
+import { KeptBody } from "./kept-body.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
@@ -45,9 +47,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   "TRACE",
 ]);
 
-/** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */
-const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
-
 /**
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
@@ -64,9 +63,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   #attempts = 0;
   /** Hosts that an earlier attempt went to. */
   #tried: Host[] = [];
-  /** The request's body so far, while it may still have to be sent (again). */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #kept = new KeptBody();
   #keeps = false;
   #tellsAttempts = false;
   #isStarting = false;
@@ -210,8 +207,10 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#connection = connection;
     connection.begin(this, head.method === "HEAD", head.upgrade !== "");
     connection.out.text(this.#encodeHead(head));
-    for (const bytes of this.#kept) this.#writeBytes(connection, bytes, 0, bytes.length);
-    if (!this.#keeps) this.#forgetKept();
+    for (const bytes of this.#kept.pieces) {
+      writeRequestBytes(connection.out, head.coding, bytes, 0, bytes.length);
+    }
+    if (!this.#keeps) this.#kept.clear();
     if (this.#isRequestDone) this.#writeEnd(connection);
     // What is being read from the client right now may still add to it.
     if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
@@ -226,14 +225,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   #encodeHead(head: RequestHead): string {
     if (this.#attempts > 1) this.#tellTimeLeft(head);
     if (this.#tellsAttempts) head.headers.set("x-envoy-attempt-count", String(this.#attempts));
-    let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
-    if (head.upgrade !== "")
-      text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
-    else if (head.coding === CODING.chunked) text += "transfer-encoding: chunked\r\n";
-    else if (head.contentLength === -1 && !BODILESS.has(head.method)) {
-      text += "content-length: 0\r\n";
-    }
-    return `${text}\r\n`;
+    return encodeRequestHead(head, head.authority);
   }
 
   /** What an earlier attempt took is gone. */
@@ -248,40 +240,25 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   sendBytes(buffer: Buffer, from: number, to: number): void {
     const connection = this.#connection;
     if (this.#keeps || connection === undefined) this.#keep(buffer, from, to);
-    if (connection !== undefined) this.#writeBytes(connection, buffer, from, to);
+    if (connection !== undefined) {
+      writeRequestBytes(connection.out, this.#stream.head.coding, buffer, from, to);
+    }
   }
 
   /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
   #keep(buffer: Buffer, from: number, to: number): void {
     const max = this.#cluster?.config.bufferBytesMax ?? 0;
-    if (this.#connection !== undefined && this.#keptBytes + to - from > max) {
+    if (this.#connection !== undefined && this.#kept.bytes + to - from > max) {
       this.#keeps = false;
-      this.#forgetKept();
+      this.#kept.clear();
       return;
     }
-    this.#kept.push(Buffer.from(buffer.subarray(from, to)));
-    this.#keptBytes += to - from;
-    if (this.#keptBytes > max) this.#stream.pauseRequest();
-  }
-
-  #forgetKept(): void {
-    if (this.#kept.length > 0) this.#kept = [];
-    this.#keptBytes = 0;
-  }
-
-  #writeBytes(connection: ClientConnection, buffer: Buffer, from: number, to: number): void {
-    const { out } = connection;
-    if (this.#stream.head.coding !== CODING.chunked) {
-      out.bytes(buffer, from, to);
-      return;
-    }
-    out.text(`${(to - from).toString(16)}\r\n`);
-    out.bytes(buffer, from, to);
-    out.text("\r\n");
+    this.#kept.add(buffer, from, to);
+    if (this.#kept.bytes > max) this.#stream.pauseRequest();
   }
 
   #writeEnd(connection: ClientConnection): void {
-    if (this.#stream.head.coding === CODING.chunked) connection.out.text("0\r\n\r\n");
+    writeRequestEnd(connection.out, this.#stream.head.coding);
     if (this.#stream.head.upgrade !== "") connection.endTunnel();
     else connection.endRequest();
   }
@@ -323,7 +300,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     if (policy !== undefined && wantsRetry(policy, head) && this.#retry(policy)) return;
     this.#isResponseStarted = true;
     this.#keeps = false;
-    this.#forgetKept();
+    this.#kept.clear();
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
@@ -449,7 +426,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#timeout.cancel();
     this.#perTry.cancel();
     this.#keeps = false;
-    this.#forgetKept();
+    this.#kept.clear();
     if (this.#retryTimer === undefined) return;
     this.#retryTimer.cancel();
     this.#retryTimer = undefined;

@@ -1,0 +1,40 @@
+import { CODING, type RequestHead } from "../http/message-head.ts";
+import type { Sender } from "../net/sender.ts";
+
+/** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
+
+/** A request head as it goes to an upstream, with its empty line. `authority` is the host header. */
+export function encodeRequestHead(head: RequestHead, authority: string): string {
+  let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${authority}\r\n${head.headers.encode()}`;
+  if (head.upgrade !== "") {
+    text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
+  } else if (head.coding === CODING.chunked) {
+    text += "transfer-encoding: chunked\r\n";
+  } else if (head.contentLength === -1 && !BODILESS.has(head.method)) {
+    text += "content-length: 0\r\n";
+  }
+  return `${text}\r\n`;
+}
+
+/** Part of a request's body, in the framing that its head announced. */
+export function writeRequestBytes(
+  out: Sender,
+  coding: number,
+  buffer: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (coding !== CODING.chunked) {
+    out.bytes(buffer, from, to);
+    return;
+  }
+  out.text(`${(to - from).toString(16)}\r\n`);
+  out.bytes(buffer, from, to);
+  out.text("\r\n");
+}
+
+/** The end of a request's body. */
+export function writeRequestEnd(out: Sender, coding: number): void {
+  if (coding === CODING.chunked) out.text("0\r\n\r\n");
+}
