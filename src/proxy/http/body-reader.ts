@@ -24,6 +24,7 @@ const STATE = {
   trailer: 11,
   trailerLf: 12,
   lastLf: 13,
+  sizeBlank: 14,
 } as const;
 
 /** A chunk larger than this is refused: the number must stay exact. */
@@ -117,6 +118,8 @@ export class BodyReader {
       case STATE.sizeFirst:
       case STATE.size:
         return this.#stepSize(code);
+      case STATE.sizeBlank:
+        return this.#endSize(code);
       case STATE.extension:
         if (code === CR) this.#state = STATE.sizeLf;
         return isLineByte(code) && ++this.#lineBytes <= EXTENSION_BYTES_MAX;
@@ -144,9 +147,18 @@ export class BodyReader {
     // A size without a digit would be read as the end by some.
     if (this.#state === STATE.sizeFirst) return false;
     this.#lineBytes = 0;
+    return this.#endSize(code);
+  }
+
+  /** Blanks may stand before an extension or the line's end, nothing else (RFC 9112 7.1.1). */
+  #endSize(code: number): boolean {
     if (code === CR) this.#state = STATE.sizeLf;
-    else this.#state = STATE.extension;
-    return code === CR || code === SEMICOLON || code === 32 || code === 9;
+    else if (code === SEMICOLON) this.#state = STATE.extension;
+    else this.#state = STATE.sizeBlank;
+    const isBlank = code === 32 || code === 9;
+    return (
+      code === CR || code === SEMICOLON || (isBlank && ++this.#lineBytes <= EXTENSION_BYTES_MAX)
+    );
   }
 
   #stepTrailer(code: number): boolean {

@@ -5,9 +5,10 @@ import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import { connectSocket, type SocketOwner } from "../net/socket.ts";
 import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
+import { dropFraming, responseFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
 import { RESET, type ResetReason } from "./local-reply.ts";
-import { CODING, ResponseHead } from "./message-head.ts";
+import { ResponseHead } from "./message-head.ts";
 import { parseResponseHead } from "./parse-head.ts";
 
 /** Who gets a response. */
@@ -170,21 +171,10 @@ export class ClientConnection implements SocketOwner, BodySink {
   }
 
   #takeFraming(head: ResponseHead): void {
-    const { status } = head;
-    this.#isReusable = head.minor === 1 ? !head.wantsClose : head.wantsKeepAlive;
-    if (status === 101) {
-      this.#body.start(FRAMING.untilClose, 0);
-      this.#isReusable = false;
-    } else if (this.#isHeadRequest || status === 204 || status === 304) {
-      this.#body.start(FRAMING.none, 0);
-    } else if (head.coding === CODING.chunked) {
-      this.#body.start(FRAMING.chunked, 0);
-    } else if (head.contentLength !== -1) {
-      this.#body.start(FRAMING.length, head.contentLength);
-    } else {
-      this.#body.start(FRAMING.untilClose, 0);
-      this.#isReusable = false;
-    }
+    const framing = responseFraming(head, this.#isHeadRequest);
+    this.#body.start(framing, head.contentLength);
+    const keepsAlive = head.minor === 1 ? !head.wantsClose : head.wantsKeepAlive;
+    this.#isReusable = keepsAlive && framing !== FRAMING.untilClose;
   }
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
@@ -284,17 +274,4 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.host.activeConnections--;
     this.#pool.onClosed(this);
   }
-}
-
-/**
- * Takes away the framing that a response without a body may not have (RFC 9110 8.6): false when it
- * claims one, and whoever reads on would disagree on where the next response starts.
- */
-function dropFraming(head: ResponseHead): boolean {
-  if (head.coding !== CODING.none || head.contentLength > 0) return false;
-  if (head.contentLength === 0) {
-    head.headers.remove("content-length");
-    head.contentLength = -1;
-  }
-  return true;
 }

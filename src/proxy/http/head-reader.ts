@@ -35,8 +35,7 @@ export class HeadReader {
 
   /** Looks at `buffer[from, to)`: all of it is taken unless a head ends in it. */
   read(buffer: Buffer, from: number, to: number, bytesMax: number): "head" | "more" | "error" {
-    const mayBeEmpty = this.#kind === "request" && this.#pending === "";
-    const start = mayBeEmpty ? skipEmptyLines(buffer, from, to) : from;
+    const start = this.#isBefore ? this.#skipEmptyLines(buffer, from, to) : from;
     if (start === to) return "more";
     let sliceEnd = Math.min(to, start + FIRST_SLICE_BYTES);
     for (;;) {
@@ -45,6 +44,22 @@ export class HeadReader {
         return found === "more" ? this.#keep(bytesMax) : found;
       sliceEnd = Math.min(to, sliceEnd + 4 * FIRST_SLICE_BYTES);
     }
+  }
+
+  /** Whether empty lines may still come (RFC 9112 2.2: a server ignores those before a request). */
+  get #isBefore(): boolean {
+    return this.#kind === "request" && (this.#pending === "" || this.#pending === "\r");
+  }
+
+  #skipEmptyLines(buffer: Buffer, from: number, to: number): number {
+    let at = from;
+    if (this.#pending !== "" && buffer[at] === 10) {
+      this.#pending = "";
+      at++;
+    }
+    if (this.#pending === "")
+      while (at + 1 < to && buffer[at] === 13 && buffer[at + 1] === 10) at += 2;
+    return at;
   }
 
   #find(buffer: Buffer, start: number, end: number, bytesMax: number): "head" | "more" | "error" {
@@ -58,7 +73,7 @@ export class HeadReader {
       return "more";
     }
     const headEnd = at + 4;
-    if (headEnd > bytesMax) return this.#fail(TOO_LARGE);
+    if (headEnd > bytesMax) return this.#failLarge(text, bytesMax);
     this.text = headEnd === text.length ? text : text.substring(0, headEnd);
     this.next = start + headEnd - before;
     this.#pending = "";
@@ -67,14 +82,20 @@ export class HeadReader {
 
   /** Keeps an incomplete head, unless it can never become a good one. */
   #keep(bytesMax: number): "more" | "error" {
-    if (this.text.length > bytesMax) return this.#fail(TOO_LARGE);
+    const { text } = this;
+    if (text.length > bytesMax) return this.#failLarge(text, bytesMax);
     // Without this a peer that speaks TLS, or ends its lines with LF alone, would wait for ever.
-    const isToken = TOKEN_LOWER[this.text.charCodeAt(0)] !== 0 || this.text === "\r";
-    if (!isToken || hasBareLineFeed(this.text, Math.max(0, this.#pending.length - 1))) {
+    if (!beginsWell(text) || hasBareLineFeed(text, Math.max(0, this.#pending.length - 1))) {
       return this.#fail(BAD_REQUEST);
     }
-    this.#pending = this.text;
+    this.#pending = text;
     return "more";
+  }
+
+  /** Too large, unless what is wrong with it would have been seen before if it had come slowly. */
+  #failLarge(text: string, bytesMax: number): "error" {
+    const isBad = !beginsWell(text) || hasBareLineFeed(text.substring(0, bytesMax), 0);
+    return this.#fail(isBad ? BAD_REQUEST : TOO_LARGE);
   }
 
   #fail(error: HeadError): "error" {
@@ -84,14 +105,13 @@ export class HeadReader {
   }
 }
 
-/** RFC 9112 2.2: a server ignores empty lines before a request. */
-function skipEmptyLines(buffer: Buffer, from: number, to: number): number {
-  let at = from;
-  while (at + 1 < to && buffer[at] === 13 && buffer[at + 1] === 10) at += 2;
-  return at;
+/** The first byte of a method or version, or of an empty line whose other half has not come. */
+function beginsWell(text: string): boolean {
+  return TOKEN_LOWER[text.charCodeAt(0)] !== 0 || text === "\r";
 }
 
-function hasBareLineFeed(text: string, from: number): boolean {
+/** Whether some line from there on ends with LF alone. */
+export function hasBareLineFeed(text: string, from: number): boolean {
   for (let at = text.indexOf("\n", from); at !== -1; at = text.indexOf("\n", at + 1)) {
     if (at === 0 || text.charCodeAt(at - 1) !== 13) return true;
   }

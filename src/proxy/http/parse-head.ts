@@ -1,3 +1,4 @@
+import { hasBareLineFeed } from "./head-reader.ts";
 import { REQUEST_NAMES, RESPONSE_NAMES } from "./header-name.ts";
 import { CODING, type HeadError, type RequestHead, type ResponseHead } from "./message-head.ts";
 import { BAD_REQUEST, isAuthority, parseFields, removeNominated } from "./parse-fields.ts";
@@ -34,6 +35,16 @@ export function parseRequestHead(
   head: RequestHead,
   limits: HeadLimits,
 ): HeadError | undefined {
+  const error = parseRequest(text, head, limits);
+  return error === undefined ? undefined : asReadSlowly(error, text);
+}
+
+/** A head that comes in pieces is refused at the first bare LF; then so is one that comes whole. */
+function asReadSlowly(error: HeadError, text: string): HeadError {
+  return hasBareLineFeed(text, 0) ? BAD_REQUEST : error;
+}
+
+function parseRequest(text: string, head: RequestHead, limits: HeadLimits): HeadError | undefined {
   head.reset();
   const lineEnd = text.indexOf("\r\n");
   const methodEnd = text.indexOf(" ");
@@ -147,6 +158,15 @@ const RESPONSE_ERROR: HeadError = { status: 400, detail: "http1.codec_error" };
 
 /** Parses a whole response head. HTTP/1.0 and 1.1 are accepted from upstreams. */
 export function parseResponseHead(
+  text: string,
+  head: ResponseHead,
+  headerCountMax: number,
+): HeadError | undefined {
+  const error = parseResponse(text, head, headerCountMax);
+  return error === undefined ? undefined : asReadSlowly(error, text);
+}
+
+function parseResponse(
   text: string,
   head: ResponseHead,
   headerCountMax: number,

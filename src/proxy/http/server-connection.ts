@@ -4,11 +4,12 @@ import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { SocketOwner } from "../net/socket.ts";
-import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
+import { BodyReader, type BodySink } from "./body-reader.ts";
+import { requestFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
 import type { HttpService } from "./http-config.ts";
 import { HttpStream, type StreamConnection } from "./http-stream.ts";
-import { CODING, type HeadError, RequestHead } from "./message-head.ts";
+import { type HeadError, RequestHead } from "./message-head.ts";
 import { BAD_REQUEST } from "./parse-fields.ts";
 import { parseRequestHead } from "./parse-head.ts";
 import { reasonOf } from "./status-text.ts";
@@ -134,10 +135,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   #startBody(head: RequestHead): void {
     const isTunnel =
       head.upgrade !== "" && this.service.config.upgrades.has(head.upgrade.toLowerCase());
-    if (isTunnel) this.#body.start(FRAMING.untilClose, 0);
-    else if (head.coding === CODING.chunked) this.#body.start(FRAMING.chunked, 0);
-    else if (head.contentLength > 0) this.#body.start(FRAMING.length, head.contentLength);
-    else this.#body.start(FRAMING.none, 0);
+    this.#body.start(requestFraming(head, isTunnel), head.contentLength);
     this.#isRequestDone = this.#body.isDone;
     if (head.expectsContinue && !this.#isRequestDone) {
       this.out.text("HTTP/1.1 100 Continue\r\n\r\n");
