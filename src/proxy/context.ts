@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { CounterGroups } from "./counters.ts";
 import type { DateHeader } from "./http/date-header.ts";
 import type { Deadlines } from "./net/deadlines.ts";
 import type { FlushQueue } from "./net/sender.ts";
@@ -16,6 +17,8 @@ export interface ProxyContext {
   readonly flushQueue: FlushQueue;
   readonly deadlines: Deadlines;
   readonly date: DateHeader;
+  /** What has counters by a prefix of its own. */
+  readonly counters: CounterGroups;
   /** The active cluster of that name. */
   readonly findCluster: (name: string) => Cluster | undefined;
   /** The machine's own address, as others know it. */

@@ -12,6 +12,7 @@ import { AdminServer } from "./admin/admin-server.ts";
 import type { ProxyBootstrap } from "./bootstrap.ts";
 import { ClusterSet } from "./cluster/cluster-set.ts";
 import type { ProxyContext } from "./context.ts";
+import { CounterGroups } from "./counters.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
@@ -52,6 +53,7 @@ export class Proxy {
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
   readonly #admin: AdminServer | undefined;
+  readonly #counters = new CounterGroups();
   readonly #stopping = new AbortController();
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
@@ -77,6 +79,7 @@ export class Proxy {
       flushQueue: new FlushQueue(),
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
+      counters: this.#counters,
       findCluster: (name) => this.#clusters.find(name),
       localAddress: findLocalAddress(),
       createRequestId: () => randomUUID(),
@@ -96,6 +99,7 @@ export class Proxy {
         clusters: this.#clusters,
         listeners: this.#listeners,
         routes: this.#routes,
+        counters: this.#counters,
         adsStatus: () => this.#ads?.status() ?? [],
         isConnected: () => this.#ads?.isConnected ?? false,
         onQuit: deps.onQuit,

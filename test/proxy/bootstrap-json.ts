@@ -40,6 +40,25 @@ export function tcpListener(name: string, port: number, options: object): object
   return { name, address: socketAddress(port), filter_chains: [{ filters }] };
 }
 
+/** A filter, by what follows `envoy.extensions.filters.` in the name of its message. */
+export function filter(type: string, options: object): object {
+  const [kind = "", name = ""] = type.split(".");
+  return {
+    name: `envoy.filters.${kind}.${name}`,
+    typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.${type}`, ...options },
+  };
+}
+
+/** A listener with one filter chain. */
+export function listenerOf(
+  name: string,
+  port: number,
+  filters: readonly object[],
+  options: object = {},
+): object {
+  return { name, address: socketAddress(port), filter_chains: [{ filters }], ...options };
+}
+
 /** A cluster of fixed addresses on 127.0.0.1. */
 export function staticCluster(
   name: string,

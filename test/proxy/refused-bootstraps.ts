@@ -1,5 +1,7 @@
 import {
+  filter,
   httpListener,
+  listenerOf,
   routeTable,
   socketAddress,
   staticCluster,
@@ -17,6 +19,7 @@ export interface RefusedBootstrap {
 const TYPE = "type.googleapis.com/";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const STDOUT = `${TYPE}envoy.extensions.access_loggers.stream.v3.StdoutAccessLog`;
+const LIMIT = "network.connection_limit.v3.ConnectionLimit";
 const UP = staticCluster("up", [9]);
 const TO_UP = { match: { prefix: "/" }, route: { cluster: "up" } };
 
@@ -62,6 +65,10 @@ function endpoint(changes: object, locality: object = {}): object {
 
 function tcp(options: object): object {
   return { static_resources: { listeners: [tcpListener("in", 0, options)], clusters: [UP] } };
+}
+
+function filters(all: readonly object[]): object {
+  return { static_resources: { listeners: [listenerOf("in", 0, all)], clusters: [UP] } };
 }
 
 function upstream(name: string, options: object): object {
@@ -252,6 +259,29 @@ const TABLE: readonly (readonly [string, object, string])[] = [
       },
     }),
     "transport_api_version: V2 is not supported, only V3",
+  ],
+  [
+    "a last filter before another",
+    filters([filter("network.echo.v3.Echo", {}), filter("network.echo.v3.Echo", {})]),
+    "Error: terminal filter named envoy.filters.network.echo of type envoy.filters.network.echo must be the last filter in a network filter chain.",
+  ],
+  [
+    "no filter that ends the chain",
+    filters([filter(LIMIT, { stat_prefix: "l", max_connections: 1 })]),
+    "Error: non-terminal filter named envoy.filters.network.connection_limit of type envoy.filters.network.connection_limit is the last filter in a network filter chain.",
+  ],
+  [
+    "a connection limit without a number",
+    filters([filter(LIMIT, { stat_prefix: "l" }), filter("network.echo.v3.Echo", {})]),
+    "max_connections: is missing",
+  ],
+  [
+    "a connection limit of none",
+    filters([
+      filter(LIMIT, { stat_prefix: "l", max_connections: 0 }),
+      filter("network.echo.v3.Echo", {}),
+    ]),
+    "max_connections",
   ],
   ["no attempt", tcp({ cluster: "up", max_connect_attempts: 0 }), "must be at least 1"],
   [

@@ -4,6 +4,7 @@ import type { ProxyBootstrap } from "../bootstrap.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { Host } from "../cluster/host.ts";
+import type { CounterGroups } from "../counters.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import type { RouteSet } from "../route-set.ts";
 import { dumpConfig } from "./config-dump.ts";
@@ -16,6 +17,7 @@ export interface AdminState {
   readonly clusters: ClusterSet;
   readonly listeners: ListenerSet;
   readonly routes: RouteSet;
+  readonly counters: CounterGroups;
   readonly adsStatus: () => readonly TypeStatus[];
   readonly isConnected: () => boolean;
 }
@@ -75,7 +77,7 @@ export const PAGES: readonly Page[] = [
     render: (state, query) => {
       const filter = query.get("filter") ?? "";
       const isUsedOnly = query.has("usedonly");
-      const lines = collectStats(state.clusters, state.listeners, state.isConnected())
+      const lines = collectStats(state)
         .filter(([name, value]) => name.includes(filter) && !(isUsedOnly && value === 0))
         .map(([name, value]) => `${name}: ${value}\n`);
       return { body: lines.sort().join("") };

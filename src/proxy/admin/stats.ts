@@ -1,24 +1,31 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
+import type { CounterGroups } from "../counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 
 type Stat = readonly [name: string, value: number];
 
+/** Where the numbers stand. */
+interface StatsState {
+  readonly clusters: ClusterSet;
+  readonly listeners: ListenerSet;
+  readonly counters: CounterGroups;
+  readonly isConnected: () => boolean;
+}
+
 /** Reads the counters, by Envoy's names. They are plain numbers where they are counted. */
-export function collectStats(
-  clusters: ClusterSet,
-  listeners: ListenerSet,
-  isConnected: boolean,
-): readonly Stat[] {
+export function collectStats(state: StatsState): readonly Stat[] {
+  const { clusters, listeners, counters } = state;
   const active = clusters.active;
   return [
     ["cluster_manager.active_clusters", active.length],
-    ["control_plane.connected_state", isConnected ? 1 : 0],
+    ["control_plane.connected_state", state.isConnected() ? 1 : 0],
     ["listener_manager.total_listeners_active", listeners.active.length],
     ...active.flatMap(clusterStats),
     ...listeners.active.flatMap(listenerStats),
     ...sumHttp(listeners.active),
+    ...counters.entries(),
   ];
 }
 

@@ -2,40 +2,21 @@ import {
   type FilterChain,
   FilterChainMatchSchema,
   FilterChainSchema,
-  FilterSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import {
   AdditionalAddressSchema,
   type Listener,
   ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import { HttpConnectionManagerSchema } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { TcpProxySchema } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
 import type { TransportConfig } from "../listener/transport.ts";
-import { httpConnectionManager } from "../network-filter/http-connection-manager.ts";
-import type { TerminalFilterConfig } from "../network-filter/network-filter.ts";
-import { tcpProxy } from "../network-filter/tcp-proxy.ts";
 import { decodeAddress, type HostPort, refuseName } from "./address.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
-import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
-import { decodeTcpProxy } from "./tcp-proxy.ts";
-
-/** Every network filter that is built. */
-const NETWORK_FILTERS: readonly Extension<TerminalFilterConfig>[] = [
-  extension(HttpConnectionManagerSchema, (message, path, issues) => {
-    const config = decodeHttpConnectionManager(message, path, issues);
-    return config && httpConnectionManager(config);
-  }),
-  extension(TcpProxySchema, (message, path, issues) => {
-    const config = decodeTcpProxy(message, path, issues);
-    return config && tcpProxy(config);
-  }),
-];
+import { decodeNetworkFilters } from "./network-filters.ts";
 
 /** Every transport socket that is built; `"plain"` is none at all. */
 const TRANSPORT_SOCKETS: readonly Extension<TransportConfig | "plain">[] = [
@@ -144,11 +125,17 @@ function decodeChain(
     issues.push(...refuseFields(FilterChainMatchSchema, match, ["destination_port"], matchPath));
   }
   const transport = decodeTransport(message, path, issues);
-  const terminal = decodeFilters(message, path, issues);
-  if (terminal === undefined) return undefined;
+  const filters = decodeNetworkFilters(message.filters, path, issues);
+  if (filters === undefined) return undefined;
   const { name } = message;
   const transportTimeoutMs = durationMs(message.transportSocketConnectTimeout) ?? 0;
-  return { name, destinationPort: match?.destinationPort, terminal, transport, transportTimeoutMs };
+  return {
+    name,
+    destinationPort: match?.destinationPort,
+    ...filters,
+    transport,
+    transportTimeoutMs,
+  };
 }
 
 function decodeTransport(
@@ -161,27 +148,4 @@ function decodeTransport(
   const named = { name, any: configType.value, path: joinPath(path, "transport_socket") };
   const decoded = decodeExtension(TRANSPORT_SOCKETS, named, issues);
   return decoded === "plain" ? undefined : decoded;
-}
-
-function decodeFilters(
-  message: FilterChain,
-  path: string,
-  issues: Issue[],
-): TerminalFilterConfig | undefined {
-  let last: TerminalFilterConfig | undefined;
-  for (const [at, filter] of message.filters.entries()) {
-    const filterPath = joinPath(path, `filters[${at}]`);
-    issues.push(...refuseFields(FilterSchema, filter, ["name", "typed_config"], filterPath));
-    if (filter.configType.case === "configDiscovery") continue;
-    const named = { name: filter.name, any: filter.configType.value, path: filterPath };
-    last = decodeExtension(NETWORK_FILTERS, named, issues);
-    if (at < message.filters.length - 1 && last !== undefined) {
-      const what = `Error: terminal filter named ${filter.name} must be the last filter in a network filter chain.`;
-      issues.push({ path: filterPath, message: what });
-    }
-  }
-  if (message.filters.length === 0) {
-    issues.push({ path: joinPath(path, "filters"), message: "is empty" });
-  }
-  return last;
 }

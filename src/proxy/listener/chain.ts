@@ -1,5 +1,6 @@
 import { Deadline } from "../net/deadlines.ts";
 import { adoptSocket } from "../net/socket.ts";
+import { FilteredConnection, type FilterPlan } from "../network-filter/filtered-connection.ts";
 import type { Adopt, OpenConnection, TerminalFilter } from "../network-filter/network-filter.ts";
 import type { AcceptedConnection } from "./accepted-connection.ts";
 import type { ListenerDeps } from "./listener.ts";
@@ -20,6 +21,8 @@ export class Chain {
   readonly transport: DownstreamTransport | undefined;
   readonly #deps: ListenerDeps;
   readonly #events: ChainEvents;
+  /** `undefined` when the last filter stands alone. */
+  readonly #plan: FilterPlan | undefined;
   readonly #connections = new Set<OpenConnection | PendingHandshake>();
 
   constructor(config: FilterChainConfig, deps: ListenerDeps, events: ChainEvents) {
@@ -27,6 +30,8 @@ export class Chain {
     this.#deps = deps;
     this.#events = events;
     this.terminal = config.terminal.create(deps);
+    const filters = config.filters.map((filter) => filter.create(deps));
+    this.#plan = filters.length === 0 ? undefined : { filters, terminal: this.terminal };
     this.transport = config.transport?.create(deps);
   }
 
@@ -82,7 +87,10 @@ export class Chain {
       connection.socket = adopt(owner);
       return connection.socket;
     };
-    const opened = this.terminal.open(connection, adoptKnown, this.#forget);
+    const opened =
+      this.#plan === undefined
+        ? this.terminal.open(connection, adoptKnown, this.#forget)
+        : new FilteredConnection(connection, this.#plan, adoptKnown, this.#forget);
     this.#connections.add(opened);
     return opened;
   }

@@ -1,10 +1,15 @@
 import type { FilterChainCriteria } from "../../match/filter-chain.ts";
 import type { ListenerFilterConfig } from "../listener-filter/listener-filter.ts";
-import type { TerminalFilterConfig } from "../network-filter/network-filter.ts";
+import type {
+  PassingFilterConfig,
+  TerminalFilterConfig,
+} from "../network-filter/network-filter.ts";
 import type { TransportConfig } from "./transport.ts";
 
 /** One chain of a listener. */
 export interface FilterChainConfig extends FilterChainCriteria {
+  /** What stands before the last filter, in order. */
+  readonly filters: readonly PassingFilterConfig[];
   readonly terminal: TerminalFilterConfig;
   /** `undefined`: plain text. */
   readonly transport: TransportConfig | undefined;

@@ -6,6 +6,7 @@ import type { TerminalFilterConfig } from "./network-filter.ts";
 /** The connection manager as the last filter of a chain. */
 export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig {
   return {
+    isTerminal: true,
     http: config,
     create(deps) {
       const service = createService(config, deps);

@@ -4,6 +4,9 @@ import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import type { ListenerDeps } from "../listener/listener.ts";
 import type { SocketOwner } from "../net/socket.ts";
 
+/** A network filter, decoded and checked: the last of its chain, or one that stands before it. */
+export type NetworkFilterConfig = TerminalFilterConfig | PassingFilterConfig;
+
 /** Hands an open socket to its owner, who is told of all that happens to it from now on. */
 export type Adopt = (owner: SocketOwner) => Socket;
 
@@ -17,6 +20,7 @@ export interface OpenConnection extends SocketOwner {
 
 /** The last filter of a chain, decoded and checked. */
 export interface TerminalFilterConfig {
+  readonly isTerminal: true;
   /** Of a connection manager only. */
   readonly http: HttpConfig | undefined;
   create(deps: ListenerDeps): TerminalFilter;
@@ -32,4 +36,28 @@ export interface TerminalFilter {
     adopt: Adopt,
     onEnd: (connection: OpenConnection) => void,
   ): OpenConnection;
+}
+
+/** A filter that stands before the last, decoded and checked. */
+export interface PassingFilterConfig {
+  readonly isTerminal: false;
+  /** Makes what looks at each connection of one chain. */
+  create(deps: ListenerDeps): (connection: FilteredSocket) => PassingFilter;
+}
+
+/** What a filter may do to its connection. */
+export interface FilteredSocket {
+  readonly connection: AcceptedConnection;
+  /** Closes it, without waiting for what is on its way. */
+  destroy(): void;
+}
+
+/** Looks at one connection, and may end it; it does not change bytes. */
+export interface PassingFilter {
+  /** Whether the connection goes on to the next filter; if not, this one will close it. */
+  onNewConnection?(): boolean;
+  /** The client sent bytes, or its end: whether they go on; if not, this filter closes it. */
+  onData?(): boolean;
+  /** The connection is gone. */
+  onClose?(): void;
 }

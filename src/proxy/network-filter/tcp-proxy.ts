@@ -27,6 +27,7 @@ const EARLY_BYTES_MAX = 65_536;
 /** The TCP proxy as the last filter of a chain. */
 export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
   return {
+    isTerminal: true,
     http: undefined,
     create({ context, logFiles }) {
       const logs = config.accessLogs.map((log) => logFiles.open(log));

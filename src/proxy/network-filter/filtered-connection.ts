@@ -1,0 +1,85 @@
+import type { Socket } from "node:net";
+import type { AcceptedConnection } from "../listener/accepted-connection.ts";
+import type {
+  Adopt,
+  FilteredSocket,
+  OpenConnection,
+  PassingFilter,
+  TerminalFilter,
+} from "./network-filter.ts";
+
+/** What makes the filters of one connection. */
+export interface FilterPlan {
+  readonly filters: readonly ((connection: FilteredSocket) => PassingFilter)[];
+  readonly terminal: TerminalFilter;
+}
+
+/** A connection that filters look at before the last one of its chain gets its bytes. */
+export class FilteredConnection implements OpenConnection, FilteredSocket {
+  readonly connection: AcceptedConnection;
+  readonly #onEnd: (connection: OpenConnection) => void;
+  readonly #socket: Socket;
+  readonly #filters: readonly PassingFilter[];
+  #terminal: OpenConnection | undefined = undefined;
+  #isOver = false;
+
+  constructor(
+    connection: AcceptedConnection,
+    plan: FilterPlan,
+    adopt: Adopt,
+    onEnd: (connection: OpenConnection) => void,
+  ) {
+    this.connection = connection;
+    this.#onEnd = onEnd;
+    this.#socket = adopt(this);
+    this.#filters = plan.filters.map((create) => create(this));
+    for (const filter of this.#filters) {
+      // The filter that stopped it closes it, some time.
+      if (filter.onNewConnection?.() === false) return;
+    }
+    this.#terminal = plan.terminal.open(
+      connection,
+      () => this.#socket,
+      () => onEnd(this),
+    );
+  }
+
+  #passes(): boolean {
+    for (const filter of this.#filters) if (filter.onData?.() === false) return false;
+    return true;
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    if (this.#terminal !== undefined && this.#passes()) this.#terminal.onBytes(buffer, length);
+  }
+
+  onEnd(): void {
+    if (this.#terminal === undefined) this.destroy();
+    else if (this.#passes()) this.#terminal.onEnd();
+  }
+
+  onDrain(): void {
+    this.#terminal?.onDrain();
+  }
+
+  onClose(error: Error | undefined): void {
+    for (const filter of this.#filters) filter.onClose?.();
+    if (this.#terminal === undefined) this.#over();
+    else this.#terminal.onClose(error);
+  }
+
+  closeIfIdle(): void {
+    this.#terminal?.closeIfIdle();
+  }
+
+  destroy(): void {
+    if (this.#terminal === undefined) this.#socket.destroy();
+    else this.#terminal.destroy();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onEnd(this);
+  }
+}
