@@ -17,6 +17,7 @@ import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
 import { Deadlines } from "./net/deadlines.ts";
+import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/sender.ts";
 import { createReadBuffer } from "./net/socket.ts";
 import { RouteSet } from "./route-set.ts";
@@ -76,7 +77,7 @@ export class Proxy {
       prng,
       log,
       readBuffer: createReadBuffer(),
-      flushQueue: new FlushQueue(),
+      flushQueue: new FlushQueue(DirectWriter.create()),
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
       counters: this.#counters,

@@ -1,4 +1,12 @@
 import type { Socket } from "node:net";
+import {
+  type DirectWriter,
+  type StreamHandle,
+  WRITE,
+  type WriteOwner,
+  writeError,
+  writeSome,
+} from "./direct-write.ts";
 import { latin1 } from "./latin1.ts";
 
 /** Pieces up to this size are joined with what stands before them; larger ones go out alone. */
@@ -10,8 +18,14 @@ const JOIN_BYTES_MAX = 8192;
  * CPU for each request than writing at once, and more requests per second.
  */
 export class FlushQueue {
+  /** How to write past `net.Socket`; `undefined` where this Node cannot. */
+  readonly direct: DirectWriter | undefined;
   #dirty: Sender[] = [];
   #flushing: Sender[] = [];
+
+  constructor(direct: DirectWriter | undefined) {
+    this.direct = direct;
+  }
 
   add(sender: Sender): void {
     if (this.#dirty.push(sender) === 1) setImmediate(this.#flush);
@@ -29,36 +43,49 @@ export class FlushQueue {
 /**
  * Collects what one turn wants to write to a socket, so that it leaves with one system call. Text
  * is Latin-1: one byte for each character.
+ *
+ * A plain socket's bytes go to its handle directly once it is connected, and through the stream
+ * otherwise (while it connects; TLS). What the kernel does not take at once waits in libuv, which
+ * keeps the order of writes, and of the end after them, whichever way they came.
  */
-export class Sender {
+export class Sender implements WriteOwner {
   readonly #socket: Socket;
   readonly #queue: FlushQueue;
   #text = "";
   #isQueued = false;
+  #handle: StreamHandle | undefined = undefined;
+  #isDecided = false;
+  /** Writes to the handle that wait for the peer. */
+  #pending = 0;
 
   constructor(socket: Socket, queue: FlushQueue) {
     this.#socket = socket;
     this.#queue = queue;
+    this.#isDecided = queue.direct === undefined;
   }
 
   /** Whether more should wait for the socket's drain event. */
   get isFull(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#pending > 0 || this.#socket.writableNeedDrain;
   }
 
   text(text: string): void {
     this.#text += text;
   }
 
-  /** Adds `buffer[from, to)`; the bytes are copied, so the buffer may be overwritten after. */
+  /** Adds `buffer[from, to)`; the buffer may be overwritten after. */
   bytes(buffer: Buffer, from: number, to: number): void {
     if (to - from <= JOIN_BYTES_MAX) {
       this.#text += latin1(buffer, from, to);
       if (this.#text.length > JOIN_BYTES_MAX) this.flushNow();
       return;
     }
-    const copy = Buffer.allocUnsafe(to - from);
-    buffer.copy(copy, 0, from, to);
+    if (this.#isDirect()) {
+      this.flushNow();
+      this.#writeLarge(buffer, from, to);
+      return;
+    }
+    const copy = copyOf(buffer, from, to);
     if (this.#text === "") {
       this.#socket.write(copy);
       return;
@@ -82,6 +109,53 @@ export class Sender {
     const text = this.#text;
     if (text === "") return;
     this.#text = "";
-    this.#socket.write(text, "latin1");
+    const { direct } = this.#queue;
+    if (!this.#isDirect() || this.#handle === undefined || direct === undefined) {
+      this.#socket.write(text, "latin1");
+    } else if (!this.#socket.destroyed) {
+      this.#took(direct.text(this.#handle, text, this));
+    }
   }
+
+  /** Once the socket is connected and what was written before has left the stream. */
+  #isDirect(): boolean {
+    if (this.#isDecided) return this.#handle !== undefined;
+    const socket = this.#socket;
+    if (socket.connecting || socket.writableLength > 0 || socket.writableEnded) return false;
+    this.#isDecided = true;
+    this.#handle = this.#queue.direct?.handleOf(socket);
+    return this.#handle !== undefined;
+  }
+
+  /** The shared buffer is written from as it is; only what the kernel leaves is copied. */
+  #writeLarge(buffer: Buffer, from: number, to: number): void {
+    const { direct } = this.#queue;
+    if (this.#handle === undefined || direct === undefined || this.#socket.destroyed) return;
+    let at = from;
+    try {
+      if (this.#pending === 0) at += writeSome(this.#handle, buffer, from, to);
+    } catch (error) {
+      this.#socket.destroy(error as Error);
+      return;
+    }
+    if (at < to) this.#took(direct.bytes(this.#handle, copyOf(buffer, at, to), this));
+  }
+
+  #took(result: number): void {
+    if (result === WRITE.pending) this.#pending++;
+    else if (result < 0) this.#socket.destroy(writeError(result));
+  }
+
+  onWritten(status: number): void {
+    this.#pending--;
+    if (this.#socket.destroyed) return;
+    if (status < 0) this.#socket.destroy(writeError(status));
+    else if (this.#pending === 0) this.#socket.emit("drain");
+  }
+}
+
+function copyOf(buffer: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from);
+  buffer.copy(copy, 0, from, to);
+  return copy;
 }
