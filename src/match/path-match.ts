@@ -1,104 +1,187 @@
-import type { RouteMatch } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import {
+  type RouteMatch,
+  RouteMatch_ConnectMatcherSchema,
+} from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import {
+  type UriTemplateMatchConfig,
+  UriTemplateMatchConfigSchema,
+} from "../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import type { Issue } from "../base/issue.ts";
 import type { Criterion } from "./header-match.ts";
-import type { MatchRequest } from "./match-request.ts";
-import { joinPath } from "./refuse-fields.ts";
+import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileRegexMatch } from "./string-match.ts";
+import { unpackOf } from "./unpack.ts";
+import { compileUriTemplate, type UriTemplate } from "./uri-template.ts";
+import { lowerAscii, wireText } from "./wire-text.ts";
 
 /** How a route looks at the path, and how much of it a prefix rewrite replaces. */
 export interface PathMatch extends Criterion {
   /** Length of the part of `path` that matched, the query never being part of it. */
   readonly matchedLength: (path: string) => number;
+  /** The URI template that it matches with: a rewrite by template needs its variables. */
+  readonly template: UriTemplate | undefined;
 }
 
-/** Compiles the path specifier of a route. The query is not looked at. */
-export function compilePathMatch(match: RouteMatch, path: string, issues: Issue[]): PathMatch {
+/** A test of the path; `path` is "" for a CONNECT, which none of them takes. */
+interface PathTest {
+  readonly description: string;
+  readonly matchedLength: (path: string) => number;
+  readonly test: (path: string) => boolean;
+  readonly template?: UriTemplate;
+}
+
+/**
+ * Compiles the path specifier of a route. The query is not looked at, nor, if
+ * `ignoresParameters`, what stands behind the first `;`.
+ */
+export function compilePathMatch(
+  match: RouteMatch,
+  {
+    ignoresParameters,
+    path,
+    issues,
+  }: { ignoresParameters: boolean; path: string; issues: Issue[] },
+): PathMatch {
+  const { pathSpecifier: specifier } = match;
+  if (specifier.case === "connectMatcher") {
+    const at = joinPath(path, "connect_matcher");
+    issues.push(...refuseFields(RouteMatch_ConnectMatcherSchema, specifier.value, [], at));
+    return {
+      description: "method is CONNECT",
+      matches: ({ method }) => method === "CONNECT",
+      matchedLength: lengthBeforeQuery,
+      template: undefined,
+    };
+  }
+  const { test, ...rest } = compileTest(match, path, issues);
+  const template = rest.template;
+  if (ignoresParameters) {
+    return { ...rest, template, matches: (request) => test(beforeParameters(request.path)) };
+  }
+  if (specifier.case !== "prefix" || match.caseSensitive === false || specifier.value === "") {
+    return { ...rest, template, matches: (request) => test(request.path) };
+  }
+  // What most routes ask, without a call in between.
+  const prefix = wireText(specifier.value);
+  if (prefix.includes("?")) return { ...rest, template, matches: () => false };
+  return { ...rest, template, matches: (request) => request.path.startsWith(prefix) };
+}
+
+function compileTest(match: RouteMatch, path: string, issues: Issue[]): PathTest {
   const { pathSpecifier: specifier } = match;
   const ignoreCase = match.caseSensitive === false;
   switch (specifier.case) {
     case "prefix":
-      // Only what stands before the query is looked at, and no query mark stands there.
-      if (specifier.value.includes("?")) return noPath(`prefix ${specifier.value}`);
-      return prefixMatch(specifier.value, ignoreCase);
+      return prefixTest(wireText(specifier.value), ignoreCase);
     case "path":
-      if (specifier.value.includes("?")) return noPath(`path ${specifier.value}`);
-      return {
-        description: `path ${specifier.value}`,
-        matches: exactPath(specifier.value, ignoreCase),
-        matchedLength: lengthBeforeQuery,
-      };
+      return exactTest(wireText(specifier.value), ignoreCase);
     case "pathSeparatedPrefix":
-      if (!/^\/[^?#]*[^/?#]$/.test(specifier.value)) {
-        const message = `"${specifier.value}" must begin with "/" and not end with it`;
+      if (!/^[^?#]+[^?#/]$/.test(specifier.value)) {
+        const message = `"${specifier.value}" must have no "?" or "#" and not end with "/"`;
         issues.push({ path: joinPath(path, "path_separated_prefix"), message });
       }
-      return separatedPrefix(specifier.value, ignoreCase);
+      return separatedTest(wireText(specifier.value), ignoreCase);
     case "safeRegex": {
       const test = compileRegexMatch(specifier.value, joinPath(path, "safe_regex"), issues);
       return {
-        description: `regex ${specifier.value.regex}`,
-        matches: (request) => test(beforeQuery(request.path)),
+        description: `path is regex ${specifier.value.regex}`,
+        test: (asked) => asked !== "" && test(beforeQuery(asked)),
         matchedLength: lengthBeforeQuery,
       };
     }
-    // Refused by name with the other fields.
+    case "pathMatchPolicy": {
+      const { name, typedConfig: any } = specifier.value;
+      const at = joinPath(path, "path_match_policy");
+      const config = unpackOf(UriTemplateMatchConfigSchema, { name, any, path: at }, issues);
+      return config === undefined ? NO_PATH : templateTest(config, at, issues);
+    }
+    // Done before; another one was refused with the fields.
     case "connectMatcher":
-    case "pathMatchPolicy":
-      return prefixMatch("/", false);
+      return NO_PATH;
     case undefined:
       issues.push({ path, message: "has no path specifier" });
-      return prefixMatch("/", false);
+      return NO_PATH;
   }
 }
 
-function noPath(description: string): PathMatch {
-  return { description, matchedLength: () => 0, matches: () => false };
-}
+const NO_PATH: PathTest = { description: "no path", matchedLength: () => 0, test: () => false };
 
-function prefixMatch(prefix: string, ignoreCase: boolean): PathMatch {
-  const description = `prefix ${prefix}`;
+function prefixTest(prefix: string, ignoreCase: boolean): PathTest {
+  const description = `path is prefix ${prefix}`;
   const matchedLength = (): number => prefix.length;
+  // Only what stands before the query is looked at, and no query mark stands there.
+  if (prefix.includes("?")) return { ...NO_PATH, description };
+  if (prefix === "") return { description, matchedLength, test: (path) => path !== "" };
   // Every path begins with a slash but for `*`, which Envoy's matcher refuses likewise.
-  if (!ignoreCase) {
-    return { description, matchedLength, matches: (request) => request.path.startsWith(prefix) };
-  }
-  const wanted = prefix.toLowerCase();
-  return {
-    description,
-    matchedLength,
-    matches: (request) => request.path.toLowerCase().startsWith(wanted),
-  };
+  if (!ignoreCase) return { description, matchedLength, test: (path) => path.startsWith(prefix) };
+  const wanted = lowerAscii(prefix);
+  return { description, matchedLength, test: (path) => lowerAscii(path).startsWith(wanted) };
 }
 
-function separatedPrefix(prefix: string, ignoreCase: boolean): PathMatch {
-  const wanted = ignoreCase ? prefix.toLowerCase() : prefix;
+function separatedTest(prefix: string, ignoreCase: boolean): PathTest {
+  const wanted = ignoreCase ? lowerAscii(prefix) : prefix;
   return {
-    description: `path separated prefix ${prefix}`,
+    description: `path is path separated prefix ${prefix}`,
     matchedLength: () => prefix.length,
-    matches: (request) => {
-      const whole = beforeQuery(request.path);
-      const value = ignoreCase ? whole.toLowerCase() : whole;
+    test: (path) => {
+      const whole = beforeQuery(path);
+      const value = ignoreCase ? lowerAscii(whole) : whole;
       if (!value.startsWith(wanted)) return false;
       return value.length === wanted.length || value.charCodeAt(wanted.length) === 47;
     },
   };
 }
 
-function exactPath(wanted: string, ignoreCase: boolean): (request: MatchRequest) => boolean {
+function exactTest(wanted: string, ignoreCase: boolean): PathTest {
+  const description = `path is ${wanted}`;
+  const matchedLength = lengthBeforeQuery;
+  if (wanted.includes("?")) return { ...NO_PATH, description };
   if (ignoreCase) {
-    const lower = wanted.toLowerCase();
-    return (request) => beforeQuery(request.path).toLowerCase() === lower;
+    const lower = lowerAscii(wanted);
+    return {
+      description,
+      matchedLength,
+      test: (path) => path !== "" && lowerAscii(beforeQuery(path)) === lower,
+    };
   }
-  return (request) => {
-    const { path } = request;
-    if (!path.startsWith(wanted)) return false;
-    return path.length === wanted.length || path.charCodeAt(wanted.length) === 63;
+  return {
+    description,
+    matchedLength,
+    test: (path) => {
+      if (path === "" || !path.startsWith(wanted)) return false;
+      return path.length === wanted.length || path.charCodeAt(wanted.length) === 63;
+    },
   };
 }
 
-function beforeQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query === -1 ? path : path.substring(0, query);
+function templateTest(config: UriTemplateMatchConfig, path: string, issues: Issue[]): PathTest {
+  const at = joinPath(path, "typed_config");
+  const handled = ["path_template"];
+  issues.push(...refuseFields(UriTemplateMatchConfigSchema, config, handled, at));
+  const compiled = compileUriTemplate(config.pathTemplate);
+  if (!compiled.ok) {
+    for (const { message } of compiled.issues) issues.push({ path: at, message });
+    return NO_PATH;
+  }
+  const template = compiled.value;
+  return {
+    description: `path is template ${config.pathTemplate}`,
+    matchedLength: lengthBeforeQuery,
+    test: (asked) => asked !== "" && template.test(beforeQuery(asked)),
+    template,
+  };
+}
+
+/** The path without its query. */
+export function beforeQuery(path: string): string {
+  return path.substring(0, lengthBeforeQuery(path));
+}
+
+function beforeParameters(path: string): string {
+  const at = path.indexOf(";");
+  if (at === -1) return path;
+  const query = lengthBeforeQuery(path);
+  return at < query ? path.substring(0, at) : path;
 }
 
 function lengthBeforeQuery(path: string): number {

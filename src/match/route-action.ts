@@ -1,31 +1,30 @@
+import { RoutingPriority } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import {
-  type DirectResponseAction,
-  DirectResponseActionSchema,
+  ProxyProtocolConfig_Version,
+  ProxyProtocolConfigSchema,
+} from "../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
-  RedirectActionSchema,
-  RedirectAction_RedirectResponseCode as RedirectCode,
-  type RedirectAction as RedirectMessage,
   RouteAction_MaxStreamDurationSchema,
+  RouteAction_UpgradeConfig_ConnectConfigSchema,
+  RouteAction_UpgradeConfigSchema,
   type RouteAction as RouteActionMessage,
   RouteActionSchema,
-  type WeightedCluster,
-  WeightedCluster_ClusterWeightSchema,
-  WeightedClusterSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type { Issue } from "../base/issue.ts";
-import type { Prng } from "../base/prng.ts";
+import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
 import { durationMs } from "./duration-ms.ts";
-import type { MatchRequest } from "./match-request.ts";
-import type { PathMatch } from "./path-match.ts";
+import { decodeInternalRedirect } from "./internal-redirect.ts";
+import { decodeMirror, type MirrorPolicy } from "./mirror-policy.ts";
+import { beforeQuery } from "./path-match.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
-import { decodeRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
-import type { ClusterAction, DirectAction, RedirectAction } from "./route.ts";
+import { compileRegexRewrite } from "./regex-rewrite.ts";
+import { decodeRetryPolicy } from "./retry-policy.ts";
+import type { ClusterAction, HostRewrite, StreamLimits, UpgradePolicy } from "./route.ts";
+import { decodeClusters } from "./route-cluster.ts";
+import type { RouteContext } from "./route-context.ts";
+import { unpackOf } from "./unpack.ts";
+import { compileTemplateRewrite } from "./uri-template.ts";
 import { wireText } from "./wire-text.ts";
-
-/** The largest uint32. */
-const WEIGHTS_MAX = 4_294_967_295;
-/** Of the body of a direct response, in bytes; as Envoy has it unless told otherwise. */
-const DIRECT_BODY_MAX = 4096;
 
 /** Envoy's timeout of a route that names none. */
 const TIMEOUT_MS_DEFAULT = 15_000;
@@ -36,239 +35,203 @@ const NOT_FOUND_STATUS: Readonly<Record<NotFoundCode, number>> = {
   [NotFoundCode.INTERNAL_SERVER_ERROR]: 500,
 };
 
-const REDIRECT_STATUS: Readonly<Record<RedirectCode, number>> = {
-  [RedirectCode.MOVED_PERMANENTLY]: 301,
-  [RedirectCode.FOUND]: 302,
-  [RedirectCode.SEE_OTHER]: 303,
-  [RedirectCode.TEMPORARY_REDIRECT]: 307,
-  [RedirectCode.PERMANENT_REDIRECT]: 308,
-};
-
-const CLUSTER_FIELDS = [
+const HANDLED = [
   "cluster",
+  "cluster_header",
   "weighted_clusters",
   "cluster_not_found_response_code",
+  "metadata_match",
   "prefix_rewrite",
+  "regex_rewrite",
+  "path_rewrite_policy",
   "host_rewrite_literal",
+  "auto_host_rewrite",
+  "host_rewrite_header",
+  "host_rewrite_path_regex",
+  "append_x_forwarded_host",
   "timeout",
   "idle_timeout",
   "retry_policy",
-  // Bounds what a gRPC client may ask for; only read with `max_stream_duration`'s own field, and
-  // checked to be zero, which means "as the client asks".
+  "request_mirror_policies",
+  "priority",
+  "cors",
+  // Bounds what a gRPC client may ask for; only zero is taken, which means "as the client asks".
   "max_grpc_timeout",
+  "upgrade_configs",
+  "internal_redirect_policy",
   "max_stream_duration",
 ];
-
-/** What a decoder of an action needs to know of its route. */
-export interface ActionContext {
-  readonly pathMatch: PathMatch;
-  /** Of the virtual host; the route's own comes first. */
-  readonly retryPolicy: RetryPolicy | undefined;
-  readonly path: string;
-  readonly issues: Issue[];
-}
 
 /** Decodes the action that sends a request on. */
 export function decodeClusterAction(
   message: RouteActionMessage,
-  { pathMatch, retryPolicy, path, issues }: ActionContext,
+  context: RouteContext,
 ): ClusterAction {
-  issues.push(...refuseFields(RouteActionSchema, message, CLUSTER_FIELDS, path));
-  refuseStreamDuration(message, path, issues);
-  const prefixRewrite = wireText(message.prefixRewrite);
-  const { hostRewriteSpecifier } = message;
+  const { path, issues } = context;
+  issues.push(...refuseFields(RouteActionSchema, message, HANDLED, path));
+  if (durationMs(message.maxGrpcTimeout) ?? 0) {
+    const what = "is not supported yet, unless it is zero";
+    issues.push({ path: joinPath(path, "max_grpc_timeout"), message: what });
+  }
   return {
     kind: "cluster",
-    ...decodeClusters(message, path, issues),
+    ...decodeClusters(message, decodeHostRewrite(message, context), context),
     notFoundStatus: NOT_FOUND_STATUS[message.clusterNotFoundResponseCode] ?? 503,
     timeoutMs: durationMs(message.timeout) ?? TIMEOUT_MS_DEFAULT,
     idleTimeoutMs: durationMs(message.idleTimeout),
+    streamLimits: decodeStreamLimits(message, context),
     retryPolicy:
       message.retryPolicy === undefined
-        ? retryPolicy
+        ? context.retryPolicy
         : decodeRetryPolicy(message.retryPolicy, joinPath(path, "retry_policy"), issues),
-    rewritePath:
-      prefixRewrite === ""
+    rewritePath: decodePathRewrite(message, context),
+    appendsForwardedHost: message.appendXForwardedHost,
+    mirrors: decodeMirrors(message.requestMirrorPolicies, context, context.mirrors),
+    upgrades: decodeUpgrades(message, context),
+    internalRedirect:
+      message.internalRedirectPolicy &&
+      decodeInternalRedirect(
+        message.internalRedirectPolicy,
+        joinPath(path, "internal_redirect_policy"),
+        issues,
+      ),
+    isHighPriority: message.priority === RoutingPriority.HIGH,
+  };
+}
+
+/** The mirror policies of a level: its own, or all those of the level around it. */
+export function decodeMirrors(
+  messages: RouteActionMessage["requestMirrorPolicies"],
+  { path, issues }: Pick<RouteContext, "path" | "issues">,
+  inherited: readonly MirrorPolicy[],
+): readonly MirrorPolicy[] {
+  if (messages.length === 0) return inherited;
+  return messages.map((message, at) =>
+    decodeMirror(message, joinPath(path, `request_mirror_policies[${at}]`), issues),
+  );
+}
+
+function decodeHostRewrite(
+  { hostRewriteSpecifier: specifier }: RouteActionMessage,
+  { path, issues }: RouteContext,
+): HostRewrite | undefined {
+  switch (specifier.case) {
+    case "hostRewriteLiteral":
+      return specifier.value === ""
         ? undefined
-        : (from) => prefixRewrite + from.substring(pathMatch.matchedLength(from)),
-    hostRewrite:
-      hostRewriteSpecifier.case === "hostRewriteLiteral"
-        ? wireText(hostRewriteSpecifier.value)
-        : "",
-  };
-}
-
-/** Zero is "no limit", which is how it is without the field; anything else is not built. */
-function refuseStreamDuration(message: RouteActionMessage, path: string, issues: Issue[]): void {
-  const refuse = (field: string): void => {
-    issues.push({
-      path: joinPath(path, field),
-      message: "is not supported yet, unless it is zero",
-    });
-  };
-  if (durationMs(message.maxGrpcTimeout) ?? 0) refuse("max_grpc_timeout");
-  const limits = message.maxStreamDuration;
-  if (limits === undefined) return;
-  const at = joinPath(path, "max_stream_duration");
-  const handled = ["max_stream_duration", "grpc_timeout_header_max"];
-  issues.push(...refuseFields(RouteAction_MaxStreamDurationSchema, limits, handled, at));
-  if (durationMs(limits.maxStreamDuration) ?? 0) {
-    refuse("max_stream_duration.max_stream_duration");
-  }
-  if (durationMs(limits.grpcTimeoutHeaderMax) ?? 0) {
-    refuse("max_stream_duration.grpc_timeout_header_max");
+        : { kind: "literal", host: wireText(specifier.value) };
+    case "autoHostRewrite":
+      return specifier.value ? { kind: "auto" } : undefined;
+    case "hostRewriteHeader":
+      return specifier.value === ""
+        ? undefined
+        : { kind: "header", name: wireText(specifier.value).toLowerCase() };
+    case "hostRewritePathRegex": {
+      const at = joinPath(path, "host_rewrite_path_regex");
+      const replace = compileRegexRewrite(specifier.value, at, issues);
+      return { kind: "path", rewrite: (from) => replace(beforeQuery(from)) };
+    }
+    case undefined:
+      return undefined;
   }
 }
 
-function decodeClusters(
+function decodePathRewrite(
   message: RouteActionMessage,
-  path: string,
-  issues: Issue[],
-): Pick<ClusterAction, "clusterNames" | "chooseCluster"> {
-  const { clusterSpecifier: specifier } = message;
-  if (specifier.case === "cluster") {
-    const name = specifier.value;
-    if (name === "") issues.push({ path: joinPath(path, "cluster"), message: "is empty" });
-    return { clusterNames: [name], chooseCluster: () => name };
+  { pathMatch, path, issues }: RouteContext,
+): ClusterAction["rewritePath"] {
+  const { regexRewrite, pathRewritePolicy: policy } = message;
+  const prefix = wireText(message.prefixRewrite);
+  const given = [prefix === "" ? undefined : prefix, regexRewrite, policy];
+  if (given.filter((rewrite) => rewrite !== undefined).length > 1) {
+    const what = "Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy";
+    issues.push({ path, message: what });
   }
-  if (specifier.case === "weightedClusters") {
-    return decodeWeighted(specifier.value, joinPath(path, "weighted_clusters"), issues);
+  const withQuery = (rewrite: (bare: string) => string) => (from: string) => {
+    const bare = beforeQuery(from);
+    return rewrite(bare) + from.substring(bare.length);
+  };
+  if (regexRewrite !== undefined) {
+    return withQuery(compileRegexRewrite(regexRewrite, joinPath(path, "regex_rewrite"), issues));
   }
-  // Another specifier was refused by name with the fields.
-  if (specifier.case === undefined) issues.push({ path, message: "names no cluster" });
-  return { clusterNames: [], chooseCluster: () => "" };
+  if (policy !== undefined) {
+    const at = joinPath(path, "path_rewrite_policy");
+    const named = { name: policy.name, any: policy.typedConfig, path: at };
+    const config = unpackOf(UriTemplateRewriteConfigSchema, named, issues);
+    if (config === undefined) return undefined;
+    if (pathMatch.template === undefined) {
+      const what =
+        "unable to use envoy.path.rewrite.uri_template.uri_template_rewriter extension without envoy.path.match.uri_template.uri_template_matcher extension";
+      issues.push({ path: at, message: what });
+      return undefined;
+    }
+    const rewrite = compileTemplateRewrite(config.pathTemplateRewrite, pathMatch.template);
+    if (rewrite.ok) return withQuery(rewrite.value);
+    for (const { message: what } of rewrite.issues) issues.push({ path: at, message: what });
+    return undefined;
+  }
+  if (prefix === "") return undefined;
+  return (from) => prefix + from.substring(pathMatch.matchedLength(from));
 }
 
-function decodeWeighted(
-  message: WeightedCluster,
-  path: string,
-  issues: Issue[],
-): Pick<ClusterAction, "clusterNames" | "chooseCluster"> {
-  // Without a runtime layer the key prefix changes nothing. `total_weight` is checked by Envoy
-  // against nothing any more: the sum of the weights counts.
-  const handled = ["clusters", "runtime_key_prefix", "total_weight"];
-  issues.push(...refuseFields(WeightedClusterSchema, message, handled, path));
-  const ends: number[] = [];
-  const names: string[] = [];
-  let total = 0;
-  for (const [at, cluster] of message.clusters.entries()) {
-    const clusterPath = joinPath(path, `clusters[${at}]`);
-    const fields = ["name", "weight"];
-    issues.push(...refuseFields(WeightedCluster_ClusterWeightSchema, cluster, fields, clusterPath));
-    if (cluster.name === "") issues.push({ path: clusterPath, message: "has no name" });
-    total += cluster.weight ?? 0;
-    ends.push(total);
-    names.push(cluster.name);
+function decodeStreamLimits(
+  { maxStreamDuration: limits }: RouteActionMessage,
+  { path, issues }: RouteContext,
+): StreamLimits {
+  if (limits !== undefined) {
+    const handled = [
+      "max_stream_duration",
+      "grpc_timeout_header_max",
+      "grpc_timeout_header_offset",
+    ];
+    const at = joinPath(path, "max_stream_duration");
+    issues.push(...refuseFields(RouteAction_MaxStreamDurationSchema, limits, handled, at));
   }
-  if (total > WEIGHTS_MAX) {
-    issues.push({ path, message: `sum of the weights exceeds ${WEIGHTS_MAX}` });
-  }
-  if (total === 0)
-    issues.push({
-      path,
-      message: "sum of weights in the weighted_cluster must be greater than 0.",
-    });
-  return { clusterNames: names, chooseCluster: (prng) => chooseWeighted(names, ends, total, prng) };
-}
-
-/** One of `names`, each as likely as its share of `total`; `ends` are the running sums. */
-export function chooseWeighted(
-  names: readonly string[],
-  ends: readonly number[],
-  total: number,
-  prng: Prng,
-): string {
-  const drawn = prng.next() * total;
-  for (let at = 0; at < ends.length; at++) {
-    if (drawn < (ends[at] ?? 0)) return names[at] ?? "";
-  }
-  return names[names.length - 1] ?? "";
-}
-
-/** Decodes the action that answers by itself. */
-export function decodeDirectAction(
-  message: DirectResponseAction,
-  path: string,
-  issues: Issue[],
-): DirectAction {
-  issues.push(...refuseFields(DirectResponseActionSchema, message, ["status", "body"], path));
-  if (message.status < 200 || message.status >= 600) {
-    const what = `${message.status} is not between 200 and 599`;
-    issues.push({ path: joinPath(path, "status"), message: what });
-  }
-  const body = decodeBody(message, path, issues);
-  if (body.length > DIRECT_BODY_MAX) {
-    const what = `response body size is ${body.length} bytes; maximum is ${DIRECT_BODY_MAX}`;
-    issues.push({ path: joinPath(path, "body"), message: what });
-  }
-  return { kind: "direct", status: message.status, body };
-}
-
-function decodeBody(message: DirectResponseAction, path: string, issues: Issue[]): string {
-  const source = message.body?.specifier;
-  if (source === undefined || source.case === undefined) return "";
-  if (source.case === "inlineString") return wireText(source.value);
-  if (source.case === "inlineBytes") return Buffer.from(source.value).toString("latin1");
-  const what = `source "${source.case}" is not supported yet`;
-  issues.push({ path: joinPath(path, "body"), message: what });
-  return "";
-}
-
-const REDIRECT_FIELDS = [
-  "https_redirect",
-  "scheme_redirect",
-  "host_redirect",
-  "port_redirect",
-  "path_redirect",
-  "prefix_rewrite",
-  "response_code",
-  "strip_query",
-];
-
-/** Decodes the action that sends the client elsewhere. */
-export function decodeRedirectAction(
-  message: RedirectMessage,
-  { pathMatch, path, issues }: ActionContext,
-): RedirectAction {
-  issues.push(...refuseFields(RedirectActionSchema, message, REDIRECT_FIELDS, path));
-  const { schemeRewriteSpecifier: scheme, portRedirect } = message;
-  const hostRedirect = wireText(message.hostRedirect);
   return {
-    kind: "redirect",
-    status: REDIRECT_STATUS[message.responseCode] ?? 301,
-    location: (request) => {
-      let newScheme = request.scheme;
-      if (scheme.case === "httpsRedirect" && scheme.value) newScheme = "https";
-      if (scheme.case === "schemeRedirect") newScheme = scheme.value || newScheme;
-      const host = redirectHost(request, { newScheme, hostRedirect, portRedirect });
-      return `${newScheme}://${host}${redirectPath(message, pathMatch, request.path)}`;
-    },
+    maxMs: durationMs(limits?.maxStreamDuration),
+    grpcTimeoutMsMax: durationMs(limits?.grpcTimeoutHeaderMax),
+    grpcTimeoutOffsetMs: durationMs(limits?.grpcTimeoutHeaderOffset) ?? 0,
   };
 }
 
-function redirectHost(
-  request: MatchRequest,
-  to: { newScheme: string; hostRedirect: string; portRedirect: number },
-): string {
-  if (to.portRedirect !== 0) {
-    return `${to.hostRedirect || request.authority.replace(/:\d+$/, "")}:${to.portRedirect}`;
+function decodeUpgrades(
+  message: RouteActionMessage,
+  { path, issues }: RouteContext,
+): ReadonlyMap<string, UpgradePolicy> {
+  const upgrades = new Map<string, UpgradePolicy>();
+  for (const [index, config] of message.upgradeConfigs.entries()) {
+    const at = joinPath(path, `upgrade_configs[${index}]`);
+    const handled = ["upgrade_type", "enabled", "connect_config"];
+    issues.push(...refuseFields(RouteAction_UpgradeConfigSchema, config, handled, at));
+    const type = wireText(config.upgradeType).toLowerCase();
+    if (upgrades.has(type))
+      issues.push({ path: at, message: `Duplicate upgrade ${config.upgradeType}` });
+    const { connectConfig } = config;
+    if (connectConfig !== undefined && type !== "connect") {
+      const what = "Non-CONNECT upgrade type has ConnectConfig";
+      issues.push({ path: at, message: `${what} ${config.upgradeType}` });
+    }
+    upgrades.set(type, {
+      isEnabled: config.enabled ?? true,
+      connect:
+        connectConfig && decodeConnect(connectConfig, joinPath(at, "connect_config"), issues),
+    });
   }
-  if (to.hostRedirect !== "") return to.hostRedirect;
-  // The port that went with the old scheme by default would be wrong with the new one.
-  const oldPort = request.scheme === "http" ? /:80$/ : /:443$/;
-  if (to.newScheme === request.scheme) return request.authority;
-  return request.authority.replace(oldPort, "");
+  return upgrades;
 }
 
-function redirectPath(message: RedirectMessage, pathMatch: PathMatch, from: string): string {
-  const query = from.indexOf("?");
-  const kept = message.stripQuery || query === -1 ? "" : from.substring(query);
-  const bare = query === -1 ? from : from.substring(0, query);
-  const { pathRewriteSpecifier: rewrite } = message;
-  if (rewrite.case === "regexRewrite" || rewrite.value === undefined || rewrite.value === "") {
-    return bare + kept;
-  }
-  const to = wireText(rewrite.value);
-  if (rewrite.case === "pathRedirect") return to.includes("?") ? to : to + kept;
-  return to + bare.substring(pathMatch.matchedLength(bare)) + kept;
+function decodeConnect(
+  message: NonNullable<RouteActionMessage["upgradeConfigs"][number]["connectConfig"]>,
+  path: string,
+  issues: RouteContext["issues"],
+): UpgradePolicy["connect"] {
+  const handled = ["proxy_protocol_config", "allow_post"];
+  const schema = RouteAction_UpgradeConfig_ConnectConfigSchema;
+  issues.push(...refuseFields(schema, message, handled, path));
+  const { allowPost: allowsPost, proxyProtocolConfig: proxyProtocol } = message;
+  if (proxyProtocol === undefined) return { allowsPost, proxyProtocol: undefined };
+  const at = joinPath(path, "proxy_protocol_config");
+  issues.push(...refuseFields(ProxyProtocolConfigSchema, proxyProtocol, ["version"], at));
+  const isV1 = proxyProtocol.version === ProxyProtocolConfig_Version.V1;
+  return { allowsPost, proxyProtocol: isV1 ? "V1" : "V2" };
 }

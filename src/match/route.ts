@@ -1,24 +1,84 @@
 import type { Prng } from "../base/prng.ts";
+import type { CorsPolicy } from "./cors-policy.ts";
+import type { FilterOverrides } from "./filter-overrides.ts";
 import type { Criterion } from "./header-match.ts";
+import type { OrderedMutations } from "./header-mutations.ts";
+import type { InternalRedirectPolicy } from "./internal-redirect.ts";
 import type { MatchRecorder, MatchRequest } from "./match-request.ts";
+import type { MirrorPolicy } from "./mirror-policy.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
+import type { SubsetCriteria } from "./subset-criteria.ts";
+
+/** The host header that an upstream gets instead of the request's. */
+export type HostRewrite =
+  | { readonly kind: "literal"; readonly host: string }
+  /** The name of the upstream host, where that has one. */
+  | { readonly kind: "auto" }
+  /** The value of a request header (its name in lower case), where there is one. */
+  | { readonly kind: "header"; readonly name: string }
+  /** What the path, without its query, becomes. */
+  | { readonly kind: "path"; readonly rewrite: (path: string) => string };
+
+/** Where one request goes, and what that place adds to its route. */
+export interface ClusterChoice {
+  /** "" when the request did not say where. */
+  readonly name: string;
+  /** What the metadata of a host must have. */
+  readonly subset: SubsetCriteria;
+  /** `undefined`: the host stays as it is. */
+  readonly hostRewrite: HostRewrite | undefined;
+  /** Of all levels. */
+  readonly mutations: OrderedMutations;
+  readonly filterOverrides: FilterOverrides;
+}
+
+/** A protocol that a request may change to, or the method CONNECT. */
+export interface UpgradePolicy {
+  readonly isEnabled: boolean;
+  /** Only with CONNECT: the proxy takes the request's end for itself and sends what is inside. */
+  readonly connect:
+    | {
+        /** Bodies of POST requests are sent on as raw bytes too. */
+        readonly allowsPost: boolean;
+        /** The version of the PROXY protocol header sent first. */
+        readonly proxyProtocol: "V1" | "V2" | undefined;
+      }
+    | undefined;
+}
+
+/** How long a stream may last, end to end. 0 is without end; `undefined`: not said here. */
+export interface StreamLimits {
+  readonly maxMs: number | undefined;
+  /** The most that the `grpc-timeout` header may ask for; with it that header counts. */
+  readonly grpcTimeoutMsMax: number | undefined;
+  /** Taken from what the header asks for. */
+  readonly grpcTimeoutOffsetMs: number;
+}
 
 /** A route that sends the request to a cluster. */
 export interface ClusterAction {
   readonly kind: "cluster";
-  /** Every cluster that it may choose. */
+  /** Every cluster that it may choose, as far as the configuration names them. */
   readonly clusterNames: readonly string[];
-  readonly chooseCluster: (prng: Prng) => string;
+  readonly chooseCluster: (request: MatchRequest, prng: Prng) => ClusterChoice;
   /** 503 or 404 or 500: the answer when the cluster is not there. */
   readonly notFoundStatus: number;
   /** From the end of the request to the end of the response; 0 is none. */
   readonly timeoutMs: number;
-  /** `undefined`: the listener's. */
+  /** `undefined`: the listener's. 0 is none. */
   readonly idleTimeoutMs: number | undefined;
+  readonly streamLimits: StreamLimits;
   readonly retryPolicy: RetryPolicy | undefined;
-  /** Changes the path on its way to the upstream. */
+  /** Changes the path on its way to the upstream; `undefined` where it stays. */
   readonly rewritePath: ((path: string) => string) | undefined;
-  readonly hostRewrite: string;
+  /** Whether a host that is rewritten is told in `x-forwarded-host`. */
+  readonly appendsForwardedHost: boolean;
+  readonly mirrors: readonly MirrorPolicy[];
+  /** By the protocol's name in lower case; one that is missing is as the listener says. */
+  readonly upgrades: ReadonlyMap<string, UpgradePolicy>;
+  /** `undefined`: redirects of the upstream go to the client. */
+  readonly internalRedirect: InternalRedirectPolicy | undefined;
+  readonly isHighPriority: boolean;
 }
 
 /** A route that answers by itself. */
@@ -45,8 +105,21 @@ export interface Route {
   /** The same one by one, for saying which of them did not match. */
   readonly criteria: readonly Criterion[];
   readonly action: RouteAction;
+  /**
+   * What is written into and taken out of headers, all levels in order. A cluster action's choice
+   * has its own, which take the place of these.
+   */
+  readonly mutations: OrderedMutations;
+  /** What filters are told, all levels; a cluster action's choice has its own. */
+  readonly filterOverrides: FilterOverrides;
+  /** The older place of the CORS policy: that of the route, else of the virtual host. */
+  readonly cors: CorsPolicy | undefined;
+  /** The most of a body that is kept to send it again; `undefined`: the listener's. */
+  readonly bufferBytesMax: number | undefined;
   /** The operation's name for traces; "" for none. */
   readonly operation: string;
+  /** Names statistics of the route; "" for none. */
+  readonly statPrefix: string;
 }
 
 /** The first route that matches. */

@@ -49,11 +49,7 @@ export function compileRegexMatch(
   path: string,
   issues: Issue[],
 ): StringPredicate {
-  issues.push(...refuseFields(RegexMatcherSchema, matcher, ["google_re2", "regex"], path));
-  if (matcher.engineType.case === "googleRe2") {
-    const at = joinPath(path, "google_re2");
-    issues.push(...refuseFields(RegexMatcher_GoogleRE2Schema, matcher.engineType.value, [], at));
-  }
+  issues.push(...refuseRegexFields(matcher, path));
   const compiled = compileRegex(matcher.regex);
   if (!compiled.ok) {
     for (const { message } of compiled.issues) issues.push({ path, message });
@@ -61,6 +57,17 @@ export function compileRegexMatch(
   }
   const regex = compiled.value;
   return (value) => regex.test(value);
+}
+
+/** What stands in a regex matcher besides the expression, and is not built. */
+export function refuseRegexFields(matcher: RegexMatcher, path: string): Issue[] {
+  const issues = refuseFields(RegexMatcherSchema, matcher, ["google_re2", "regex"], path);
+  if (matcher.engineType.case !== "googleRe2") return issues;
+  const at = joinPath(path, "google_re2");
+  return [
+    ...issues,
+    ...refuseFields(RegexMatcher_GoogleRE2Schema, matcher.engineType.value, [], at),
+  ];
 }
 
 function fold(
@@ -76,4 +83,22 @@ function fold(
 function refuse(issues: Issue[], path: string, message: string): StringPredicate {
   issues.push({ path, message });
   return () => false;
+}
+
+/** A string matcher in words: `prefix "a"`. */
+export function describeString(matcher: StringMatcher | undefined): string {
+  const pattern = matcher?.matchPattern;
+  const folded = matcher?.ignoreCase === true ? " in any case" : "";
+  switch (pattern?.case) {
+    case "exact":
+    case "prefix":
+    case "suffix":
+    case "contains":
+      return `${pattern.case} "${pattern.value}"${folded}`;
+    case "safeRegex":
+      return `regex ${pattern.value.regex}`;
+    case "custom":
+    case undefined:
+      return "no pattern";
+  }
 }

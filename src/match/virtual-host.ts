@@ -6,8 +6,17 @@ export interface VirtualHost {
   readonly name: string;
   readonly domains: readonly string[];
   readonly routes: readonly Route[];
+  /**
+   * Whether requests over plain text are sent to the same place over `https` (`httpsLocation`);
+   * "external" spares those that come from inside.
+   */
+  readonly requiresTls: "none" | "external" | "all";
   /** Whether upstreams are told which attempt a request is. */
   readonly tellsAttemptCount: boolean;
+  /** Whether clients are told how many attempts it took. */
+  readonly answersAttemptCount: boolean;
+  /** Whether upstreams are told that a request is tried again after a timeout. */
+  readonly tellsTimeoutRetry: boolean;
 }
 
 /** Finds the virtual host of an authority, as Envoy orders it; `undefined` when none matches. */

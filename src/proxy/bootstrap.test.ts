@@ -155,8 +155,8 @@ describe("parseBootstrap()", () => {
     ],
     [
       "a runtime key",
-      "layered_runtime: { layers: [{ name: a, static_layer: { a.b: 1 } }] }",
-      'layered_runtime.layers[0].static_layer: the key "a.b" is not supported yet',
+      "layered_runtime: { layers: [{ name: a, static_layer: { envoy.reloadable_features.x: true } }] }",
+      'layered_runtime.layers[0].static_layer: the key "envoy.reloadable_features.x" is not supported yet',
     ],
     ["YAML that is broken", "a: [", "line 1, column 5"],
     ["a key twice", "admin: {}\nadmin: {}", "line 2, column 1: Map keys must be unique"],

@@ -6,7 +6,6 @@ import {
   Bootstrap_DynamicResourcesSchema,
   Bootstrap_StaticResourcesSchema,
   BootstrapSchema,
-  RuntimeLayerSchema,
 } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
@@ -23,6 +22,7 @@ import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.
 import { formatHostPort } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
+import type { RuntimeReader } from "../match/runtime-reader.ts";
 import { checkJson } from "./check-json.ts";
 import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
@@ -33,6 +33,7 @@ import { decodeListener } from "./decode/listener.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
+import { decodeRuntime } from "./runtime.ts";
 
 /** What a proxy starts with. */
 export interface ProxyBootstrap {
@@ -45,6 +46,7 @@ export interface ProxyBootstrap {
   /** Whether the control plane is asked for all clusters, and for all listeners. */
   readonly asksClusters: boolean;
   readonly asksListeners: boolean;
+  readonly runtime: RuntimeReader;
   /** The whole of it as JSON, for `/config_dump`. */
   readonly json: JsonValue;
 }
@@ -136,7 +138,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   });
   const adsCluster = decodeDynamic(message, clusters, issues);
   checkStatic(clusters, listeners, adsCluster, issues);
-  checkRuntime(message, issues);
+  const runtime = decodeRuntime(message.layeredRuntime, issues);
   const admin = decodeAdmin(message, issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
@@ -148,23 +150,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
   const asks = { adsCluster, asksClusters, asksListeners };
-  return { ok: true, value: { node, admin, clusters, listeners, ...asks, json } };
-}
-
-/** Runtime keys that change nothing here: the matcher has a bound of its own for any expression. */
-const RUNTIME_KEYS = ["re2.max_program_size.error_level", "re2.max_program_size.warn_level"];
-
-function checkRuntime({ layeredRuntime }: Bootstrap, issues: Issue[]): void {
-  for (const [at, layer] of (layeredRuntime?.layers ?? []).entries()) {
-    const path = `layered_runtime.layers[${at}]`;
-    issues.push(...refuseFields(RuntimeLayerSchema, layer, ["name", "static_layer"], path));
-    if (layer.layerSpecifier.case !== "staticLayer") continue;
-    for (const key of Object.keys(layer.layerSpecifier.value)) {
-      if (RUNTIME_KEYS.includes(key)) continue;
-      const what = `the key "${key}" is not supported yet`;
-      issues.push({ path: `${path}.static_layer`, message: what });
-    }
-  }
+  return { ok: true, value: { node, admin, clusters, listeners, ...asks, runtime, json } };
 }
 
 function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
+import type { RuntimeReader } from "../match/runtime-reader.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { CounterGroups } from "./counters.ts";
@@ -12,6 +13,7 @@ import type { ReadBuffer } from "./net/socket.ts";
 export interface ProxyContext {
   readonly clock: Clock;
   readonly prng: Prng;
+  readonly runtime: RuntimeReader;
   readonly log: Logger;
   readonly readBuffer: ReadBuffer;
   readonly flushQueue: FlushQueue;

@@ -6,7 +6,6 @@ import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import { formatIssue, type Issue, type Result } from "../base/issue.ts";
-import { decodeRouteConfig } from "../match/route-config.ts";
 import type { Rejection, ResourceType } from "../xdsclient/resource-type.ts";
 import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
@@ -14,6 +13,7 @@ import type { ClusterSet } from "./cluster/cluster-set.ts";
 import { decodeCluster } from "./decode/cluster.ts";
 import { decodeAssignment } from "./decode/endpoint.ts";
 import { decodeListener } from "./decode/listener.ts";
+import { decodeRouteTable } from "./decode/route-table.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
 import type { RouteSet } from "./route-set.ts";
 
@@ -190,7 +190,7 @@ function routes({ routes: target, listeners: users, ...targets }: ResourceTarget
         RouteConfigurationSchema,
         bodies,
         (message, body) => {
-          const decoded = decodeRouteConfig(message);
+          const decoded = decodeRouteTable(message);
           if (!decoded.ok) return decoded;
           return { ok: true, value: { config: decoded.value, body } };
         },

@@ -75,6 +75,7 @@ export class Proxy {
     const context: ProxyContext = {
       clock,
       prng,
+      runtime: bootstrap.runtime,
       log,
       readBuffer: createReadBuffer(),
       flushQueue: new FlushQueue(DirectWriter.create()),

@@ -2,7 +2,7 @@ import type { Program, Step } from "./program.ts";
 import type { Assertion } from "./syntax.ts";
 
 /** What stands on one side of a place in the text, as far as assertions ask. */
-type Side = "edge" | "newline" | "word" | "other";
+export type Side = "edge" | "newline" | "word" | "other";
 
 /** Characters that no set of the expression tells apart. */
 interface CharClass {
@@ -124,12 +124,14 @@ export class RegexMatcher {
   }
 }
 
-function sideOf(code: number): Side {
+/** The side on which a character stands. */
+export function sideOf(code: number): Side {
   if (code === 10) return "newline";
   return /\w/.test(String.fromCharCode(code)) ? "word" : "other";
 }
 
-function holds(assertion: Assertion, before: Side, after: Side): boolean {
+/** Whether an assertion is true between two sides. */
+export function holds(assertion: Assertion, before: Side, after: Side): boolean {
   switch (assertion) {
     case "text-start":
       return before === "edge";

@@ -29,7 +29,11 @@ export type Node =
       readonly min: number;
       /** `undefined`: as often as it likes. */
       readonly max: number | undefined;
-    };
+      /** Whether fewer times are preferred to more. */
+      readonly isLazy: boolean;
+    }
+  /** What it finds is remembered under a number, from 1. */
+  | { readonly kind: "group"; readonly part: Node; readonly index: number };
 
 /** Why an expression cannot be read. */
 export class SyntaxProblem extends Error {}
@@ -38,6 +42,7 @@ interface Flags {
   readonly ignoresCase: boolean;
   readonly isMultiline: boolean;
   readonly dotTakesNewline: boolean;
+  readonly isUngreedy: boolean;
 }
 
 /** The most often that RE2 repeats, nested repetitions multiplied. */
@@ -58,8 +63,14 @@ class Parser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
-  #flags: Flags = { ignoresCase: false, isMultiline: false, dotTakesNewline: false };
+  #flags: Flags = {
+    ignoresCase: false,
+    isMultiline: false,
+    dotTakesNewline: false,
+    isUngreedy: false,
+  };
   readonly #names = new Set<string>();
+  #groups = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -119,11 +130,13 @@ class Parser {
   }
 
   #repeat(part: Node, [operator, least, , most]: RegExpExecArray): Node {
-    // A question mark makes it lazy, which changes nothing of whether there is a match.
-    if (this.#text[this.#at] === "?") this.#at++;
-    if (operator === "*") return { kind: "repeat", part, min: 0, max: undefined };
-    if (operator === "+") return { kind: "repeat", part, min: 1, max: undefined };
-    if (operator === "?") return { kind: "repeat", part, min: 0, max: 1 };
+    // A question mark changes nothing of whether there is a match, but where it ends.
+    const isTurned = this.#text[this.#at] === "?";
+    if (isTurned) this.#at++;
+    const isLazy = isTurned !== this.#flags.isUngreedy;
+    if (operator === "*") return { kind: "repeat", part, min: 0, max: undefined, isLazy };
+    if (operator === "+") return { kind: "repeat", part, min: 1, max: undefined, isLazy };
+    if (operator === "?") return { kind: "repeat", part, min: 0, max: 1, isLazy };
     const min = Number(least);
     const max = operator.includes(",") ? (most === "" ? undefined : Number(most)) : min;
     if (max !== undefined && max < min) {
@@ -133,7 +146,7 @@ class Parser {
     if (times * countRepetitions(part) > REPEAT_MAX) {
       throw new SyntaxProblem(`${operator} repeats more than ${REPEAT_MAX} times`);
     }
-    return { kind: "repeat", part, min, max };
+    return { kind: "repeat", part, min, max, isLazy };
   }
 
   #part(parts: Node[]): void {
@@ -173,9 +186,11 @@ class Parser {
     const opening = this.#groupStart();
     if (opening === "flags") return;
     const outside = this.#flags;
+    const index = opening === undefined ? ++this.#groups : 0;
     if (opening !== undefined) this.#flags = opening;
     if (++this.#depth > DEPTH_MAX) throw new SyntaxProblem("it is nested too deeply");
-    parts.push(this.#choice());
+    const part = this.#choice();
+    parts.push(index === 0 ? part : { kind: "group", part, index });
     this.#depth--;
     this.#flags = outside;
     if (this.#text[this.#at] !== ")") throw new SyntaxProblem("a ( is not closed");
@@ -315,6 +330,7 @@ function withFlags(flags: Flags, letters: string): Flags {
     ignoresCase: decide("i", flags.ignoresCase),
     isMultiline: decide("m", flags.isMultiline),
     dotTakesNewline: decide("s", flags.dotTakesNewline),
+    isUngreedy: decide("U", flags.isUngreedy),
   };
 }
 
@@ -328,6 +344,8 @@ function countRepetitions(node: Node): number {
       return countMost(node.parts);
     case "choice":
       return countMost(node.options);
+    case "group":
+      return countRepetitions(node.part);
     case "repeat":
       return Math.max(node.min, node.max ?? 0, 1) * countRepetitions(node.part);
   }

@@ -16,12 +16,13 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import { decodeRouteConfig, type RouteConfig } from "../../match/route-config.ts";
+import type { RouteConfig } from "../../match/route-config.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { isAds } from "./config-source.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
+import { decodeRouteTable } from "./route-table.ts";
 
 /** Envoy's defaults. */
 const HEADERS_KB = 60;
@@ -117,7 +118,7 @@ function decodeRoutes(
     return { rdsName, inlineRoutes: undefined };
   }
   if (specifier.case === "routeConfig") {
-    const decoded = decodeRouteConfig(specifier.value);
+    const decoded = decodeRouteTable(specifier.value);
     if (decoded.ok) return { rdsName: "", inlineRoutes: decoded.value };
     for (const issue of decoded.issues) {
       issues.push({ ...issue, path: joinPath(joinPath(path, "route_config"), issue.path) });

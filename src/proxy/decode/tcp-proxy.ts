@@ -7,7 +7,7 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import { chooseWeighted } from "../../match/route-action.ts";
+import { chooseWeighted } from "../../match/route-cluster.ts";
 import type { TcpProxyConfig } from "../network-filter/tcp-proxy.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
-import type { ConnectionInfo } from "../../match/connection-info.ts";
+import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import { matchRoute, type Route } from "../../match/route.ts";
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
@@ -111,6 +112,19 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
 
   get connection(): ConnectionInfo {
     return this.#connection.connection;
+  }
+  get remote(): PeerAddress {
+    return this.connection.remote;
+  }
+  get runtime(): RuntimeReader {
+    return this.context.runtime;
+  }
+  // No filter that is built writes them.
+  dynamicMetadata(): undefined {
+    return undefined;
+  }
+  filterState(): undefined {
+    return undefined;
   }
 
   /** The head has been read. */

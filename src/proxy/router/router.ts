@@ -1,6 +1,6 @@
 import type { Timer } from "../../base/clock.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
-import type { ClusterAction, DirectAction } from "../../match/route.ts";
+import type { ClusterAction, ClusterChoice, DirectAction } from "../../match/route.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
@@ -135,13 +135,14 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#isResponseStarted = false;
     const { retryPolicy } = action;
     this.#keeps = retryPolicy !== undefined && retryPolicy.retriesMax > 0 && head.upgrade === "";
-    const cluster = context.findCluster(action.chooseCluster(context.prng));
+    const choice = action.chooseCluster(this.#stream, context.prng);
+    const cluster = context.findCluster(choice.name);
     this.#cluster = cluster;
     if (cluster === undefined) {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
     }
-    this.#prepareHead(action);
+    this.#prepareHead(action, choice);
     if (isRequestDone) this.#startTimeout();
     this.#isStarting = true;
     this.#attempt(cluster);
@@ -149,7 +150,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   /** Puts into the request what the route says, before its first attempt. */
-  #prepareHead(action: ClusterAction): void {
+  #prepareHead(action: ClusterAction, { hostRewrite }: ClusterChoice): void {
     const { head, config } = this.#stream;
     const tellsOriginals = !config.suppressesEnvoyHeaders;
     if (action.timeoutMs !== 0 && tellsOriginals) {
@@ -159,9 +160,9 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       if (tellsOriginals) head.headers.set("x-envoy-original-path", head.path);
       head.path = action.rewritePath(head.path);
     }
-    if (action.hostRewrite === "") return;
+    if (hostRewrite?.kind !== "literal") return;
     if (tellsOriginals) head.headers.set("x-envoy-original-host", head.authority);
-    head.authority = action.hostRewrite;
+    head.authority = hostRewrite.host;
   }
 
   #startTimeout(): void {

@@ -1,0 +1,61 @@
+import {
+  type RuntimeFractionalPercent,
+  RuntimeFractionalPercentSchema,
+} from "../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+  FractionalPercent_DenominatorType as Denominator,
+  type FractionalPercent,
+} from "../api/gen/envoy/type/v3/percent_pb.js";
+import type { Issue } from "../base/issue.ts";
+import { refuseFields } from "./refuse-fields.ts";
+
+/** Values that may change how configuration is read, by key (Envoy's runtime). */
+export interface RuntimeReader {
+  /** A whole number that is not negative; `undefined` when the key has none. */
+  integer(key: string): number | undefined;
+  /** A share, 0 to 1; a plain number counts as per cent. `undefined` when the key has none. */
+  share(key: string): number | undefined;
+}
+
+/** A runtime in which no key has a value. */
+export const NO_RUNTIME: RuntimeReader = {
+  integer: () => undefined,
+  share: () => undefined,
+};
+
+/** How many of all requests something concerns. */
+export interface RuntimeShare {
+  /** "" when no key may change it. */
+  readonly runtimeKey: string;
+  /** 0 to 1. */
+  readonly defaultShare: number;
+}
+
+const DENOMINATORS: Readonly<Record<Denominator, number>> = {
+  [Denominator.HUNDRED]: 100,
+  [Denominator.TEN_THOUSAND]: 10_000,
+  [Denominator.MILLION]: 1_000_000,
+};
+
+/** A fraction as a share, 0 to 1. */
+export function shareOf({ numerator, denominator }: FractionalPercent): number {
+  return Math.min(1, numerator / (DENOMINATORS[denominator] ?? 100));
+}
+
+/** Decodes a fraction that a runtime key may change. */
+export function decodeRuntimeShare(
+  message: RuntimeFractionalPercent,
+  path: string,
+  issues: Issue[],
+): RuntimeShare {
+  const fields = ["default_value", "runtime_key"];
+  issues.push(...refuseFields(RuntimeFractionalPercentSchema, message, fields, path));
+  const { defaultValue, runtimeKey } = message;
+  return { runtimeKey, defaultShare: defaultValue === undefined ? 0 : shareOf(defaultValue) };
+}
+
+/** The share that holds now. */
+export function currentShare(share: RuntimeShare, runtime: RuntimeReader): number {
+  if (share.runtimeKey === "") return share.defaultShare;
+  return runtime.share(share.runtimeKey) ?? share.defaultShare;
+}

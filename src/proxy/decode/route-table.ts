@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { Issue, Result } from "../../base/issue.ts";
+import { durationMs } from "../../match/duration-ms.ts";
+import { joinPath } from "../../match/refuse-fields.ts";
+import { decodeRouteConfig, type RouteConfig } from "../../match/route-config.ts";
+
+/**
+ * What the matchers decode and the proxy does not do yet, by message; refused by name until it is
+ * built.
+ */
+const UNBUILT: Readonly<Record<string, readonly string[]>> = {
+  "envoy.config.route.v3.RouteConfiguration": [
+    "internal_only_headers",
+    "request_headers_to_add",
+    "request_headers_to_remove",
+    "response_headers_to_add",
+    "response_headers_to_remove",
+    "request_mirror_policies",
+    "typed_per_filter_config",
+  ],
+  "envoy.config.route.v3.VirtualHost": [
+    "require_tls",
+    "request_headers_to_add",
+    "request_headers_to_remove",
+    "response_headers_to_add",
+    "response_headers_to_remove",
+    "cors",
+    "typed_per_filter_config",
+    "include_attempt_count_in_response",
+    "include_is_timeout_retry_header",
+    "per_request_buffer_limit_bytes",
+    "request_mirror_policies",
+  ],
+  "envoy.config.route.v3.Route": [
+    "request_headers_to_add",
+    "request_headers_to_remove",
+    "response_headers_to_add",
+    "response_headers_to_remove",
+    "typed_per_filter_config",
+    "per_request_buffer_limit_bytes",
+  ],
+  "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
+  "envoy.config.route.v3.RouteAction": [
+    "metadata_match",
+    "auto_host_rewrite",
+    "host_rewrite_header",
+    "host_rewrite_path_regex",
+    "append_x_forwarded_host",
+    "request_mirror_policies",
+    "priority",
+    "cors",
+    "upgrade_configs",
+    "internal_redirect_policy",
+  ],
+  "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
+    "max_stream_duration",
+    "grpc_timeout_header_max",
+    "grpc_timeout_header_offset",
+  ],
+  "envoy.config.route.v3.WeightedCluster.ClusterWeight": [
+    "metadata_match",
+    "request_headers_to_add",
+    "request_headers_to_remove",
+    "response_headers_to_add",
+    "response_headers_to_remove",
+    "typed_per_filter_config",
+  ],
+  "envoy.config.route.v3.RetryPolicy": [
+    "per_try_idle_timeout",
+    "rate_limited_retry_back_off",
+    "retriable_headers",
+    "retriable_request_headers",
+  ],
+};
+
+/** Decodes a route table for this proxy. */
+export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfig> {
+  const issues: Issue[] = [];
+  refuseUnbuilt(RouteConfigurationSchema, message, "", issues);
+  if (issues.length > 0) return { ok: false, issues };
+  return decodeRouteConfig(message, {
+    readFile: (path) => readFileSync(path, "latin1"),
+    decodeOverride: () => "unknown",
+  });
+}
+
+/** Walks everything that the message holds. */
+function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issues: Issue[]): void {
+  for (const field of schema.fields) {
+    if (!isFieldSet(message, field)) continue;
+    const at = joinPath(path, field.name);
+    const fields = message as unknown as Readonly<Record<string, unknown>>;
+    const value =
+      field.oneof === undefined
+        ? fields[field.localName]
+        : (fields[field.oneof.localName] as { readonly value?: unknown }).value;
+    if (UNBUILT[schema.typeName]?.includes(field.name) === true && !isNoTime(field, value)) {
+      issues.push({ path: at, message: "is not supported yet" });
+    }
+    if (field.message === undefined || field.fieldKind === "map") continue;
+    const items = field.fieldKind === "list" ? (value as readonly unknown[]) : [value];
+    for (const [index, item] of items.entries()) {
+      const itemPath = field.fieldKind === "list" ? `${at}[${index}]` : at;
+      refuseUnbuilt(field.message, item as Message, itemPath, issues);
+    }
+  }
+}
+
+/** A limit of zero is none, which is how it is without the field. */
+function isNoTime({ message }: DescField, value: unknown): boolean {
+  return message?.typeName === "google.protobuf.Duration" && durationMs(value as Duration) === 0;
+}

@@ -1,0 +1,122 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import {
+  type LayeredRuntime,
+  LayeredRuntimeSchema,
+  type RuntimeLayer,
+  RuntimeLayer_AdminLayerSchema,
+  RuntimeLayerSchema,
+} from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import type { Issue } from "../base/issue.ts";
+import { joinPath, refuseFields } from "../match/refuse-fields.ts";
+import type { RuntimeReader } from "../match/runtime-reader.ts";
+
+/** A value of the runtime: a number, or a share of requests, 0 to 1. */
+interface RuntimeValue {
+  readonly number: number | undefined;
+  readonly share: number | undefined;
+}
+
+/**
+ * Decodes the runtime layers of a bootstrap; a later layer wins key by key. An admin layer is
+ * empty: no admin request changes it.
+ */
+export function decodeRuntime(message: LayeredRuntime | undefined, issues: Issue[]): RuntimeReader {
+  const values = new Map<string, RuntimeValue>();
+  if (message !== undefined) {
+    issues.push(...refuseFields(LayeredRuntimeSchema, message, ["layers"], "layered_runtime"));
+    const names = new Set<string>();
+    for (const [at, layer] of message.layers.entries()) {
+      const path = `layered_runtime.layers[${at}]`;
+      if (names.has(layer.name)) {
+        issues.push({ path, message: `Duplicate layer name: ${layer.name}` });
+      }
+      names.add(layer.name);
+      decodeLayer(layer, path, values, issues);
+    }
+  }
+  return {
+    integer: (key) => values.get(key)?.number,
+    share: (key) => values.get(key)?.share,
+  };
+}
+
+function decodeLayer(
+  layer: RuntimeLayer,
+  path: string,
+  values: Map<string, RuntimeValue>,
+  issues: Issue[],
+): void {
+  const handled = ["name", "static_layer", "admin_layer"];
+  issues.push(...refuseFields(RuntimeLayerSchema, layer, handled, path));
+  const { layerSpecifier: specifier } = layer;
+  if (specifier.case === "adminLayer") {
+    const at = joinPath(path, "admin_layer");
+    issues.push(...refuseFields(RuntimeLayer_AdminLayerSchema, specifier.value, [], at));
+  } else if (specifier.case === "staticLayer") {
+    addStruct(specifier.value, "", { values, path: joinPath(path, "static_layer"), issues });
+  } else if (specifier.case === undefined) {
+    issues.push({ path, message: "layer specifier must be set" });
+  }
+}
+
+interface Target {
+  readonly values: Map<string, RuntimeValue>;
+  readonly path: string;
+  readonly issues: Issue[];
+}
+
+/** Keys of nested mappings are joined by dots; a mapping with a numerator is a share. */
+function addStruct(struct: JsonObject, prefix: string, target: Target): void {
+  for (const [name, value] of Object.entries(struct)) {
+    const key = prefix === "" ? name : `${prefix}.${name}`;
+    addValue(key, value, target);
+  }
+}
+
+const DENOMINATORS: Readonly<Record<string, number>> = {
+  HUNDRED: 100,
+  TEN_THOUSAND: 10_000,
+  MILLION: 1_000_000,
+};
+
+function addValue(key: string, value: JsonValue, target: Target): void {
+  const { values, path, issues } = target;
+  refuseFlag(key, path, issues);
+  if (Array.isArray(value) || value === null) {
+    issues.push({ path: `${path}["${key}"]`, message: "Invalid runtime entry value" });
+  } else if (typeof value !== "object") {
+    values.set(key, readScalar(value));
+  } else if ("numerator" in value || "denominator" in value) {
+    const named = value["denominator"] ?? "HUNDRED";
+    const denominator = typeof named === "string" ? DENOMINATORS[named] : undefined;
+    if (denominator === undefined) {
+      issues.push({ path: `${path}["${key}"]`, message: "has an unknown denominator" });
+    }
+    const numerator = Number(value["numerator"] ?? 0);
+    values.set(key, { number: undefined, share: Math.min(1, numerator / (denominator ?? 100)) });
+  } else addStruct(value, key, target);
+}
+
+/** Text that is a number counts as one; what is neither a number nor a share has no value. */
+function readScalar(value: string | number | boolean): RuntimeValue {
+  const number = typeof value === "boolean" ? Number.NaN : Number(value);
+  if (value === "" || !Number.isInteger(number) || number < 0) {
+    return { number: undefined, share: undefined };
+  }
+  return { number, share: Math.min(1, number / 100) };
+}
+
+/** Flags that change nothing here: the matcher has a bound of its own for any expression. */
+const KNOWN_FLAGS = ["re2.max_program_size.error_level", "re2.max_program_size.warn_level"];
+
+/**
+ * Keys that change Envoy itself, not what its configuration names, are refused: they would change
+ * nothing here.
+ */
+const FLAGS =
+  /^(?:envoy\.|re2\.|overload\.|upstream\.|health_check\.|http\.|tracing\.|http2\.|ssl\.)/;
+
+function refuseFlag(key: string, path: string, issues: Issue[]): void {
+  if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key)) return;
+  issues.push({ path, message: `the key "${key}" is not supported yet` });
+}
