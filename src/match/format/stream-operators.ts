@@ -1,0 +1,281 @@
+import { hostname } from "node:os";
+import type { MetadataValue } from "../match-request.ts";
+import { longFlags } from "../response-flags.ts";
+import {
+  METADATA_KINDS,
+  type MetadataKind,
+  type StreamInfo,
+  TIME_POINTS,
+  type TimePoint,
+} from "../stream-info.ts";
+import { wireText } from "../wire-text.ts";
+import {
+  cut,
+  type Field,
+  FormatProblem,
+  type Operator,
+  type OperatorTable,
+  plain,
+  text,
+  unbuilt,
+} from "./operator.ts";
+import { compileTimeFormat, createDefaultTime } from "./time-format.ts";
+
+const DEFAULT_TIME = "%Y-%m-%dT%H:%M:%E3S%z";
+
+/** A moment of wall time, in a format of the operator's own or Envoy's default. */
+function time(pick: (info: StreamInfo) => number, isLocal: boolean): Operator {
+  return {
+    argument: "optional",
+    takesLength: false,
+    create(argument): Field {
+      if (argument === "" && !isLocal) {
+        const format = createDefaultTime();
+        return (info) => format(pick(info));
+      }
+      if (/%[-_0^#]*[1-9]*(?:E|O)?n/.test(argument)) {
+        throw new FormatProblem("Invalid header configuration. Format string contains newline.");
+      }
+      const format = compileTimeFormat(wireText(argument) || DEFAULT_TIME, isLocal);
+      return (info) => format(pick(info));
+    },
+  };
+}
+
+/** Between two moments, whole milliseconds (or as many as `perMs` to one); absent without both. */
+function between(from: TimePoint, to: TimePoint, perMs = 1): Field {
+  return (info) => {
+    const start = info.timeMs(from);
+    const end = info.timeMs(to);
+    return start < 0 || end < 0 ? undefined : Math.floor((end - start) * perMs);
+  };
+}
+
+const PER_MS: Readonly<Record<string, number>> = { ms: 1, us: 1000, ns: 1_000_000 };
+
+function createDuration(argument: string): Field {
+  const [from = "", to, precision = "ms", ...more] = argument.split(":");
+  if (to === undefined || more.length > 0) {
+    throw new FormatProblem(`Invalid common duration configuration: ${argument}.`);
+  }
+  const perMs = PER_MS[precision];
+  if (perMs === undefined) {
+    throw new FormatProblem(`Invalid common duration precision: ${precision}.`);
+  }
+  // Others are names of moments that extensions note down; no extension here does.
+  if (!isTimePoint(from) || !isTimePoint(to)) return () => undefined;
+  return between(from, to, perMs);
+}
+
+function isTimePoint(name: string): name is TimePoint {
+  return TIME_POINTS.includes(name as TimePoint);
+}
+
+/** `namespace:key:key…` of one kind of metadata. */
+function metadata(kind: MetadataKind | "DYNAMIC", takesLength = false): Operator {
+  return {
+    argument: "required",
+    takesLength,
+    create: (argument, length) => cut(createMetadata(kind, argument), length),
+  };
+}
+
+function createMetadata(kind: MetadataKind | "DYNAMIC", argument: string): Field {
+  const [namespace = "", ...keys] = argument.split(":");
+  return (info) => {
+    let value: MetadataValue | undefined =
+      kind === "DYNAMIC" ? info.dynamicMetadata(namespace) : info.metadata(kind, namespace);
+    for (const key of keys) {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+      value = (value as Readonly<Record<string, MetadataValue>>)[key];
+    }
+    return value ?? undefined;
+  };
+}
+
+const anyMetadata: Operator = {
+  argument: "optional",
+  takesLength: true,
+  create(argument, length) {
+    const [kind = ""] = argument.split(":", 1);
+    if (!isKind(kind)) {
+      throw new FormatProblem(`${kind} is not supported type of metadata`);
+    }
+    return cut(createMetadata(kind, argument.substring(kind.length + 1)), length);
+  },
+};
+
+function isKind(name: string): name is MetadataKind | "DYNAMIC" {
+  return name === "DYNAMIC" || METADATA_KINDS.includes(name as MetadataKind);
+}
+
+/** `key:PLAIN`, `key:TYPED`; the fields of an object are nobody's here. */
+function filterState(read: (info: StreamInfo, key: string) => MetadataValue | undefined): Operator {
+  return {
+    argument: "optional",
+    takesLength: true,
+    create(argument, length) {
+      const [key = "", form = "TYPED", field, ...more] = argument.split(":");
+      if (key === "") {
+        throw new FormatProblem("Invalid filter state configuration, key cannot be empty.");
+      }
+      if (!["PLAIN", "TYPED", "FIELD"].includes(form)) {
+        const what = "Invalid filter state serialize type, only support PLAIN/TYPED/FIELD.";
+        throw new FormatProblem(what);
+      }
+      if ((form === "FIELD") !== (field !== undefined) || more.length > 0) {
+        const what =
+          "Invalid filter state serialize type, FIELD should be used with the field name.";
+        throw new FormatProblem(what);
+      }
+      if (form === "FIELD") return () => undefined;
+      return cut((info) => read(info, key), length);
+    },
+  };
+}
+
+const details: Operator = {
+  argument: "optional",
+  takesLength: false,
+  create(argument): Field {
+    if (argument === "ALLOW_WHITESPACES") return (info) => info.details || undefined;
+    return (info) => info.details.replaceAll(/\s/g, "_") || undefined;
+  },
+};
+
+const environment: Operator = {
+  argument: "required",
+  takesLength: true,
+  create(argument, length) {
+    // Read once: a process does not change its own.
+    const value = wireText(process.env[argument] ?? "-").substring(0, length);
+    return () => value;
+  },
+};
+
+/** A list of `address:port`, each without its port. */
+function withoutPorts(list: string): string {
+  return list
+    .split(",")
+    .map((one) => one.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"))
+    .join(",");
+}
+
+/** What is counted of a stream; the forms before and after compression are the same in HTTP/1. */
+const BYTE_OPERATORS: OperatorTable = {
+  BYTES_RECEIVED: plain((info) => info.bytesReceived),
+  BYTES_SENT: plain((info) => info.bytesSent),
+  // Of HTTP/3 only.
+  BYTES_RETRANSMITTED: plain(() => 0),
+  PACKETS_RETRANSMITTED: plain(() => 0),
+  REQUEST_HEADERS_BYTES: plain((info) => info.requestHeadersBytes),
+  RESPONSE_HEADERS_BYTES: plain((info) => info.responseHeadersBytes),
+  RESPONSE_TRAILERS_BYTES: plain(() => 0),
+  DOWNSTREAM_WIRE_BYTES_SENT: plain((info) => info.wireBytesSent),
+  DOWNSTREAM_WIRE_BYTES_RECEIVED: plain((info) => info.wireBytesReceived),
+  DOWNSTREAM_HEADER_BYTES_SENT: plain((info) => info.headerBytesSent),
+  DOWNSTREAM_HEADER_BYTES_RECEIVED: plain((info) => info.headerBytesReceived),
+  DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: plain((info) => info.headerBytesSent),
+  DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED: plain((info) => info.headerBytesReceived),
+  UPSTREAM_WIRE_BYTES_SENT: plain(({ upstream }) => upstream.wireBytesSent),
+  UPSTREAM_WIRE_BYTES_RECEIVED: plain(({ upstream }) => upstream.wireBytesReceived),
+  UPSTREAM_HEADER_BYTES_SENT: plain(({ upstream }) => upstream.headerBytesSent),
+  UPSTREAM_HEADER_BYTES_RECEIVED: plain(({ upstream }) => upstream.headerBytesReceived),
+  UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: plain(({ upstream }) => upstream.headerBytesSent),
+  UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED: plain(
+    ({ upstream }) => upstream.headerBytesReceived,
+  ),
+};
+
+const TIME_OPERATORS: OperatorTable = {
+  START_TIME: time((info) => info.startMs, false),
+  START_TIME_LOCAL: time((info) => info.startMs, true),
+  EMIT_TIME: time((info) => info.nowMs, false),
+  EMIT_TIME_LOCAL: time((info) => info.nowMs, true),
+  COMMON_DURATION: { argument: "required", takesLength: false, create: createDuration },
+  DURATION: plain((info) => {
+    const isTcp = info.protocol === undefined;
+    return between(isTcp ? "DS_CX_BEG" : "DS_RX_BEG", isTcp ? "DS_CX_END" : "DS_TX_END")(info);
+  }),
+  REQUEST_DURATION: plain(between("DS_RX_BEG", "DS_RX_END")),
+  REQUEST_TX_DURATION: plain(between("DS_RX_BEG", "US_TX_END")),
+  RESPONSE_DURATION: plain(between("DS_RX_BEG", "US_RX_BEG")),
+  RESPONSE_TX_DURATION: plain(between("US_RX_BEG", "DS_TX_END")),
+  // Of HTTP/3 only.
+  ROUNDTRIP_DURATION: plain(() => undefined),
+};
+
+const UPSTREAM_OPERATORS: OperatorTable = {
+  UPSTREAM_CLUSTER: text(({ upstream }) => upstream.cluster),
+  UPSTREAM_CLUSTER_RAW: text(({ upstream }) => upstream.cluster),
+  UPSTREAM_HOST: text(({ upstream }) => upstream.host),
+  UPSTREAM_HOST_NAME: text(({ upstream }) => upstream.hostName),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: text(({ upstream }) => withoutPorts(upstream.hostName ?? "")),
+  UPSTREAM_HOSTS_ATTEMPTED: text(({ upstream }) => upstream.hostsAttempted),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: text(({ upstream }) =>
+    withoutPorts(upstream.hostsAttempted),
+  ),
+  UPSTREAM_HOST_NAMES_ATTEMPTED: text(({ upstream }) => upstream.hostNamesAttempted),
+  UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT: text(({ upstream }) =>
+    withoutPorts(upstream.hostNamesAttempted),
+  ),
+  UPSTREAM_CONNECTION_ID: plain(({ upstream }) => upstream.connectionId),
+  UPSTREAM_CONNECTION_IDS_ATTEMPTED: text(({ upstream }) => upstream.connectionIdsAttempted),
+  UPSTREAM_PROTOCOL: plain(({ upstream }) => upstream.protocol ?? "-"),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: plain(({ upstream }) => upstream.attempts),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: text(({ upstream }) =>
+    upstream.transportFailure.replaceAll(/\s/g, "_"),
+  ),
+  UPSTREAM_METADATA: metadata("UPSTREAM_HOST"),
+  CLUSTER_METADATA: metadata("CLUSTER"),
+  UPSTREAM_FILTER_STATE: filterState(() => undefined),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: unbuilt("UPSTREAM_CONNECTION_POOL_READY_DURATION"),
+  UPSTREAM_DETECTED_CLOSE_TYPE: unbuilt("UPSTREAM_DETECTED_CLOSE_TYPE"),
+  UPSTREAM_LOCAL_CLOSE_REASON: unbuilt("UPSTREAM_LOCAL_CLOSE_REASON"),
+};
+
+/** Everything else that is read from the stream itself. */
+export const STREAM_OPERATORS: OperatorTable = {
+  ...BYTE_OPERATORS,
+  ...TIME_OPERATORS,
+  ...UPSTREAM_OPERATORS,
+  ACCESS_LOG_TYPE: plain((info) => info.logType),
+  CONNECTION_ID: plain((info) => info.connectionId),
+  CONNECTION_TERMINATION_DETAILS: text((info) => info.terminationDetails),
+  // No filter sets one.
+  CUSTOM_FLAGS: plain(() => ""),
+  DYNAMIC_METADATA: metadata("DYNAMIC", true),
+  ENVIRONMENT: environment,
+  FILTER_CHAIN_NAME: text((info) => info.filterChainName),
+  FILTER_STATE: filterState((info, key) => info.filterState(key)),
+  HOSTNAME: {
+    argument: "none",
+    takesLength: false,
+    create() {
+      const name = hostname();
+      return () => name;
+    },
+  },
+  LOCAL_REPLY_BODY: plain((info) => info.localReplyBody),
+  METADATA: anyMetadata,
+  PROTOCOL: plain((info) => info.protocol ?? "-"),
+  RESPONSE_CODE: plain((info) => info.status),
+  RESPONSE_CODE_DETAILS: details,
+  RESPONSE_FLAGS: plain((info) => info.flag || "-"),
+  RESPONSE_FLAGS_LONG: plain((info) => longFlags(info.flag) || "-"),
+  ROUTE_NAME: text((info) => info.routeName),
+  // Nothing is traced.
+  SPAN_ID: plain(() => undefined),
+  TRACE_ID: plain(() => undefined),
+  STREAM_ID: text((info) => info.streamId),
+  UNIQUE_ID: plain((info) => info.uniqueId),
+  VIRTUAL_CLUSTER_NAME: text((info) => info.virtualClusterName),
+  DOWNSTREAM_CX_RTT: unbuilt("DOWNSTREAM_CX_RTT"),
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: unbuilt("DOWNSTREAM_DETECTED_CLOSE_TYPE"),
+  DOWNSTREAM_HANDSHAKE_DURATION: unbuilt("DOWNSTREAM_HANDSHAKE_DURATION"),
+  DOWNSTREAM_LOCAL_CLOSE_REASON: unbuilt("DOWNSTREAM_LOCAL_CLOSE_REASON"),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: unbuilt("DOWNSTREAM_TRANSPORT_FAILURE_REASON"),
+  CEL: unbuilt("CEL"),
+  TYPED_CEL: unbuilt("TYPED_CEL"),
+  XFCC_VALUE: unbuilt("XFCC_VALUE"),
+};

@@ -1,0 +1,119 @@
+import type { PeerAddress, TlsInfo } from "./connection-info.ts";
+import type { MatchRequest, MetadataValue } from "./match-request.ts";
+
+/** Where metadata of configuration comes from, by the names of Envoy's METADATA operator. */
+export const METADATA_KINDS = [
+  "CLUSTER",
+  "ROUTE",
+  "UPSTREAM_HOST",
+  "LISTENER",
+  "LISTENER_FILTER_CHAIN",
+  "VIRTUAL_HOST",
+] as const;
+export type MetadataKind = (typeof METADATA_KINDS)[number];
+
+/** Moments in the life of a stream, by the names of Envoy's COMMON_DURATION operator. */
+export const TIME_POINTS = [
+  "DS_RX_BEG",
+  "DS_RX_HDR_END",
+  "DS_RX_END",
+  "US_CX_BEG",
+  "US_CX_END",
+  "US_HS_END",
+  "US_TX_BEG",
+  "US_TX_END",
+  "US_RX_BEG",
+  "US_RX_BODY_BEG",
+  "US_RX_END",
+  "DS_TX_BEG",
+  "DS_TX_END",
+  "DS_CX_BEG",
+  "DS_CX_END",
+] as const;
+export type TimePoint = (typeof TIME_POINTS)[number];
+
+/** What happened upstream. */
+export interface UpstreamInfo {
+  /** `undefined` while none was chosen. */
+  readonly cluster: string | undefined;
+  /** `address:port` of the host, or its path; `undefined` while none was chosen. */
+  readonly host: string | undefined;
+  /** The host's name, where its configuration gives one; else its address with the port. */
+  readonly hostName: string | undefined;
+  /** `address:port` of every host that a request was sent to, in order, joined by commas. */
+  readonly hostsAttempted: string;
+  readonly hostNamesAttempted: string;
+  /** Both ends of the connection; `undefined` without one. */
+  readonly localAddress: PeerAddress | undefined;
+  readonly remoteAddress: PeerAddress | undefined;
+  /** 0 without one. */
+  readonly connectionId: number;
+  readonly connectionIdsAttempted: string;
+  /** `HTTP/1.1`; `undefined` when nothing was sent. */
+  readonly protocol: string | undefined;
+  /** Attempts, the first one counted. */
+  readonly attempts: number;
+  /** Why the connection could not be made; "" when it could. */
+  readonly transportFailure: string;
+  readonly tls: TlsInfo | undefined;
+  /** The name that the TLS handshake asked for; "" for none. */
+  readonly serverName: string;
+  readonly wireBytesSent: number;
+  readonly wireBytesReceived: number;
+  readonly headerBytesSent: number;
+  readonly headerBytesReceived: number;
+}
+
+/**
+ * What is known of one request, or of one TCP connection: what header values and access logs are
+ * made of. Reading it costs something only where it is read, so a stream that nobody asks about
+ * fills in nothing. Text is as it came over the wire: one character for each byte.
+ */
+export interface StreamInfo extends MatchRequest {
+  /** Counts the connections of this process. */
+  readonly connectionId: number;
+  /** "" when it has no name, and for TCP. */
+  readonly filterChainName: string;
+  /** Envoy's AccessLogType, in capital letters at each word: `DownstreamEnd`. */
+  readonly logType: string;
+  /** `HTTP/1.1`, `HTTP/1.0`; `undefined` for TCP. */
+  readonly protocol: string | undefined;
+  /** Of the response; 0 when none was sent, and for TCP. */
+  readonly status: number;
+  /** Envoy's RESPONSE_CODE_DETAILS; "" for none. */
+  readonly details: string;
+  /** Envoy's CONNECTION_TERMINATION_DETAILS; "" for none. */
+  readonly terminationDetails: string;
+  /** Short names, in Envoy's order, joined by commas; "" for none. */
+  readonly flag: string;
+  readonly routeName: string;
+  readonly virtualClusterName: string;
+  /** The body of an answer of the proxy's own. */
+  readonly localReplyBody: string;
+  /** The stream's UUID, which is its `x-request-id`. */
+  readonly streamId: string | undefined;
+  /** A new UUID each time. */
+  readonly uniqueId: string;
+  /** When the stream began and what time it is now, in milliseconds since 1970. */
+  readonly startMs: number;
+  readonly nowMs: number;
+  /** Of the bodies, or of all that went over a TCP connection. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** Names and values, as HTTP/2 counts them: without separators and line ends. */
+  readonly requestHeadersBytes: number;
+  readonly responseHeadersBytes: number;
+  readonly wireBytesReceived: number;
+  readonly wireBytesSent: number;
+  readonly headerBytesReceived: number;
+  readonly headerBytesSent: number;
+  readonly upstream: UpstreamInfo;
+  /** Milliseconds on a clock that never goes back; -1 for what did not happen. */
+  timeMs(point: TimePoint): number;
+  /** Names in lower case, also `:method`, `:path`, `:scheme`, `:authority`. */
+  requestHeader(name: string): string | undefined;
+  /** Also `:status`. */
+  responseHeader(name: string): string | undefined;
+  responseTrailer(name: string): string | undefined;
+  metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined;
+}
