@@ -16,7 +16,6 @@ const BAD_CHARACTER: HeadError = { status: 400, detail: "http1.invalid_character
 const BAD_LENGTH: HeadError = { status: 400, detail: "http1.content_length_not_allowed" };
 const BAD_NOMINATION: HeadError = { status: 400, detail: "http1.connection_header_rejected" };
 const TOO_MANY: HeadError = { status: 431, detail: "http1.too_many_headers" };
-const UNKNOWN_CODING: HeadError = { status: 501, detail: "http1.invalid_transfer_encoding" };
 
 /** Bytes that a header value may hold: no control character but the tab (RFC 9110 5.5). */
 const VALUE: Uint8Array = new Uint8Array(256).map((_, code) =>
@@ -110,14 +109,15 @@ function takeKnown(
       return undefined;
     }
     case HEADER.transferEncoding:
-      if (head.coding !== CODING.none || value.toLowerCase() !== "chunked") {
-        head.coding = CODING.unknown;
-        return UNKNOWN_CODING;
-      }
-      head.coding = CODING.chunked;
+      // What to answer depends on whether a length stands there too.
+      head.coding =
+        head.coding === CODING.none && value.toLowerCase() === "chunked"
+          ? CODING.chunked
+          : CODING.unknown;
       return undefined;
     case HEADER.upgrade:
-      (head as RequestHead).upgrade = value;
+      // An empty one is still an upgrade, to a protocol that nobody speaks.
+      (head as RequestHead).upgrade = value === "" ? "," : value;
       return undefined;
     case HEADER.expect:
       if (value.toLowerCase() === "100-continue") (head as RequestHead).expectsContinue = true;

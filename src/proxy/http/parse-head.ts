@@ -24,6 +24,7 @@ const OLD_VERSION: HeadError = { status: 426, detail: "low_version" };
 const MISSING_HOST: HeadError = { status: 400, detail: "missing_host_header" };
 const FRAGMENT: HeadError = { status: 400, detail: "path_normalization_failed" };
 const BOTH_FRAMINGS: HeadError = { status: 400, detail: "http1.content_length_and_chunked" };
+const UNKNOWN_CODING: HeadError = { status: 501, detail: "http1.invalid_transfer_encoding" };
 const UNSAFE_CONNECT: HeadError = { status: 400, detail: "http1.body_disallowed" };
 
 /**
@@ -72,8 +73,9 @@ function parseRequest(text: string, head: RequestHead, limits: HeadLimits): Head
     const error = removeNominated(head);
     if (error !== undefined) return error;
   }
-  if (head.coding === CODING.chunked) {
+  if (head.coding !== CODING.none) {
     if (head.contentLength !== -1) return BOTH_FRAMINGS;
+    if (head.coding === CODING.unknown) return UNKNOWN_CODING;
     // A 1.0 peer may have passed it on without knowing what it means (RFC 9112 6.1).
     if (minor === 0) return BOTH_FRAMINGS;
   }
@@ -126,8 +128,13 @@ function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
     const code = target.charCodeAt(end);
     if (code === 47 || code === 63 || code === 35) break;
   }
-  const authority = target.substring(target.lastIndexOf("@", end - 1) + 1 || start, end);
-  if (authority === "" || !isAuthority(authority) || !hasPortInRange(authority)) return false;
+  const at = target.indexOf("@", start);
+  const hasUser = at !== -1 && at < end;
+  // Where the user ends is where parsers of URLs disagree.
+  if (hasUser && !isAuthority(target.substring(start, at))) return false;
+  const authority = target.substring(hasUser ? at + 1 : start, end);
+  if (authority === "" || authority.includes("@")) return false;
+  if (!isAuthority(authority) || !hasPortInRange(authority)) return false;
   const rest = target.substring(end);
   head.authority = authority;
   head.hasHost = true;
@@ -138,7 +145,8 @@ function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
 function takeConnectTarget(target: string, head: RequestHead): HeadError | undefined {
   const hasPort = /:\d{1,5}$/.test(target);
   if (!hasPort || !isAuthority(target) || !hasPortInRange(target)) return BAD_REQUEST;
-  if (head.contentLength > 0 || head.coding !== CODING.none) return UNSAFE_CONNECT;
+  if (head.coding !== CODING.none) return UNKNOWN_CODING;
+  if (head.contentLength > 0) return UNSAFE_CONNECT;
   head.authority = target;
   head.hasHost = true;
   return undefined;
@@ -201,6 +209,7 @@ function parseResponse(
     headerCountMax,
   );
   if (error !== undefined) return error;
-  if (head.coding === CODING.chunked && head.contentLength !== -1) return BOTH_FRAMINGS;
-  return undefined;
+  if (head.coding === CODING.none) return undefined;
+  if (head.contentLength !== -1) return BOTH_FRAMINGS;
+  return head.coding === CODING.unknown ? UNKNOWN_CODING : undefined;
 }

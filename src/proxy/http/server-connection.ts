@@ -137,7 +137,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
       head.upgrade !== "" && this.service.config.upgrades.has(head.upgrade.toLowerCase());
     this.#body.start(requestFraming(head, isTunnel), head.contentLength);
     this.#isRequestDone = this.#body.isDone;
-    if (head.expectsContinue && !this.#isRequestDone) {
+    if (head.expectsContinue) {
       this.out.text("HTTP/1.1 100 Continue\r\n\r\n");
       this.out.flush();
     }
