@@ -82,9 +82,9 @@ describe("parseBootstrap()", () => {
       `${C}.connect_timeout: must be greater than 0s`,
     ],
     [
-      "a discovery type that is not built",
-      CLUSTER("type: ORIGINAL_DST"),
-      `${C}.type: ORIGINAL_DST is not supported yet`,
+      "a type of cluster that is not built",
+      CLUSTER("cluster_type: { name: envoy.clusters.aggregate }"),
+      `${C}.cluster_type: is not supported yet`,
     ],
     [
       "a policy that is not built",
@@ -139,9 +139,9 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment: cannot be "x"`,
     ],
     [
-      "the name server's own time to live",
-      CLUSTER("respect_dns_ttl: true"),
-      `${C}.respect_dns_ttl: is not supported yet`,
+      "EDS where endpoints are fixed",
+      CLUSTER("eds_cluster_config: {}"),
+      `${C}.eds_cluster_config: cannot be set in a non-EDS cluster.`,
     ],
     [
       "a log of the admin port",

@@ -245,8 +245,8 @@ function decodeDynamic(
   if (cluster === undefined) {
     const what = `names cluster '${name}', which static_resources does not have`;
     issues.push({ path: `${path}.ads_config`, message: what });
-  } else if (cluster.type === "EDS") {
-    const what = `cluster '${name}' must be STATIC or STRICT_DNS`;
+  } else if (cluster.assignment === undefined) {
+    const what = `cluster '${name}' must be STATIC, STRICT_DNS or LOGICAL_DNS`;
     issues.push({ path: `${path}.ads_config`, message: what });
   }
   return name;

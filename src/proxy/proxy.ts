@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import type { Clock } from "../base/clock.ts";
@@ -11,6 +10,7 @@ import { LogFiles, type StreamWriter } from "./access-log/log-file.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import type { ProxyBootstrap } from "./bootstrap.ts";
 import { ClusterSet } from "./cluster/cluster-set.ts";
+import { createNameResolver } from "./cluster/name-resolver.ts";
 import type { ProxyContext } from "./context.ts";
 import { CounterGroups } from "./counters.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
@@ -31,8 +31,6 @@ export interface ProxyDeps {
   readonly writeStream: StreamWriter;
   /** Somebody asked the admin port to end the process. */
   readonly onQuit: () => void;
-  /** The IPv4 addresses of a name; the machine's resolver when absent. */
-  readonly resolveName?: (name: string) => Promise<readonly string[]>;
 }
 
 /** Envoy's names of how far a proxy has come. */
@@ -70,8 +68,7 @@ export class Proxy {
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log, deps.writeStream);
-    const resolveName = deps.resolveName ?? lookupName;
-    this.#clusters = new ClusterSet({ clock, prng, resolveName });
+    this.#clusters = new ClusterSet({ clock, prng, createResolver: createNameResolver });
     const context: ProxyContext = {
       clock,
       prng,
@@ -144,7 +141,8 @@ export class Proxy {
     const { clock, prng, log } = this.#deps;
     const cluster = this.#bootstrap.clusters.find(({ name }) => name === clusterName);
     const addresses = (cluster?.assignment?.endpoints ?? []).map(({ address, port }) =>
-      formatHostPort(address, port),
+      // The library's way to name a Unix socket.
+      address.startsWith("/") ? `unix:${address}` : formatHostPort(address, port),
     );
     const types = createResourceTypes({
       clusters: this.#clusters,
@@ -193,10 +191,4 @@ function findLocalAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const found = all.find(({ family, internal }) => family === "IPv4" && !internal);
   return found?.address ?? "127.0.0.1";
-}
-
-/** As Envoy's resolver does, it heeds the machine's hosts file. */
-async function lookupName(name: string): Promise<readonly string[]> {
-  const found = await lookup(name, { all: true, family: 4 });
-  return found.map(({ address }) => address);
 }

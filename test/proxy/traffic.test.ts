@@ -236,20 +236,34 @@ describe("upstream connections", () => {
     const up = await startUpstream({ "/slow": {} });
     const thresholds = [{ max_connections: 1, max_pending_requests: 1 }];
     const limited = staticCluster("up", [up.port], { circuit_breakers: { thresholds } });
-    const port = await startProxy([toCluster()], [limited]);
-    const slow = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
-    const clients = [slow, slow].map((text) => {
+    const [port = 0] = await freePorts(1);
+    const weft = await startWeft({
+      admin: { address: socketAddress(0) },
+      static_resources: {
+        listeners: [httpListener("in", port, { route_config: routeTable([toCluster()]) })],
+        clusters: [limited],
+      },
+    });
+    closers.push(() => weft.stop());
+    const waiting = async (): Promise<boolean> => {
+      const stats = await fetch(`http://${weft.proxy.adminAddress}/stats`);
+      return (await stats.text()).includes("cluster.up.upstream_rq_pending_active: 1\n");
+    };
+    const startSlow = (): Socket => {
       const client = connect(port, "127.0.0.1");
-      client.write(text);
+      client.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
       closers.push(() => void client.destroy());
       return client;
-    });
+    };
+    const first = startSlow();
     await until(() => up.requests.length === 1, "the first request");
+    startSlow();
+    await until(waiting, "the second request to wait");
     const { messages } = await exchangeRaw({ port, parts: [GET], answers: 1 });
     expect(messages[0]?.line).toContain("503");
     expect(messages[0]?.body).toContain("reset reason: overflow");
     expect(headerOf(messages[0], "x-envoy-overloaded")).toBe("true");
-    clients[0]?.destroy();
+    first.destroy();
     await until(() => up.requests.length === 2, "the waiting request");
     expect(up.connections).toBe(2);
   });

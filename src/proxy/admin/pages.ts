@@ -1,7 +1,9 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { TypeStatus } from "../../xdsclient/resource-type.ts";
 import type { ProxyBootstrap } from "../bootstrap.ts";
+import { PRIORITY } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Thresholds } from "../cluster/cluster-config.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { Host } from "../cluster/host.ts";
 import type { CounterGroups } from "../counters.ts";
@@ -117,16 +119,23 @@ function clusterText(cluster: Cluster): string {
   const { config } = cluster;
   const lines = [
     `observability_name::${config.name}`,
-    `default_priority::max_connections::${config.maxConnections}`,
-    `default_priority::max_pending_requests::${config.maxPendingRequests}`,
-    `default_priority::max_requests::${config.maxRequests}`,
-    `default_priority::max_retries::${config.maxRetries}`,
+    ...thresholdLines("default", config.thresholds[PRIORITY.default]),
+    ...thresholdLines("high", config.thresholds[PRIORITY.high]),
     `added_via_api::${cluster.isDynamic}`,
     ...cluster.hosts.flatMap((host) =>
       Object.entries(hostValues(host)).map(([name, value]) => `${host.key}::${name}::${value}`),
     ),
   ];
   return lines.map((line) => `${config.name}::${line}\n`).join("");
+}
+
+function thresholdLines(name: string, limits: Thresholds): string[] {
+  return [
+    `${name}_priority::max_connections::${limits.connectionsMax}`,
+    `${name}_priority::max_pending_requests::${limits.pendingMax}`,
+    `${name}_priority::max_requests::${limits.requestsMax}`,
+    `${name}_priority::max_retries::${limits.retriesMax}`,
+  ];
 }
 
 function hostValues(host: Host): Record<string, string | number> {

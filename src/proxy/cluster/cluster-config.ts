@@ -1,5 +1,12 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { PeerAddress } from "../../match/connection-info.ts";
+
+/** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
+export type Metadata = Readonly<Record<string, JsonObject>>;
+
 /** One address of a cluster. */
 export interface Endpoint {
+  /** An IP address; a name to resolve in a DNS cluster; the path of a Unix socket with port 0. */
   readonly address: string;
   readonly port: number;
   /** At least 1. */
@@ -9,43 +16,156 @@ export interface Endpoint {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
+  readonly metadata: Metadata;
 }
 
 /** Where a cluster's traffic may go: what an EDS response or the cluster itself says. */
 export interface Assignment {
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
+  /** How many times its real health a set of hosts counts for, in percent. */
+  readonly overprovisioningPercent: number;
+  /** Without a new assignment for so long there are no endpoints; 0 is for ever. */
+  readonly staleAfterMs: number;
 }
 
-export type LbPolicy = "round_robin" | "least_request" | "random";
+/** How one host of many is chosen. */
+export interface LbConfig {
+  readonly policy: LbPolicy;
+  /** Hosts that least request compares. */
+  readonly choiceCount: number;
+  /** How much requests in flight count where least request has weights to heed. */
+  readonly activeRequestBias: number;
+  /** Below this share of healthy hosts health is not looked at. */
+  readonly panicPercent: number;
+  readonly subsets: SubsetConfig | undefined;
+}
+
+export type LbPolicy = "round_robin" | "least_request" | "random" | "cluster_provided";
+
+/** What happens to a request whose metadata no subset has. */
+export type SubsetFallback = "none" | "any" | "default";
+
+/** How hosts are divided by their metadata. */
+export interface SubsetConfig {
+  readonly fallback: SubsetFallback;
+  /** What a host of the default subset says; values in canonical form. */
+  readonly defaultSubset: readonly (readonly [key: string, value: string])[];
+  readonly selectors: readonly SubsetSelector[];
+  readonly panicModeAny: boolean;
+  readonly listAsAny: boolean;
+  /** Keys that no selector has are left out before the subset is looked for. */
+  readonly allowsRedundantKeys: boolean;
+  /** A `fallback_list` of the route is tried entry by entry. */
+  readonly usesFallbackList: boolean;
+}
+
+/** One way to divide hosts: every combination of the keys' values is a subset. */
+export interface SubsetSelector {
+  /** Sorted, each once. */
+  readonly keys: readonly string[];
+  readonly isSingleHost: boolean;
+  /** `undefined`: as the whole configuration says. */
+  readonly fallback: SubsetFallback | "keys" | undefined;
+  /** For fallback "keys": the fewer keys to look with. */
+  readonly fallbackKeys: readonly string[];
+}
+
+/** What a cluster's circuit breakers allow for one priority; `Infinity` is no limit. */
+export interface Thresholds {
+  readonly connectionsMax: number;
+  readonly pendingMax: number;
+  readonly requestsMax: number;
+  readonly retriesMax: number;
+  /** In place of `retriesMax`. */
+  readonly retryBudget: RetryBudget | undefined;
+  /** Of each single host. */
+  readonly hostConnectionsMax: number;
+  /** Whether gauges tell how much is left. */
+  readonly tracksRemaining: boolean;
+}
+
+/** Retries as a share of what is in flight. */
+export interface RetryBudget {
+  readonly percent: number;
+  /** So many are allowed in any case. */
+  readonly concurrencyMin: number;
+}
+
+/** Which addresses of a name are taken, by Envoy's names. */
+export type LookupFamily = "AUTO" | "V4_ONLY" | "V6_ONLY" | "V4_PREFERRED" | "ALL";
+
+/** How the names of a STRICT_DNS or LOGICAL_DNS cluster are resolved. */
+export interface DnsConfig {
+  readonly family: LookupFamily;
+  readonly refreshMs: number;
+  /** After a failure: the wait and its bound, drawn at random; `undefined` is `refreshMs`. */
+  readonly failureRefresh: { readonly baseMs: number; readonly maxMs: number } | undefined;
+  readonly respectsTtl: boolean;
+  /** `undefined` is the machine's own resolver. */
+  readonly resolver: ResolverConfig | undefined;
+  /** Whether the cluster may serve before its names are resolved. */
+  readonly waitsForWarm: boolean;
+}
+
+/** Name servers to ask instead of the machine's. */
+export interface ResolverConfig {
+  /** `address:port` each. */
+  readonly servers: readonly string[];
+}
+
+/** Where an ORIGINAL_DST cluster takes its addresses from. */
+export interface OriginalDstConfig {
+  /** A request header in lower case that names the address; "" for none. */
+  readonly header: string;
+  readonly portOverride: number | undefined;
+  /** A host that nobody used for so long is dropped. */
+  readonly cleanupMs: number;
+}
 
 /** A cluster, decoded and checked; what it does not name has Envoy's default. */
 export interface ClusterConfig {
   readonly name: string;
-  readonly type: "STATIC" | "STRICT_DNS" | "EDS";
+  /** What statistics are kept under. */
+  readonly statName: string;
+  readonly type: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS" | "ORIGINAL_DST";
   /** The name to ask EDS for; only for that type. */
   readonly edsName: string;
-  /** The endpoints of the other types; names to resolve for STRICT_DNS. */
+  /** How long the first EDS answer is waited for; 0 is for ever. */
+  readonly edsFirstAnswerMs: number;
+  /** The endpoints of STATIC; names to resolve for the DNS types. */
   readonly assignment: Assignment | undefined;
-  readonly lbPolicy: LbPolicy;
-  /** Hosts that least request compares. */
-  readonly choiceCount: number;
+  readonly dns: DnsConfig | undefined;
+  readonly originalDst: OriginalDstConfig | undefined;
+  readonly lb: LbConfig;
   readonly connectTimeoutMs: number;
-  readonly maxConnections: number;
-  readonly maxPendingRequests: number;
-  readonly maxRequests: number;
-  readonly maxRetries: number;
-  /** How long an unused connection is kept; 0 is for ever. */
-  readonly idleTimeoutMs: number;
-  /** 0: no limit. */
-  readonly maxRequestsPerConnection: number;
-  /** Below this share of healthy hosts health is not looked at. */
-  readonly panicPercent: number;
-  readonly dnsRefreshMs: number;
+  /** By priority: DEFAULT, HIGH. */
+  readonly thresholds: readonly [Thresholds, Thresholds];
+  readonly connection: ConnectionConfig;
   /** Most bytes of a request kept for a retry. */
   readonly bufferBytesMax: number;
+  /** Of a request to this cluster, from its beginning to its end; 0 is none. */
+  readonly maxStreamDurationMs: number;
+  /** All connections close when the hosts change. */
+  readonly closesOnHostSetChange: boolean;
   /** Spoken with HTTP/2 only: fit for gRPC to a control plane, not for proxying yet. */
   readonly isHttp2: boolean;
+  readonly metadata: Metadata;
   /** The encoded resource: the same bytes mean that nothing changed. */
   readonly body: Uint8Array;
+}
+
+/** How a cluster's connections live. */
+export interface ConnectionConfig {
+  /** How long an unused connection is kept; 0 is for ever. */
+  readonly idleTimeoutMs: number;
+  /** How long a connection takes new requests; 0 is for ever. */
+  readonly maxDurationMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+  readonly responseHeadersMax: number;
+  /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
+  readonly keepAliveS: number | undefined;
+  /** Where connections come from, by the IP version of where they go. */
+  readonly sources: readonly PeerAddress[];
 }

@@ -1,17 +1,22 @@
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
 import { Cluster } from "./cluster.ts";
-import type { Assignment, ClusterConfig } from "./cluster-config.ts";
-import { type NameResolver, StrictDns } from "./strict-dns.ts";
-
-/** How long an EDS cluster waits for its first endpoints (Envoy's initial fetch timeout). */
-const FIRST_ANSWER_MS = 15_000;
+import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
+import { DnsDiscovery } from "./dns-discovery.ts";
+import type { NameResolver } from "./name-resolver.ts";
+import { OriginalDst } from "./original-dst.ts";
 
 /** What clusters need from outside. */
 export interface ClusterDeps {
   readonly clock: Clock;
   readonly prng: Prng;
-  readonly resolveName: NameResolver;
+  /** A resolver for one cluster, which closes it. */
+  readonly createResolver: (config: DnsConfig) => NameResolver;
+}
+
+/** Whatever finds a cluster's hosts, and waits for something. */
+interface Discovery {
+  close(): void;
 }
 
 /** The clusters of a proxy: a new one serves when its endpoints are known, an old one until then. */
@@ -19,9 +24,11 @@ export class ClusterSet {
   readonly #deps: ClusterDeps;
   readonly #active = new Map<string, Cluster>();
   readonly #warming = new Map<string, Cluster>();
-  readonly #resolvers = new Map<Cluster, StrictDns>();
+  readonly #discoveries = new Map<Cluster, Discovery>();
   /** The last assignment of every EDS name in use, for clusters that change under them. */
   readonly #assignments = new Map<string, Assignment>();
+  /** By EDS name: when what was assigned is too old to be used. */
+  readonly #staleTimers = new Map<string, Timer>();
   #onChange: () => void = () => undefined;
 
   constructor(deps: ClusterDeps) {
@@ -58,47 +65,117 @@ export class ClusterSet {
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
     this.#dropWarming(name);
     const cluster = new Cluster(config, isDynamic, this.#deps.prng);
-    if (config.type === "STATIC") {
-      if (config.assignment !== undefined) cluster.assign(config.assignment);
-      this.#activate(cluster);
-    } else if (config.type === "EDS") {
-      const assignment = this.#assignments.get(config.edsName);
-      this.#warming.set(name, cluster);
-      if (assignment !== undefined) this.#assign(cluster, assignment);
-      else this.#deps.clock.setTimer(FIRST_ANSWER_MS, () => this.#giveUpWaiting(cluster));
-    } else {
-      this.#warming.set(name, cluster);
-      this.#resolvers.set(
-        cluster,
-        new StrictDns(config, this.#deps, (assignment) => this.#assign(cluster, assignment)),
-      );
+    this.#warming.set(name, cluster);
+    this.#discover(cluster);
+  }
+
+  #discover(cluster: Cluster): void {
+    const { config } = cluster;
+    switch (config.type) {
+      case "STATIC":
+        if (config.assignment !== undefined) cluster.assign(config.assignment);
+        this.#activate(cluster);
+        break;
+      case "ORIGINAL_DST":
+        this.#makeHosts(cluster);
+        this.#activate(cluster);
+        break;
+      case "EDS":
+        this.#awaitEndpoints(cluster);
+        break;
+      case "STRICT_DNS":
+      case "LOGICAL_DNS":
+        this.#resolveNames(cluster);
+        break;
     }
+  }
+
+  #makeHosts(cluster: Cluster): void {
+    const { originalDst } = cluster.config;
+    if (originalDst === undefined) return;
+    this.#discoveries.set(cluster, new OriginalDst(originalDst, cluster, this.#deps.clock));
+  }
+
+  #awaitEndpoints(cluster: Cluster): void {
+    const { edsName, edsFirstAnswerMs } = cluster.config;
+    const assignment = this.#assignments.get(edsName);
+    if (assignment !== undefined) return this.#assign(cluster, assignment);
+    if (edsFirstAnswerMs === 0) return;
+    // Nobody answers for it: it serves without hosts rather than hold everything up.
+    const timer = this.#deps.clock.setTimer(edsFirstAnswerMs, () => {
+      cluster.load.firstAnswerTimeouts++;
+      this.#activateWarm(cluster);
+    });
+    this.#discoveries.set(cluster, { close: () => timer.cancel() });
+  }
+
+  #resolveNames(cluster: Cluster): void {
+    const { dns, assignment, type } = cluster.config;
+    if (dns === undefined || assignment === undefined) return;
+    const { clock, prng, createResolver } = this.#deps;
+    const discovery = new DnsDiscovery(
+      {
+        config: dns,
+        assignment,
+        isLogical: type === "LOGICAL_DNS",
+        load: cluster.load,
+        onAssignment: (resolved) => this.#assign(cluster, resolved),
+      },
+      { clock, prng, resolver: createResolver(dns) },
+    );
+    this.#discoveries.set(cluster, discovery);
+    if (!dns.waitsForWarm) this.#activate(cluster);
+    discovery.start();
   }
 
   /** Takes an EDS answer. */
   assign(assignment: Assignment): void {
-    this.#assignments.set(assignment.name, assignment);
-    for (const cluster of [...this.#active.values(), ...this.#warming.values()]) {
-      const { type, edsName } = cluster.config;
-      if (type === "EDS" && edsName === assignment.name) this.#assign(cluster, assignment);
+    const { name, staleAfterMs } = assignment;
+    this.#assignments.set(name, assignment);
+    this.#staleTimers.get(name)?.cancel();
+    this.#staleTimers.delete(name);
+    const users = this.#usersOf(name);
+    for (const cluster of users) {
+      cluster.load.updateSuccesses++;
+      if (staleAfterMs > 0) cluster.load.assignmentTimeouts++;
+      this.#assign(cluster, assignment);
+    }
+    if (staleAfterMs === 0) return;
+    const timer = this.#deps.clock.setTimer(staleAfterMs, () => this.#onStale(assignment));
+    this.#staleTimers.set(name, timer);
+  }
+
+  #usersOf(edsName: string): readonly Cluster[] {
+    const all = [...this.#active.values(), ...this.#warming.values()];
+    return all.filter(({ config }) => config.type === "EDS" && config.edsName === edsName);
+  }
+
+  /** Nobody renewed it: where the endpoints are now is not known. */
+  #onStale(assignment: Assignment): void {
+    this.#staleTimers.delete(assignment.name);
+    const none = { ...assignment, endpoints: [] };
+    this.#assignments.set(assignment.name, none);
+    for (const cluster of this.#usersOf(assignment.name)) {
+      cluster.load.assignmentsStale++;
+      this.#assign(cluster, none);
     }
   }
 
   #assign(cluster: Cluster, assignment: Assignment): void {
     cluster.assign(assignment);
-    if (this.#warming.get(cluster.config.name) === cluster) this.#activate(cluster);
+    this.#activateWarm(cluster);
   }
 
-  /** Nobody answers for it: it serves without hosts rather than hold everything up. */
-  #giveUpWaiting(cluster: Cluster): void {
+  #activateWarm(cluster: Cluster): void {
     if (this.#warming.get(cluster.config.name) === cluster) this.#activate(cluster);
   }
 
   #activate(cluster: Cluster): void {
-    const { name } = cluster.config;
+    const { name, type } = cluster.config;
     const old = this.#active.get(name);
     this.#warming.delete(name);
     this.#active.set(name, cluster);
+    if (type === "EDS") this.#closeDiscovery(cluster);
     if (old !== undefined) this.#retire(old);
     this.#onChange();
   }
@@ -111,7 +188,10 @@ export class ClusterSet {
     this.#retire(cluster);
     const inUse = this.edsNames();
     for (const edsName of this.#assignments.keys()) {
-      if (!inUse.has(edsName)) this.#assignments.delete(edsName);
+      if (inUse.has(edsName)) continue;
+      this.#assignments.delete(edsName);
+      this.#staleTimers.get(edsName)?.cancel();
+      this.#staleTimers.delete(edsName);
     }
   }
 
@@ -123,9 +203,13 @@ export class ClusterSet {
   }
 
   #retire(cluster: Cluster): void {
-    this.#resolvers.get(cluster)?.close();
-    this.#resolvers.delete(cluster);
+    this.#closeDiscovery(cluster);
     cluster.retire();
+  }
+
+  #closeDiscovery(cluster: Cluster): void {
+    this.#discoveries.get(cluster)?.close();
+    this.#discoveries.delete(cluster);
   }
 
   close(): void {

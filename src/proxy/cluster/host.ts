@@ -1,4 +1,7 @@
+import type { NetConnectOpts } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
+import type { Priority } from "./breakers.ts";
+import type { ConnectionConfig, Endpoint, Metadata } from "./cluster-config.ts";
 import type { ClusterLoad } from "./load.ts";
 
 /** Something open to a host that must go when the host goes. */
@@ -15,15 +18,19 @@ export interface HostState {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
+  readonly metadata: Metadata;
 }
 
 /** One upstream address of one cluster, with what is in flight to it. */
 export class Host {
+  readonly load: ClusterLoad;
+  /** An IP address, or the path of a Unix socket when the port is 0. */
   readonly address: string;
   readonly port: number;
-  /** `address:port`, for logs and as key. */
+  /** `address:port`, for logs and as key; the path of a Unix socket. */
   readonly key: string;
-  readonly load: ClusterLoad;
+  /** What a socket to it is connected with. */
+  readonly dial: NetConnectOpts;
   state: HostState;
   activeRequests = 0;
   activeConnections = 0;
@@ -33,20 +40,67 @@ export class Host {
   requestErrors = 0;
   requestTimeouts = 0;
   isRemoved = false;
-  /** Made by the first request; its owner is the HTTP side. */
-  pool: HostPool | undefined = undefined;
+  /** By priority, made by the first request; their owner is the HTTP side. */
+  readonly pools: [HostPool | undefined, HostPool | undefined] = [undefined, undefined];
 
-  constructor(address: string, port: number, state: HostState, load: ClusterLoad) {
-    this.address = address;
-    this.port = port;
-    this.key = formatHostPort(address, port);
-    this.state = state;
+  constructor(endpoint: Endpoint, load: ClusterLoad) {
+    this.address = endpoint.address;
+    this.port = endpoint.port;
+    this.key = endpointKey(endpoint);
+    this.dial = dialOptions(endpoint, load.config.connection);
+    this.state = endpoint;
     this.load = load;
+  }
+
+  /** Whether one more connection may be made to it. */
+  canConnect(priority: Priority): boolean {
+    const breakers = this.load.breakers[priority];
+    return breakers.canConnect() && this.activeConnections < breakers.limits.hostConnectionsMax;
+  }
+
+  /** A connection is being made; `onConnectionClosed` follows once. */
+  onConnectionOpened(priority: Priority): void {
+    const { load } = this;
+    load.breakers[priority].connections++;
+    load.connectionsTotal++;
+    this.activeConnections++;
+    this.connectionsTotal++;
+  }
+
+  /** Whoever made it says whether it ever stood. */
+  onConnectionClosed(priority: Priority, wasConnected: boolean): void {
+    const { load } = this;
+    load.breakers[priority].connections--;
+    this.activeConnections--;
+    if (wasConnected) return;
+    load.connectFails++;
+    this.connectFails++;
+  }
+
+  /** Closes its connections, those in use when their request ends. */
+  drain(): void {
+    for (const pool of this.pools) pool?.retire();
   }
 
   /** No new requests; those in flight end in order. */
   remove(): void {
     this.isRemoved = true;
-    this.pool?.retire();
+    this.drain();
   }
+}
+
+/** What tells endpoints apart: `address:port`, or the path of a Unix socket. */
+export function endpointKey({ address, port }: Pick<Endpoint, "address" | "port">): string {
+  return address.startsWith("/") ? address : formatHostPort(address, port);
+}
+
+function dialOptions(endpoint: Endpoint, config: ConnectionConfig): NetConnectOpts {
+  const { address, port } = endpoint;
+  const { keepAliveS, sources } = config;
+  const keepAlive =
+    keepAliveS === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveS * 1000 };
+  if (address.startsWith("/")) return { path: address };
+  const source = sources.find((one) => one.address.includes(":") === address.includes(":"));
+  const from = source === undefined ? {} : { localAddress: source.address, localPort: source.port };
+  return { host: address, port, ...from, ...keepAlive };
 }

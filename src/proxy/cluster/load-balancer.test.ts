@@ -1,38 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { Cluster } from "./cluster.ts";
-import type { ClusterConfig, Endpoint, LbPolicy } from "./cluster-config.ts";
-
-const CONFIG: ClusterConfig = {
-  name: "c",
-  type: "STATIC",
-  edsName: "",
-  assignment: undefined,
-  lbPolicy: "round_robin",
-  choiceCount: 2,
-  connectTimeoutMs: 1000,
-  maxConnections: 10,
-  maxPendingRequests: 10,
-  maxRequests: 10,
-  maxRetries: 3,
-  idleTimeoutMs: 0,
-  maxRequestsPerConnection: 0,
-  panicPercent: 50,
-  dnsRefreshMs: 5000,
-  bufferBytesMax: 1000,
-  isHttp2: false,
-  body: new Uint8Array(),
-};
+import type { Assignment, Endpoint, LbPolicy } from "./cluster-config.ts";
+import { testClusterConfig } from "./test-cluster-config.ts";
 
 function endpoint(port: number, weight = 1, isHealthy = true): Endpoint {
-  const place = { hostname: "", region: "", zone: "", subZone: "" };
+  const place = { hostname: "", region: "", zone: "", subZone: "", metadata: {} };
   return { address: "127.0.0.1", port, weight, isHealthy, ...place };
 }
 
+function assignment(endpoints: readonly Endpoint[]): Assignment {
+  return { name: "c", endpoints, overprovisioningPercent: 140, staleAfterMs: 0 };
+}
+
 function clusterOf(policy: LbPolicy, endpoints: readonly Endpoint[], panicPercent = 50): Cluster {
-  const config = { ...CONFIG, lbPolicy: policy, panicPercent };
-  const cluster = new Cluster(config, false, createPrng(7));
-  cluster.assign({ name: "c", endpoints });
+  const lb = { ...testClusterConfig().lb, policy, panicPercent };
+  const cluster = new Cluster(testClusterConfig({ type: "EDS", lb }), false, createPrng(7));
+  cluster.assign(assignment(endpoints));
   return cluster;
 }
 
@@ -88,7 +72,7 @@ describe("Cluster.assign()", () => {
   test("keeps hosts that stay and removes those that went", () => {
     const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2)]);
     const [one, two] = cluster.hosts;
-    cluster.assign({ name: "c", endpoints: [endpoint(2, 5), endpoint(3)] });
+    cluster.assign(assignment([endpoint(2, 5), endpoint(3)]));
     expect(cluster.hosts[0]).toBe(two);
     expect(two?.state.weight).toBe(5);
     expect(one?.isRemoved).toBe(true);

@@ -1,28 +1,28 @@
 import type { Prng } from "../../base/prng.ts";
-import type { LbPolicy } from "./cluster-config.ts";
+import type { LbConfig } from "./cluster-config.ts";
+import { EdfSchedule } from "./edf.ts";
 import type { Host } from "./host.ts";
 
 /** Chooses a host; made anew whenever the hosts change, so it keeps no stale ones. */
 export type Picker = () => Host | undefined;
 
+/** A weighted balancer is begun at most so many picks into its order. */
+const FIRST_PICKS_MAX = 1000;
+
 /** Creates the picker of one set of hosts. All hosts given may be chosen. */
-export function createPicker(
-  policy: LbPolicy,
-  choiceCount: number,
-  hosts: readonly Host[],
-  prng: Prng,
-): Picker {
+export function createPicker(config: LbConfig, hosts: readonly Host[], prng: Prng): Picker {
   const [only] = hosts;
   if (only === undefined) return () => undefined;
   if (hosts.length === 1) return () => only;
+  const { policy } = config;
   // Envoy's random policy does not look at weights.
   if (policy === "random") return () => hosts[Math.floor(prng.next() * hosts.length)];
   const isWeighted = hosts.some((host) => host.state.weight !== only.state.weight);
   if (policy === "round_robin") {
-    return isWeighted ? weightedRoundRobin(hosts, prng, plainWeight) : roundRobin(hosts, prng);
+    return isWeighted ? weighted(hosts, prng, plainWeight) : roundRobin(hosts, prng);
   }
-  if (isWeighted) return weightedRoundRobin(hosts, prng, loadWeight);
-  return leastRequest(hosts, choiceCount, prng);
+  if (isWeighted) return weighted(hosts, prng, loadWeight(config.activeRequestBias));
+  return leastRequest(hosts, config.choiceCount, prng);
 }
 
 /** In order, from a random start, so that many proxies do not all begin with the same host. */
@@ -52,29 +52,17 @@ function plainWeight(host: Host): number {
 }
 
 /** Envoy's weight for least request: the more is in flight, the less a host weighs. */
-function loadWeight(host: Host): number {
-  return host.state.weight / (host.activeRequests + 1);
+function loadWeight(bias: number): (host: Host) => number {
+  if (bias === 0) return plainWeight;
+  if (bias === 1) return (host) => host.state.weight / (host.activeRequests + 1);
+  return (host) => host.state.weight / (host.activeRequests + 1) ** bias;
 }
 
-/**
- * Earliest deadline first: each host is due again after the reciprocal of its weight. Linear in
- * the hosts, which is paid only where weights differ.
- */
-function weightedRoundRobin(
-  hosts: readonly Host[],
-  prng: Prng,
-  weightOf: (host: Host) => number,
-): Picker {
-  // A random start for each, or every new picker would begin with the heaviest host.
-  const due = hosts.map((host) => prng.next() / weightOf(host));
-  return () => {
-    let first = 0;
-    for (let at = 1; at < due.length; at++) {
-      if ((due[at] ?? 0) < (due[first] ?? 0)) first = at;
-    }
-    const host = hosts[first];
-    if (host === undefined) return undefined;
-    due[first] = (due[first] ?? 0) + 1 / weightOf(host);
-    return host;
-  };
+function weighted(hosts: readonly Host[], prng: Prng, weightOf: (host: Host) => number): Picker {
+  const first = hosts[0];
+  const schedule = new EdfSchedule(hosts.length, (at) => weightOf(hosts[at] ?? (first as Host)));
+  // From a random start, or every new picker would begin with the heaviest host.
+  const picks = Math.floor(prng.next() * Math.min(hosts.length, FIRST_PICKS_MAX));
+  for (let pick = 0; pick < picks; pick++) schedule.pick();
+  return () => hosts[schedule.pick()];
 }

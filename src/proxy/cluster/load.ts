@@ -1,27 +1,99 @@
+import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 
-/** What one cluster has in use, against its circuit breakers, and what it counted, by Envoy's names. */
+/** What one cluster has in use, and what it counted, by Envoy's names. */
 export class ClusterLoad {
   readonly config: ClusterConfig;
-  connections = 0;
-  pending = 0;
-  requests = 0;
-  retries = 0;
+  /** By priority. */
+  readonly breakers: readonly [Breakers, Breakers];
 
+  /** Connections: `upstream_cx_…`. */
   connectionsTotal = 0;
+  connectionsOverflow = 0;
   connectFails = 0;
   connectTimeouts = 0;
+  connectionsIdleTimeout = 0;
+  connectionsMaxRequests = 0;
+  connectionsMaxDuration = 0;
+  connectionsDestroyed = 0;
+  connectionsDestroyedLocal = 0;
+  connectionsDestroyedRemote = 0;
+  connectionsDestroyedWithRequest = 0;
+  connectionsDestroyedLocalWithRequest = 0;
+  connectionsDestroyedRemoteWithRequest = 0;
+  connectionProtocolErrors = 0;
+  /** `upstream_cx_rx_bytes_total`, and `…_tx_…` of requests that have ended. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** `upstream_cx_none_healthy`: there was no host to send to. */
+  noneHealthy = 0;
+
+  /** Requests: `upstream_rq_…`. */
   requestsTotal = 0;
   requestTimeouts = 0;
   retriesTotal = 0;
   retriesOverflow = 0;
   retriesExhausted = 0;
+  pendingTotal = 0;
   pendingOverflow = 0;
-  noneHealthy = 0;
+  pendingFailures = 0;
   /** Responses by the first digit of their status. */
   readonly classes: number[] = [0, 0, 0, 0, 0, 0];
 
+  /** `original_dst_host_invalid`. */
+  originalDstInvalid = 0;
+  /** `lb_healthy_panic`: choices that did not look at health. */
+  panics = 0;
+  /** `lb_subsets_…`. */
+  subsetsActive = 0;
+  subsetsCreated = 0;
+  subsetsRemoved = 0;
+  subsetsSelected = 0;
+  subsetsFallback = 0;
+  subsetsFallbackPanic = 0;
+  subsetsDuplicates = 0;
+
+  /** `membership_change`. */
+  membershipChanges = 0;
+  /** Discovery: `update_…`, of DNS or EDS. */
+  updateAttempts = 0;
+  updateSuccesses = 0;
+  updateFailures = 0;
+  updatesEmpty = 0;
+  updatesWithoutRebuild = 0;
+  firstAnswerTimeouts = 0;
+  assignmentTimeouts = 0;
+  assignmentsStale = 0;
+
   constructor(config: ClusterConfig) {
     this.config = config;
+    const [normal, high] = config.thresholds;
+    this.breakers = [new Breakers(normal), new Breakers(high)];
+  }
+
+  /** A connection has gone: by whom, and whether a request was under way. */
+  countDestroyed(isRemote: boolean, hadRequest: boolean): void {
+    this.connectionsDestroyed++;
+    if (isRemote) this.connectionsDestroyedRemote++;
+    else this.connectionsDestroyedLocal++;
+    if (!hadRequest) return;
+    this.connectionsDestroyedWithRequest++;
+    if (isRemote) this.connectionsDestroyedRemoteWithRequest++;
+    else this.connectionsDestroyedLocalWithRequest++;
+  }
+
+  /** `upstream_cx_active`. */
+  get connections(): number {
+    return this.breakers[0].connections + this.breakers[1].connections;
+  }
+
+  /** `upstream_rq_pending_active`. */
+  get pending(): number {
+    return this.breakers[0].pending + this.breakers[1].pending;
+  }
+
+  /** `upstream_rq_active`. */
+  get requests(): number {
+    return this.breakers[0].requests + this.breakers[1].requests;
   }
 }

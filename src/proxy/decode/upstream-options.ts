@@ -2,11 +2,13 @@ import type { Cluster } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.j
 import {
   type HttpProtocolOptions as CommonOptions,
   HttpProtocolOptionsSchema as CommonOptionsSchema,
+  type Http1ProtocolOptions,
   Http1ProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import {
   type HttpProtocolOptions,
   HttpProtocolOptions_ExplicitHttpConfigSchema,
+  HttpProtocolOptions_UseDownstreamHttpConfigSchema,
   HttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import type { Issue } from "../../base/issue.ts";
@@ -18,17 +20,27 @@ import { decodeExtension, extension } from "./extension.ts";
 export interface UpstreamOptions {
   readonly isHttp2: boolean;
   readonly idleTimeoutMs: number;
-  readonly maxRequestsPerConnection: number;
+  readonly maxDurationMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly maxRequests: number;
+  readonly responseHeadersMax: number;
 }
 
-/** Envoy's default. */
+/** Envoy's defaults. */
 const IDLE_TIMEOUT_MS = 3_600_000;
+const HEADERS_MAX = 100;
 
 const DEFAULTS: UpstreamOptions = {
   isHttp2: false,
   idleTimeoutMs: IDLE_TIMEOUT_MS,
-  maxRequestsPerConnection: 0,
+  maxDurationMs: 0,
+  maxStreamDurationMs: 0,
+  maxRequests: 0,
+  responseHeadersMax: HEADERS_MAX,
 };
+
+/** Of HTTP/1.1's options those that only say something about requests that come in. */
+const HTTP1_FIELDS = ["allow_absolute_url", "accept_http_10", "default_host_for_http_10"];
 
 const HTTP_OPTIONS = extension(HttpProtocolOptionsSchema, decodeHttpOptions);
 
@@ -51,40 +63,73 @@ function decodeHttpOptions(
   path: string,
   issues: Issue[],
 ): UpstreamOptions {
-  const fields = ["common_http_protocol_options", "explicit_http_config"];
+  const fields = [
+    "common_http_protocol_options",
+    "explicit_http_config",
+    "use_downstream_protocol_config",
+  ];
   issues.push(...refuseFields(HttpProtocolOptionsSchema, message, fields, path));
   const common = message.commonHttpProtocolOptions;
   return {
-    isHttp2: decodeExplicit(message, joinPath(path, "explicit_http_config"), issues),
+    isHttp2: decodeProtocol(message, path, issues),
     ...decodeCommon(common, joinPath(path, "common_http_protocol_options"), issues),
   };
 }
 
-function decodeExplicit(message: HttpProtocolOptions, path: string, issues: Issue[]): boolean {
+/** Whether it is HTTP/2. */
+function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issue[]): boolean {
   const { upstreamProtocolOptions: options } = message;
+  if (options.case === "useDownstreamProtocolConfig") {
+    // Clients speak HTTP/1.1 here, so the options of the other versions are never used.
+    const at = joinPath(path, "use_downstream_protocol_config");
+    const handled = ["http_protocol_options", "http2_protocol_options", "http3_protocol_options"];
+    const schema = HttpProtocolOptions_UseDownstreamHttpConfigSchema;
+    issues.push(...refuseFields(schema, options.value, handled, at));
+    checkHttp1(options.value.httpProtocolOptions, at, issues);
+    return false;
+  }
   if (options.case !== "explicitHttpConfig") return false;
+  const at = joinPath(path, "explicit_http_config");
   // The details of HTTP/2 are the gRPC library's own business.
   const handled = ["http_protocol_options", "http2_protocol_options"];
   const schema = HttpProtocolOptions_ExplicitHttpConfigSchema;
-  issues.push(...refuseFields(schema, options.value, handled, path));
+  issues.push(...refuseFields(schema, options.value, handled, at));
   const { protocolConfig } = options.value;
-  if (protocolConfig.case === "httpProtocolOptions") {
-    const at = joinPath(path, "http_protocol_options");
-    issues.push(...refuseFields(Http1ProtocolOptionsSchema, protocolConfig.value, [], at));
-  }
+  if (protocolConfig.case === "httpProtocolOptions") checkHttp1(protocolConfig.value, at, issues);
   return protocolConfig.case === "http2ProtocolOptions";
+}
+
+function checkHttp1(
+  options: Http1ProtocolOptions | undefined,
+  path: string,
+  issues: Issue[],
+): void {
+  if (options === undefined) return;
+  const at = joinPath(path, "http_protocol_options");
+  issues.push(...refuseFields(Http1ProtocolOptionsSchema, options, HTTP1_FIELDS, at));
 }
 
 function decodeCommon(
   common: CommonOptions | undefined,
   path: string,
   issues: Issue[],
-): Pick<UpstreamOptions, "idleTimeoutMs" | "maxRequestsPerConnection"> {
+): Omit<UpstreamOptions, "isHttp2"> {
   if (common === undefined) return DEFAULTS;
-  const fields = ["idle_timeout", "max_requests_per_connection"];
+  const fields = [
+    "idle_timeout",
+    "max_connection_duration",
+    "max_headers_count",
+    "max_stream_duration",
+    "max_requests_per_connection",
+    // Says what happens to requests; Envoy passes it over where it talks to upstreams.
+    "headers_with_underscores_action",
+  ];
   issues.push(...refuseFields(CommonOptionsSchema, common, fields, path));
   return {
     idleTimeoutMs: durationMs(common.idleTimeout) ?? IDLE_TIMEOUT_MS,
-    maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
+    maxDurationMs: durationMs(common.maxConnectionDuration) ?? 0,
+    maxStreamDurationMs: durationMs(common.maxStreamDuration) ?? 0,
+    maxRequests: common.maxRequestsPerConnection ?? 0,
+    responseHeadersMax: common.maxHeadersCount ?? HEADERS_MAX,
   };
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
@@ -25,12 +26,15 @@ export interface ResponseSink extends BodySink {
 
 /** Whom a connection tells of its life. */
 export interface ConnectionPool {
+  /** It stands, and can serve. */
+  onConnected(connection: ClientConnection): void;
   onIdle(connection: ClientConnection): void;
   onClosed(connection: ClientConnection): void;
+  /** One never stood; told after it was closed. */
+  onConnectFailed(reason: ResetReason): void;
 }
 
 const HEAD_BYTES_MAX = 61_440;
-const HEADER_COUNT_MAX = 100;
 /** Of a response that nobody wants any more, so much is read to keep the connection. */
 const DISCARD_BYTES_MAX = 65_536;
 
@@ -57,29 +61,26 @@ export class ClientConnection implements SocketOwner, BodySink {
   #isReusable = true;
   #discarded = 0;
   #exchanges = 0;
+  /** From the beginning of an exchange until somebody is done with it. */
+  #isCounted = false;
+  #countedSent = 0;
+  /** After so long it takes no new request; only where there is such a bound. */
+  #lifetime: Deadline | undefined = undefined;
+  readonly priority: Priority;
+  /** Closes when its exchange ends. */
+  isDraining = false;
 
-  constructor(host: Host, pool: ConnectionPool, context: ProxyContext) {
+  constructor(host: Host, pool: ConnectionPool, context: ProxyContext, priority: Priority) {
     this.host = host;
+    this.priority = priority;
     this.#pool = pool;
     this.#context = context;
     this.#deadline = new Deadline(this);
-    this.#socket = connectSocket(
-      { host: host.address, port: host.port },
-      context.readBuffer,
-      this,
-      () => this.#onConnect(),
-    );
+    this.#socket = connectSocket(host.dial, context.readBuffer, this, () => this.#onConnect());
     this.out = new Sender(this.#socket, context.flushQueue);
-    const { load } = host;
-    load.connections++;
-    load.connectionsTotal++;
-    host.activeConnections++;
-    host.connectionsTotal++;
-    context.deadlines.set(
-      this.#deadline,
-      load.config.connectTimeoutMs,
-      context.clock.monotonicMs(),
-    );
+    host.onConnectionOpened(priority);
+    const { connectTimeoutMs } = host.load.config;
+    context.deadlines.set(this.#deadline, connectTimeoutMs, context.clock.monotonicMs());
   }
 
   /** Whether the peer has answered on it before: then its closing may just be its old age. */
@@ -89,13 +90,34 @@ export class ClientConnection implements SocketOwner, BodySink {
 
   /** Begins an exchange; then the head is to be written to `out`. */
   begin(sink: ResponseSink, isHeadRequest: boolean, isUpgrade: boolean): void {
-    if (this.#isConnected) this.#deadline.cancel();
+    this.#deadline.cancel();
+    this.#count();
     this.#sink = sink;
     this.#isHeadRequest = isHeadRequest;
     this.#isUpgrade = isUpgrade;
     this.#isRequestDone = false;
     this.#awaitsHead = true;
     this.#exchanges++;
+  }
+
+  #count(): void {
+    const { host } = this;
+    const { load } = host;
+    this.#isCounted = true;
+    host.activeRequests++;
+    host.requestsTotal++;
+    load.requestsTotal++;
+    load.breakers[this.priority].requests++;
+  }
+
+  #countEnd(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    const { host } = this;
+    host.activeRequests--;
+    host.load.breakers[this.priority].requests--;
+    host.load.bytesSent += this.out.bytesSent - this.#countedSent;
+    this.#countedSent = this.out.bytesSent;
   }
 
   /** All of the request has been written. */
@@ -113,6 +135,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   /** Nobody wants the response any more; what can be kept of the connection is kept. */
   abandon(): void {
     this.#sink = undefined;
+    this.#countEnd();
     this.#discarded = 0;
     if (this.#awaitsHead || !this.#isRequestDone || this.#body.isUntilClose) this.close();
     else if (this.#body.isDone) this.#endExchange();
@@ -127,14 +150,20 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#socket.resume();
   }
 
+  /** Closes it from this side; a request that is under way is not told. */
   close(): void {
+    this.#close(false);
+  }
+
+  #close(isRemote: boolean): void {
     this.#sink = undefined;
     this.#socket.destroy();
-    this.#release();
+    this.#release(isRemote);
   }
 
   onBytes(buffer: Buffer, length: number): void {
     let at = 0;
+    this.host.load.bytesReceived += length;
     while (at < length && !this.#isClosed) {
       if (this.#awaitsHead) at = this.#readHead(buffer, at, length);
       else if (!this.#body.isDone) at = this.#body.read(buffer, at, length, this);
@@ -156,7 +185,14 @@ export class ClientConnection implements SocketOwner, BodySink {
     if (found === "more") return to;
     if (found === "error") return -1;
     const head = this.#head;
-    if (parseResponseHead(this.#heads.text, head, HEADER_COUNT_MAX) !== undefined) return -1;
+    if (
+      parseResponseHead(
+        this.#heads.text,
+        head,
+        this.host.load.config.connection.responseHeadersMax,
+      ) !== undefined
+    )
+      return -1;
     if ((head.status < 200 || head.status === 204) && !dropFraming(head)) return -1;
     if (head.status === 101 ? !this.#isUpgrade : head.status < 200) {
       // Those before the final one are not passed on, as in Envoy; 101 was not asked for.
@@ -201,10 +237,14 @@ export class ClientConnection implements SocketOwner, BodySink {
   }
 
   #endExchange(): void {
-    const { maxRequestsPerConnection, idleTimeoutMs } = this.host.load.config;
-    const isUsedUp = maxRequestsPerConnection !== 0 && this.#exchanges >= maxRequestsPerConnection;
+    this.#countEnd();
+    const { load } = this.host;
+    const { maxRequests, idleTimeoutMs } = load.config.connection;
+    const isUsedUp = maxRequests !== 0 && this.#exchanges >= maxRequests;
+    if (isUsedUp) load.connectionsMaxRequests++;
+    const isOld = this.#lifetime !== undefined && !this.#lifetime.isSet;
     // A request that was answered before its end would run into the next one.
-    if (!this.#isReusable || !this.#isRequestDone || isUsedUp || this.#isClosed) {
+    if (!this.#isReusable || !this.#isRequestDone || isUsedUp || isOld || this.#isClosed) {
       this.close();
       return;
     }
@@ -216,16 +256,39 @@ export class ClientConnection implements SocketOwner, BodySink {
   }
 
   #onConnect(): void {
+    const { maxDurationMs } = this.host.load.config.connection;
+    const { clock, deadlines } = this.#context;
     this.#isConnected = true;
     this.#deadline.cancel();
+    if (maxDurationMs !== 0) {
+      this.#lifetime = new Deadline({ onDeadline: () => this.#onOldAge() });
+      deadlines.set(this.#lifetime, maxDurationMs, clock.monotonicMs());
+    }
+    this.#pool.onConnected(this);
+  }
+
+  #onOldAge(): void {
+    this.host.load.connectionsMaxDuration++;
+    if (!this.#isCounted) this.close();
   }
 
   /** Connecting took too long, or nobody needed the connection for a long time. */
   onDeadline(): void {
-    if (this.#isConnected) return this.close();
-    this.host.load.connectTimeouts++;
-    this.#countConnectFail();
-    this.#fail(RESET.connectTimeout);
+    const { load } = this.host;
+    if (this.#isConnected) {
+      load.connectionsIdleTimeout++;
+      this.close();
+      return;
+    }
+    load.connectTimeouts++;
+    this.#failConnect(RESET.connectTimeout);
+  }
+
+  #failConnect(reason: ResetReason): void {
+    this.#socket.destroy();
+    if (this.#isClosed) return;
+    this.#release(true);
+    this.#pool.onConnectFailed(reason);
   }
 
   onEnd(): void {
@@ -243,35 +306,30 @@ export class ClientConnection implements SocketOwner, BodySink {
   }
 
   onClose(): void {
-    if (!this.#isConnected && !this.#isClosed) {
-      this.#countConnectFail();
-      this.#fail(RESET.connectFailure);
-    } else {
-      this.#fail(this.#brokenOff());
-    }
+    if (this.#isConnected) this.#fail(this.#brokenOff());
+    else this.#failConnect(RESET.connectFailure);
   }
 
   onDrain(): void {
     this.#sink?.onSendDrain();
   }
 
-  #countConnectFail(): void {
-    this.host.load.connectFails++;
-    this.host.connectFails++;
-  }
-
+  /** The peer broke the exchange off, or its end of the connection. */
   #fail(reason: ResetReason): void {
     const sink = this.#sink;
-    this.close();
+    if (reason === RESET.protocol) this.host.load.connectionProtocolErrors++;
+    this.#close(reason !== RESET.protocol);
     sink?.onReset(reason);
   }
 
-  #release(): void {
+  #release(isRemote: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#deadline.cancel();
-    this.host.load.connections--;
-    this.host.activeConnections--;
+    this.#lifetime?.cancel();
+    this.host.load.countDestroyed(isRemote, this.#isCounted);
+    this.#countEnd();
+    this.host.onConnectionClosed(this.priority, this.#isConnected);
     this.#pool.onClosed(this);
   }
 }

@@ -1,3 +1,4 @@
+import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { ClientConnection, type ConnectionPool } from "./client-connection.ts";
@@ -9,42 +10,73 @@ export interface Waiter {
   onNoConnection(reason: ResetReason): void;
 }
 
-/** The HTTP/1.1 connections to one host: kept alive between requests, bounded by the cluster. */
+/**
+ * The HTTP/1.1 connections to one host for requests of one priority: kept alive between requests,
+ * bounded by the cluster's circuit breakers. A request that finds none waits for the first that is
+ * connected or free, whichever it is.
+ */
 export class HttpPool implements ConnectionPool {
   readonly #host: Host;
   readonly #context: ProxyContext;
+  readonly #priority: Priority;
+  readonly #breakers: Breakers;
+  /** All of them, in whatever state. */
+  readonly #open = new Set<ClientConnection>();
   /** The last used one is used first, so that the others can grow old and go. */
   readonly #idle: ClientConnection[] = [];
-  readonly #waiting: Waiter[] = [];
-  #open = 0;
+  #connecting = 0;
+  #waiting: Waiter[] = [];
 
-  constructor(host: Host, context: ProxyContext) {
+  private constructor(host: Host, context: ProxyContext, priority: Priority) {
     this.#host = host;
     this.#context = context;
+    this.#priority = priority;
+    this.#breakers = host.load.breakers[priority];
   }
 
   /** The pool of a host, made on first use. */
-  static of(host: Host, context: ProxyContext): HttpPool {
-    if (host.pool instanceof HttpPool) return host.pool;
-    const pool = new HttpPool(host, context);
-    host.pool = pool;
+  static of(host: Host, context: ProxyContext, priority: Priority = PRIORITY.default): HttpPool {
+    const known = host.pools[priority];
+    if (known instanceof HttpPool) return known;
+    const pool = new HttpPool(host, context, priority);
+    host.pools[priority] = pool;
     return pool;
   }
 
   acquire(waiter: Waiter): void {
-    const { load } = this.#host;
     const idle = this.#idle.pop();
     if (idle !== undefined) {
-      waiter.onConnection(idle);
-    } else if (load.connections < load.config.maxConnections || this.#open === 0) {
-      // A host without any gets one in any case, or it would starve (Envoy does the same).
-      waiter.onConnection(this.#connect());
-    } else if (load.pending < load.config.maxPendingRequests) {
-      load.pending++;
+      this.#attach(idle, waiter);
+    } else if (this.#breakers.canWait()) {
+      this.#breakers.pending++;
+      this.#host.load.pendingTotal++;
       this.#waiting.push(waiter);
+      this.#connectForWaiting();
     } else {
-      load.pendingOverflow++;
+      this.#host.load.pendingOverflow++;
       waiter.onNoConnection(RESET.overflow);
+    }
+  }
+
+  #attach(connection: ClientConnection, waiter: Waiter): void {
+    if (this.#breakers.canRequest()) {
+      waiter.onConnection(connection);
+      return;
+    }
+    this.#idle.push(connection);
+    this.#host.load.pendingOverflow++;
+    waiter.onNoConnection(RESET.overflow);
+  }
+
+  /** Makes as many connections as are waited for, and allowed. */
+  #connectForWaiting(): void {
+    while (this.#waiting.length > this.#connecting) {
+      const isAllowed = this.#host.canConnect(this.#priority);
+      if (!isAllowed) this.#host.load.connectionsOverflow++;
+      // A host without any gets one in any case, or it would starve (Envoy does the same).
+      if (!isAllowed && this.#open.size > 0) return;
+      this.#connecting++;
+      this.#open.add(new ClientConnection(this.#host, this, this.#context, this.#priority));
     }
   }
 
@@ -53,37 +85,53 @@ export class HttpPool implements ConnectionPool {
     const at = this.#waiting.indexOf(waiter);
     if (at === -1) return;
     this.#waiting.splice(at, 1);
-    this.#host.load.pending--;
+    this.#breakers.pending--;
   }
 
-  #connect(): ClientConnection {
-    this.#open++;
-    return new ClientConnection(this.#host, this, this.#context);
+  onConnected(connection: ClientConnection): void {
+    this.#connecting--;
+    this.onIdle(connection);
   }
 
-  /** A connection has ended its exchange and can serve another. */
+  /** A connection can serve, for the first time or again. */
   onIdle(connection: ClientConnection): void {
-    const waiter = this.#nextWaiter();
-    if (waiter !== undefined) waiter.onConnection(connection);
-    else if (this.#host.isRemoved) connection.close();
-    else this.#idle.push(connection);
+    if (connection.isDraining) return connection.close();
+    this.#idle.push(connection);
+    while (this.#waiting.length > 0) {
+      const free = this.#idle.pop();
+      if (free === undefined) return;
+      const waiter = this.#nextWaiter();
+      if (waiter !== undefined) this.#attach(free, waiter);
+    }
+    if (this.#host.isRemoved) this.retire();
   }
 
   onClosed(connection: ClientConnection): void {
-    this.#open--;
+    this.#open.delete(connection);
     const at = this.#idle.indexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);
-    const waiter = this.#nextWaiter();
-    if (waiter !== undefined) waiter.onConnection(this.#connect());
+    this.#connectForWaiting();
+  }
+
+  /** Nobody who waits has a reason to hope: the host cannot be reached. */
+  onConnectFailed(reason: ResetReason): void {
+    this.#connecting--;
+    // Those who try again at once wait for the next connection, not for this one's failure.
+    const failed = this.#waiting;
+    this.#waiting = [];
+    this.#breakers.pending -= failed.length;
+    this.#host.load.pendingFailures += failed.length;
+    for (const waiter of failed) waiter.onNoConnection(reason);
   }
 
   #nextWaiter(): Waiter | undefined {
     const waiter = this.#waiting.shift();
-    if (waiter !== undefined) this.#host.load.pending--;
+    if (waiter !== undefined) this.#breakers.pending--;
     return waiter;
   }
 
   retire(): void {
+    for (const connection of this.#open) connection.isDraining = true;
     for (const connection of this.#idle.splice(0)) connection.close();
   }
 }

@@ -57,6 +57,8 @@ export class Sender implements WriteOwner {
   #isDecided = false;
   /** Writes to the handle that wait for the peer. */
   #pending = 0;
+  /** What was handed to the socket so far. */
+  bytesSent = 0;
 
   constructor(socket: Socket, queue: FlushQueue) {
     this.#socket = socket;
@@ -80,6 +82,7 @@ export class Sender implements WriteOwner {
       if (this.#text.length > JOIN_BYTES_MAX) this.flushNow();
       return;
     }
+    this.bytesSent += to - from;
     if (this.#isDirect()) {
       this.flushNow();
       this.#writeLarge(buffer, from, to);
@@ -109,6 +112,7 @@ export class Sender implements WriteOwner {
     const text = this.#text;
     if (text === "") return;
     this.#text = "";
+    this.bytesSent += text.length;
     const { direct } = this.#queue;
     if (!this.#isDirect() || this.#handle === undefined || direct === undefined) {
       this.#socket.write(text, "latin1");

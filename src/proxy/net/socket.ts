@@ -1,4 +1,4 @@
-import { connect, Socket, type TcpSocketConnectOpts } from "node:net";
+import { connect, type NetConnectOpts, Socket } from "node:net";
 
 /** One read of one socket: larger bodies come in pieces of this size. */
 const READ_BUFFER_BYTES = 65_536;
@@ -55,7 +55,7 @@ export function adoptSocket(accepted: Socket, buffer: ReadBuffer, owner: SocketO
 
 /** Connects; `onConnect` is called once when it succeeds, `onClose` of the owner otherwise. */
 export function connectSocket(
-  to: TcpSocketConnectOpts,
+  to: NetConnectOpts,
   buffer: ReadBuffer,
   owner: SocketOwner,
   onConnect: () => void,

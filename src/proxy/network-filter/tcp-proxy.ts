@@ -3,6 +3,7 @@ import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { AccessLog, LogEntry } from "../access-log/access-log.ts";
 import type { AccessLogConfig } from "../access-log/log-file.ts";
+import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
@@ -100,7 +101,8 @@ class TcpConnection implements OpenConnection {
       this.#close(cluster === undefined ? "NC" : "UH");
       return;
     }
-    if (cluster.load.connections >= cluster.load.config.maxConnections) {
+    if (!host.canConnect(PRIORITY.default)) {
+      cluster.load.connectionsOverflow++;
       this.#close("UO");
       return;
     }
@@ -238,21 +240,12 @@ class UpstreamSide implements SocketOwner {
     this.host = host;
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#socket.destroy() });
-    this.#socket = connectSocket(
-      { host: host.address, port: host.port },
-      context.readBuffer,
-      this,
-      () => this.#onConnect(),
-    );
+    this.#socket = connectSocket(host.dial, context.readBuffer, this, () => this.#onConnect());
     this.#out = new Sender(this.#socket, context.flushQueue);
-    const { load } = host;
-    load.connections++;
-    load.connectionsTotal++;
-    host.activeConnections++;
-    host.connectionsTotal++;
+    host.onConnectionOpened(PRIORITY.default);
     context.deadlines.set(
       this.#deadline,
-      load.config.connectTimeoutMs,
+      host.load.config.connectTimeoutMs,
       context.clock.monotonicMs(),
     );
   }
@@ -316,14 +309,8 @@ class UpstreamSide implements SocketOwner {
   }
 
   onClose(): void {
-    const { load } = this.host;
     this.#deadline.cancel();
-    load.connections--;
-    this.host.activeConnections--;
-    if (!this.#isConnected) {
-      load.connectFails++;
-      this.host.connectFails++;
-    }
+    this.host.onConnectionClosed(PRIORITY.default, this.#isConnected);
     if (!this.#isClosed) this.#events.onClose(this.#isConnected);
   }
 }

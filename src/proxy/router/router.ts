@@ -1,6 +1,7 @@
 import type { Timer } from "../../base/clock.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction, ClusterChoice, DirectAction } from "../../match/route.ts";
+import { PRIORITY } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
@@ -183,16 +184,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       this.#reply(NO_HEALTHY_UPSTREAM);
       return;
     }
-    if (load.requests >= load.config.maxRequests) {
-      load.pendingOverflow++;
-      this.#reply(upstreamReset(RESET.overflow));
-      return;
-    }
     this.#host = host;
-    host.activeRequests++;
-    host.requestsTotal++;
-    load.requests++;
-    load.requestsTotal++;
     const perTryTimeoutMs = policy?.perTryTimeoutMs ?? 0;
     if (perTryTimeoutMs !== 0) {
       const { clock, deadlines } = this.#stream.context;
@@ -211,6 +203,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     for (const bytes of this.#kept.pieces) {
       writeRequestBytes(connection.out, head.coding, bytes, 0, bytes.length);
     }
+    if (this.#kept.bytes > connection.host.load.config.bufferBytesMax) this.#keeps = false;
     if (!this.#keeps) this.#kept.clear();
     if (this.#isRequestDone) this.#writeEnd(connection);
     // What is being read from the client right now may still add to it.
@@ -374,19 +367,20 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       load.retriesExhausted++;
       return false;
     }
-    if (load.retries >= load.config.maxRetries) {
+    const breakers = load.breakers[PRIORITY.default];
+    if (!breakers.canRetry()) {
       load.retriesOverflow++;
       return false;
     }
     this.#abandon();
     this.#release();
-    load.retries++;
+    breakers.retries++;
     load.retriesTotal++;
     const { clock, prng } = this.#stream.context;
     const windowMs = Math.min(policy.backOffMs * (2 ** this.#attempts - 1), policy.backOffMsMax);
     this.#retryTimer = clock.setTimer(windowMs * prng.next(), () => {
       this.#retryTimer = undefined;
-      load.retries--;
+      breakers.retries--;
       this.#attempt(cluster);
     });
     return true;
@@ -431,7 +425,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     if (this.#retryTimer === undefined) return;
     this.#retryTimer.cancel();
     this.#retryTimer = undefined;
-    if (this.#cluster !== undefined) this.#cluster.load.retries--;
+    if (this.#cluster !== undefined) this.#cluster.load.breakers[PRIORITY.default].retries--;
   }
 
   #abandon(): void {
@@ -449,8 +443,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     if (host === undefined) return;
     this.#tried.push(host);
     this.#host = undefined;
-    host.activeRequests--;
-    host.load.requests--;
   }
 }
 

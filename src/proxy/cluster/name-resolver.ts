@@ -1,0 +1,201 @@
+import { lookup, Resolver } from "node:dns/promises";
+import { readFileSync } from "node:fs";
+import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import type { DnsConfig, LookupFamily } from "./cluster-config.ts";
+
+/** An address of a name. */
+export interface ResolvedAddress {
+  readonly address: string;
+  /** Seconds that it may be kept; 0 where nobody says. */
+  readonly ttlS: number;
+}
+
+/** Resolves names for one cluster. */
+export interface NameResolver {
+  /** The addresses; none when the name has none. Rejects when nobody could say. */
+  resolve(name: string): Promise<readonly ResolvedAddress[]>;
+  /** Gives up what is being asked. */
+  close(): void;
+}
+
+/** What DNS says when there is no such name, or no such record of it. */
+const ABSENT: ReadonlySet<unknown> = new Set(["ENOTFOUND", "ENODATA"]);
+/** Node's resolver asks each server so often, and waits so long at first. */
+const ATTEMPTS = 4;
+const ATTEMPT_MS = 5000;
+
+const HOSTS_FILE = "/etc/hosts";
+const RESOLVER_FILE = "/etc/resolv.conf";
+
+/** Creates the resolver of a cluster, as its configuration says. */
+export function createNameResolver(config: DnsConfig): NameResolver {
+  const { family, respectsTtl, resolver } = config;
+  // The machine's own way to resolve tells no time to live and knows no other servers.
+  if (!respectsTtl && resolver === undefined) {
+    const ask = (name: string, version: 4 | 6): Promise<readonly ResolvedAddress[]> =>
+      lookupAddresses(name, version);
+    return { resolve: (name) => resolveFamily(family, name, ask), close: () => undefined };
+  }
+  return new ServerResolver(family, resolver?.servers ?? []);
+}
+
+type Ask = (name: string, version: 4 | 6) => Promise<readonly ResolvedAddress[]>;
+
+/** Asks for the addresses of the family, in Envoy's order. */
+export async function resolveFamily(
+  family: LookupFamily,
+  name: string,
+  ask: Ask,
+): Promise<readonly ResolvedAddress[]> {
+  switch (family) {
+    case "V4_ONLY":
+      return ask(name, 4);
+    case "V6_ONLY":
+      return ask(name, 6);
+    case "AUTO":
+      return askEither(name, ask, 6, 4);
+    case "V4_PREFERRED":
+      return askEither(name, ask, 4, 6);
+    case "ALL": {
+      const both = await Promise.allSettled([ask(name, 4), ask(name, 6)]);
+      const found = both.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+      const [failed] = both.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+      if (found.length === 0 && failed !== undefined) throw failed;
+      return found;
+    }
+  }
+}
+
+async function askEither(
+  name: string,
+  ask: Ask,
+  first: 4 | 6,
+  second: 4 | 6,
+): Promise<readonly ResolvedAddress[]> {
+  const found = await ask(name, first).catch(() => []);
+  return found.length > 0 ? found : ask(name, second);
+}
+
+/** By the machine's resolver: its hosts file, its servers, its search list. */
+async function lookupAddresses(name: string, family: 4 | 6): Promise<readonly ResolvedAddress[]> {
+  try {
+    const found = await lookup(name, { all: true, family });
+    return found.map(({ address }) => ({ address, ttlS: 0 }));
+  } catch (error) {
+    if (ABSENT.has(codeOf(error))) return [];
+    throw error;
+  }
+}
+
+/** By name servers, asked directly; the hosts file comes first and the search list counts. */
+class ServerResolver implements NameResolver {
+  readonly #family: LookupFamily;
+  readonly #resolver = new Resolver({ timeout: ATTEMPT_MS, tries: ATTEMPTS });
+
+  /** Without servers those of the machine. */
+  constructor(family: LookupFamily, servers: readonly string[]) {
+    this.#family = family;
+    if (servers.length > 0) this.#resolver.setServers(servers);
+  }
+
+  async resolve(name: string): Promise<readonly ResolvedAddress[]> {
+    const hosts = readLines(HOSTS_FILE);
+    const search = searchList(readLines(RESOLVER_FILE));
+    return resolveFamily(this.#family, name, async (asked, version) => {
+      const listed = hostsEntries(hosts, asked, version);
+      return listed.length > 0 ? listed : this.#search(asked, version, search);
+    });
+  }
+
+  /** The first of the names that the search list makes which has addresses. */
+  async #search(
+    name: string,
+    version: 4 | 6,
+    search: SearchList,
+  ): Promise<readonly ResolvedAddress[]> {
+    for (const full of candidates(name, search)) {
+      const found = await this.#query(full, version);
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
+
+  async #query(name: string, version: 4 | 6): Promise<readonly ResolvedAddress[]> {
+    const resolver = this.#resolver;
+    const options = { ttl: true } as const;
+    try {
+      const records =
+        version === 4 ? resolver.resolve4(name, options) : resolver.resolve6(name, options);
+      return (await records).map(({ address, ttl }) => ({ address, ttlS: ttl }));
+    } catch (error) {
+      if (ABSENT.has(codeOf(error))) return [];
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#resolver.cancel();
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** The lines of a file in words, without comments; none of one that cannot be read. */
+function readLines(file: string): readonly (readonly string[])[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").map((line) =>
+    line
+      .replace(/[#;].*/, "")
+      .split(/\s+/)
+      .filter(Boolean),
+  );
+}
+
+function hostsEntries(
+  lines: readonly (readonly string[])[],
+  name: string,
+  version: 4 | 6,
+): readonly ResolvedAddress[] {
+  const wanted = name.toLowerCase().replace(/\.$/, "");
+  const isAddress = version === 4 ? isIPv4 : isIPv6;
+  return lines.flatMap(([address = "", ...names]) =>
+    isAddress(address) && names.some((one) => one.toLowerCase() === wanted)
+      ? [{ address, ttlS: 0 }]
+      : [],
+  );
+}
+
+/** What is appended to names that have few dots. */
+export interface SearchList {
+  readonly domains: readonly string[];
+  /** A name with so many dots is first asked for as it is. */
+  readonly dotsMin: number;
+}
+
+/** Reads the search list of a resolver file; its last `search` or `domain` line counts. */
+export function searchList(lines: readonly (readonly string[])[]): SearchList {
+  let domains: readonly string[] = [];
+  let dotsMin = 1;
+  for (const [key, ...values] of lines) {
+    if (key === "search" || key === "domain") domains = values;
+    if (key !== "options") continue;
+    const dots = values.find((value) => value.startsWith("ndots:"));
+    if (dots !== undefined) dotsMin = Number(dots.slice("ndots:".length)) || 0;
+  }
+  return { domains, dotsMin };
+}
+
+/** The names to ask for in turn. */
+export function candidates(name: string, { domains, dotsMin }: SearchList): readonly string[] {
+  if (name.endsWith(".")) return [name.slice(0, -1)];
+  const full = domains.map((domain) => `${name}.${domain}`);
+  const dots = name.split(".").length - 1;
+  return dots >= dotsMin ? [name, ...full] : [...full, name];
+}

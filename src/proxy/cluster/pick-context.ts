@@ -1,0 +1,18 @@
+import type { SubsetCriteria } from "../../match/subset-criteria.ts";
+import type { Host } from "./host.ts";
+
+/**
+ * What the choice of a host may depend on. The request that wants one is the context itself, so
+ * asking allocates nothing; what nobody asks for is never worked out.
+ */
+export interface PickContext {
+  /** What the route asks of a host's metadata, for subsets; empty for nothing. */
+  readonly subsetCriteria: SubsetCriteria;
+  /** `address:port` that the client wanted to reach before it was sent here, for ORIGINAL_DST. */
+  readonly originalDestination: string | undefined;
+  /** The first value of a request header; `undefined` also where there are no headers. */
+  requestHeader(name: string): string | undefined;
+  /** How often another host is drawn in place of one that `rejectsHost`; 0 for never. */
+  readonly hostDrawsMax: number;
+  rejectsHost(host: Host): boolean;
+}

@@ -1,0 +1,215 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { canonicalText, mergeCriteria, type SubsetCriteria } from "../../match/subset-criteria.ts";
+import type { SubsetConfig, SubsetFallback, SubsetSelector } from "./cluster-config.ts";
+import type { Host } from "./host.ts";
+import type { ClusterLoad } from "./load.ts";
+import type { Picker } from "./load-balancer.ts";
+import type { PickContext } from "./pick-context.ts";
+
+/** The namespace of metadata in which hosts say what they are. */
+const NAMESPACE = "envoy.lb";
+/** A criterion that holds others to try one after the other. */
+const FALLBACK_LIST = "fallback_list";
+
+const NONE: SubsetCriteria = [];
+const nobody: Picker = () => undefined;
+
+/** The hosts of one subset, and who chooses among them. */
+interface Subset {
+  readonly hosts: Set<Host>;
+  readonly isSingleHost: boolean;
+  pick: Picker;
+}
+
+/**
+ * Divides a cluster's hosts by their metadata and chooses within the part that a route asks for,
+ * as Envoy's subset load balancer does. What the criteria of a route come down to is worked out
+ * when they are first seen, and kept until the hosts change.
+ */
+export class SubsetBalancer {
+  readonly #config: SubsetConfig;
+  readonly #load: ClusterLoad;
+  #subsets: ReadonlyMap<string, Subset> = new Map();
+  #any = nobody;
+  #default = nobody;
+  #compiled = new WeakMap<SubsetCriteria, Picker>();
+
+  constructor(config: SubsetConfig, load: ClusterLoad) {
+    this.#config = config;
+    this.#load = load;
+  }
+
+  /** Takes new hosts; `balance` makes what chooses among some of them. */
+  update(hosts: readonly Host[], balance: (hosts: readonly Host[]) => Picker): void {
+    const subsets = this.#divide(hosts);
+    for (const subset of subsets.values()) {
+      const [only] = subset.hosts;
+      // A subset of one host by configuration does not look at its health.
+      subset.pick = subset.isSingleHost ? () => only : balance([...subset.hosts]);
+    }
+    this.#countChanges(subsets);
+    this.#subsets = subsets;
+    this.#any = balance(hosts);
+    this.#default = balance(hosts.filter((host) => this.#isDefault(host)));
+    this.#compiled = new WeakMap();
+  }
+
+  readonly pick = (context: PickContext | undefined): Host | undefined => {
+    const criteria = context?.subsetCriteria ?? NONE;
+    const known = this.#compiled.get(criteria);
+    if (known !== undefined) return known();
+    const picker = this.#compile(criteria);
+    this.#compiled.set(criteria, picker);
+    return picker();
+  };
+
+  #divide(hosts: readonly Host[]): Map<string, Subset> {
+    const subsets = new Map<string, Subset>();
+    let duplicates = 0;
+    for (const host of hosts) {
+      for (const { keys, isSingleHost } of this.#config.selectors) {
+        for (const criteria of combinations(host, keys, this.#config.listAsAny)) {
+          const name = nameOf(criteria);
+          const subset = subsets.get(name) ?? { hosts: new Set(), isSingleHost, pick: nobody };
+          subsets.set(name, subset);
+          if (subset.isSingleHost && subset.hosts.size > 0) duplicates++;
+          else subset.hosts.add(host);
+        }
+      }
+    }
+    this.#load.subsetsDuplicates = duplicates;
+    return subsets;
+  }
+
+  #countChanges(subsets: ReadonlyMap<string, Subset>): void {
+    const load = this.#load;
+    load.subsetsActive = subsets.size;
+    for (const name of subsets.keys()) if (!this.#subsets.has(name)) load.subsetsCreated++;
+    for (const name of this.#subsets.keys()) if (!subsets.has(name)) load.subsetsRemoved++;
+  }
+
+  #isDefault(host: Host): boolean {
+    return this.#config.defaultSubset.every(([key, value]) => {
+      const own = host.state.metadata[NAMESPACE]?.[key];
+      return own !== undefined && valuesOf(own, this.#config.listAsAny).includes(value);
+    });
+  }
+
+  /** What a route's criteria come down to. */
+  #compile(criteria: SubsetCriteria): Picker {
+    const list = this.#config.usesFallbackList
+      ? criteria.find(({ key }) => key === FALLBACK_LIST)
+      : undefined;
+    if (list === undefined) return this.#compileOne(criteria);
+    const rest = criteria.filter((one) => one !== list);
+    const pickers = alternatives(list.value).map((more) =>
+      this.#compileOne(mergeCriteria(rest, more)),
+    );
+    if (pickers.length === 0) return this.#compileOne(rest);
+    return () => {
+      for (const pick of pickers) {
+        const host = pick();
+        if (host !== undefined) return host;
+      }
+      return undefined;
+    };
+  }
+
+  #compileOne(given: SubsetCriteria): Picker {
+    const criteria = this.#config.allowsRedundantKeys ? this.#withoutRedundant(given) : given;
+    const subset = criteria.length === 0 ? undefined : this.#subsets.get(nameOf(criteria));
+    if (subset !== undefined) {
+      return () => {
+        this.#load.subsetsSelected++;
+        return subset.pick();
+      };
+    }
+    const keys = criteria.map(({ key }) => key);
+    const selector = this.#config.selectors.find((one) => hasKeys(one, keys));
+    switch (selector?.fallback) {
+      case undefined:
+        return this.#fallBack(this.#config.fallback);
+      case "keys": {
+        const { fallbackKeys } = selector;
+        return this.#compileOne(criteria.filter(({ key }) => fallbackKeys.includes(key)));
+      }
+      case "any":
+        return this.#any;
+      case "default":
+        return this.#default;
+      case "none":
+        return nobody;
+    }
+  }
+
+  /** Only the keys of the first selector all of whose keys are there. */
+  #withoutRedundant(criteria: SubsetCriteria): SubsetCriteria {
+    for (const { keys } of this.#config.selectors) {
+      const kept = criteria.filter(({ key }) => keys.includes(key));
+      if (kept.length === keys.length) return kept;
+    }
+    return criteria;
+  }
+
+  #fallBack(fallback: SubsetFallback): Picker {
+    if (fallback === "none") return nobody;
+    const first = fallback === "any" ? this.#any : this.#default;
+    const last = this.#config.panicModeAny ? this.#any : nobody;
+    return () => {
+      const host = first();
+      if (host !== undefined) {
+        this.#load.subsetsFallback++;
+        return host;
+      }
+      const other = last();
+      if (other !== undefined) this.#load.subsetsFallbackPanic++;
+      return other;
+    };
+  }
+}
+
+function hasKeys(selector: SubsetSelector, sorted: readonly string[]): boolean {
+  const { keys } = selector;
+  return keys.length === sorted.length && keys.every((key, at) => key === sorted[at]);
+}
+
+/** Equal criteria have equal names: keys and values are JSON strings and values themselves. */
+function nameOf(criteria: SubsetCriteria): string {
+  return criteria.map(({ key, value }) => `${JSON.stringify(key)}:${value}`).join();
+}
+
+/** Every combination of what the host says for the keys; none when it lacks one. */
+function combinations(
+  host: Host,
+  keys: readonly string[],
+  listAsAny: boolean,
+): readonly SubsetCriteria[] {
+  const metadata = host.state.metadata[NAMESPACE];
+  if (metadata === undefined) return [];
+  let all: readonly SubsetCriteria[] = [[]];
+  for (const key of keys) {
+    const value = metadata[key];
+    if (value === undefined) return [];
+    const values = valuesOf(value, listAsAny);
+    all = all.flatMap((one) => values.map((text) => [...one, { key, value: text }]));
+  }
+  return all;
+}
+
+/** A value in canonical text; each entry of a list where lists mean that. */
+function valuesOf(value: JsonValue, listAsAny: boolean): readonly string[] {
+  if (listAsAny && Array.isArray(value)) return value.map((item: JsonValue) => canonicalText(item));
+  return [canonicalText(value)];
+}
+
+/** The entries of a fallback list, which is JSON. What is no list of mappings has none. */
+function alternatives(text: string): readonly SubsetCriteria[] {
+  const list: unknown = JSON.parse(text);
+  if (!Array.isArray(list)) return [];
+  return list.map((entry: JsonValue) => {
+    const pairs = typeof entry === "object" && entry !== null ? Object.entries(entry) : [];
+    return pairs
+      .map(([key, value]) => ({ key, value: canonicalText(value as JsonValue) }))
+      .sort((left, right) => (left.key < right.key ? -1 : 1));
+  });
+}

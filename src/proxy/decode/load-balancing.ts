@@ -1,0 +1,175 @@
+import {
+  type Cluster,
+  Cluster_LbPolicy,
+  Cluster_LeastRequestLbConfigSchema,
+  Cluster_RoundRobinLbConfigSchema,
+  type LoadBalancingPolicy,
+  LoadBalancingPolicy_PolicySchema,
+} from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import {
+  type RuntimeDouble,
+  RuntimeDoubleSchema,
+} from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+  LeastRequest_SelectionMethod,
+  LeastRequestSchema,
+} from "../../api/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { RandomSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RoundRobinSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import { SubsetSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
+import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeSubsetExtension, decodeSubsets } from "./lb-subsets.ts";
+
+/** Envoy's defaults. */
+const PANIC_PERCENT = 50;
+const CHOICES = 2;
+const BIAS = 1;
+
+const POLICIES: Readonly<Partial<Record<Cluster_LbPolicy, LbPolicy>>> = {
+  [Cluster_LbPolicy.ROUND_ROBIN]: "round_robin",
+  [Cluster_LbPolicy.LEAST_REQUEST]: "least_request",
+  [Cluster_LbPolicy.RANDOM]: "random",
+  [Cluster_LbPolicy.CLUSTER_PROVIDED]: "cluster_provided",
+};
+
+/** What a policy says; the panic threshold is the cluster's. */
+export type PolicyConfig = Omit<LbConfig, "panicPercent">;
+
+const ROUND_ROBIN: PolicyConfig = {
+  policy: "round_robin",
+  choiceCount: CHOICES,
+  activeRequestBias: BIAS,
+  subsets: undefined,
+};
+
+/** Decodes how a cluster's hosts are chosen from. */
+export function decodeLoadBalancing(message: Cluster, issues: Issue[]): LbConfig {
+  const panicPercent = message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_PERCENT;
+  const typed = message.loadBalancingPolicy;
+  if (typed === undefined) {
+    const subsets = decodeSubsets(message.lbSubsetConfig, "lb_subset_config", issues);
+    return { ...decodeOld(message, issues), panicPercent, subsets };
+  }
+  if (message.lbSubsetConfig !== undefined) {
+    const what = "cannot be combined with load_balancing_policy";
+    issues.push({ path: "lb_subset_config", message: what });
+  }
+  return { ...decodeTyped(typed, "load_balancing_policy", issues), panicPercent };
+}
+
+function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
+  const policy = POLICIES[message.lbPolicy];
+  if (message.lbPolicy === Cluster_LbPolicy.LOAD_BALANCING_POLICY_CONFIG) {
+    issues.push({ path: "load_balancing_policy", message: "is missing" });
+  } else if (policy === undefined) {
+    const what = `${Cluster_LbPolicy[message.lbPolicy] ?? message.lbPolicy} is not supported yet`;
+    issues.push({ path: "lb_policy", message: what });
+  } else if (policy === "cluster_provided") {
+    checkProvided(message, issues);
+  }
+  const { lbConfig } = message;
+  if (lbConfig.case === "roundRobinLbConfig") {
+    const path = "round_robin_lb_config";
+    issues.push(...refuseFields(Cluster_RoundRobinLbConfigSchema, lbConfig.value, [], path));
+  }
+  const base = { ...ROUND_ROBIN, policy: policy ?? "round_robin" };
+  if (lbConfig.case !== "leastRequestLbConfig") return base;
+  const path = "least_request_lb_config";
+  const fields = ["choice_count", "active_request_bias"];
+  issues.push(...refuseFields(Cluster_LeastRequestLbConfigSchema, lbConfig.value, fields, path));
+  return {
+    ...base,
+    choiceCount: lbConfig.value.choiceCount ?? CHOICES,
+    activeRequestBias: decodeBias(lbConfig.value.activeRequestBias, path, issues),
+  };
+}
+
+/** Only one type of cluster provides hosts by itself. */
+function checkProvided(message: Cluster, issues: Issue[]): void {
+  if (message.lbSubsetConfig !== undefined) {
+    const what = "cannot be combined with lb_policy CLUSTER_PROVIDED";
+    issues.push({ path: "lb_subset_config", message: what });
+  }
+  // Decoded with the discovery type, where the other direction is checked.
+  if (message.lbConfig.case === "originalDstLbConfig") return;
+  const { case: kind, value: type } = message.clusterDiscoveryType;
+  if (kind === "type" && type === 4) return;
+  const what = "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST";
+  issues.push({ path: "lb_policy", message: what });
+}
+
+/** There is no runtime that could change it. */
+function decodeBias(message: RuntimeDouble | undefined, path: string, issues: Issue[]): number {
+  if (message === undefined) return BIAS;
+  const at = joinPath(path, "active_request_bias");
+  const handled = ["default_value", "runtime_key"];
+  issues.push(...refuseFields(RuntimeDoubleSchema, message, handled, at));
+  return message.defaultValue;
+}
+
+const SIMPLE: readonly Extension<PolicyConfig>[] = [
+  extension(RoundRobinSchema, (message, path, issues): PolicyConfig => {
+    issues.push(...refuseFields(RoundRobinSchema, message, [], path));
+    return ROUND_ROBIN;
+  }),
+  extension(RandomSchema, (message, path, issues): PolicyConfig => {
+    issues.push(...refuseFields(RandomSchema, message, [], path));
+    return { ...ROUND_ROBIN, policy: "random" };
+  }),
+  extension(LeastRequestSchema, (message, path, issues): PolicyConfig => {
+    const fields = ["choice_count", "active_request_bias", "selection_method"];
+    issues.push(...refuseFields(LeastRequestSchema, message, fields, path));
+    const isFullScan = message.selectionMethod === LeastRequest_SelectionMethod.FULL_SCAN;
+    return {
+      ...ROUND_ROBIN,
+      policy: "least_request",
+      choiceCount: isFullScan ? Number.POSITIVE_INFINITY : (message.choiceCount ?? CHOICES),
+      activeRequestBias: decodeBias(message.activeRequestBias, path, issues),
+    };
+  }),
+];
+
+const ALL: readonly Extension<PolicyConfig>[] = [
+  ...SIMPLE,
+  extension(SubsetSchema, (message, path, issues): PolicyConfig => {
+    const inner = decodeTyped(
+      message.subsetLbPolicy,
+      joinPath(path, "subset_lb_policy"),
+      issues,
+      SIMPLE,
+    );
+    return { ...inner, subsets: decodeSubsetExtension(message, path, issues) };
+  }),
+];
+
+/** Envoy takes the first policy that it knows; one that it would take is refused when not built. */
+const ENVOYS_OTHERS =
+  /\.envoy\.extensions\.load_balancing_policies\.|\/envoy\.extensions\.load_balancing_policies\./;
+
+function decodeTyped(
+  message: LoadBalancingPolicy | undefined,
+  path: string,
+  issues: Issue[],
+  known = ALL,
+): PolicyConfig {
+  for (const [at, policy] of (message?.policies ?? []).entries()) {
+    const policyPath = joinPath(path, `policies[${at}]`);
+    const fields = ["typed_extension_config"];
+    issues.push(...refuseFields(LoadBalancingPolicy_PolicySchema, policy, fields, policyPath));
+    const { name = "", typedConfig: any } = policy.typedExtensionConfig ?? {};
+    const typeUrl = any?.typeUrl ?? "";
+    if (!known.some((one) => one.typeUrl === typeUrl)) {
+      if (!ENVOYS_OTHERS.test(typeUrl)) continue;
+      issues.push({ path: policyPath, message: `policy ${name} is not supported yet` });
+      return ROUND_ROBIN;
+    }
+    return decodeExtension(known, { name, any, path: policyPath }, issues) ?? ROUND_ROBIN;
+  }
+  const names = (message?.policies ?? []).map((one) => one.typedExtensionConfig?.name ?? "");
+  const what = `Didn't find a registered load balancer factory with names from [${names.join(", ")}]`;
+  issues.push({ path, message: what });
+  return ROUND_ROBIN;
+}

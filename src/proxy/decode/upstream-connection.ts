@@ -1,0 +1,93 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Cluster,
+  UpstreamConnectionOptionsSchema,
+} from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import {
+  AddressSchema,
+  BindConfigSchema,
+  type TcpKeepalive,
+  TcpKeepaliveSchema,
+} from "../../api/gen/envoy/config/core/v3/address_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { ConnectionConfig } from "../cluster/cluster-config.ts";
+import { decodeAddress, refuseName } from "./address.ts";
+import type { UpstreamOptions } from "./upstream-options.ts";
+
+/** Linux's own time until it asks a silent peer. */
+const KEEP_ALIVE_S = 7200;
+
+/** Decodes how a cluster's connections live. */
+export function decodeConnection(
+  message: Cluster,
+  options: UpstreamOptions,
+  issues: Issue[],
+): ConnectionConfig {
+  return {
+    idleTimeoutMs: options.idleTimeoutMs,
+    maxDurationMs: options.maxDurationMs,
+    maxRequests: message.maxRequestsPerConnection ?? options.maxRequests,
+    responseHeadersMax: options.responseHeadersMax,
+    keepAliveS: decodeOptions(message, issues),
+    sources: decodeBind(message, issues),
+  };
+}
+
+function decodeOptions(
+  { upstreamConnectionOptions: options }: Cluster,
+  issues: Issue[],
+): number | undefined {
+  if (options === undefined) return undefined;
+  const path = "upstream_connection_options";
+  issues.push(...refuseFields(UpstreamConnectionOptionsSchema, options, ["tcp_keepalive"], path));
+  return decodeKeepAlive(options.tcpKeepalive, joinPath(path, "tcp_keepalive"), issues);
+}
+
+/** Node sets when the first probe goes, and nothing of the further ones. */
+function decodeKeepAlive(
+  message: TcpKeepalive | undefined,
+  path: string,
+  issues: Issue[],
+): number | undefined {
+  if (message === undefined) return undefined;
+  issues.push(...refuseFields(TcpKeepaliveSchema, message, ["keepalive_time"], path));
+  return message.keepaliveTime ?? KEEP_ALIVE_S;
+}
+
+function decodeBind(
+  { upstreamBindConfig: bind }: Cluster,
+  issues: Issue[],
+): ConnectionConfig["sources"] {
+  if (bind?.sourceAddress === undefined) {
+    if (bind !== undefined) {
+      issues.push(...refuseFields(BindConfigSchema, bind, [], "upstream_bind_config"));
+    }
+    return [];
+  }
+  const path = "upstream_bind_config";
+  const fields = ["source_address", "extra_source_addresses"];
+  issues.push(...refuseFields(BindConfigSchema, bind, fields, path));
+  const named = [
+    { value: bind.sourceAddress, path: joinPath(path, "source_address") },
+    ...bind.extraSourceAddresses.map(({ address: value }, at) => ({
+      value,
+      path: joinPath(path, `extra_source_addresses[${at}].address`),
+    })),
+  ];
+  const [first, second, ...more] = named.flatMap(({ value, path: at }) => {
+    if (value === undefined) return [];
+    const wrapped = create(AddressSchema, { address: { case: "socketAddress", value } });
+    const address = decodeAddress(wrapped, at, issues);
+    if (address === undefined) return [];
+    refuseName(address, at, issues);
+    return [{ address: address.host, port: address.port }];
+  });
+  if (first === undefined) return [];
+  if (second === undefined) return [first];
+  if (more.length > 0 || first.address.includes(":") === second.address.includes(":")) {
+    const what = "may have one address besides source_address, of the other IP version";
+    issues.push({ path: joinPath(path, "extra_source_addresses"), message: what });
+  }
+  return [first, second];
+}
