@@ -1,6 +1,5 @@
 import {
   type FilterChain,
-  FilterChainMatchSchema,
   FilterChainSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import {
@@ -11,6 +10,8 @@ import {
 import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
+import { compileFilterChainSearch } from "../../match/filter-chain.ts";
+import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
 import type { TransportConfig } from "../listener/transport.ts";
@@ -75,7 +76,10 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
   if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
     issues.push({ path: "", message: `no filter chains specified` });
   }
-  refuseEqualChains(chains, issues);
+  const findChain = compileFilterChainSearch(chains, ({ name }) => {
+    const what = "multiple filter chains with overlapping matching rules are defined";
+    issues.push({ path: "filter_chains", message: name === "" ? what : `${what}: ${name}` });
+  });
   if (issues.length > 0) return { ok: false, issues };
   return {
     ok: true,
@@ -86,22 +90,12 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? INSPECTION_MS,
       continuesOnTimeout: message.continueOnListenerFiltersTimeout,
       chains,
+      findChain,
       defaultChain,
       backlog: message.tcpBacklogSize ?? BACKLOG,
       body,
     },
   };
-}
-
-function refuseEqualChains(chains: readonly FilterChainConfig[], issues: Issue[]): void {
-  const ports = new Set<number | undefined>();
-  for (const [at, { destinationPort }] of chains.entries()) {
-    if (ports.has(destinationPort)) {
-      const what = "has the same matching rules as another filter chain";
-      issues.push({ path: `filter_chains[${at}]`, message: what });
-    }
-    ports.add(destinationPort);
-  }
 }
 
 const CHAIN_FIELDS = [
@@ -119,11 +113,6 @@ function decodeChain(
   issues: Issue[],
 ): FilterChainConfig | undefined {
   issues.push(...refuseFields(FilterChainSchema, message, CHAIN_FIELDS, path));
-  const match = message.filterChainMatch;
-  if (match !== undefined) {
-    const matchPath = joinPath(path, "filter_chain_match");
-    issues.push(...refuseFields(FilterChainMatchSchema, match, ["destination_port"], matchPath));
-  }
   const transport = decodeTransport(message, path, issues);
   const filters = decodeNetworkFilters(message.filters, path, issues);
   if (filters === undefined) return undefined;
@@ -131,7 +120,11 @@ function decodeChain(
   const transportTimeoutMs = durationMs(message.transportSocketConnectTimeout) ?? 0;
   return {
     name,
-    destinationPort: match?.destinationPort,
+    match: decodeFilterChainMatch(
+      message.filterChainMatch,
+      joinPath(path, "filter_chain_match"),
+      issues,
+    ),
     ...filters,
     transport,
     transportTimeoutMs,

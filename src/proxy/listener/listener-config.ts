@@ -1,4 +1,4 @@
-import type { FilterChainCriteria } from "../../match/filter-chain.ts";
+import type { FilterChainCriteria, FilterChainSearch } from "../../match/filter-chain.ts";
 import type { ListenerFilterConfig } from "../listener-filter/listener-filter.ts";
 import type {
   PassingFilterConfig,
@@ -28,6 +28,7 @@ export interface ListenerConfig {
   /** Whether a connection goes on when they took too long. */
   readonly continuesOnTimeout: boolean;
   readonly chains: readonly FilterChainConfig[];
+  readonly findChain: FilterChainSearch<FilterChainConfig>;
   readonly defaultChain: FilterChainConfig | undefined;
   readonly backlog: number;
   /** The encoded resource: the same bytes mean that nothing changed. */

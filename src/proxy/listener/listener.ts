@@ -1,13 +1,12 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
-import { type FilterChainCriteria, matchFilterChain } from "../../match/filter-chain.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainEvents } from "./chain.ts";
 import { Inspection, type InspectionPlan } from "./inspection.ts";
-import type { ListenerConfig } from "./listener-config.ts";
+import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
 
 /** A bound address; it stays open while one listener takes the place of another. */
 export interface BoundSocket {
@@ -37,7 +36,7 @@ export class Listener {
   readonly config: ListenerConfig;
   readonly isDynamic: boolean;
   readonly #deps: ListenerDeps;
-  readonly #chains: readonly ChosenChain[];
+  readonly #chains: ReadonlyMap<FilterChainConfig, Chain>;
   readonly #defaultChain: Chain | undefined;
   /** `undefined` without listener filters: then nothing stands before the choice of the chain. */
   readonly #inspectionPlan: InspectionPlan | undefined;
@@ -60,11 +59,9 @@ export class Listener {
       onConnectionEnd: () => this.#checkEmpty(),
       onTransportTimeout: () => this.transportTimeouts++,
     };
-    this.#chains = config.chains.map((chain) => ({
-      name: chain.name,
-      destinationPort: chain.destinationPort,
-      chain: new Chain(chain, deps, events),
-    }));
+    this.#chains = new Map(
+      config.chains.map((chain) => [chain, new Chain(chain, deps, events)] as const),
+    );
     this.#defaultChain = config.defaultChain && new Chain(config.defaultChain, deps, events);
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
@@ -89,7 +86,7 @@ export class Listener {
   }
 
   #allChains(): readonly Chain[] {
-    const chains = this.#chains.map(({ chain }) => chain);
+    const chains = [...this.#chains.values()];
     return this.#defaultChain === undefined ? chains : [...chains, this.#defaultChain];
   }
 
@@ -142,8 +139,8 @@ export class Listener {
   }
 
   #findChain(connection: AcceptedConnection): Chain | undefined {
-    const found = matchFilterChain(this.#chains, connection.local.port);
-    return found?.chain ?? this.#defaultChain;
+    const found = this.config.findChain(connection);
+    return found === undefined ? this.#defaultChain : this.#chains.get(found);
   }
 
   #checkEmpty(): void {
@@ -173,11 +170,6 @@ export class Listener {
     for (const inspection of this.#inspections) inspection.destroy();
     for (const chain of this.#allChains()) chain.close();
   }
-}
-
-/** A chain among others, with what it asks of a connection. */
-interface ChosenChain extends FilterChainCriteria {
-  readonly chain: Chain;
 }
 
 /** Binds one address; rejects with a message that names it. */
