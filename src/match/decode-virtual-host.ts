@@ -6,7 +6,7 @@ import {
   type VirtualHost as VirtualHostMessage,
   VirtualHostSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
-import { type CorsPolicy, decodeCorsPolicy } from "./cors-policy.ts";
+import { type CorsPolicy, decodeCorsPolicy, mergeCorsPolicies } from "./cors-policy.ts";
 import { decodeDirectAction } from "./direct-action.ts";
 import { decodeOverrides, mergeOverrides } from "./filter-overrides.ts";
 import { decodeMutations, MUTATION_FIELDS, orderMutations } from "./header-mutations.ts";
@@ -156,7 +156,8 @@ function decodeRouteCors(
   { cors, path, issues }: HostContext,
 ): CorsPolicy | undefined {
   if (action.case !== "route" || action.value.cors === undefined) return cors;
-  return decodeCorsPolicy(action.value.cors, joinPath(path, "route.cors"), issues);
+  const own = decodeCorsPolicy(action.value.cors, joinPath(path, "route.cors"), issues);
+  return cors === undefined ? own : mergeCorsPolicies(own, cors);
 }
 
 /** Stands in a table that is refused anyway. */

@@ -112,7 +112,7 @@ export interface Route {
   readonly mutations: OrderedMutations;
   /** What filters are told, all levels; a cluster action's choice has its own. */
   readonly filterOverrides: FilterOverrides;
-  /** The older place of the CORS policy: that of the route, else of the virtual host. */
+  /** The older place of the CORS policy: that of the route over that of the virtual host. */
   readonly cors: CorsPolicy | undefined;
   /** The most of a body that is kept to send it again; `undefined`: the listener's. */
   readonly bufferBytesMax: number | undefined;

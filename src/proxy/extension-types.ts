@@ -1,9 +1,19 @@
 import { createRegistry, type Registry } from "@bufbuild/protobuf";
+import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import {
+  CorsPolicySchema,
+  CorsSchema,
+} from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import {
+  RBACPerRouteSchema,
+  RBACSchema,
+} from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { ConfigSchema as DirectResponseSchema } from "../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
@@ -27,13 +37,19 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   ConnectionLimitSchema,
   DirectResponseSchema,
   EchoSchema,
+  CorsPolicySchema,
+  CorsSchema,
   FileAccessLogSchema,
   GetAddrInfoDnsResolverConfigSchema,
+  FilterConfigSchema,
+  HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
   PreviousHostsPredicateSchema,
   RandomSchema,
+  RBACPerRouteSchema,
+  RBACSchema,
   RawBufferSchema,
   RoundRobinSchema,
   RouterSchema,

@@ -43,6 +43,8 @@ export async function startEnvoy(
   writeFileSync(file, JSON.stringify(bootstrap));
   const log = join(folder, "log");
   const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id"];
+  // Access logs are compared while it runs.
+  args.push("--file-flush-interval-msec", "20");
   const child: ChildProcess = spawn(program, [...args, "-l", "warning", "--log-path", log], {
     stdio: ["ignore", "ignore", "ignore"],
   });

@@ -4,20 +4,12 @@ import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.t
 import { differentialBootstrap, type ListenerPorts, SCRIPTS } from "./differential-bootstrap.ts";
 import type { DifferentialCase } from "./differential-case.ts";
 import { DIFFERENTIAL_CASES } from "./differential-cases.ts";
-import { exchangeRaw } from "./raw-exchange.ts";
+import { findOutcome, type Outcome, statusesOf } from "./outcome.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
-import type { WireMessage } from "./wire-message.ts";
 
 const envoyProgram = findProgram("envoy");
 
 const LISTENERS = ["main", "edge", "http10", "plain", "admin"] as const;
-
-/** What a case did, without what may differ from run to run. */
-interface Outcome {
-  readonly answers: readonly WireMessage[];
-  readonly rest: string;
-  readonly upstream: readonly WireMessage[];
-}
 
 let upstream: ScriptedUpstream;
 let weft: { plane: DataPlane; ports: ListenerPorts };
@@ -56,47 +48,20 @@ async function takePorts(): Promise<ListenerPorts> {
   };
 }
 
-async function run(one: DifferentialCase, ports: ListenerPorts): Promise<Outcome> {
-  upstream.requests.length = 0;
-  const { messages, rest } = await exchangeRaw({
+function run(one: DifferentialCase, ports: ListenerPorts): Promise<Outcome> {
+  return findOutcome({
     port: ports[one.listener ?? "main"],
+    upstream,
     parts: typeof one.send === "string" ? [one.send] : one.send,
     answers: one.status.length,
-    ...(one.methods === undefined ? {} : { methods: one.methods }),
+    methods: one.methods,
+    ignoredHeaders: one.ignoredHeaders,
   });
-  return {
-    answers: messages.map((message) => normalize(message, one.ignoredHeaders ?? [])),
-    rest,
-    upstream: upstream.requests.map((message) => normalize(message, [])),
-  };
-}
-
-/** Takes out what no two runs share, and the order of headers, which means nothing. */
-function normalize(message: WireMessage, ignored: readonly string[]): WireMessage {
-  const headers = message.headers
-    .filter((header) => !ignored.some((name) => header.startsWith(`${name}:`)))
-    .map((header) =>
-      header
-        .replace(/^date: .*/, "date: now")
-        // A retry is told how much of the time is left.
-        .replace(
-          /^x-envoy-expected-rq-timeout-ms: 14\d{3}$/,
-          "x-envoy-expected-rq-timeout-ms: 14xxx",
-        )
-        .replace(/^x-request-id: [\da-f-]{36}$/, "x-request-id: new")
-        .replace(/^x-envoy-upstream-service-time: \d+$/, "x-envoy-upstream-service-time: some"),
-    )
-    .sort();
-  return { ...message, headers };
-}
-
-function statuses({ answers }: Outcome): readonly number[] {
-  return answers.map(({ line }) => Number(line.split(" ")[1]));
 }
 
 describe("weft's proxy", () => {
   test.each(DIFFERENTIAL_CASES)("answers as expected: $name", async (one) => {
-    expect(statuses(await run(one, weft.ports))).toEqual(one.status);
+    expect(statusesOf(await run(one, weft.ports))).toEqual(one.status);
   });
 });
 
@@ -115,6 +80,6 @@ describe.skipIf(envoyProgram === undefined)("weft's proxy and Envoy", () => {
 
   test.each(stricter)("differ where weft is stricter: $name", async ({ one, theirs }) => {
     if (envoy === undefined) throw new Error("envoy was not started");
-    expect(statuses(await run(one, envoy.ports))).toEqual(theirs);
+    expect(statusesOf(await run(one, envoy.ports))).toEqual(theirs);
   });
 });

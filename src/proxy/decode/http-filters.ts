@@ -1,3 +1,4 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import { RouterSchema } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   type HttpFilter,
@@ -7,7 +8,9 @@ import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
+import { CORS, CORS_OF_ROUTE } from "./cors.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
 
 /** The filter that ends every chain. */
 interface RouterConfig {
@@ -15,8 +18,8 @@ interface RouterConfig {
   readonly suppressesEnvoyHeaders: boolean;
 }
 
-/** What a decoder makes of a filter's message; the chain gives it its name. */
-type FilterCreate = HttpFilterConfig["create"];
+/** What a decoder makes of a filter's message; the chain gives it its name and place. */
+type FilterOpen = Pick<HttpFilterConfig, "open">;
 
 const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, issues) => {
   const fields = ["suppress_envoy_headers", "dynamic_stats"];
@@ -25,7 +28,21 @@ const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, 
 });
 
 /** Every HTTP filter that is built; an entry here is all that a new one needs. */
-const HTTP_FILTERS: readonly Extension<RouterConfig | FilterCreate>[] = [ROUTER];
+const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [ROUTER, FAULT, CORS];
+
+/** What routes may say to one of them. */
+const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [FAULT_OF_ROUTE, CORS_OF_ROUTE];
+
+/** Decodes what a route says to a filter; "unknown" when there is none of that type. */
+export function decodeRouteSettings(
+  { any, path }: { readonly name: string; readonly any: Any; readonly path: string },
+  issues: Issue[],
+): object | "unknown" | undefined {
+  const found = SETTINGS_OF_ROUTES.find(({ typeUrl }) => typeUrl === any.typeUrl);
+  return found === undefined ? "unknown" : found.decode(any, path, issues);
+}
+
+const FIELDS = ["name", "typed_config", "is_optional", "disabled"];
 
 /** Decodes the HTTP filters of a connection manager: the last one is the router, and no other. */
 export function decodeHttpFilters(
@@ -37,24 +54,19 @@ export function decodeHttpFilters(
   let suppressesEnvoyHeaders = false;
   for (const [at, filter] of filters.entries()) {
     const filterPath = joinPath(path, `http_filters[${at}]`);
-    const fields = ["name", "typed_config", "is_optional"];
-    issues.push(...refuseFields(HttpFilterSchema, filter, fields, filterPath));
-    if (filter.configType.case === "configDiscovery") continue;
+    issues.push(...refuseFields(HttpFilterSchema, filter, FIELDS, filterPath));
+    if (filter.configType.case === "configDiscovery" || isPassedOver(filter)) continue;
+    const { name, disabled: isDisabled } = filter;
     const any = filter.configType.value;
-    const found = decodeExtension(
-      HTTP_FILTERS,
-      { name: filter.name, any, path: filterPath },
-      issues,
-    );
+    const found = decodeExtension(HTTP_FILTERS, { name, any, path: filterPath }, issues);
     const isLast = at === filters.length - 1;
     if (found === undefined) continue;
-    if (typeof found === "function") {
-      decoded.push({ name: filter.name, create: found });
-      if (isLast)
-        issues.push({ path: filterPath, message: misplaced("non-terminal", filter.name) });
+    if ("open" in found) {
+      decoded.push({ ...found, name, isDisabled });
+      if (isLast) issues.push({ path: filterPath, message: misplaced("non-terminal", name) });
     } else {
       suppressesEnvoyHeaders = found.suppressesEnvoyHeaders;
-      if (!isLast) issues.push({ path: filterPath, message: misplaced("terminal", filter.name) });
+      if (!isLast) issues.push({ path: filterPath, message: misplaced("terminal", name) });
     }
   }
   if (filters.length === 0) {
@@ -62,6 +74,12 @@ export function decodeHttpFilters(
     issues.push({ path: joinPath(path, "http_filters"), message: what });
   }
   return { filters: decoded, suppressesEnvoyHeaders };
+}
+
+/** A filter that is not built may be left out where the configuration says so. */
+function isPassedOver({ isOptional, configType }: HttpFilter): boolean {
+  const typeUrl = configType.case === "typedConfig" ? configType.value.typeUrl : "";
+  return isOptional && !HTTP_FILTERS.some((one) => one.typeUrl === typeUrl);
 }
 
 function misplaced(kind: "terminal" | "non-terminal", name: string): string {

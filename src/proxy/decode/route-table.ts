@@ -9,6 +9,7 @@ import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath } from "../../match/refuse-fields.ts";
 import { decodeRouteConfig, type RouteConfig } from "../../match/route-config.ts";
+import { decodeRouteSettings } from "./http-filters.ts";
 
 /**
  * What the matchers decode and the proxy does not do yet, by message; refused by name until it is
@@ -22,7 +23,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "response_headers_to_add",
     "response_headers_to_remove",
     "request_mirror_policies",
-    "typed_per_filter_config",
   ],
   "envoy.config.route.v3.VirtualHost": [
     "require_tls",
@@ -30,8 +30,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "request_headers_to_remove",
     "response_headers_to_add",
     "response_headers_to_remove",
-    "cors",
-    "typed_per_filter_config",
     "include_attempt_count_in_response",
     "include_is_timeout_retry_header",
     "per_request_buffer_limit_bytes",
@@ -42,7 +40,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "request_headers_to_remove",
     "response_headers_to_add",
     "response_headers_to_remove",
-    "typed_per_filter_config",
     "per_request_buffer_limit_bytes",
   ],
   "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
@@ -54,7 +51,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "append_x_forwarded_host",
     "request_mirror_policies",
     "priority",
-    "cors",
     "upgrade_configs",
     "internal_redirect_policy",
   ],
@@ -69,7 +65,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "request_headers_to_remove",
     "response_headers_to_add",
     "response_headers_to_remove",
-    "typed_per_filter_config",
   ],
   "envoy.config.route.v3.RetryPolicy": [
     "per_try_idle_timeout",
@@ -86,7 +81,7 @@ export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfi
   if (issues.length > 0) return { ok: false, issues };
   return decodeRouteConfig(message, {
     readFile: (path) => readFileSync(path, "latin1"),
-    decodeOverride: () => "unknown",
+    decodeOverride: decodeRouteSettings,
   });
 }
 

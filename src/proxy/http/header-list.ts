@@ -35,6 +35,14 @@ export class HeaderList {
     return value;
   }
 
+  /** The value where the header first stands. */
+  first(name: string): string | undefined {
+    for (let at = 0; at < this.end; at += 2) {
+      if (this.entries[at] === name) return this.entries[at + 1];
+    }
+    return undefined;
+  }
+
   some(name: string, test: (value: string) => boolean): boolean | undefined {
     const { entries, end } = this;
     let found: boolean | undefined;

@@ -1,7 +1,7 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog } from "../access-log/access-log.ts";
 import type { AccessLogConfig } from "../access-log/log-file.ts";
-import type { HttpFilterConfig } from "./http-filter.ts";
+import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { HeadLimits } from "./parse-head.ts";
 
 /** Where a connection manager has its routes from; `current` changes when an update comes. */
@@ -62,6 +62,7 @@ export interface HttpService {
   readonly config: HttpConfig;
   readonly routes: RouteSource;
   readonly stats: HttpStats;
+  readonly filters: readonly OpenFilter[];
   readonly accessLogs: readonly AccessLog[];
   /** The listener is going: answers tell clients to close. */
   isDraining: boolean;

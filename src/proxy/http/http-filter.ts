@@ -1,5 +1,5 @@
-import type { MatchRequest } from "../../match/match-request.ts";
-import type { Route } from "../../match/route.ts";
+import type { MatchRequest, MetadataValue } from "../../match/match-request.ts";
+import type { ClusterChoice, Route } from "../../match/route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { BodySink } from "./body-reader.ts";
@@ -24,6 +24,12 @@ export interface FilterStream extends MatchRequest {
   readonly virtualHost: VirtualHost | undefined;
   /** The stream's scheme, `http` or `https`. */
   readonly scheme: string;
+  /** Where the route sends the request; `undefined` when it does not. */
+  readonly choice: ClusterChoice | undefined;
+  /** What the route says to the filter of that name; `undefined` when nothing. */
+  routeConfig(filter: string): object | undefined;
+  /** Notes something that matchers and access logs may look at. */
+  setDynamicMetadata(namespace: string, values: { readonly [key: string]: MetadataValue }): void;
   /** Answers in the upstream's stead. The response filters see the answer. */
   localReply(reply: LocalReply): void;
   /** Lets a held request go on to the next filter. */
@@ -39,6 +45,8 @@ export interface FilterStream extends MatchRequest {
   /** Stops and goes on reading from the upstream, for a filter that holds response bytes. */
   pauseResponse(): void;
   resumeResponse(): void;
+  /** What was written to `next` outside of the calls that bring the upstream's bytes goes out. */
+  flushResponse(): void;
 }
 
 /**
@@ -54,10 +62,27 @@ export interface HttpFilter {
   onStreamEnd?(): void;
 }
 
-/** A filter of a connection manager, decoded and checked. */
-export interface HttpFilterConfig {
+/** Where a filter stands, and what it shares with those of other connection managers. */
+export interface FilterScope {
+  readonly context: ProxyContext;
   /** Its name in the filter chain: routes give it settings under that name. */
   readonly name: string;
-  /** Called once for each connection. */
+  /** What its counters begin with: `http.<stat_prefix>`. */
+  readonly statPrefix: string;
+}
+
+/** A filter of a connection manager, decoded and checked. */
+export interface HttpFilterConfig {
+  readonly name: string;
+  /** Left out, unless a route says otherwise. */
+  readonly isDisabled: boolean;
+  /** Called once; what it answers, once for each connection. */
+  readonly open: (scope: FilterScope) => (stream: FilterStream) => HttpFilter;
+}
+
+/** A filter of a connection manager at run time. */
+export interface OpenFilter {
+  readonly name: string;
+  readonly isDisabled: boolean;
   readonly create: (stream: FilterStream) => HttpFilter;
 }

@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
-import { matchRoute, type Route } from "../../match/route.ts";
+import type { FilterOverrides } from "../../match/filter-overrides.ts";
+import type { MetadataValue } from "../../match/match-request.ts";
+import { type ClusterChoice, matchRoute, type Route } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
@@ -14,6 +16,7 @@ import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import { FILTER, type FilterStream, type HttpFilter } from "./http-filter.ts";
 import {
+  joinFlags,
   type LocalReply,
   NO_PATH,
   NO_ROUTE,
@@ -21,6 +24,7 @@ import {
   STREAM_IDLE,
   UPGRADE_REFUSED,
 } from "./local-reply.ts";
+import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
 import { statusLine } from "./status-text.ts";
@@ -54,9 +58,14 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   readonly #connection: StreamConnection;
   readonly #router: Router;
   readonly #idle: Deadline;
-  readonly #filters: readonly HttpFilter[];
+  /** Those of the connection manager, and those of them that this request passes. */
+  readonly #allFilters: readonly HttpFilter[];
+  #filters: readonly HttpFilter[];
+  readonly #leavesOut: boolean;
+  #metadata: Map<string, { readonly [key: string]: MetadataValue }> | undefined = undefined;
   scheme = "http";
   route: Route | undefined = undefined;
+  choice: ClusterChoice | undefined = undefined;
   virtualHost: VirtualHost | undefined = undefined;
   /** How many of the filters have let the request pass. */
   #filterAt = 0;
@@ -89,7 +98,10 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.context = connection.context;
     this.#connection = connection;
     this.#router = new Router(this);
-    this.#filters = connection.service.config.filters.map(({ create }) => create(this));
+    const { filters } = connection.service;
+    this.#allFilters = filters.map(({ create }) => create(this));
+    this.#filters = this.#allFilters;
+    this.#leavesOut = filters.some(({ isDisabled }) => isDisabled);
     this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
   }
 
@@ -119,10 +131,6 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   get runtime(): RuntimeReader {
     return this.context.runtime;
   }
-  // No filter that is built writes them.
-  dynamicMetadata(): undefined {
-    return undefined;
-  }
   filterState(): undefined {
     return undefined;
   }
@@ -148,7 +156,42 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     const { routes } = this.#connection.service;
     const virtualHost = routes.current?.findVirtualHost(this.head.authority);
     this.virtualHost = virtualHost;
-    this.route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
+    const route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
+    this.route = route;
+    const isCluster = route !== undefined && route.action.kind === "cluster";
+    this.choice = isCluster ? route.action.chooseCluster(this, this.context.prng) : undefined;
+    this.#chooseFilters();
+  }
+
+  /** Leaves out the filters that are disabled where nothing, or the route, says otherwise. */
+  #chooseFilters(): void {
+    const overrides = this.#overrides;
+    if (!this.#leavesOut && (overrides === undefined || overrides.size === 0)) return;
+    const { filters } = this.#connection.service;
+    this.#filters = this.#allFilters.filter((_, at) => {
+      const filter = filters[at];
+      if (filter === undefined) return false;
+      return !(overrides?.get(filter.name)?.isDisabled ?? filter.isDisabled);
+    });
+  }
+
+  /** What the route, all levels of it, says to filters. */
+  get #overrides(): FilterOverrides | undefined {
+    return this.choice?.filterOverrides ?? this.route?.filterOverrides;
+  }
+
+  routeConfig(filter: string): object | undefined {
+    return this.#overrides?.get(filter)?.config;
+  }
+
+  /** What is noted under a namespace comes together, key by key. */
+  setDynamicMetadata(namespace: string, values: { readonly [key: string]: MetadataValue }): void {
+    this.#metadata ??= new Map();
+    this.#metadata.set(namespace, { ...this.#metadata.get(namespace), ...values });
+  }
+
+  dynamicMetadata(namespace: string): { readonly [key: string]: MetadataValue } | undefined {
+    return this.#metadata?.get(namespace);
   }
 
   /** Lets the filters that have not seen the request see it; the last one is the router. */
@@ -182,7 +225,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   }
 
   addFlag(flag: string): void {
-    this.flag = this.flag === "" ? flag : `${this.flag},${flag}`;
+    this.flag = this.flag === "" ? flag : joinFlags(this.flag, flag);
   }
 
   #reset(isRequestDone: boolean): void {
@@ -196,8 +239,11 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
     this.#filterAt = 0;
+    this.#filters = this.#allFilters;
+    this.#metadata = undefined;
     this.route = undefined;
     this.virtualHost = undefined;
+    this.choice = undefined;
     this.#responseHeaders = undefined;
     this.status = 0;
     this.flag = "";
@@ -284,7 +330,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   onDownstreamClose(): void {
     if (this.#isOver) return;
     this.#router.destroy();
-    this.flag = "DC";
+    this.addFlag("DC");
     this.details = "downstream_remote_disconnect";
     this.#over();
   }
@@ -366,7 +412,9 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   /** The last of the response's sinks. */
   readonly #clientSink: BodySink = {
     onBodyBytes: (buffer, from, to) => {
-      if (!this.#isOver) this.#sendBytes(buffer, from, to);
+      if (this.#isOver) return;
+      this.#moved();
+      this.#sendBytes(buffer, from, to);
     },
     onBodyEnd: () => {
       if (!this.#isOver) this.#sendEnd();
@@ -391,6 +439,10 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   }
 
   onUpstreamReadEnd(): void {
+    this.flushResponse();
+  }
+
+  flushResponse(): void {
     if (this.#isOver) return;
     const { out } = this.#connection;
     out.flush();
@@ -409,28 +461,19 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   /** Answers in the upstream's stead; the one place where the proxy makes up a response. */
   localReply(reply: LocalReply): void {
     if (this.#isOver) return;
-    const { body, status } = reply;
     this.#isHeld = false;
     if (reply.flag !== "") {
       this.addFlag(this.#router.isRetriesExhausted ? `${reply.flag},URX` : reply.flag);
     }
     this.details = reply.details;
     this.#localHead ??= new ResponseHead();
-    const head = this.#localHead;
-    const { headers } = head;
-    head.reset();
-    head.status = status;
-    for (let at = 0; at < (reply.headers?.length ?? 0); at += 2) {
-      headers.add(reply.headers?.[at] ?? "", reply.headers?.[at + 1] ?? "");
-    }
-    if (body !== "") {
-      head.contentLength = body.length;
-      headers.add("content-length", String(body.length));
-      headers.add("content-type", "text/plain");
-    }
+    const body = fillLocalHead(this.#localHead, reply, this.head);
     const hasBody = body !== "" && this.head.method !== "HEAD";
-    this.#respond(head, hasBody);
-    // What shapes the body of a response lets that of a local one pass.
+    this.#respond(this.#localHead, hasBody);
+    if (hasBody && this.#responseSink !== undefined) {
+      this.#responseSink.onBodyBytes(Buffer.from(body, "latin1"), 0, body.length);
+      return this.#responseSink.onBodyEnd();
+    }
     if (hasBody) {
       this.#connection.out.text(body);
       this.bytesSent += body.length;
@@ -473,7 +516,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   /** The response cannot be ended in order: the client must see that it is cut off. */
   #break(flag: string, details: string): void {
     this.#router.destroy();
-    this.flag = flag;
+    this.addFlag(flag);
     this.details = details;
     this.#connection.out.flushNow();
     this.#over();

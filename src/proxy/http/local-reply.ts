@@ -1,10 +1,13 @@
 /** Envoy's short names of what went wrong, as access logs print them. */
 export type ResponseFlag =
   | "DC"
+  | "DI"
   | "DPE"
+  | "FI"
   | "NC"
   | "NR"
   | "SI"
+  | "UAEX"
   | "UC"
   | "UF"
   | "UH"
@@ -13,6 +16,18 @@ export type ResponseFlag =
   | "UR"
   | "URX"
   | "UT";
+
+/** The order in which Envoy prints flags. */
+const FLAG_ORDER =
+  "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC".split(
+    " ",
+  );
+
+/** Several flags of one request, as access logs print them. */
+export function joinFlags(...flags: readonly string[]): string {
+  const all = new Set(flags.flatMap((one) => one.split(",")));
+  return [...all].sort((one, two) => FLAG_ORDER.indexOf(one) - FLAG_ORDER.indexOf(two)).join();
+}
 
 /** A response that the proxy makes up itself, in Envoy's words. */
 export interface LocalReply {
@@ -23,6 +38,10 @@ export interface LocalReply {
   readonly details: string;
   /** Further headers: name, value, name, value… */
   readonly headers?: readonly string[];
+  /** What a client that speaks gRPC is told; without it that follows from the status. */
+  readonly grpcStatus?: number;
+  /** What the connection manager does to its local replies is not done to this one. */
+  readonly isVerbatim?: true;
 }
 
 /** Why a stream to an upstream ended early, with Envoy's word for it. */

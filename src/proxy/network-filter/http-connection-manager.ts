@@ -22,9 +22,16 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
   };
 }
 
-function createService(config: HttpConfig, { logFiles, routeSource }: ListenerDeps): HttpService {
+function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
+  const { context, logFiles, routeSource } = deps;
+  const statPrefix = `http.${config.statPrefix}`;
   return {
     config,
+    filters: config.filters.map(({ name, isDisabled, open }) => ({
+      name,
+      isDisabled,
+      create: open({ context, name, statPrefix }),
+    })),
     accessLogs: config.accessLogs.map((log) => logFiles.open(log)),
     routes: config.rdsName === "" ? { current: config.inlineRoutes } : routeSource(config.rdsName),
     stats: {

@@ -136,10 +136,10 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#isResponseStarted = false;
     const { retryPolicy } = action;
     this.#keeps = retryPolicy !== undefined && retryPolicy.retriesMax > 0 && head.upgrade === "";
-    const choice = action.chooseCluster(this.#stream, context.prng);
-    const cluster = context.findCluster(choice.name);
+    const { choice } = this.#stream;
+    const cluster = choice && context.findCluster(choice.name);
     this.#cluster = cluster;
-    if (cluster === undefined) {
+    if (choice === undefined || cluster === undefined) {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
     }
