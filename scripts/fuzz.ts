@@ -1,15 +1,18 @@
 /**
  * Fuzzes the HTTP/1.1 codec: `npm run fuzz -- [--seconds N] [--seed S]`, or one case again with
- * `--seed S --case I`. What fails is printed as small as it can be made.
+ * `--seed S --case I`. What fails is printed as small as it can be made. With `--envoy` the same
+ * cases go through weft's proxy and Envoy side by side.
  */
 import { parseArgs } from "node:util";
 import { createCase, fuzzCodec, tryCase } from "../test/fuzz/fuzz.ts";
+import { fuzzBesideEnvoy } from "../test/fuzz/fuzz-envoy.ts";
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     seed: { type: "string" },
     case: { type: "string" },
+    envoy: { type: "boolean", default: false },
   },
 });
 
@@ -32,7 +35,9 @@ if (index !== -1) {
   process.exitCode = problem === undefined ? 0 : 1;
 } else {
   const endMs = performance.now() + readNumber("seconds", 60) * 1000;
-  const { cases, failure } = fuzzCodec(seed, () => performance.now() > endMs);
+  const isOver = (): boolean => performance.now() > endMs;
+  const report = values.envoy ? await fuzzBesideEnvoy(seed, isOver) : fuzzCodec(seed, isOver);
+  const { cases, failure } = report ?? { cases: 0, failure: "no Envoy: npm run envoy fetches it" };
   process.stdout.write(`${cases} cases${failure === undefined ? ", nothing found" : ""}\n`);
   if (failure !== undefined) {
     process.stdout.write(`${failure}\n`);

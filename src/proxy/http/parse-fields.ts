@@ -116,8 +116,7 @@ function takeKnown(
           : CODING.unknown;
       return undefined;
     case HEADER.upgrade:
-      // An empty one is still an upgrade, to a protocol that nobody speaks.
-      (head as RequestHead).upgrade = value === "" ? "," : value;
+      takeUpgrade(head as RequestHead, value);
       return undefined;
     case HEADER.expect:
       if (value.toLowerCase() === "100-continue") (head as RequestHead).expectsContinue = true;
@@ -129,6 +128,11 @@ function takeKnown(
     default:
       return undefined;
   }
+}
+
+/** Several are one list, which no configuration names; so is an empty one. */
+function takeUpgrade(head: RequestHead, value: string): void {
+  head.upgrade = head.upgrade === "" ? value || "," : `${head.upgrade},${value}`;
 }
 
 function takeHost(head: RequestHead, value: string): HeadError | undefined {

@@ -101,6 +101,8 @@ const HOSTS = group("Host", {
   "a target with an empty host": "GET http:///x HTTP/1.1\r\nHost: a.test\r\n\r\n",
   "a target with a user": "GET http://b.test@a.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
   "a target with two ats": "GET http://b@c@a.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
+  "a target with a comma": "GET http://a,b.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
+  "a target with a bracket": "GET http://[a.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
   "a target with a backslash": "GET http://a.test\\@b.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
   "a target of another scheme": "GET ftp://a.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
   "a target of two slashes": "GET //b.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n",
@@ -138,6 +140,7 @@ const UPGRADES = group("Upgrade and CONNECT", {
   "websocket without Connection": get("/x", "Upgrade: websocket\r\n"),
   "another word": get("/x", "Connection: Upgrade\r\nUpgrade: foo\r\n"),
   "an empty word": get("/x", "Connection: Upgrade\r\nUpgrade:\r\n"),
+  "two headers, h2c last": get("/x", "Connection: Upgrade\r\nUpgrade: foo\r\nUpgrade: h2c\r\n"),
   "TLS/1.0": get("/x", "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n"),
   CONNECT: `CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n\r\n${SMUGGLED}`,
   "CONNECT with a length":

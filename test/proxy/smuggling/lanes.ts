@@ -20,9 +20,10 @@ export interface Outcome {
 export interface Exchange {
   readonly parts: readonly string[];
   readonly bad?: { readonly answer: string; readonly ends: boolean };
+  readonly quietMs?: number;
 }
 
-/** After the last byte so long is waited for more. */
+/** After the last byte so long is waited for more, unless an exchange says otherwise. */
 const QUIET_MS = 800;
 
 /** One upstream with the listener of one proxy in front of it: one exchange at a time. */
@@ -89,7 +90,7 @@ function createBootstrap(
 async function run(
   port: number,
   upstream: RecordingUpstream,
-  { parts, bad }: Exchange,
+  { parts, bad, quietMs = QUIET_MS }: Exchange,
 ): Promise<Outcome> {
   if (bad !== undefined) upstream.bad = bad;
   upstream.takeSeen();
@@ -102,7 +103,7 @@ async function run(
       socket.destroy();
       resolve(closed);
     };
-    const timer = setTimeout(() => end(false), QUIET_MS);
+    const timer = setTimeout(() => end(false), quietMs);
     socket.write(parts[0] ?? "", "latin1");
     socket.on("data", (bytes: Buffer) => {
       timer.refresh();
