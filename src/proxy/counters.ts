@@ -20,7 +20,8 @@ export class CounterGroups {
   /** Full names and values. */
   *entries(): Generator<readonly [name: string, value: number]> {
     for (const [prefix, group] of this.#groups) {
-      for (const [name, value] of Object.entries(group)) yield [`${prefix}.${name}`, value];
+      const start = prefix === "" ? "" : `${prefix}.`;
+      for (const [name, value] of Object.entries(group)) yield [start + name, value];
     }
   }
 }

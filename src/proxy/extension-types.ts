@@ -15,6 +15,9 @@ import {
   RBACSchema,
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { ProxyProtocolSchema } from "../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
+import { TlsInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { ConfigSchema as DirectResponseSchema } from "../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
 import { EchoSchema } from "../api/gen/envoy/extensions/filters/network/echo/v3/echo_pb.js";
@@ -44,12 +47,14 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   FilterConfigSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
+  HttpInspectorSchema,
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
   PreviousHostsPredicateSchema,
   RandomSchema,
   RBACPerRouteSchema,
   RBACSchema,
+  ProxyProtocolSchema,
   RawBufferSchema,
   RoundRobinSchema,
   RouterSchema,
@@ -58,4 +63,5 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   StdoutAccessLogSchema,
   SubsetSchema,
   TcpProxySchema,
+  TlsInspectorSchema,
 );

@@ -87,7 +87,8 @@ export interface Conversation {
 /** How to speak to a peer. */
 export interface Speech {
   readonly to: NetConnectOpts;
-  readonly send?: string | Buffer;
+  /** Latin-1; parts go out one by one. */
+  readonly send?: string | readonly string[];
   /** Whether the client ends its side after what it sends. */
   readonly ends?: boolean;
   /** When so much came, the client has enough and does not wait for the end. */
@@ -113,7 +114,11 @@ export async function converse({
   socket.on("error", () => {
     end = "reset";
   });
-  if (send !== "") socket.write(send, "latin1");
+  for (const part of typeof send === "string" ? [send] : send) {
+    if (part === "") continue;
+    socket.write(part, "latin1");
+    if (part !== send) await new Promise((resolve) => setImmediate(resolve));
+  }
   if (ends) socket.end();
   try {
     await until(

@@ -23,7 +23,6 @@ export function collectStats(state: StatsState): readonly Stat[] {
     ["control_plane.connected_state", state.isConnected() ? 1 : 0],
     ["listener_manager.total_listeners_active", listeners.active.length],
     ...active.flatMap(clusterStats),
-    ...listeners.active.flatMap(listenerStats),
     ...sumHttp(listeners.active),
     ...counters.entries(),
   ];
@@ -54,16 +53,6 @@ function clusterStats({ config, load, hosts }: Cluster): Stat[] {
 
 function classStats(prefix: string, classes: readonly number[]): Stat[] {
   return [1, 2, 3, 4, 5].map((digit) => [`${prefix}_${digit}xx`, classes[digit] ?? 0] as const);
-}
-
-function listenerStats(listener: Listener): Stat[] {
-  const [own] = listener.boundAddresses;
-  const name = own === undefined ? listener.config.name : `${own.address}_${own.port}`;
-  return [
-    [`listener.${name}.downstream_cx_active`, listener.connectionsActive],
-    [`listener.${name}.downstream_cx_total`, listener.connectionsTotal],
-    [`listener.${name}.no_filter_chain_match`, listener.noChainMatch],
-  ];
 }
 
 /** Connection managers of the same prefix count together. */

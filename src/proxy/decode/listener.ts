@@ -17,6 +17,7 @@ import type { FilterChainConfig, ListenerConfig } from "../listener/listener-con
 import type { TransportConfig } from "../listener/transport.ts";
 import { decodeAddress, type HostPort, refuseName } from "./address.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeListenerFilters } from "./listener-filters.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
 
 /** Every transport socket that is built; `"plain"` is none at all. */
@@ -38,7 +39,7 @@ const FIELDS = [
   // One process accepts for itself.
   "enable_reuse_port",
   "reuse_port",
-  // Listener filters have a timeout; there are none.
+  "listener_filters",
   "listener_filters_timeout",
   "continue_on_listener_filters_timeout",
   // Buffers are bounded by the sockets' own marks.
@@ -80,13 +81,16 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
     const what = "multiple filter chains with overlapping matching rules are defined";
     issues.push({ path: "filter_chains", message: name === "" ? what : `${what}: ${name}` });
   });
+  const asksTls = message.filterChains.some(asksForTls);
+  const listenerFilters = decodeListenerFilters(message.listenerFilters, asksTls, issues);
   if (issues.length > 0) return { ok: false, issues };
   return {
     ok: true,
     value: {
       name: message.name,
+      statPrefix: message.statPrefix,
       addresses,
-      listenerFilters: [],
+      listenerFilters,
       listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? INSPECTION_MS,
       continuesOnTimeout: message.continueOnListenerFiltersTimeout,
       chains,
@@ -96,6 +100,13 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       body,
     },
   };
+}
+
+/** Whether a chain asks for what only the ClientHello tells. */
+function asksForTls({ filterChainMatch: match }: FilterChain): boolean {
+  if (match === undefined) return false;
+  if (match.transportProtocol !== "") return match.transportProtocol === "tls";
+  return match.serverNames.length > 0 || match.applicationProtocols.length > 0;
 }
 
 const CHAIN_FIELDS = [

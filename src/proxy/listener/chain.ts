@@ -5,13 +5,14 @@ import type { Adopt, OpenConnection, TerminalFilter } from "../network-filter/ne
 import type { AcceptedConnection } from "./accepted-connection.ts";
 import type { ListenerDeps } from "./listener.ts";
 import type { FilterChainConfig } from "./listener-config.ts";
+import type { ListenerCounters } from "./listener-counters.ts";
 import type { DownstreamTransport, Handshake } from "./transport.ts";
 
-/** What a chain tells its listener. */
-export interface ChainEvents {
+/** The listener that a chain belongs to. */
+export interface ChainOwner {
+  readonly counters: ListenerCounters;
   /** One of its connections is gone. */
   onConnectionEnd(): void;
-  onTransportTimeout(): void;
 }
 
 /** A filter chain at run time, with the connections that it took. */
@@ -19,16 +20,17 @@ export class Chain {
   readonly config: FilterChainConfig;
   readonly terminal: TerminalFilter;
   readonly transport: DownstreamTransport | undefined;
+  /** Changes when an update of the listener leaves the chain as it is. */
+  owner: ChainOwner;
   readonly #deps: ListenerDeps;
-  readonly #events: ChainEvents;
   /** `undefined` when the last filter stands alone. */
   readonly #plan: FilterPlan | undefined;
   readonly #connections = new Set<OpenConnection | PendingHandshake>();
 
-  constructor(config: FilterChainConfig, deps: ListenerDeps, events: ChainEvents) {
+  constructor(config: FilterChainConfig, deps: ListenerDeps, owner: ChainOwner) {
     this.config = config;
     this.#deps = deps;
-    this.#events = events;
+    this.owner = owner;
     this.terminal = config.terminal.create(deps);
     const filters = config.filters.map((filter) => filter.create(deps));
     this.#plan = filters.length === 0 ? undefined : { filters, terminal: this.terminal };
@@ -48,6 +50,8 @@ export class Chain {
 
   /** Takes a connection, with the bytes that were read from it already. */
   open(connection: AcceptedConnection, peeked: Buffer | undefined): void {
+    this.owner.counters.downstream_cx_total++;
+    this.owner.counters.downstream_cx_active++;
     if (this.transport !== undefined) {
       this.#shakeHands(this.transport, connection, peeked);
       return;
@@ -64,7 +68,7 @@ export class Chain {
     peeked: Buffer | undefined,
   ): void {
     const pending = new PendingHandshake(() => {
-      this.#events.onTransportTimeout();
+      this.owner.counters.downstream_cx_transport_socket_connect_timeout++;
       pending.destroy();
       this.#forget(pending);
     });
@@ -76,9 +80,9 @@ export class Chain {
     }
     pending.handshake = transport.open(connection, peeked, (adopt) => {
       pending.deadline.cancel();
-      // Taken in before the other goes, or a listener that drains would see none for a moment.
-      if (adopt !== undefined) this.#pass(connection, adopt);
-      this.#forget(pending);
+      if (adopt === undefined) return this.#forget(pending);
+      this.#connections.delete(pending);
+      this.#pass(connection, adopt);
     });
   }
 
@@ -96,7 +100,10 @@ export class Chain {
   }
 
   readonly #forget = (connection: OpenConnection | PendingHandshake): void => {
-    if (this.#connections.delete(connection)) this.#events.onConnectionEnd();
+    if (!this.#connections.delete(connection)) return;
+    this.owner.counters.downstream_cx_active--;
+    this.owner.counters.downstream_cx_destroy++;
+    this.owner.onConnectionEnd();
   };
 
   /** Answers from now on tell clients to close; idle connections go at once when asked. */
@@ -108,8 +115,10 @@ export class Chain {
 
   /** Ends what is still open. */
   close(): void {
-    for (const connection of this.#connections) connection.destroy();
-    this.#connections.clear();
+    for (const connection of this.#connections) {
+      connection.destroy();
+      this.#forget(connection);
+    }
     this.transport?.close();
   }
 }

@@ -1,13 +1,19 @@
 import type { Socket } from "node:net";
 import type { ProxyContext } from "../context.ts";
-import { INSPECT, type ListenerFilter } from "../listener-filter/listener-filter.ts";
+import {
+  type ConnectionPredicate,
+  INSPECT,
+  INSPECTED_BYTES_MAX,
+  type ListenerFilter,
+} from "../listener-filter/listener-filter.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { AcceptedConnection } from "./accepted-connection.ts";
 
-/** A listener filter with the connections that it passes over. */
+/** A listener filter in its place. */
 export interface InspectionStep {
   readonly filter: ListenerFilter;
-  readonly isDisabled: ((connection: AcceptedConnection) => boolean) | undefined;
+  /** Connections that it passes over; `undefined`: none. */
+  readonly isDisabled: ConnectionPredicate | undefined;
 }
 
 /** What listener filters of one listener share. */
@@ -79,6 +85,8 @@ export class Inspection {
   readonly #onData = (bytes: Buffer): void => {
     this.#bytes = this.#bytes === undefined ? bytes : Buffer.concat([this.#bytes, bytes]);
     this.#run();
+    // What no filter knows how to end waits for the end of time, but not for more memory.
+    if (!this.#isOver && this.#bytes.length >= INSPECTED_BYTES_MAX) this.#connection.socket.pause();
   };
 
   readonly #onRemoteClose = (): void => {
@@ -115,7 +123,10 @@ export class Inspection {
   destroy(): void {
     if (this.#isOver) return;
     this.#over();
-    this.#connection.socket.destroy();
+    const { socket } = this.#connection;
+    // Envoy only peeks: closing with bytes unread resets the connection.
+    if (this.#bytes === undefined) socket.destroy();
+    else socket.resetAndDestroy();
     this.#plan.onEnd(this);
   }
 }

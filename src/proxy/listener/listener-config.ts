@@ -1,5 +1,8 @@
 import type { FilterChainCriteria, FilterChainSearch } from "../../match/filter-chain.ts";
-import type { ListenerFilterConfig } from "../listener-filter/listener-filter.ts";
+import type {
+  ConnectionPredicate,
+  ListenerFilterConfig,
+} from "../listener-filter/listener-filter.ts";
 import type {
   PassingFilterConfig,
   TerminalFilterConfig,
@@ -17,12 +20,20 @@ export interface FilterChainConfig extends FilterChainCriteria {
   readonly transportTimeoutMs: number;
 }
 
+/** A listener filter with the connections that it passes over; `undefined`: none. */
+export interface PlacedListenerFilter {
+  readonly config: ListenerFilterConfig;
+  readonly isDisabled: ConnectionPredicate | undefined;
+}
+
 /** A listener, decoded and checked. */
 export interface ListenerConfig {
   readonly name: string;
+  /** What statistics name it by; "" for its address. */
+  readonly statPrefix: string;
   /** The first is the listener's own; all are bound. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  readonly listenerFilters: readonly ListenerFilterConfig[];
+  readonly listenerFilters: readonly PlacedListenerFilter[];
   /** For all listener filters together; 0 is none. */
   readonly listenerFiltersTimeoutMs: number;
   /** Whether a connection goes on when they took too long. */

@@ -97,10 +97,11 @@ export class ListenerSet {
       else this.#unbind(key, socket);
     }
     for (const socket of added) this.#sockets.set(socket.key, socket);
-    listener.boundAddresses = addresses.flatMap(({ host, port }) => {
+    const bound = addresses.flatMap(({ host, port }) => {
       const address = this.#sockets.get(formatHostPort(host, port))?.server.address();
       return typeof address === "object" && address !== null ? [address] : [];
     });
+    listener.setBound(bound);
     if (old !== undefined) this.#drain(old);
     this.#log.info("listener active", { name, addresses: [...kept].join(",") });
   }

@@ -4,9 +4,10 @@ import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
-import { Chain, type ChainEvents } from "./chain.ts";
+import { Chain, type ChainOwner } from "./chain.ts";
 import { Inspection, type InspectionPlan } from "./inspection.ts";
 import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
+import { type ListenerCounters, listenerCounters, unboundCounters } from "./listener-counters.ts";
 
 /** A bound address; it stays open while one listener takes the place of another. */
 export interface BoundSocket {
@@ -14,6 +15,12 @@ export interface BoundSocket {
   readonly server: Server;
   /** Who gets its connections now. */
   owner: Listener;
+}
+
+/** A local address, resolved. */
+export interface BoundAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** What listeners need besides their configuration. */
@@ -32,7 +39,7 @@ export interface ListenerDeps {
  * A connection goes through the listener filters, then its filter chain is chosen, then that
  * chain's transport opens it, then its last filter has it.
  */
-export class Listener {
+export class Listener implements ChainOwner {
   readonly config: ListenerConfig;
   readonly isDynamic: boolean;
   readonly #deps: ListenerDeps;
@@ -42,44 +49,35 @@ export class Listener {
   readonly #inspectionPlan: InspectionPlan | undefined;
   readonly #inspections = new Set<Inspection>();
   #onEmpty: (() => void) | undefined = undefined;
-  connectionsTotal = 0;
-  noChainMatch = 0;
-  /** By listener filters: those that took too long, and those whose client went before. */
-  inspectionTimeouts = 0;
-  inspectionRemoteCloses = 0;
-  transportTimeouts = 0;
-  /** Where it really listens: a port that was 0 is known now. */
-  boundAddresses: readonly { readonly address: string; readonly port: number }[] = [];
+  #counters = unboundCounters();
+  #boundAddresses: readonly BoundAddress[] = [];
 
   constructor(config: ListenerConfig, isDynamic: boolean, deps: ListenerDeps) {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#deps = deps;
-    const events: ChainEvents = {
-      onConnectionEnd: () => this.#checkEmpty(),
-      onTransportTimeout: () => this.transportTimeouts++,
-    };
     this.#chains = new Map(
-      config.chains.map((chain) => [chain, new Chain(chain, deps, events)] as const),
+      config.chains.map((chain) => [chain, new Chain(chain, deps, this)] as const),
     );
-    this.#defaultChain = config.defaultChain && new Chain(config.defaultChain, deps, events);
+    this.#defaultChain = config.defaultChain && new Chain(config.defaultChain, deps, this);
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
 
   #createPlan(): InspectionPlan {
     const { listenerFilters, listenerFiltersTimeoutMs, continuesOnTimeout } = this.config;
     return {
-      steps: listenerFilters.map((filter) => ({
-        filter: filter.create(),
-        isDisabled: filter.isDisabled,
+      steps: listenerFilters.map(({ config, isDisabled }) => ({
+        filter: config.create(this.#deps),
+        isDisabled,
       })),
       timeoutMs: listenerFiltersTimeoutMs,
       continuesOnTimeout,
       onInspected: (connection, peeked) => this.#choose(connection, peeked),
-      onTimeout: () => this.inspectionTimeouts++,
-      onRemoteClose: () => this.inspectionRemoteCloses++,
+      onTimeout: () => this.counters.downstream_pre_cx_timeout++,
+      onRemoteClose: () => this.counters.downstream_listener_filter_remote_close++,
       onEnd: (inspection) => {
         this.#inspections.delete(inspection);
+        this.counters.downstream_pre_cx_active--;
         this.#checkEmpty();
       },
     };
@@ -95,14 +93,23 @@ export class Listener {
     return this.#allChains().flatMap(({ terminal }) => terminal.service ?? []);
   }
 
-  /** Those that have their filter chain. */
-  get connectionsActive(): number {
-    return this.#allChains().reduce((sum, chain) => sum + chain.connectionsActive, 0);
+  get counters(): ListenerCounters {
+    return this.#counters;
   }
 
-  /** Those that listener filters still look at. */
-  get inspectionsActive(): number {
-    return this.#inspections.size;
+  /** Where it really listens: a port that was 0 is known now. */
+  get boundAddresses(): readonly BoundAddress[] {
+    return this.#boundAddresses;
+  }
+
+  /** Its sockets are bound; only now the address is known that its counters are named after. */
+  setBound(addresses: readonly BoundAddress[]): void {
+    this.#boundAddresses = addresses;
+    const [own] = addresses;
+    if (own === undefined) return;
+    const { counters } = this.#deps.context;
+    const address = formatHostPort(own.address, own.port);
+    this.#counters = listenerCounters(counters, this.config.statPrefix, address);
   }
 
   /** The RDS names without which it cannot answer. */
@@ -117,7 +124,6 @@ export class Listener {
 
   /** Takes a connection that one of its sockets accepted. */
   accept(socket: Socket): void {
-    this.connectionsTotal++;
     const connection = new AcceptedConnection(socket);
     if (this.#inspectionPlan === undefined) {
       this.#choose(connection, undefined);
@@ -125,13 +131,14 @@ export class Listener {
     }
     const inspection = new Inspection(connection, this.#inspectionPlan);
     this.#inspections.add(inspection);
+    this.counters.downstream_pre_cx_active++;
     inspection.start(this.#deps.context);
   }
 
   #choose(connection: AcceptedConnection, peeked: Buffer | undefined): void {
     const chain = this.#findChain(connection);
     if (chain === undefined) {
-      this.noChainMatch++;
+      this.counters.no_filter_chain_match++;
       connection.socket.destroy();
       return;
     }
@@ -143,12 +150,17 @@ export class Listener {
     return found === undefined ? this.#defaultChain : this.#chains.get(found);
   }
 
+  onConnectionEnd(): void {
+    this.#checkEmpty();
+  }
+
   #checkEmpty(): void {
     if (this.#onEmpty !== undefined && this.#isEmpty) this.#onEmpty();
   }
 
   get #isEmpty(): boolean {
-    return this.connectionsActive === 0 && this.#inspections.size === 0;
+    const isIdle = ({ connectionsActive }: Chain): boolean => connectionsActive === 0;
+    return this.#inspections.size === 0 && this.#allChains().every(isIdle);
   }
 
   /**

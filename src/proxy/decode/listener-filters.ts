@@ -1,0 +1,90 @@
+import {
+  type ListenerFilter,
+  type ListenerFilterChainMatchPredicate,
+  ListenerFilterChainMatchPredicateSchema,
+  ListenerFilterSchema,
+} from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
+import { HttpInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { ProxyProtocolSchema } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
+import { TlsInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { PlacedListenerFilter } from "../listener/listener-config.ts";
+import { HTTP_INSPECTOR } from "../listener-filter/http-inspector.ts";
+import type {
+  ConnectionPredicate,
+  ListenerFilterConfig,
+} from "../listener-filter/listener-filter.ts";
+import { TLS_INSPECTOR } from "../listener-filter/tls-inspector.ts";
+import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeProxyProtocol } from "./proxy-protocol.ts";
+
+/** Every listener filter that is built. */
+const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
+  extension(HttpInspectorSchema, () => HTTP_INSPECTOR),
+  extension(ProxyProtocolSchema, decodeProxyProtocol),
+  extension(TlsInspectorSchema, (message, path, issues) => {
+    // How much is read at a time shows nowhere.
+    const fields = ["initial_read_buffer_size"];
+    if (message.enableJa3Fingerprinting === false) fields.push("enable_ja3_fingerprinting");
+    issues.push(...refuseFields(TlsInspectorSchema, message, fields, path));
+    return TLS_INSPECTOR;
+  }),
+];
+
+/**
+ * Decodes the listener filters, in order. Like Envoy, it adds the TLS inspector when the filter
+ * chains ask for what only that finds out.
+ */
+export function decodeListenerFilters(
+  messages: readonly ListenerFilter[],
+  asksTls: boolean,
+  issues: Issue[],
+): readonly PlacedListenerFilter[] {
+  const filters = messages.flatMap((message, at): PlacedListenerFilter[] => {
+    const path = `listener_filters[${at}]`;
+    const fields = ["name", "typed_config", "filter_disabled"];
+    issues.push(...refuseFields(ListenerFilterSchema, message, fields, path));
+    if (message.configType.case === "configDiscovery") return [];
+    const named = { name: message.name, any: message.configType.value, path };
+    const config = decodeExtension(LISTENER_FILTERS, named, issues);
+    if (config === undefined) return [];
+    const disabledPath = joinPath(path, "filter_disabled");
+    const isDisabled =
+      message.filterDisabled && decodePredicate(message.filterDisabled, disabledPath, issues);
+    return [{ config, isDisabled }];
+  });
+  if (asksTls && !filters.some(({ config }) => config === TLS_INSPECTOR)) {
+    filters.push({ config: TLS_INSPECTOR, isDisabled: undefined });
+  }
+  return filters;
+}
+
+function decodePredicate(
+  message: ListenerFilterChainMatchPredicate,
+  path: string,
+  issues: Issue[],
+): ConnectionPredicate {
+  const { rule } = message;
+  const fields = ["or_match", "and_match", "not_match", "any_match", "destination_port_range"];
+  issues.push(...refuseFields(ListenerFilterChainMatchPredicateSchema, message, fields, path));
+  if (rule.case === "notMatch") {
+    const inner = decodePredicate(rule.value, joinPath(path, "not_match"), issues);
+    return (connection) => !inner(connection);
+  }
+  if (rule.case === "destinationPortRange") {
+    const { start, end } = rule.value;
+    return ({ local }) => local.port >= start && local.port < end;
+  }
+  if (rule.case === "orMatch" || rule.case === "andMatch") {
+    const setPath = joinPath(path, rule.case === "orMatch" ? "or_match" : "and_match");
+    const rules = rule.value.rules.map((inner, at) =>
+      decodePredicate(inner, joinPath(setPath, `rules[${at}]`), issues),
+    );
+    return rule.case === "orMatch"
+      ? (connection) => rules.some((matches) => matches(connection))
+      : (connection) => rules.every((matches) => matches(connection));
+  }
+  if (rule.case === undefined) issues.push({ path, message: "has no rule" });
+  return () => true;
+}
