@@ -1,193 +1,266 @@
 /**
- * `npm run bench`: weft's proxy and Envoy on the same bootstrap file, the same upstream and the
- * same load, in turn. Prints CPU per request, requests per second and memory as medians, and the
- * ratio; writes the same as JSON. docs/performance.md says how to read it.
+ * `npm run bench [-- SCENARIO… FLAGS]`: weft's proxy, Envoy, nginx and haproxy in front of the same
+ * upstream and under the same load, in turn. Prints tables and writes the same as JSON.
+ * docs/performance.md says how to read them.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { findProgram } from "../test/programs.ts";
-import { bootstrapText } from "./bootstrap.ts";
-import { type LoadResult, runLoad } from "./load.ts";
+import { baselineScenarios, isKept, saveBaseline } from "./baseline.ts";
+import { createCertificates } from "./certificates.ts";
+import { measureDemo } from "./demo.ts";
+import { buildOpenLoop } from "./load.ts";
+import { type MemorySample, measureLoad, measureMemory, measureRate } from "./measure.ts";
 import { Measured } from "./measured.ts";
-import { freePorts, waitForHttp } from "./ports.ts";
+import { PROXY_NAMES, type ProxyName, programOf, type Started, startProxy } from "./peers.ts";
+import { freePorts, waitFor } from "./ports.ts";
+import { formatTable, loadRows, memoryRows, type Row, rateRows } from "./report.ts";
+import { type LoadScenario, type MemoryScenario, SCENARIOS, type Scenario } from "./scenarios.ts";
+import { pairedRatios, spread } from "./statistics.ts";
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
+const weft = join(repository, "dist", "weft.js");
 
-/** One kind of work. */
-interface Scenario {
-  readonly name: string;
-  readonly connections: number;
-  readonly path: string;
-}
+const MEMORY_ROUNDS = 3;
+const COMPARE_ROUNDS_MIN = 9;
 
-const SCENARIOS: readonly Scenario[] = [
-  { name: "GET 23 B, 32 connections", connections: 32, path: "/" },
-  { name: "GET 1 KiB, 32 connections", connections: 32, path: "/1024" },
-];
-
-/** One run of one proxy. */
-interface Sample {
-  readonly cpuMicros: number;
-  readonly requestsPerSecond: number;
-}
-
-interface Row {
-  readonly scenario: string;
-  readonly proxy: string;
-  readonly cpuMicrosPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly residentMiB: number;
-}
-
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    seconds: { type: "string", default: "4" },
-    rounds: { type: "string", default: "5" },
+    seconds: { type: "string" },
+    rounds: { type: "string" },
+    proxies: { type: "string", default: PROXY_NAMES.join(",") },
     out: { type: "string", default: join(repository, "bench", "results", "latest.json") },
+    quick: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    compare: { type: "boolean", default: false },
+    "save-baseline": { type: "boolean", default: false },
   },
 });
 
+/** What the whole run shares. */
+interface Bench {
+  readonly folder: string;
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly upstreamPort: number;
+  readonly certificates: Awaited<ReturnType<typeof createCertificates>>;
+  readonly openLoop: string | undefined;
+  readonly proxies: readonly ProxyName[];
+}
+
 async function main(): Promise<void> {
-  const seconds = positive("--seconds", flags.seconds, 60);
-  const rounds = positive("--rounds", flags.rounds, 50);
+  if (flags.list) {
+    for (const { name, title } of SCENARIOS) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    return;
+  }
+  const isCompare = flags.compare || flags["save-baseline"];
+  const chosen = choose(isCompare && positionals.length === 0 ? baselineNames() : positionals);
   const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));
-  const measured: Measured[] = [];
+  const [upstreamPort = 0] = await freePorts(1);
+  const source = join(repository, "bench", "upstream.ts");
+  const upstream = new Measured("upstream", 1, process.execPath, [
+    "--import",
+    "tsx",
+    source,
+    String(upstreamPort),
+  ]);
   try {
-    const [upstreamPort = 0] = await freePorts(1);
-    const upstream = new Measured("upstream", process.execPath, [
-      "--import",
-      "tsx",
-      join(repository, "bench", "upstream.ts"),
-      String(upstreamPort),
-    ]);
-    measured.push(upstream);
-    const proxies = await startProxies(folder, upstreamPort);
-    measured.push(...proxies.map(({ process }) => process));
-    const rows: Row[] = [];
-    for (const scenario of SCENARIOS) {
-      rows.push(...(await runScenario(scenario, proxies, seconds, rounds)));
-    }
-    report(rows, seconds, rounds);
+    const bench: Bench = {
+      folder,
+      seconds: number("--seconds", flags.seconds ?? (flags.quick || isCompare ? "1" : "2"), 600),
+      rounds: number("--rounds", flags.rounds ?? defaultRounds(isCompare), 200),
+      upstreamPort,
+      certificates: await createCertificates(folder),
+      openLoop: chosen.some(({ kind }) => kind === "rate")
+        ? await buildOpenLoop(join(repository, "bench", "open-loop.c"), folder)
+        : undefined,
+      proxies: PROXY_NAMES.filter((name) => flags.proxies.split(",").includes(name)),
+    };
+    await waitFor("upstream", [upstream], async () => {
+      const response = await fetch(`http://127.0.0.1:${upstreamPort}/`);
+      return (await response.text()).length === 23;
+    });
+    if (isCompare) await compare(bench, chosen);
+    else await runAll(bench, chosen);
   } finally {
-    await Promise.all(measured.map((process) => process.stop()));
+    await upstream.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Started {
-  readonly name: string;
-  readonly port: number;
-  readonly process: Measured;
+function defaultRounds(isCompare: boolean): string {
+  if (isCompare) return String(COMPARE_ROUNDS_MIN);
+  return flags.quick ? "3" : "5";
 }
 
-async function startProxies(folder: string, upstreamPort: number): Promise<readonly Started[]> {
-  const envoy = findProgram("envoy");
-  if (envoy === undefined) process.stderr.write("no Envoy: `npm run envoy` installs one\n");
-  const commands: [string, string, string[]][] = [
-    ["weft", process.execPath, [join(repository, "dist", "weft.js"), "proxy", "-c"]],
-  ];
-  if (envoy !== undefined) {
-    commands.push([
-      "envoy",
-      envoy,
-      ["--concurrency", "1", "--use-dynamic-base-id", "-l", "warning", "-c"],
-    ]);
-  }
-  return Promise.all(
-    commands.map(async ([name, command, args]) => {
-      const [port = 0, adminPort = 0] = await freePorts(2);
-      const file = join(folder, `${name}.json`);
-      writeFileSync(file, bootstrapText({ port, adminPort, upstreamPort }));
-      const started = new Measured(name, command, [...args, file]);
-      await waitForHttp(`http://127.0.0.1:${port}/`, started);
-      return { name, port, process: started };
-    }),
-  );
+function baselineNames(): readonly string[] {
+  return flags["save-baseline"] ? ["plain"] : baselineScenarios();
 }
 
-/** Every round gives each proxy its turn, so that a slow moment of the machine meets both. */
-async function runScenario(
-  scenario: Scenario,
-  proxies: readonly Started[],
-  seconds: number,
-  rounds: number,
-): Promise<Row[]> {
-  const samples = new Map<string, Sample[]>(proxies.map(({ name }) => [name, []]));
-  for (let round = -1; round < rounds; round++) {
-    for (const { name, port, process: proxy } of proxies) {
-      const url = `http://127.0.0.1:${port}${scenario.path}`;
-      const beforeMicros = proxy.cpuMicros();
-      // The first round is the warm-up: it is as long, and counts for nothing.
-      const load = await runLoad({ url, connections: scenario.connections, seconds });
-      checkLoad(load, name);
-      if (round < 0) continue;
-      samples.get(name)?.push({
-        cpuMicros: (proxy.cpuMicros() - beforeMicros) / load.requests,
-        requestsPerSecond: load.requests / load.seconds,
-      });
-    }
-  }
-  return proxies.map(({ name, process: proxy }) => {
-    const own = samples.get(name) ?? [];
-    return {
-      scenario: scenario.name,
-      proxy: name,
-      cpuMicrosPerRequest: median(own.map(({ cpuMicros }) => cpuMicros)),
-      requestsPerSecond: median(own.map(({ requestsPerSecond }) => requestsPerSecond)),
-      residentMiB: proxy.residentMiB(),
-    };
+function choose(names: readonly string[]): readonly Scenario[] {
+  if (names.length === 0) return SCENARIOS.filter(({ onlyByName }) => onlyByName !== true);
+  return names.map((name) => {
+    const found = SCENARIOS.find((scenario) => scenario.name === name);
+    if (found !== undefined) return found;
+    const known = SCENARIOS.map((scenario) => scenario.name).join(", ");
+    throw new Error(`no scenario "${name}"; there are ${known}`);
   });
 }
 
-function checkLoad(load: LoadResult, name: string): void {
-  if (load.errors > 0 || load.requests === 0) {
-    throw new Error(`${name}: ${load.errors} of ${load.requests} requests failed`);
+async function runAll(bench: Bench, scenarios: readonly Scenario[]): Promise<void> {
+  const startMs = Date.now();
+  const rows: Row[] = [];
+  for (const scenario of scenarios) {
+    const [load = 0] = loadavg();
+    process.stderr.write(`${scenario.name} (load average ${load.toFixed(1)})\n`);
+    const made = await runScenario(bench, scenario);
+    if (made.length > 0) process.stdout.write(`${formatTable(made)}\n\n`);
+    rows.push(...made);
   }
-}
-
-function report(rows: readonly Row[], seconds: number, rounds: number): void {
-  const lines = [
-    "| work | proxy | CPU µs/request | ratio | requests/s | resident MiB |",
-    "|---|---|---:|---:|---:|---:|",
-  ];
-  for (const row of rows) {
-    const peer = rows.find(({ scenario, proxy }) => scenario === row.scenario && proxy === "envoy");
-    const ratio =
-      peer === undefined ? "" : (row.cpuMicrosPerRequest / peer.cpuMicrosPerRequest).toFixed(2);
-    lines.push(
-      `| ${row.scenario} | ${row.proxy} | ${row.cpuMicrosPerRequest.toFixed(1)} | ${ratio} | ` +
-        `${Math.round(row.requestsPerSecond)} | ${row.residentMiB.toFixed(0)} |`,
-    );
-  }
-  process.stdout.write(`${lines.join("\n")}\n`);
   const result = {
+    at: new Date(startMs).toISOString(),
     node: process.version,
     cpu: cpus()[0]?.model,
     cores: cpus().length,
-    seconds,
-    rounds,
+    seconds: bench.seconds,
+    rounds: bench.rounds,
     rows,
   };
   mkdirSync(dirname(flags.out), { recursive: true });
   writeFileSync(flags.out, `${JSON.stringify(result, undefined, 2)}\n`);
-  process.stdout.write(`\nwritten to ${flags.out}\n`);
+  process.stdout.write(`written to ${flags.out}\n`);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+async function runScenario(bench: Bench, scenario: Scenario): Promise<readonly Row[]> {
+  switch (scenario.kind) {
+    case "load":
+      return loadRows(scenario, await runLoadScenario(bench, scenario));
+    case "rate": {
+      const { openLoop } = bench;
+      // Its absence has been told when it was looked for.
+      if (openLoop === undefined) return [];
+      const run = (proxies: readonly Started[]): ReturnType<typeof measureRate> =>
+        measureRate(scenario, proxies, { ...bench, seconds: bench.seconds * 2 }, openLoop);
+      return rateRows(scenario, await withProxies(bench, scenario, run));
+    }
+    case "memory":
+      return memoryRows(scenario, await runMemoryScenario(bench, scenario));
+    case "demo": {
+      const { kind, name, title } = scenario;
+      const values = { ...(await measureDemo(weft, bench.folder)) };
+      return [{ kind, scenario: name, title, proxy: "weft", values }];
+    }
+  }
 }
 
-function positive(flag: string, text: string, max: number): number {
+function runLoadScenario(bench: Bench, scenario: LoadScenario): ReturnType<typeof measureLoad> {
+  return withProxies(bench, scenario, (proxies) => measureLoad(scenario, proxies, bench));
+}
+
+/** The proxies that take part in a scenario and are on this machine. */
+function takingPart(bench: Bench, scenario: Exclude<Scenario, { kind: "demo" }>): ProxyName[] {
+  return bench.proxies.filter((name) => {
+    const isMesh = name === "weft" || name === "envoy";
+    return (isMesh || scenario.peers !== undefined) && programOf(name) !== undefined;
+  });
+}
+
+async function start(
+  bench: Bench,
+  scenario: Exclude<Scenario, { kind: "demo" }>,
+  name: ProxyName,
+): Promise<Started | undefined> {
+  try {
+    return await startProxy(name, {
+      setup: scenario.setup,
+      mode: scenario.peers,
+      context: bench,
+      weft,
+      isHttps: scenario.kind === "load" && scenario.traffic.isHttps === true,
+    });
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`skipped: ${name} in "${scenario.name}": ${cause}\n`);
+    // One of a peer's modules may be missing; weft and Envoy must do all of them.
+    if (name === "weft" || name === "envoy") process.exitCode = 1;
+    return undefined;
+  }
+}
+
+async function withProxies<T>(
+  bench: Bench,
+  scenario: Exclude<Scenario, { kind: "demo" }>,
+  run: (proxies: readonly Started[]) => Promise<T>,
+): Promise<T> {
+  const proxies: Started[] = [];
+  try {
+    for (const name of takingPart(bench, scenario)) {
+      const started = await start(bench, scenario, name);
+      if (started !== undefined) proxies.push(started);
+    }
+    return await run(proxies);
+  } finally {
+    await stopAll(proxies);
+  }
+}
+
+async function stopAll(proxies: readonly Started[]): Promise<void> {
+  await Promise.all(proxies.flatMap(({ processes }) => processes.map((each) => each.stop())));
+}
+
+/** Each sample is a fresh process, alone. */
+async function runMemoryScenario(
+  bench: Bench,
+  scenario: MemoryScenario,
+): Promise<readonly { readonly proxy: ProxyName; readonly samples: readonly MemorySample[] }[]> {
+  const all = takingPart(bench, scenario).map((proxy) => ({
+    proxy,
+    samples: [] as MemorySample[],
+  }));
+  const rounds = scenario.requests === undefined ? MEMORY_ROUNDS : 1;
+  for (let round = 0; round < rounds; round++) {
+    for (const { proxy, samples } of all) {
+      const started = await start(bench, scenario, proxy);
+      if (started === undefined) continue;
+      try {
+        samples.push(await measureMemory(scenario, started, bench.folder));
+      } finally {
+        await stopAll([started]);
+      }
+    }
+  }
+  return all;
+}
+
+/** Holds the ratios to Envoy against the baseline, or makes them the baseline. */
+async function compare(bench: Bench, scenarios: readonly Scenario[]): Promise<void> {
+  const ratios: Record<string, number> = {};
+  const meshes: Bench = { ...bench, proxies: ["weft", "envoy"] };
+  for (const scenario of scenarios) {
+    if (scenario.kind !== "load") throw new Error(`"${scenario.name}" has no ratio to compare`);
+    const measure = async (): Promise<readonly number[]> => {
+      const [weftRuns, envoyRuns] = await runLoadScenario(meshes, scenario);
+      if (weftRuns === undefined || envoyRuns === undefined) {
+        throw new Error("a comparison needs weft and Envoy (`npm run envoy` installs one)");
+      }
+      const micros = (runs: typeof weftRuns): number[] =>
+        runs.samples.map((each) => each.cpuMicros);
+      return pairedRatios(micros(weftRuns), micros(envoyRuns));
+    };
+    const pairs = await measure();
+    if (flags["save-baseline"]) ratios[scenario.name] = spread(pairs).median;
+    else if (!(await isKept(scenario.name, pairs, measure))) process.exitCode = 1;
+  }
+  if (flags["save-baseline"]) saveBaseline(ratios, bench.rounds);
+}
+
+function number(flag: string, text: string, max: number): number {
   const value = Number(text);
-  if (!(value > 0 && value <= max))
-    throw new Error(`${flag} must be in (0, ${max}], not "${text}"`);
-  return value;
+  if (Number.isInteger(value) && value > 0 && value <= max) return value;
+  throw new Error(`${flag} must be a whole number from 1 to ${max}, not "${text}"`);
 }
 
 await main();

@@ -22,19 +22,20 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-/** Resolves when the address answers 200; rejects when the process ends first, or does not. */
-export async function waitForHttp(url: string, process: Measured): Promise<void> {
+/** Resolves when `probe` does; rejects when a process ends first, or the time is up. */
+export async function waitFor(
+  what: string,
+  processes: readonly Measured[],
+  probe: () => Promise<boolean>,
+): Promise<void> {
   const startMs = performance.now();
   while (performance.now() - startMs < START_MS_MAX) {
-    if (process.hasEnded) throw new Error(`${process.name} ended while starting`);
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(1000) });
-      await response.arrayBuffer();
-      if (response.status === 200) return;
-    } catch {
-      // Not up yet.
+    const ended = processes.find(({ hasEnded }) => hasEnded);
+    if (ended !== undefined) {
+      throw new Error(`${ended.name} ended while starting: ${ended.lastWords.trim()}`);
     }
+    if (await probe().catch(() => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`${process.name} did not answer at ${url} within ${START_MS_MAX} ms`);
+  throw new Error(`${what} was not ready within ${START_MS_MAX} ms`);
 }

@@ -5,7 +5,16 @@ import { fileURLToPath } from "node:url";
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Somebody else's programs that tests are held against. */
-export type Program = "envoy" | "kubectl" | "wrk" | "curl" | "openssl";
+export type Program =
+  | "envoy"
+  | "kubectl"
+  | "wrk"
+  | "curl"
+  | "openssl"
+  | "nginx"
+  | "haproxy"
+  | "taskset"
+  | "cc";
 
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
@@ -17,7 +26,7 @@ export function findProgram(program: Program): string | undefined {
   if (found !== undefined) return found;
   const required = (process.env["WEFT_TEST_REQUIRE"] ?? "").split(" ");
   if (required.includes(program)) throw new Error(`${program} is required and was not found`);
-  process.stderr.write(`skipped: tests that need ${program}, which is not on this machine\n`);
+  process.stderr.write(`skipped: what needs ${program}, which is not on this machine\n`);
   return undefined;
 }
 

@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { spread } from "./statistics.ts";
+
+const FILE = fileURLToPath(new URL("baseline.json", import.meta.url));
+
+/** So much worse than the baseline may the ratio be. */
+const WORSE_MAX = 1.05;
+/** So often is a case that looks worse measured again before it is called worse. */
+const REPEATS_MAX = 2;
+
+/** Ratios to Envoy that a change is held against, by scenario. */
+interface Baseline {
+  readonly conditions: { readonly node: string; readonly cpu: string; readonly pairs: number };
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+/** Writes what was just measured as the new baseline. */
+export function saveBaseline(ratios: Readonly<Record<string, number>>, pairs: number): void {
+  const conditions = { node: process.version, cpu: cpus()[0]?.model ?? "", pairs };
+  const rounded = Object.fromEntries(
+    Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toFixed(3))]),
+  );
+  const baseline: Baseline = { conditions, ratios: rounded };
+  writeFileSync(FILE, `${JSON.stringify(baseline, undefined, 2)}\n`);
+}
+
+/** The scenarios that the baseline knows. */
+export function baselineScenarios(): readonly string[] {
+  return Object.keys(readBaseline().ratios);
+}
+
+function readBaseline(): Baseline {
+  return JSON.parse(readFileSync(FILE, "utf8")) as Baseline;
+}
+
+/**
+ * Whether a scenario is no more than 5 % worse than the baseline. The rule against noise: a median
+ * beyond the limit is measured again, twice at most, and only the median of all the pairs together
+ * counts. A change that is really slower stays slower; a slow moment of the machine does not.
+ */
+export async function isKept(
+  scenario: string,
+  first: readonly number[],
+  measureAgain: () => Promise<readonly number[]>,
+): Promise<boolean> {
+  const known = readBaseline().ratios[scenario];
+  if (known === undefined) return true;
+  const limit = known * WORSE_MAX;
+  let pairs = first;
+  for (let repeat = 0; spread(pairs).median > limit && repeat < REPEATS_MAX; repeat++) {
+    pairs = [...pairs, ...(await measureAgain())];
+  }
+  const { median, lower, upper } = spread(pairs);
+  const isGood = median <= limit;
+  process.stdout.write(
+    `${scenario}: ratio ${median.toFixed(3)} (half of ${pairs.length} pairs ${lower.toFixed(3)} to ` +
+      `${upper.toFixed(3)}), baseline ${known}, limit ${limit.toFixed(3)}: ${isGood ? "kept" : "WORSE"}\n`,
+  );
+  return isGood;
+}

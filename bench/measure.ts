@@ -1,0 +1,137 @@
+import { createConnection, type Socket } from "node:net";
+import { type Latency, runLoad, runOpenLoop } from "./load.ts";
+import { proportionalMiB, residentMiB } from "./measured.ts";
+import type { Started } from "./peers.ts";
+import type { LoadScenario, MemoryScenario, RateScenario } from "./scenarios.ts";
+
+/** How long, and where files may be put. */
+export interface RunOptions {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly folder: string;
+}
+
+/** One run of one proxy under closed-loop load. */
+export interface LoadSample {
+  readonly cpuMicros: number;
+  readonly perSecond: number;
+  readonly residentMiB: number;
+}
+
+/** What several runs of one proxy gave, in the order of the rounds. */
+export interface Runs<T> {
+  readonly proxy: Started;
+  readonly samples: readonly T[];
+}
+
+/**
+ * Lets the proxies take turns, so that a slow moment of the machine meets all of them, in an order
+ * that turns round each time, so that none is always the one after. The first round is a warm-up.
+ */
+async function takeTurns<T>(
+  proxies: readonly Started[],
+  rounds: number,
+  run: (proxy: Started) => Promise<T>,
+): Promise<readonly Runs<T>[]> {
+  const all = proxies.map((proxy) => ({ proxy, samples: [] as T[] }));
+  for (const { proxy } of all) await run(proxy);
+  for (let round = 0; round < rounds; round++) {
+    for (const { proxy, samples } of round % 2 === 0 ? all : all.toReversed()) {
+      samples.push(await run(proxy));
+    }
+  }
+  return all;
+}
+
+function cpuMicrosOf(proxy: Started): number {
+  return proxy.processes.reduce((sum, process) => sum + process.cpuMicros(), 0);
+}
+
+function residentMiBOf(proxy: Started): number {
+  return proxy.processes.reduce((sum, { pid }) => sum + residentMiB(pid), 0);
+}
+
+function checkErrors(name: string, errors: number, requests: number): void {
+  if (errors > 0 || requests === 0) {
+    throw new Error(`${name}: ${errors} errors beside ${requests} requests`);
+  }
+}
+
+/** CPU for each request, or for each MiB. */
+export function measureLoad(
+  scenario: LoadScenario,
+  proxies: readonly Started[],
+  { rounds, ...options }: RunOptions,
+): Promise<readonly Runs<LoadSample>[]> {
+  return takeTurns(proxies, rounds, async (proxy) => {
+    const beforeMicros = cpuMicrosOf(proxy);
+    const load = await runLoad(proxy.port, scenario.traffic, options);
+    checkErrors(proxy.name, load.errors, load.requests);
+    const units = load.requests * (scenario.mebibytes ?? 1);
+    return {
+      cpuMicros: (cpuMicrosOf(proxy) - beforeMicros) / units,
+      perSecond: units / load.seconds,
+      residentMiB: residentMiBOf(proxy),
+    };
+  });
+}
+
+/** Latency at a fixed rate. */
+export function measureRate(
+  { rate, connections }: RateScenario,
+  proxies: readonly Started[],
+  { rounds, seconds }: RunOptions,
+  program: string,
+): Promise<readonly Runs<Latency>[]> {
+  return takeTurns(proxies, rounds, (proxy) =>
+    runOpenLoop(program, proxy.port, { rate, connections, seconds }),
+  );
+}
+
+/** Memory of one proxy, in MiB. */
+export interface MemorySample {
+  readonly residentMiB: number;
+  readonly proportionalMiB: number;
+}
+
+const SETTLE_MS = 2000;
+const SLICE_SECONDS = 20;
+
+/** Brings a fresh proxy into the state that the scenario is about, and weighs it. */
+export async function measureMemory(
+  scenario: MemoryScenario,
+  proxy: Started,
+  folder: string,
+): Promise<MemorySample> {
+  const held = await holdConnections(proxy.port, scenario.idleConnections ?? 0);
+  try {
+    for (let done = 0; done < (scenario.requests ?? 0); ) {
+      const traffic = { path: "/", connections: 32 };
+      const load = await runLoad(proxy.port, traffic, { seconds: SLICE_SECONDS, folder });
+      checkErrors(proxy.name, load.errors, load.requests);
+      done += load.requests;
+    }
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    return {
+      residentMiB: residentMiBOf(proxy),
+      proportionalMiB: proxy.processes.reduce((sum, { pid }) => sum + proportionalMiB(pid), 0),
+    };
+  } finally {
+    for (const socket of held) socket.destroy();
+  }
+}
+
+/** Connections that were answered once and stay open. */
+async function holdConnections(port: number, count: number): Promise<readonly Socket[]> {
+  const sockets: Socket[] = [];
+  for (let at = 0; at < count; at++) {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    sockets.push(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.once("data", () => resolve());
+      socket.write("GET / HTTP/1.1\r\nhost: bench\r\n\r\n");
+    });
+  }
+  return sockets;
+}
