@@ -9,16 +9,8 @@ import {
 } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
-import {
-  type ApiConfigSource,
-  ApiConfigSource_ApiType,
-  ApiConfigSourceSchema,
-} from "../api/gen/envoy/config/core/v3/config_source_pb.js";
-import {
-  GrpcService_EnvoyGrpcSchema,
-  GrpcServiceSchema,
-} from "../api/gen/envoy/config/core/v3/grpc_service_pb.js";
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
+import type { Secret as SecretMessage } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { formatHostPort } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
@@ -28,12 +20,16 @@ import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
 import { decodeAddress, type HostPort, refuseName } from "./decode/address.ts";
 import { decodeCluster } from "./decode/cluster.ts";
-import { isAds, refuseVersion } from "./decode/config-source.ts";
+import { isAds } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
+import { decodeSecret } from "./decode/secret.ts";
+import { decodeApi } from "./decode/secret-ref.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
 import { decodeRuntime } from "./runtime.ts";
+import type { Secret } from "./secret/secret.ts";
+import { checkSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
 
 /** What a proxy starts with. */
 export interface ProxyBootstrap {
@@ -41,6 +37,8 @@ export interface ProxyBootstrap {
   readonly admin: HostPort | undefined;
   readonly clusters: readonly ClusterConfig[];
   readonly listeners: readonly ListenerConfig[];
+  /** By name. */
+  readonly secrets: ReadonlyMap<string, Secret>;
   /** The cluster of the control plane; `undefined` when everything is static. */
   readonly adsCluster: string | undefined;
   /** Whether the control plane is asked for all clusters, and for all listeners. */
@@ -123,7 +121,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const issues = refuseFields(BootstrapSchema, message, FIELDS, "");
   const resources = message.staticResources;
   if (resources !== undefined) {
-    const fields = ["listeners", "clusters"];
+    const fields = ["listeners", "clusters", "secrets"];
     const schema = Bootstrap_StaticResourcesSchema;
     issues.push(...refuseFields(schema, resources, fields, "static_resources"));
   }
@@ -136,13 +134,22 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
     const decoded = decodeListener(listener, toBinary(ListenerSchema, listener));
     return collect(decoded, path, issues).map(nameListener);
   });
+  const secrets = decodeSecrets(resources?.secrets ?? [], issues);
   const adsCluster = decodeDynamic(message, clusters, issues);
-  checkStatic(clusters, listeners, adsCluster, issues);
+  const refs = listeners.flatMap(listenerSecretRefs);
+  const known = { statics: secrets, hasAds: adsCluster !== undefined, clusters };
+  issues.push(...checkSecretRefs(refs, known));
+  const asked = new Set(
+    refs.flatMap(({ ref: { source } }) => (source.kind === "grpc" ? source.cluster : [])),
+  );
+  if (adsCluster !== undefined) asked.add(adsCluster);
+  checkStatic(clusters, listeners, asked, adsCluster, issues);
   const runtime = decodeRuntime(message.layeredRuntime, issues);
   const admin = decodeAdmin(message, issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
-  if (adsCluster !== undefined && (node.id === "" || node.cluster === "")) {
+  const asksAny = adsCluster !== undefined || refs.some(({ ref }) => ref.source.kind !== "static");
+  if (asksAny && (node.id === "" || node.cluster === "")) {
     issues.push({ path: "node", message: "must have id and cluster to ask a control plane" });
   }
   if (issues.length === 0) issues.push(...checkRules(BootstrapSchema, message, ""));
@@ -150,7 +157,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
   const asks = { adsCluster, asksClusters, asksListeners };
-  return { ok: true, value: { node, admin, clusters, listeners, ...asks, runtime, json } };
+  return { ok: true, value: { node, admin, clusters, listeners, secrets, ...asks, runtime, json } };
 }
 
 function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {
@@ -168,10 +175,28 @@ function nameListener(listener: ListenerConfig): ListenerConfig {
   return { ...listener, name: formatHostPort(address.host, address.port) };
 }
 
+/** Those that stand in the bootstrap, by their names. */
+function decodeSecrets(messages: readonly SecretMessage[], issues: Issue[]): Map<string, Secret> {
+  const secrets = new Map<string, Secret>();
+  for (const [at, message] of messages.entries()) {
+    const path = `static_resources.secrets[${at}]`;
+    const own: Issue[] = [];
+    const secret = decodeSecret(message, own);
+    issues.push(...own.map((issue) => ({ ...issue, path: joinPath(path, issue.path) })));
+    if (secret === undefined) continue;
+    if (secrets.has(secret.name)) {
+      issues.push({ path, message: `Duplicate static secret: ${secret.name}` });
+    }
+    secrets.set(secret.name, secret);
+  }
+  return secrets;
+}
+
 /** What only shows when all of them are known. */
 function checkStatic(
   clusters: readonly ClusterConfig[],
   listeners: readonly ListenerConfig[],
+  grpcClusters: ReadonlySet<string>,
   adsCluster: string | undefined,
   issues: Issue[],
 ): void {
@@ -180,7 +205,7 @@ function checkStatic(
     const path = `static_resources.clusters(${name})`;
     if (names.has(name)) issues.push({ path, message: `duplicate cluster '${name}' found` });
     names.add(name);
-    if (isHttp2 && name !== adsCluster) {
+    if (isHttp2 && !grpcClusters.has(name)) {
       const what = "HTTP/2 to upstreams is not supported yet, but for the control plane's cluster";
       issues.push({ path, message: what });
     }
@@ -239,8 +264,9 @@ function decodeDynamic(
     issues.push({ path: `${path}.ads_config`, message: "is missing" });
     return undefined;
   }
-  const name = decodeAds(dynamic.adsConfig, `${path}.ads_config`, issues);
-  if (name === undefined) return undefined;
+  const source = decodeApi(dynamic.adsConfig, `${path}.ads_config`, issues);
+  if (source?.kind !== "grpc") return undefined;
+  const name = source.cluster;
   const cluster = clusters.find((candidate) => candidate.name === name);
   if (cluster === undefined) {
     const what = `names cluster '${name}', which static_resources does not have`;
@@ -250,34 +276,4 @@ function decodeDynamic(
     issues.push({ path: `${path}.ads_config`, message: what });
   }
   return name;
-}
-
-function decodeAds(message: ApiConfigSource, path: string, issues: Issue[]): string | undefined {
-  // Responses are asked for as they come; only the first request names the node.
-  const fields = [
-    "api_type",
-    "transport_api_version",
-    "grpc_services",
-    "set_node_on_first_message_only",
-  ];
-  issues.push(...refuseFields(ApiConfigSourceSchema, message, fields, path));
-  if (message.apiType !== ApiConfigSource_ApiType.GRPC) {
-    const given = ApiConfigSource_ApiType[message.apiType] ?? String(message.apiType);
-    issues.push({ path: `${path}.api_type`, message: `${given} is not supported yet, only GRPC` });
-  }
-  refuseVersion(message.transportApiVersion, `${path}.transport_api_version`, issues);
-  const [service] = message.grpcServices;
-  const servicePath = `${path}.grpc_services[0]`;
-  if (service === undefined || message.grpcServices.length > 1) {
-    issues.push({ path: `${path}.grpc_services`, message: "must have exactly one entry" });
-    return undefined;
-  }
-  issues.push(...refuseFields(GrpcServiceSchema, service, ["envoy_grpc", "timeout"], servicePath));
-  if (service.targetSpecifier.case !== "envoyGrpc") return undefined;
-  const grpc = service.targetSpecifier.value;
-  const handled = ["cluster_name"];
-  issues.push(
-    ...refuseFields(GrpcService_EnvoyGrpcSchema, grpc, handled, `${servicePath}.envoy_grpc`),
-  );
-  return grpc.clusterName;
 }

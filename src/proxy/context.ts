@@ -8,6 +8,8 @@ import type { DateHeader } from "./http/date-header.ts";
 import type { Deadlines } from "./net/deadlines.ts";
 import type { FlushQueue } from "./net/sender.ts";
 import type { ReadBuffer } from "./net/socket.ts";
+import type { SecretStore } from "./secret/secret-store.ts";
+import type { ContextCache } from "./tls/secure-context.ts";
 
 /** What every connection of one proxy shares. There is no global state: each proxy has its own. */
 export interface ProxyContext {
@@ -21,6 +23,8 @@ export interface ProxyContext {
   readonly date: DateHeader;
   /** What has counters by a prefix of its own. */
   readonly counters: CounterGroups;
+  readonly secrets: SecretStore;
+  readonly tlsContexts: ContextCache;
   /** The active cluster of that name. */
   readonly findCluster: (name: string) => Cluster | undefined;
   /** The machine's own address, as others know it. */

@@ -16,12 +16,18 @@ import { decodeListener } from "./decode/listener.ts";
 import { decodeRouteTable } from "./decode/route-table.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
 import type { RouteSet } from "./route-set.ts";
+import { type AskedSecret, listenerSecretRefs } from "./secret/secret-refs.ts";
+import type { SecretStore } from "./secret/secret-store.ts";
+import { secretType } from "./secret/secret-streams.ts";
 
 /** Where the resources of a control plane go. */
 export interface ResourceTargets {
   readonly clusters: ClusterSet;
   readonly routes: RouteSet;
   readonly listeners: ListenerSet;
+  readonly secrets: SecretStore;
+  /** What asks for a secret where there is none. */
+  readonly checkSecrets: (asked: readonly AskedSecret[]) => readonly Issue[];
   /** Told after every response, when names to ask for may have changed. */
   readonly onApplied: (typeUrl: string) => void;
   /** A listener that was taken could not start after all. */
@@ -92,7 +98,13 @@ function removeUnnamed(
 
 /** The types that a proxy asks for, in Envoy's order: what is named comes before what names it. */
 export function createResourceTypes(targets: ResourceTargets): readonly ResourceType[] {
-  return [clusters(targets), endpoints(targets), listeners(targets), routes(targets)];
+  return [
+    clusters(targets),
+    endpoints(targets),
+    listeners(targets),
+    routes(targets),
+    secretType(targets.secrets, ""),
+  ];
 }
 
 function clusters({ clusters: target, onApplied }: ResourceTargets): ResourceType {
@@ -155,7 +167,7 @@ function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceTy
 }
 
 function listeners(targets: ResourceTargets): ResourceType {
-  const { listeners: target, onApplied, onListenerFailure } = targets;
+  const { listeners: target, onApplied, onListenerFailure, checkSecrets } = targets;
   const held = new Set<string>();
   return {
     typeUrl: RESOURCE_TYPE_URL.listener,
@@ -164,7 +176,11 @@ function listeners(targets: ResourceTargets): ResourceType {
       const { prepared, rejections } = prepareAll(
         ListenerSchema,
         bodies,
-        decodeListener,
+        (message, body) => {
+          const decoded = decodeListener(message, body);
+          const issues = decoded.ok ? checkSecrets(listenerSecretRefs(decoded.value)) : [];
+          return issues.length > 0 ? { ok: false, issues } : decoded;
+        },
         ({ name }) => name,
       );
       const named = new Set([...prepared, ...rejections].map(({ name }) => name));

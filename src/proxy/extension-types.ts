@@ -32,6 +32,10 @@ import { CaresDnsResolverConfigSchema } from "../api/gen/envoy/extensions/networ
 import { GetAddrInfoDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 
 /** Every type that may stand in an `Any` of a bootstrap. */
@@ -39,6 +43,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CaresDnsResolverConfigSchema,
   ConnectionLimitSchema,
   DirectResponseSchema,
+  DownstreamTlsContextSchema,
   EchoSchema,
   CorsPolicySchema,
   CorsSchema,
@@ -64,4 +69,5 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   SubsetSchema,
   TcpProxySchema,
   TlsInspectorSchema,
+  UpstreamTlsContextSchema,
 );

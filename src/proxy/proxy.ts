@@ -21,6 +21,10 @@ import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/sender.ts";
 import { createReadBuffer } from "./net/socket.ts";
 import { RouteSet } from "./route-set.ts";
+import { checkSecretRefs } from "./secret/secret-refs.ts";
+import { SecretStore } from "./secret/secret-store.ts";
+import { SecretStreams } from "./secret/secret-streams.ts";
+import { ContextCache } from "./tls/secure-context.ts";
 
 /** What a proxy needs from outside. */
 export interface ProxyDeps {
@@ -54,6 +58,8 @@ export class Proxy {
   readonly #admin: AdminServer | undefined;
   readonly #counters = new CounterGroups();
   readonly #stopping = new AbortController();
+  readonly #secrets: SecretStore;
+  readonly #secretStreams: SecretStreams;
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
@@ -69,6 +75,15 @@ export class Proxy {
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log, deps.writeStream);
     this.#clusters = new ClusterSet({ clock, prng, createResolver: createNameResolver });
+    this.#secrets = new SecretStore({
+      clock,
+      log,
+      statics: bootstrap.secrets,
+      onNames: () => this.#askForSecrets(),
+      onProgress: () => this.#onSecrets(),
+    });
+    const { node, clusters } = bootstrap;
+    this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
     const context: ProxyContext = {
       clock,
       prng,
@@ -79,6 +94,8 @@ export class Proxy {
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
       counters: this.#counters,
+      secrets: this.#secrets,
+      tlsContexts: new ContextCache(),
       findCluster: (name) => this.#clusters.find(name),
       localAddress: findLocalAddress(),
       createRequestId: () => randomUUID(),
@@ -146,6 +163,13 @@ export class Proxy {
     );
     const types = createResourceTypes({
       clusters: this.#clusters,
+      secrets: this.#secrets,
+      checkSecrets: (asked) =>
+        checkSecretRefs(asked, {
+          statics: this.#bootstrap.secrets,
+          hasAds: true,
+          clusters: this.#bootstrap.clusters,
+        }),
       routes: this.#routes,
       listeners: this.#listeners,
       onApplied: (typeUrl) => this.#onApplied(typeUrl),
@@ -155,6 +179,7 @@ export class Proxy {
     this.#ads = ads;
     this.#clusters.setOnChange(() => this.#askForNames());
     this.#askForNames();
+    this.#askForSecrets();
     this.#adsDone = ads.run(this.#stopping.signal);
   }
 
@@ -175,12 +200,27 @@ export class Proxy {
     this.#routes.keepOnly(rdsNames);
   }
 
+  #askForSecrets(): void {
+    this.#ads?.setNames(RESOURCE_TYPE_URL.secret, this.#secrets.names(""));
+    if (!this.#stopping.signal.aborted) this.#secretStreams.follow(this.#secrets);
+  }
+
+  /** What waited for a secret may be ready. */
+  #onSecrets(): void {
+    this.#listeners.activateReady().catch((error: unknown) => {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#deps.log.error("listener cannot start", { name: "", cause });
+    });
+  }
+
   /** Accepts nothing more, lets requests end for at most `drainMs`, then closes everything. */
   async stop(drainMs: number): Promise<void> {
     this.#stopping.abort();
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();
+    this.#secrets.close();
+    await this.#secretStreams.stop();
     await this.#admin?.stop();
     await this.#logFiles.close();
   }

@@ -20,7 +20,8 @@ import type { Logger } from "../telemetry/log.ts";
 import type { ResourceType, TypeStatus } from "./resource-type.ts";
 import { Subscription } from "./subscription.ts";
 
-const METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+const AGGREGATED =
+  "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
 /** Waits between streams, spread over the window; Envoy's own are 0.5 s to 30 s. */
 const RECONNECT: BackoffOptions = { windowMsFirst: 250, windowMsMax: 10_000 };
@@ -42,6 +43,8 @@ export interface AdsClientOptions {
   /** Control planes, `host:port`; each new stream takes the next one. */
   readonly addresses: readonly string[];
   readonly node: Node;
+  /** The gRPC method of a service for one type; the aggregated service's when absent. */
+  readonly method?: string;
   /** In the order in which they are asked for: CDS, EDS, LDS, RDS. */
   readonly types: readonly ResourceType[];
   readonly clock: Clock;
@@ -118,7 +121,7 @@ export class AdsClient {
     this.#attempts++;
     const client = new Client(address, credentials.createInsecure(), CHANNEL);
     const stream: Stream = client.makeBidiStreamRequest(
-      METHOD,
+      this.#options.method ?? AGGREGATED,
       (request: DiscoveryRequest) => Buffer.from(toBinary(DiscoveryRequestSchema, request)),
       (bytes: Buffer) => fromBinary(DiscoveryResponseSchema, bytes),
     );

@@ -4,6 +4,7 @@ import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster
 import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
+import { SecretSchema } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import {
   type DiscoveryRequest,
   DiscoveryRequestSchema,
@@ -22,9 +23,10 @@ const SCHEMAS = {
   endpoint: ClusterLoadAssignmentSchema,
   listener: ListenerSchema,
   route: RouteConfigurationSchema,
+  secret: SecretSchema,
 } as const;
 
-const KINDS = ["cluster", "endpoint", "listener", "route"] as const;
+const KINDS = ["cluster", "endpoint", "listener", "route", "secret"] as const;
 
 /** A control plane that has what a test gives it and answers whoever asks: state of the world. */
 export class TestControlPlane {
@@ -36,6 +38,7 @@ export class TestControlPlane {
     endpoint: new Map(),
     listener: new Map(),
     route: new Map(),
+    secret: new Map(),
   };
   /** A kind that nobody gave yet is not answered, rather than answered with nothing. */
   readonly #given = new Set<Kind>();

@@ -7,23 +7,18 @@ import {
   type Listener,
   ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { compileFilterChainSearch } from "../../match/filter-chain.ts";
 import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
-import type { TransportConfig } from "../listener/transport.ts";
+import { downstreamTls } from "../tls/downstream-tls.ts";
+import type { DownstreamTlsConfig } from "../tls/tls-config.ts";
 import { decodeAddress, type HostPort, refuseName } from "./address.ts";
-import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeListenerFilters } from "./listener-filters.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
-
-/** Every transport socket that is built; `"plain"` is none at all. */
-const TRANSPORT_SOCKETS: readonly Extension<TransportConfig | "plain">[] = [
-  extension(RawBufferSchema, () => "plain"),
-];
+import { decodeDownstreamTransport } from "./tls-context.ts";
 
 const FIELDS = [
   "name",
@@ -124,7 +119,8 @@ function decodeChain(
   issues: Issue[],
 ): FilterChainConfig | undefined {
   issues.push(...refuseFields(FilterChainSchema, message, CHAIN_FIELDS, path));
-  const transport = decodeTransport(message, path, issues);
+  const transportPath = joinPath(path, "transport_socket");
+  const tls = decodeDownstreamTransport(message.transportSocket, transportPath, issues);
   const filters = decodeNetworkFilters(message.filters, path, issues);
   if (filters === undefined) return undefined;
   const { name } = message;
@@ -137,19 +133,15 @@ function decodeChain(
       issues,
     ),
     ...filters,
-    transport,
+    transport: tls && downstreamTls(filters.terminal.http === undefined ? tls : withoutHttp2(tls)),
     transportTimeoutMs,
   };
 }
 
-function decodeTransport(
-  { transportSocket }: FilterChain,
-  path: string,
-  issues: Issue[],
-): TransportConfig | undefined {
-  if (transportSocket === undefined) return undefined;
-  const { name, configType } = transportSocket;
-  const named = { name, any: configType.value, path: joinPath(path, "transport_socket") };
-  const decoded = decodeExtension(TRANSPORT_SOCKETS, named, issues);
-  return decoded === "plain" ? undefined : decoded;
+/**
+ * A connection manager speaks HTTP/1.1 only: the protocol that is agreed on must be one that is
+ * spoken then, and every control plane offers both.
+ */
+function withoutHttp2(tls: DownstreamTlsConfig): DownstreamTlsConfig {
+  return { ...tls, alpn: tls.alpn.filter((name) => name !== "h2") };
 }

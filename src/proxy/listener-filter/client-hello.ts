@@ -3,6 +3,11 @@ export interface ClientHello {
   /** Empty without one. */
   readonly serverName: Buffer;
   readonly protocols: readonly Buffer[];
+  /** Numbers of two bytes each, as they came: what it can use. */
+  readonly ciphers: Buffer;
+  readonly groups: Buffer;
+  readonly signatures: Buffer;
+  readonly versions: Buffer;
 }
 
 /** The content type of handshake records, RFC 8446 5.1. */
@@ -16,7 +21,10 @@ const MESSAGE_HEAD_BYTES = 4;
 const MESSAGE_BYTES_MAX = 16_384;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+const GROUPS = 10;
+const SIGNATURES = 13;
 const ALPN = 16;
+const VERSIONS = 43;
 const NO_BYTES = Buffer.alloc(0);
 
 /**
@@ -104,8 +112,11 @@ function parseMessage(message: Buffer): ClientHello {
   cursor.take(34);
   // Session, cipher suites, compression methods.
   cursor.vector(1);
-  cursor.vector(2);
+  const ciphers = cursor.vector(2).rest();
   cursor.vector(1);
+  let groups: Buffer = NO_BYTES;
+  let signatures: Buffer = NO_BYTES;
+  let versions: Buffer = NO_BYTES;
   let serverName: Buffer = NO_BYTES;
   const protocols: Buffer[] = [];
   // TLS 1.2 lets a client leave extensions out altogether.
@@ -114,12 +125,15 @@ function parseMessage(message: Buffer): ClientHello {
     const type = extensions.number(2);
     const extension = extensions.vector(2);
     if (type === SERVER_NAME) serverName = readServerName(extension);
+    else if (type === GROUPS) groups = extension.vector(2).rest();
+    else if (type === SIGNATURES) signatures = extension.vector(2).rest();
+    else if (type === VERSIONS) versions = extension.vector(1).rest();
     else if (type === ALPN) {
       const list = extension.vector(2);
       while (!list.isAtEnd) protocols.push(list.vector(1).rest());
     }
   }
-  return { serverName, protocols };
+  return { serverName, protocols, ciphers, groups, signatures, versions };
 }
 
 /** The one name of type host_name, RFC 6066 3. */

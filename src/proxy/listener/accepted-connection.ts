@@ -16,6 +16,8 @@ export class AcceptedConnection implements ConnectionInfo {
   transportProtocol: "raw_buffer" | "tls" = "raw_buffer";
   applicationProtocols: readonly string[] = [];
   tls: TlsInfo | undefined = undefined;
+  /** Why its handshake failed, in the form of Envoy's transport failure reason; "" when not. */
+  transportFailure = "";
   /** The cluster that a network filter chose for the TCP proxy: Envoy's `envoy.tcp_proxy.cluster`. */
   cluster: string | undefined = undefined;
   #remote: PeerAddress | undefined = undefined;

@@ -25,6 +25,11 @@ export function listenerCounters(
   statPrefix: string,
   address: string,
 ): ListenerCounters {
+  return groups.get(listenerPrefix(statPrefix, address), ZERO);
+}
+
+/** Before the names of all counters of a listener. */
+export function listenerPrefix(statPrefix: string, address: string): string {
   const name = statPrefix === "" ? address : statPrefix;
-  return groups.get(`listener.${name.replaceAll(":", "_")}`, ZERO);
+  return `listener.${name.replaceAll(":", "_")}`;
 }

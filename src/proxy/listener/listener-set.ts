@@ -50,6 +50,7 @@ export class ListenerSet {
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) {
       return Promise.resolve();
     }
+    this.#dropWarming(config.name);
     const listener = new Listener(config, isDynamic, this.#deps);
     this.#warming.set(config.name, listener);
     return this.activateReady();
@@ -117,8 +118,15 @@ export class ListenerSet {
 
   /** Removes a listener: its sockets close, its connections end in order. */
   remove(name: string): void {
-    this.#warming.delete(name);
+    this.#dropWarming(name);
     this.#queue = this.#queue.then(() => this.#remove(name));
+  }
+
+  /** It has no connections, but it asks for secrets. */
+  #dropWarming(name: string): void {
+    const listener = this.#warming.get(name);
+    this.#warming.delete(name);
+    void listener?.drain(0, false);
   }
 
   #remove(name: string): void {
@@ -144,7 +152,7 @@ export class ListenerSet {
   async stop(drainMs: number): Promise<void> {
     this.#isStopped = true;
     for (const [key, socket] of this.#sockets) this.#unbind(key, socket);
-    this.#warming.clear();
+    for (const name of this.#warming.keys()) this.#dropWarming(name);
     const all = [...this.#active.values(), ...this.#draining];
     this.#active.clear();
     await Promise.all(all.map((listener) => listener.drain(drainMs, true)));

@@ -7,7 +7,12 @@ import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainOwner } from "./chain.ts";
 import { Inspection, type InspectionPlan } from "./inspection.ts";
 import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
-import { type ListenerCounters, listenerCounters, unboundCounters } from "./listener-counters.ts";
+import {
+  type ListenerCounters,
+  listenerCounters,
+  listenerPrefix,
+  unboundCounters,
+} from "./listener-counters.ts";
 
 /** A bound address; it stays open while one listener takes the place of another. */
 export interface BoundSocket {
@@ -110,6 +115,8 @@ export class Listener implements ChainOwner {
     const { counters } = this.#deps.context;
     const address = formatHostPort(own.address, own.port);
     this.#counters = listenerCounters(counters, this.config.statPrefix, address);
+    const prefix = listenerPrefix(this.config.statPrefix, address);
+    for (const { transport } of this.#allChains()) transport?.countUnder(prefix);
   }
 
   /** The RDS names without which it cannot answer. */

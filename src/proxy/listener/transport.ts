@@ -1,9 +1,11 @@
 import type { Adopt } from "../network-filter/network-filter.ts";
+import type { DownstreamTlsConfig } from "../tls/tls-config.ts";
 import type { AcceptedConnection } from "./accepted-connection.ts";
 import type { ListenerDeps } from "./listener.ts";
 
 /** The transport socket of a chain, decoded; a chain of plain text has none. */
 export interface TransportConfig {
+  readonly tls: DownstreamTlsConfig;
   create(deps: ListenerDeps): DownstreamTransport;
 }
 
@@ -22,6 +24,8 @@ export interface DownstreamTransport {
     peeked: Buffer | undefined,
     onDone: (adopt: Adopt | undefined) => void,
   ): Handshake;
+  /** The listener's address, and so the prefix of its counters, is known now. */
+  countUnder(prefix: string): void;
   /** The chain is gone, with all its connections. */
   close(): void;
 }

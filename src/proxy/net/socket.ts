@@ -43,6 +43,11 @@ export function adoptSocket(accepted: Socket, buffer: ReadBuffer, owner: SocketO
   // server's count of connections, which waits for ours to become nothing before it closes.
   bare._handle = null;
   accepted.destroy();
+  return adoptHandle(handle, buffer, owner);
+}
+
+/** A socket on a handle that has no other any more, reading into the shared buffer. */
+export function adoptHandle(handle: object, buffer: ReadBuffer, owner: SocketOwner): Socket {
   const socket = new Socket({
     handle,
     onread: onRead(buffer, owner),
@@ -71,7 +76,8 @@ export function connectSocket(
   return socket;
 }
 
-function onRead(buffer: ReadBuffer, owner: SocketOwner): object {
+/** The options of a socket that reads into the shared buffer. */
+export function onRead(buffer: ReadBuffer, owner: SocketOwner): object {
   return {
     buffer,
     callback: (length: number, bytes: Buffer): boolean => {
@@ -81,7 +87,8 @@ function onRead(buffer: ReadBuffer, owner: SocketOwner): object {
   };
 }
 
-function watch(socket: Socket, owner: SocketOwner): void {
+/** Tells the owner of a socket what happens to it. */
+export function watch(socket: Socket, owner: SocketOwner): void {
   let error: Error | undefined;
   socket.on("error", (cause) => {
     error = cause;

@@ -1,0 +1,197 @@
+import type { NetConnectOpts, Socket } from "node:net";
+import { connect, type SecureContext, type TLSSocket } from "node:tls";
+import type { CounterGroups } from "../counters.ts";
+import { onRead, type ReadBuffer, type SocketOwner, watch } from "../net/socket.ts";
+import type { SecretStore } from "../secret/secret-store.ts";
+import { encodeAlpn } from "./alpn.ts";
+import { Certificate } from "./certificate.ts";
+import { type ContextCache, createContext, NO_RENEGOTIATION } from "./secure-context.ts";
+import { countHandshake, readPeer, SessionInfo } from "./session-info.ts";
+import { type SslStats, sslStats } from "./ssl-stats.ts";
+import type { UpstreamTlsConfig, ValidationConfig } from "./tls-config.ts";
+import { formatTlsError, libraryError } from "./tls-error.ts";
+import { type TlsHandle, tlsHandle } from "./tls-handle.ts";
+import { type Material, TlsMaterial } from "./tls-material.ts";
+import { verifyPeer } from "./verify-peer.ts";
+
+/** What the TLS of clusters needs. */
+export interface UpstreamTlsDeps {
+  readonly tlsContexts: ContextCache;
+  readonly secrets: SecretStore;
+  readonly counters: CounterGroups;
+}
+
+/** A connection to a host that failed, in the words of Envoy's transport failure reason. */
+export class TransportError extends Error {}
+
+/** Everything that connections of one version of the secrets share. */
+interface ClientContext {
+  readonly secure: SecureContext;
+  readonly validation: ValidationConfig | undefined;
+  readonly local: Certificate | undefined;
+  /** Sessions to resume, the newest last. */
+  readonly sessions: Session[];
+}
+
+interface Session {
+  readonly bytes: Buffer;
+  /** TLS 1.3: using one twice would let observers link connections (RFC 8446 C.4). */
+  readonly isSingleUse: boolean;
+}
+
+const NO_TICKET_KEYS = { kind: "inline", value: [] } as const;
+
+/** TLS to the hosts of one cluster: its context follows its secrets, open connections do not. */
+export class UpstreamTls {
+  readonly config: UpstreamTlsConfig;
+  readonly #stats: SslStats;
+  readonly #alpn: Buffer | undefined;
+  readonly #contexts: ContextCache;
+  readonly #material: TlsMaterial;
+  #context: ClientContext | undefined = undefined;
+
+  /** `prefix` is the cluster's, of its counters. */
+  constructor(
+    config: UpstreamTlsConfig,
+    prefix: string,
+    { tlsContexts, secrets, counters }: UpstreamTlsDeps,
+  ) {
+    this.config = config;
+    this.#stats = sslStats(counters, prefix, "client");
+    this.#alpn = config.alpn.length === 0 ? undefined : encodeAlpn(config.alpn);
+    this.#contexts = tlsContexts;
+    const isDynamic =
+      config.validationRef !== undefined ||
+      config.certificates.some(({ kind }) => kind !== "inline");
+    this.#material = new TlsMaterial(config, NO_TICKET_KEYS, secrets, {
+      check: ({ certificates: [certificate], validation }) => {
+        createContext(config, { certificate, validation }, {});
+      },
+      prepare: (material) => {
+        const context = this.#createContext(material);
+        return () => {
+          this.#context = context;
+          if (isDynamic) this.#stats.factory.ssl_context_update_by_sds++;
+        };
+      },
+    });
+  }
+
+  /** Whether its secrets have come, or took too long; a cluster warms until then. */
+  get isReady(): boolean {
+    return this.#material.isReady;
+  }
+
+  #createContext({ certificates: [certificate], validation }: Material): ClientContext {
+    const extras = { secureOptions: NO_RENEGOTIATION };
+    const [local] = certificate === undefined ? [] : Certificate.readAll(certificate.chain.text);
+    return {
+      secure: this.#contexts.get(this.config, { certificate, validation }, extras),
+      validation,
+      local,
+      sessions: [],
+    };
+  }
+
+  /**
+   * Connects; `onConnect` is called once when the handshake is over and the host was found to be
+   * who it should be. Otherwise the owner's `onClose` gets a `TransportError`, or the error of the
+   * connection itself. Nothing that is written before is sent before.
+   */
+  connect(
+    to: NetConnectOpts,
+    buffer: ReadBuffer,
+    owner: SocketOwner,
+    onConnect: (info: SessionInfo) => void,
+  ): Socket | undefined {
+    const context = this.#context;
+    if (context === undefined) {
+      this.#stats.factory.upstream_context_secrets_not_ready++;
+      return undefined;
+    }
+    const session = takeSession(context.sessions);
+    const socket = connect({
+      ...to,
+      allowHalfOpen: true,
+      noDelay: true,
+      onread: onRead(buffer, owner),
+      secureContext: context.secure,
+      // What it would find is looked at below, by Envoy's rules.
+      rejectUnauthorized: false,
+      ...(this.config.sni === "" ? {} : { servername: this.config.sni }),
+      ...(this.#alpn === undefined ? {} : { ALPNProtocols: this.#alpn }),
+      ...(session === undefined ? {} : { session: session.bytes }),
+    } as never);
+    this.#prepare(socket, context);
+    socket.once("secure", () => {
+      const info = this.#verify(socket, context);
+      if (typeof info === "string") socket.destroy(new TransportError(formatTlsError(info)));
+      else onConnect(info);
+    });
+    watch(socket, {
+      onBytes: () => undefined,
+      onEnd: () => owner.onEnd(),
+      onDrain: () => owner.onDrain(),
+      onClose: (error) => owner.onClose(this.#explain(error)),
+    });
+    return socket;
+  }
+
+  /** Node's own checks are left out: they read the whole chain into objects each time. */
+  #prepare(socket: TLSSocket, context: ClientContext): void {
+    socket.removeAllListeners("secure");
+    for (const listener of socket.listeners("end")) {
+      if (listener.name === "onConnectEnd") socket.off("end", listener as () => void);
+    }
+    const handle = tlsHandle(socket);
+    if (handle === undefined || this.config.sessionsMax === 0) return;
+    handle.enableSessionCallbacks();
+    handle.onnewsession = (_id, bytes) => {
+      const isSingleUse = socket.getProtocol() === "TLSv1.3";
+      context.sessions.push({ bytes, isSingleUse });
+      if (context.sessions.length > this.config.sessionsMax) context.sessions.shift();
+    };
+  }
+
+  /** What the session is, or why it must not be. */
+  #verify(socket: TLSSocket, { validation, local }: ClientContext): SessionInfo | string {
+    const stats = this.#stats;
+    const handle = tlsHandle(socket) as TlsHandle;
+    const peer = readPeer(socket);
+    const chainError = handle.verifyError() ?? undefined;
+    if (validation !== undefined) {
+      if (peer === undefined)
+        return "CERTIFICATE_VERIFY_FAILED:verify cert failed: no peer certificate";
+      const refusal = verifyPeer(validation, peer, chainError, stats);
+      if (refusal !== undefined) return `CERTIFICATE_VERIFY_FAILED:${refusal}`;
+    }
+    const isRsa = peer?.x509.publicKey.asymmetricKeyType === "rsa";
+    if (this.config.enforcesRsaKeyUsage && isRsa && !peer.allowsDigitalSignature) {
+      stats.counters["ssl.was_key_usage_invalid"]++;
+      return "KEY_USAGE_BIT_INCORRECT";
+    }
+    const isPeerValidated = validation?.trustedCa !== undefined && chainError === undefined;
+    const info = new SessionInfo(socket, { peer, isPeerValidated, local });
+    countHandshake(stats, info, handle.isSessionReused());
+    return info;
+  }
+
+  #explain(error: Error | undefined): Error | undefined {
+    if (error === undefined || error instanceof TransportError) return error;
+    const reason = libraryError(error);
+    if (reason === undefined) return error;
+    this.#stats.counters["ssl.connection_error"]++;
+    return new TransportError(formatTlsError(reason));
+  }
+
+  /** The cluster is gone; connections that are open go on. */
+  close(): void {
+    this.#material.close();
+  }
+}
+
+function takeSession(sessions: Session[]): Session | undefined {
+  const newest = sessions.at(-1);
+  if (newest?.isSingleUse === true) sessions.pop();
+  return newest;
+}
