@@ -63,6 +63,8 @@ export class Proxy {
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
+  /** Whether static listeners wait for static clusters. */
+  #isWaiting = false;
   /** The type without whose first answer nothing can be served. */
   readonly #awaited: string | undefined;
   #hasAwaited = false;
@@ -137,21 +139,46 @@ export class Proxy {
     return this.#admin?.address;
   }
 
-  /** Binds what is static and begins to ask for the rest. Rejects when an address is taken. */
+  /**
+   * Binds what is static and begins to ask for the rest. Rejects when an address is taken; where
+   * static clusters have names to resolve, listeners are bound when that is done.
+   */
   async start(): Promise<void> {
-    const { clusters, listeners, adsCluster } = this.#bootstrap;
+    const { clusters, adsCluster } = this.#bootstrap;
     try {
       await this.#admin?.start(this.#bootstrap.admin ?? { host: "127.0.0.1", port: 0 });
       for (const cluster of clusters) {
         if (cluster.name !== adsCluster) this.#clusters.put(cluster, false);
       }
       if (adsCluster !== undefined) this.#startAds(adsCluster);
-      for (const listener of listeners) await this.#listeners.put(listener, false);
+      let isWarm = false;
+      this.#clusters.whenStaticWarm(() => {
+        isWarm = true;
+        if (this.#isWaiting) void this.#listenLate();
+      });
+      this.#isWaiting = !isWarm;
+      if (isWarm) await this.#listen();
     } catch (error) {
       await this.stop(0);
       throw error;
     }
+  }
+
+  async #listen(): Promise<void> {
+    for (const listener of this.#bootstrap.listeners) await this.#listeners.put(listener, false);
     this.#isStarted = true;
+  }
+
+  /** What is static listens when all that is static can be reached, as in Envoy. */
+  async #listenLate(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    try {
+      await this.#listen();
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#deps.log.error("cannot start", { cause });
+      this.#deps.onQuit();
+    }
   }
 
   #startAds(clusterName: string): void {

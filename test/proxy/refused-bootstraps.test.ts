@@ -4,14 +4,22 @@ import { describe, expect, test } from "vitest";
 import { formatIssue } from "../../src/base/issue.ts";
 import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { findProgram } from "../programs.ts";
+import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
+
+const REFUSED = [...REFUSED_BOOTSTRAPS, ...REFUSED_CLUSTERS];
 
 const envoyProgram = findProgram("envoy");
 
 describe("parseBootstrap()", () => {
-  test.each(REFUSED_BOOTSTRAPS)("refuses $name", ({ bootstrap, message }) => {
+  test.each(REFUSED)("refuses $name", ({ bootstrap, message }) => {
     const parsed = parseBootstrap(JSON.stringify(bootstrap));
     expect(parsed.ok ? "accepted" : parsed.issues.map(formatIssue).join("\n")).toContain(message);
+  });
+
+  test.each(ACCEPTED_CLUSTERS)("takes %s", (_name, bootstrap) => {
+    const parsed = parseBootstrap(JSON.stringify(bootstrap));
+    expect(parsed.ok ? [] : parsed.issues.map(formatIssue)).toEqual([]);
   });
 
   test("keeps listeners apart that have no name", () => {
@@ -36,10 +44,20 @@ const tcpProxy = {
 };
 
 describe.skipIf(envoyProgram === undefined)("Envoy", () => {
-  test.concurrent.each(REFUSED_BOOTSTRAPS)("refuses $name too", async ({ bootstrap }) => {
-    const flags = ["--mode", "validate", "--use-dynamic-base-id", "-l", "off"];
-    const args = ["--config-yaml", JSON.stringify(bootstrap), ...flags];
-    const child = spawn(envoyProgram ?? "", args, { stdio: "ignore" });
-    expect(await once(child, "exit")).toEqual([1, null]);
+  test.concurrent.each(REFUSED)("refuses $name too", async ({ bootstrap }) => {
+    expect(await exitCode(bootstrap)).toBe(1);
+  });
+
+  test.concurrent.each(ACCEPTED_CLUSTERS)("takes %s too", async (_name, bootstrap) => {
+    expect(await exitCode(bootstrap)).toBe(0);
   });
 });
+
+/** What Envoy ends with when it only looks at a bootstrap. */
+async function exitCode(bootstrap: object): Promise<unknown> {
+  const flags = ["--mode", "validate", "--use-dynamic-base-id", "-l", "off"];
+  const args = ["--config-yaml", JSON.stringify(bootstrap), ...flags];
+  const child = spawn(envoyProgram ?? "", args, { stdio: "ignore" });
+  const [code] = await once(child, "exit");
+  return code;
+}

@@ -45,6 +45,9 @@ function clusterStats({ config, load, hosts }: Cluster): Stat[] {
     upstream_rq_retry_overflow: load.retriesOverflow,
     upstream_rq_timeout: load.requestTimeouts,
     upstream_rq_total: load.requestsTotal,
+    update_attempt: load.updateAttempts,
+    update_failure: load.updateFailures,
+    update_success: load.updateSuccesses,
   };
   return [...Object.entries(stats), ...classStats("upstream_rq", load.classes)].map(
     ([name, value]) => [`cluster.${config.name}.${name}`, value] as const,

@@ -30,6 +30,7 @@ export class ClusterSet {
   /** By EDS name: when what was assigned is too old to be used. */
   readonly #staleTimers = new Map<string, Timer>();
   #onChange: () => void = () => undefined;
+  #onWarm: (() => void) | undefined = undefined;
 
   constructor(deps: ClusterDeps) {
     this.#deps = deps;
@@ -48,8 +49,17 @@ export class ClusterSet {
     return [...this.#active.values()];
   }
 
-  get isWarming(): boolean {
-    return this.#warming.size > 0;
+  /** Calls back once, when every cluster that does not come by CDS serves; perhaps at once. */
+  whenStaticWarm(onWarm: () => void): void {
+    this.#onWarm = onWarm;
+    this.#tellWarm();
+  }
+
+  #tellWarm(): void {
+    if ([...this.#warming.values()].some(({ isDynamic }) => !isDynamic)) return;
+    const onWarm = this.#onWarm;
+    this.#onWarm = undefined;
+    onWarm?.();
   }
 
   /** The names to ask EDS for. */
@@ -178,6 +188,7 @@ export class ClusterSet {
     if (type === "EDS") this.#closeDiscovery(cluster);
     if (old !== undefined) this.#retire(old);
     this.#onChange();
+    this.#tellWarm();
   }
 
   remove(name: string): void {

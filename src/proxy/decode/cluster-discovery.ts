@@ -136,7 +136,8 @@ function decodeFailureRefresh(
   if (rate === undefined) return undefined;
   const baseMs = durationMs(rate.baseInterval) ?? DNS_REFRESH_MS;
   const maxMs = durationMs(rate.maxInterval) ?? baseMs * 10;
-  if (maxMs < baseMs) {
+  // Without a base it breaks a rule of the .proto file, which is checked after.
+  if (rate.baseInterval !== undefined && maxMs < baseMs) {
     const what = "must have max_interval greater than or equal to the base_interval";
     issues.push({ path: "dns_failure_refresh_rate", message: what });
   }

@@ -102,8 +102,11 @@ function decodeShared(
     // Numbers that are not known break a rule of the .proto file, which is checked after.
     fallback: FALLBACKS[message.fallbackPolicy as Fallback] ?? "none",
     defaultSubset: criteria(message.defaultSubset),
-    selectors: message.subsetSelectors.map((selector, at) =>
-      decodeSelector(selector, joinPath(path, `subset_selectors[${at}]`), issues),
+    // One without keys divides nothing.
+    selectors: message.subsetSelectors.flatMap((selector, at) =>
+      selector.keys.length === 0
+        ? []
+        : [decodeSelector(selector, joinPath(path, `subset_selectors[${at}]`), issues)],
     ),
     panicModeAny: message.panicModeAny,
     listAsAny: message.listAsAny,
@@ -123,7 +126,6 @@ function decodeSelector(message: SharedSelector, path: string, issues: Issue[]):
   const refuse = (what: string): void => {
     issues.push({ path: joinPath(path, "fallback_keys_subset"), message: what });
   };
-  if (keys.length === 0) issues.push({ path: joinPath(path, "keys"), message: "is empty" });
   if (fallback === "keys") {
     if (fallbackKeys.length === 0) refuse("is missing, and fallback_policy is KEYS_SUBSET");
     else if (!fallbackKeys.every((key) => keys.includes(key))) refuse("must be a part of keys");
