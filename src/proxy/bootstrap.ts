@@ -29,7 +29,7 @@ import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
 import { decodeRuntime } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
-import { checkSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
+import { checkSecretRefs, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
 
 /** What a proxy starts with. */
 export interface ProxyBootstrap {
@@ -136,7 +136,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   });
   const secrets = decodeSecrets(resources?.secrets ?? [], issues);
   const adsCluster = decodeDynamic(message, clusters, issues);
-  const refs = listeners.flatMap(listenerSecretRefs);
+  const refs = [...listeners.flatMap(listenerSecretRefs), ...clusters.flatMap(clusterSecretRefs)];
   const known = { statics: secrets, hasAds: adsCluster !== undefined, clusters };
   issues.push(...checkSecretRefs(refs, known));
   const asked = new Set(

@@ -16,7 +16,7 @@ import { decodeListener } from "./decode/listener.ts";
 import { decodeRouteTable } from "./decode/route-table.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
 import type { RouteSet } from "./route-set.ts";
-import { type AskedSecret, listenerSecretRefs } from "./secret/secret-refs.ts";
+import { type AskedSecret, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
 import type { SecretStore } from "./secret/secret-store.ts";
 import { secretType } from "./secret/secret-streams.ts";
 
@@ -107,7 +107,7 @@ export function createResourceTypes(targets: ResourceTargets): readonly Resource
   ];
 }
 
-function clusters({ clusters: target, onApplied }: ResourceTargets): ResourceType {
+function clusters({ clusters: target, onApplied, checkSecrets }: ResourceTargets): ResourceType {
   /** Every cluster that came this way and is held, in its last good form. */
   const held = new Set<string>();
   return {
@@ -117,7 +117,11 @@ function clusters({ clusters: target, onApplied }: ResourceTargets): ResourceTyp
       const { prepared, rejections } = prepareAll(
         ClusterSchema,
         bodies,
-        (message, body) => refuseHttp2(decodeCluster(message, body)),
+        (message, body) => {
+          const decoded = refuseHttp2(decodeCluster(message, body));
+          const issues = decoded.ok ? checkSecrets(clusterSecretRefs(decoded.value)) : [];
+          return issues.length > 0 ? { ok: false, issues } : decoded;
+        },
         ({ name }) => name,
       );
       const named = new Set([...prepared, ...rejections].map(({ name }) => name));

@@ -76,7 +76,6 @@ export class Proxy {
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log, deps.writeStream);
-    this.#clusters = new ClusterSet({ clock, prng, createResolver: createNameResolver });
     this.#secrets = new SecretStore({
       clock,
       log,
@@ -86,6 +85,13 @@ export class Proxy {
     });
     const { node, clusters } = bootstrap;
     this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
+    const tlsContexts = new ContextCache();
+    this.#clusters = new ClusterSet({
+      clock,
+      prng,
+      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters },
+      createResolver: createNameResolver,
+    });
     const context: ProxyContext = {
       clock,
       prng,
@@ -97,7 +103,7 @@ export class Proxy {
       date: new DateHeader(clock),
       counters: this.#counters,
       secrets: this.#secrets,
-      tlsContexts: new ContextCache(),
+      tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
       localAddress: findLocalAddress(),
       createRequestId: () => randomUUID(),
@@ -234,6 +240,7 @@ export class Proxy {
 
   /** What waited for a secret may be ready. */
   #onSecrets(): void {
+    this.#clusters.activateReady();
     this.#listeners.activateReady().catch((error: unknown) => {
       const cause = error instanceof Error ? error.message : String(error);
       this.#deps.log.error("listener cannot start", { name: "", cause });

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { TransportConfig } from "./cluster-transports.ts";
 
 /** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
 export type Metadata = Readonly<Record<string, JsonObject>>;
@@ -150,6 +151,8 @@ export interface ClusterConfig {
   readonly closesOnHostSetChange: boolean;
   /** Spoken with HTTP/2 only: fit for gRPC to a control plane, not for proxying yet. */
   readonly isHttp2: boolean;
+  /** What hosts are connected over; `undefined` is plain text. */
+  readonly transport: TransportConfig | undefined;
   readonly metadata: Metadata;
   /** The encoded resource: the same bytes mean that nothing changed. */
   readonly body: Uint8Array;

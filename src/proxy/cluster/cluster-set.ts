@@ -1,7 +1,9 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
+import type { UpstreamTlsDeps } from "../tls/upstream-tls.ts";
 import { Cluster } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
+import { ClusterTransports } from "./cluster-transports.ts";
 import { DnsDiscovery } from "./dns-discovery.ts";
 import type { NameResolver } from "./name-resolver.ts";
 import { OriginalDst } from "./original-dst.ts";
@@ -10,6 +12,7 @@ import { OriginalDst } from "./original-dst.ts";
 export interface ClusterDeps {
   readonly clock: Clock;
   readonly prng: Prng;
+  readonly tls: UpstreamTlsDeps;
   /** A resolver for one cluster, which closes it. */
   readonly createResolver: (config: DnsConfig) => NameResolver;
 }
@@ -24,6 +27,8 @@ export class ClusterSet {
   readonly #deps: ClusterDeps;
   readonly #active = new Map<string, Cluster>();
   readonly #warming = new Map<string, Cluster>();
+  /** Those that have their hosts, and wait for secrets only. */
+  readonly #withoutSecrets = new Set<Cluster>();
   readonly #discoveries = new Map<Cluster, Discovery>();
   /** The last assignment of every EDS name in use, for clusters that change under them. */
   readonly #assignments = new Map<string, Assignment>();
@@ -74,7 +79,10 @@ export class ClusterSet {
     const current = this.#warming.get(name) ?? this.#active.get(name);
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
     this.#dropWarming(name);
-    const cluster = new Cluster(config, isDynamic, this.#deps.prng);
+    const { prng, tls } = this.#deps;
+    const { transport, statName } = config;
+    const transports = transport && new ClusterTransports(transport, `cluster.${statName}`, tls);
+    const cluster = new Cluster(config, isDynamic, prng, transports);
     this.#warming.set(name, cluster);
     this.#discover(cluster);
   }
@@ -180,8 +188,18 @@ export class ClusterSet {
     if (this.#warming.get(cluster.config.name) === cluster) this.#activate(cluster);
   }
 
+  /** Secrets came: clusters that wait for nothing else serve. */
+  activateReady(): void {
+    for (const cluster of this.#withoutSecrets) this.#activateWarm(cluster);
+  }
+
   #activate(cluster: Cluster): void {
     const { name, type } = cluster.config;
+    if (!cluster.hasSecrets) {
+      this.#withoutSecrets.add(cluster);
+      return;
+    }
+    this.#withoutSecrets.delete(cluster);
     const old = this.#active.get(name);
     this.#warming.delete(name);
     this.#active.set(name, cluster);
@@ -214,6 +232,7 @@ export class ClusterSet {
   }
 
   #retire(cluster: Cluster): void {
+    this.#withoutSecrets.delete(cluster);
     this.#closeDiscovery(cluster);
     cluster.retire();
   }

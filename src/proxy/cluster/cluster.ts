@@ -1,5 +1,6 @@
 import type { Prng } from "../../base/prng.ts";
 import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
+import type { ClusterTransports } from "./cluster-transports.ts";
 import { endpointKey, Host } from "./host.ts";
 import { ClusterLoad } from "./load.ts";
 import { createPicker, type Picker } from "./load-balancer.ts";
@@ -21,11 +22,16 @@ export class Cluster {
   #isRetired = false;
   readonly #subsets: SubsetBalancer | undefined;
 
-  constructor(config: ClusterConfig, isDynamic: boolean, prng: Prng) {
+  constructor(
+    config: ClusterConfig,
+    isDynamic: boolean,
+    prng: Prng,
+    transports?: ClusterTransports,
+  ) {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#prng = prng;
-    this.load = new ClusterLoad(config);
+    this.load = new ClusterLoad(config, transports);
     const { subsets } = config.lb;
     this.#subsets = subsets && new SubsetBalancer(subsets, this.load);
   }
@@ -120,9 +126,15 @@ export class Cluster {
     };
   }
 
+  /** Whether it can speak to its hosts: the secrets of its transports have come, or will not. */
+  get hasSecrets(): boolean {
+    return this.load.transports?.isReady !== false;
+  }
+
   /** The cluster is gone or replaced: requests in flight end, connections are not kept. */
   retire(): void {
     this.#isRetired = true;
+    this.load.transports?.close();
     for (const host of this.#hosts) host.remove();
   }
 }

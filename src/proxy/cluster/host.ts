@@ -1,5 +1,7 @@
-import type { NetConnectOpts } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
+import type { TlsInfo } from "../../match/connection-info.ts";
+import { connectSocket, type ReadBuffer, type SocketOwner } from "../net/socket.ts";
 import type { Priority } from "./breakers.ts";
 import type { ConnectionConfig, Endpoint, Metadata } from "./cluster-config.ts";
 import type { ClusterLoad } from "./load.ts";
@@ -56,6 +58,14 @@ export class Host {
   canConnect(priority: Priority): boolean {
     const breakers = this.load.breakers[priority];
     return breakers.canConnect() && this.activeConnections < breakers.limits.hostConnectionsMax;
+  }
+
+  /** Connects; `onConnect` is called once when it can be written to, else the owner's `onClose`. */
+  connect(buffer: ReadBuffer, owner: SocketOwner, onConnect: (tls?: TlsInfo) => void): Socket {
+    const transport = this.load.transports?.for(this.state.metadata);
+    return transport === undefined
+      ? connectSocket(this.dial, buffer, owner, onConnect)
+      : transport.connect(this.dial, buffer, owner, onConnect);
   }
 
   /** A connection is being made; `onConnectionClosed` follows once. */

@@ -1,11 +1,14 @@
 import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
+import type { ClusterTransports } from "./cluster-transports.ts";
 
 /** What one cluster has in use, and what it counted, by Envoy's names. */
 export class ClusterLoad {
   readonly config: ClusterConfig;
   /** By priority. */
   readonly breakers: readonly [Breakers, Breakers];
+  /** What hosts are connected over; `undefined` is plain text. */
+  readonly transports: ClusterTransports | undefined;
 
   /** Connections: `upstream_cx_…`. */
   connectionsTotal = 0;
@@ -65,8 +68,9 @@ export class ClusterLoad {
   assignmentTimeouts = 0;
   assignmentsStale = 0;
 
-  constructor(config: ClusterConfig) {
+  constructor(config: ClusterConfig, transports: ClusterTransports | undefined) {
     this.config = config;
+    this.transports = transports;
     const [normal, high] = config.thresholds;
     this.breakers = [new Breakers(normal), new Breakers(high)];
   }

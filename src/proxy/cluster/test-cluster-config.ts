@@ -42,6 +42,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     maxStreamDurationMs: 0,
     closesOnHostSetChange: false,
     isHttp2: false,
+    transport: undefined,
     metadata: {},
     body: new Uint8Array(),
     ...changes,

@@ -9,6 +9,7 @@ import { refuseFields } from "../../match/refuse-fields.ts";
 import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
+import { decodeClusterTransport } from "./cluster-transport.ts";
 import { decodeLoadBalancing } from "./load-balancing.ts";
 import { decodeMetadata } from "./metadata.ts";
 import { decodeConnection } from "./upstream-connection.ts";
@@ -46,6 +47,8 @@ const FIELDS = [
   "lb_subset_config",
   "common_lb_config",
   "metadata",
+  "transport_socket",
+  "transport_socket_matches",
   "upstream_bind_config",
   "upstream_connection_options",
   // Without health checks and outlier detection nothing marks a host unhealthy but EDS itself.
@@ -74,6 +77,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     maxStreamDurationMs: options.maxStreamDurationMs,
     closesOnHostSetChange: decodeCommon(message, issues),
     isHttp2: options.isHttp2,
+    transport: decodeClusterTransport(message, issues),
     metadata: decodeMetadata(message.metadata, "metadata", issues),
     body,
   };

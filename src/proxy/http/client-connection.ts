@@ -4,7 +4,8 @@ import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
-import { connectSocket, type SocketOwner } from "../net/socket.ts";
+import type { SocketOwner } from "../net/socket.ts";
+import { TransportError } from "../tls/tls-error.ts";
 import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
 import { dropFraming, responseFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
@@ -31,7 +32,7 @@ export interface ConnectionPool {
   onIdle(connection: ClientConnection): void;
   onClosed(connection: ClientConnection): void;
   /** One never stood; told after it was closed. */
-  onConnectFailed(reason: ResetReason): void;
+  onConnectFailed(reason: ResetReason, transportFailure: string): void;
 }
 
 const HEAD_BYTES_MAX = 61_440;
@@ -67,6 +68,8 @@ export class ClientConnection implements SocketOwner, BodySink {
   /** After so long it takes no new request; only where there is such a bound. */
   #lifetime: Deadline | undefined = undefined;
   readonly priority: Priority;
+  /** What TLS says of its end; "" when that was not the cause. */
+  transportFailure = "";
   /** Closes when its exchange ends. */
   isDraining = false;
 
@@ -76,7 +79,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#pool = pool;
     this.#context = context;
     this.#deadline = new Deadline(this);
-    this.#socket = connectSocket(host.dial, context.readBuffer, this, () => this.#onConnect());
+    this.#socket = host.connect(context.readBuffer, this, () => this.#onConnect());
     this.out = new Sender(this.#socket, context.flushQueue);
     host.onConnectionOpened(priority);
     const { connectTimeoutMs } = host.load.config;
@@ -288,7 +291,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#socket.destroy();
     if (this.#isClosed) return;
     this.#release(true);
-    this.#pool.onConnectFailed(reason);
+    this.#pool.onConnectFailed(reason, this.transportFailure);
   }
 
   onEnd(): void {
@@ -305,7 +308,8 @@ export class ClientConnection implements SocketOwner, BodySink {
     return this.#awaitsHead && this.#heads.isInside ? RESET.protocol : RESET.termination;
   }
 
-  onClose(): void {
+  onClose(error: Error | undefined): void {
+    if (error instanceof TransportError) this.transportFailure = error.message;
     if (this.#isConnected) this.#fail(this.#brokenOff());
     else this.#failConnect(RESET.connectFailure);
   }

@@ -7,7 +7,8 @@ import { RESET, type ResetReason } from "./local-reply.ts";
 /** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
 export interface Waiter {
   onConnection(connection: ClientConnection): void;
-  onNoConnection(reason: ResetReason): void;
+  /** `transportFailure` is what TLS says of it; "" when that was not the cause. */
+  onNoConnection(reason: ResetReason, transportFailure: string): void;
 }
 
 /**
@@ -54,7 +55,7 @@ export class HttpPool implements ConnectionPool {
       this.#connectForWaiting();
     } else {
       this.#host.load.pendingOverflow++;
-      waiter.onNoConnection(RESET.overflow);
+      waiter.onNoConnection(RESET.overflow, "");
     }
   }
 
@@ -65,7 +66,7 @@ export class HttpPool implements ConnectionPool {
     }
     this.#idle.push(connection);
     this.#host.load.pendingOverflow++;
-    waiter.onNoConnection(RESET.overflow);
+    waiter.onNoConnection(RESET.overflow, "");
   }
 
   /** Makes as many connections as are waited for, and allowed. */
@@ -114,14 +115,14 @@ export class HttpPool implements ConnectionPool {
   }
 
   /** Nobody who waits has a reason to hope: the host cannot be reached. */
-  onConnectFailed(reason: ResetReason): void {
+  onConnectFailed(reason: ResetReason, transportFailure: string): void {
     this.#connecting--;
     // Those who try again at once wait for the next connection, not for this one's failure.
     const failed = this.#waiting;
     this.#waiting = [];
     this.#breakers.pending -= failed.length;
     this.#host.load.pendingFailures += failed.length;
-    for (const waiter of failed) waiter.onNoConnection(reason);
+    for (const waiter of failed) waiter.onNoConnection(reason, transportFailure);
   }
 
   #nextWaiter(): Waiter | undefined {

@@ -110,14 +110,18 @@ export function clusterNotFound(status: number): LocalReply {
   return { status, body: "", flag: "NC", details: "cluster_not_found" };
 }
 
-/** The upstream failed before it sent anything of a response. */
-export function upstreamReset(reason: ResetReason): LocalReply {
+/**
+ * The upstream failed before it sent anything of a response; what TLS said of it stands in the
+ * details only.
+ */
+export function upstreamReset(reason: ResetReason, transportFailure: string): LocalReply {
+  const cause = transportFailure === "" ? reason : `${reason}|${transportFailure}`;
   return {
     // What an upstream says wrongly is a bad gateway, what it cannot say an unavailable service.
     status: reason === RESET.protocol ? 502 : 503,
     body: `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`,
     flag: FLAG_BY_RESET[reason],
-    details: `upstream_reset_before_response_started{${reason.replaceAll(" ", "_")}}`,
+    details: `upstream_reset_before_response_started{${cause.replaceAll(" ", "_")}}`,
     ...(reason === RESET.overflow ? { headers: ["x-envoy-overloaded", "true"] } : {}),
   };
 }

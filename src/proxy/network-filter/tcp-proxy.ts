@@ -9,7 +9,7 @@ import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
-import { connectSocket, type SocketOwner } from "../net/socket.ts";
+import type { SocketOwner } from "../net/socket.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
 
 /** A TCP proxy, decoded and checked. */
@@ -240,7 +240,7 @@ class UpstreamSide implements SocketOwner {
     this.host = host;
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#socket.destroy() });
-    this.#socket = connectSocket(host.dial, context.readBuffer, this, () => this.#onConnect());
+    this.#socket = host.connect(context.readBuffer, this, () => this.#onConnect());
     this.#out = new Sender(this.#socket, context.flushQueue);
     host.onConnectionOpened(PRIORITY.default);
     context.deadlines.set(

@@ -69,6 +69,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   #tellsAttempts = false;
   #isStarting = false;
   #isWaiting = false;
+  #transportFailure = "";
   #isRequestDone = false;
   #isResponseStarted = false;
   #isRetriesExhausted = false;
@@ -211,8 +212,9 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     if (!this.#isStarting) this.#stream.resumeRequest();
   }
 
-  onNoConnection(reason: ResetReason): void {
+  onNoConnection(reason: ResetReason, transportFailure: string): void {
     this.#isWaiting = false;
+    this.#transportFailure = transportFailure;
     this.onReset(reason);
   }
 
@@ -315,6 +317,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
 
   onReset(reason: ResetReason): void {
     const isReused = this.#connection?.isReused === true;
+    if (this.#connection !== undefined) this.#transportFailure = this.#connection.transportFailure;
     this.#connection = undefined;
     if (this.#isResponseStarted) {
       this.#end();
@@ -333,7 +336,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     ) {
       return;
     }
-    this.#reply(upstreamReset(reason));
+    this.#reply(upstreamReset(reason, this.#transportFailure));
   }
 
   #isRetriable(policy: RetryPolicy, reason: ResetReason, isReused: boolean): boolean {

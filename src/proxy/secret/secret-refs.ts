@@ -1,4 +1,5 @@
 import type { Issue } from "../../base/issue.ts";
+import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import { allChains, type ListenerConfig } from "../listener/listener-config.ts";
 import type { CommonTlsConfig, DownstreamTlsConfig, SecretRef } from "../tls/tls-config.ts";
 import type { Secret } from "./secret.ts";
@@ -24,6 +25,13 @@ export function listenerSecretRefs(listener: ListenerConfig): AskedSecret[] {
   );
 }
 
+/** What a cluster asks for. */
+export function clusterSecretRefs({ transport }: ClusterConfig): AskedSecret[] {
+  if (transport === undefined) return [];
+  const all = [transport.tls, ...transport.matches.map(({ tls }) => tls)];
+  return all.flatMap((tls) => (tls === undefined ? [] : tlsSecretRefs(tls)));
+}
+
 function downstreamRefs(config: DownstreamTlsConfig): AskedSecret[] {
   const { ticketKeys } = config;
   const refs = tlsSecretRefs(config);
@@ -33,7 +41,7 @@ function downstreamRefs(config: DownstreamTlsConfig): AskedSecret[] {
 }
 
 /** What a context of either direction asks for. */
-export function tlsSecretRefs({ certificates, validationRef }: CommonTlsConfig): AskedSecret[] {
+function tlsSecretRefs({ certificates, validationRef }: CommonTlsConfig): AskedSecret[] {
   const refs: AskedSecret[] = certificates.flatMap((given) =>
     given.kind === "inline" ? [] : { kind: "certificate", ref: given.ref },
   );

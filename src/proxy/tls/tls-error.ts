@@ -1,3 +1,6 @@
+/** A connection to a host that failed, in the words of Envoy's transport failure reason. */
+export class TransportError extends Error {}
+
 /** BoringSSL numbers its errors by library and reason; these are of the library SSL. */
 const SSL_LIBRARY = 16 * 2 ** 24;
 

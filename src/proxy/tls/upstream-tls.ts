@@ -1,4 +1,4 @@
-import type { NetConnectOpts, Socket } from "node:net";
+import { type NetConnectOpts, Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { CounterGroups } from "../counters.ts";
 import { onRead, type ReadBuffer, type SocketOwner, watch } from "../net/socket.ts";
@@ -9,7 +9,7 @@ import { type ContextCache, createContext, NO_RENEGOTIATION } from "./secure-con
 import { countHandshake, readPeer, SessionInfo } from "./session-info.ts";
 import { type SslStats, sslStats } from "./ssl-stats.ts";
 import type { UpstreamTlsConfig, ValidationConfig } from "./tls-config.ts";
-import { formatTlsError, libraryError } from "./tls-error.ts";
+import { formatTlsError, libraryError, TransportError } from "./tls-error.ts";
 import { type TlsHandle, tlsHandle } from "./tls-handle.ts";
 import { type Material, TlsMaterial } from "./tls-material.ts";
 import { verifyPeer } from "./verify-peer.ts";
@@ -20,9 +20,6 @@ export interface UpstreamTlsDeps {
   readonly secrets: SecretStore;
   readonly counters: CounterGroups;
 }
-
-/** A connection to a host that failed, in the words of Envoy's transport failure reason. */
-export class TransportError extends Error {}
 
 /** Everything that connections of one version of the secrets share. */
 interface ClientContext {
@@ -103,11 +100,14 @@ export class UpstreamTls {
     buffer: ReadBuffer,
     owner: SocketOwner,
     onConnect: (info: SessionInfo) => void,
-  ): Socket | undefined {
+  ): Socket {
     const context = this.#context;
     if (context === undefined) {
       this.#stats.factory.upstream_context_secrets_not_ready++;
-      return undefined;
+      const none = new Socket();
+      watch(none, owner);
+      none.destroy(new TransportError("TLS error: Secret is not supplied by SDS"));
+      return none;
     }
     const session = takeSession(context.sessions);
     const socket = connect({

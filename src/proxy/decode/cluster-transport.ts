@@ -1,0 +1,38 @@
+import {
+  type Cluster,
+  type Cluster_TransportSocketMatch,
+  Cluster_TransportSocketMatchSchema,
+} from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import { canonicalText } from "../../match/subset-criteria.ts";
+import type { TransportConfig, TransportMatch } from "../cluster/cluster-transports.ts";
+import { decodeUpstreamTransport } from "./tls-context.ts";
+
+/** Decodes what a cluster's hosts are connected over; `undefined` when all of them are plain. */
+export function decodeClusterTransport(
+  message: Cluster,
+  issues: Issue[],
+): TransportConfig | undefined {
+  const tls = decodeUpstreamTransport(message.transportSocket, "transport_socket", issues);
+  const matches = message.transportSocketMatches.map((match, at) =>
+    decodeMatch(match, `transport_socket_matches[${at}]`, issues),
+  );
+  return tls === undefined && matches.length === 0 ? undefined : { tls, matches };
+}
+
+function decodeMatch(
+  message: Cluster_TransportSocketMatch,
+  path: string,
+  issues: Issue[],
+): TransportMatch {
+  const fields = ["name", "match", "transport_socket"];
+  issues.push(...refuseFields(Cluster_TransportSocketMatchSchema, message, fields, path));
+  const { name, match, transportSocket } = message;
+  if (name === "") issues.push({ path: joinPath(path, "name"), message: "is missing" });
+  return {
+    name,
+    criteria: Object.entries(match ?? {}).map(([key, value]) => [key, canonicalText(value)]),
+    tls: decodeUpstreamTransport(transportSocket, joinPath(path, "transport_socket"), issues),
+  };
+}
