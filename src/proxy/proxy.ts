@@ -68,6 +68,7 @@ export class Proxy {
   /** The type without whose first answer nothing can be served. */
   readonly #awaited: string | undefined;
   #hasAwaited = false;
+  #isAskSet = false;
 
   constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
     const { clock, prng, log } = deps;
@@ -210,7 +211,7 @@ export class Proxy {
     }).filter(({ typeUrl }) => this.#isAsked(typeUrl));
     const ads = new AdsClient({ addresses, node: this.#bootstrap.node, types, clock, prng, log });
     this.#ads = ads;
-    this.#clusters.setOnChange(() => this.#askForNames());
+    this.#clusters.setOnChange(() => this.#askSoon());
     this.#askForNames();
     this.#askForSecrets();
     this.#adsDone = ads.run(this.#stopping.signal);
@@ -224,6 +225,16 @@ export class Proxy {
   #onApplied(typeUrl: string): void {
     if (typeUrl === this.#awaited) this.#hasAwaited = true;
     this.#askForNames();
+  }
+
+  /** Many clusters become active in one turn: names are collected once after it. */
+  #askSoon(): void {
+    if (this.#isAskSet) return;
+    this.#isAskSet = true;
+    queueMicrotask(() => {
+      this.#isAskSet = false;
+      this.#askForNames();
+    });
   }
 
   #askForNames(): void {

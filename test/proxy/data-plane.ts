@@ -8,7 +8,7 @@ import { formatIssue } from "../../src/base/issue.ts";
 import { nodeClock } from "../../src/base/node-clock.ts";
 import { createPrng } from "../../src/base/prng.ts";
 import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
-import { Proxy } from "../../src/proxy/proxy.ts";
+import { Proxy, type ProxyDeps } from "../../src/proxy/proxy.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
 
@@ -18,7 +18,10 @@ export interface DataPlane {
 }
 
 /** Starts weft's proxy in this process. */
-export async function startWeft(bootstrap: object): Promise<DataPlane & { readonly proxy: Proxy }> {
+export async function startWeft(
+  bootstrap: object,
+  deps: Partial<ProxyDeps> = {},
+): Promise<DataPlane & { readonly proxy: Proxy }> {
   const parsed = parseBootstrap(JSON.stringify(bootstrap));
   if (!parsed.ok) throw new Error(parsed.issues.map(formatIssue).join("\n"));
   const proxy = new Proxy(parsed.value, {
@@ -27,6 +30,7 @@ export async function startWeft(bootstrap: object): Promise<DataPlane & { readon
     log: silentLogger,
     writeStream: () => undefined,
     onQuit: () => undefined,
+    ...deps,
   });
   await proxy.start();
   return { proxy, stop: () => proxy.stop(0) };

@@ -2,55 +2,11 @@ import { Agent, request } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Proxy } from "../../src/proxy/proxy.ts";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { httpListener, routeTable } from "./bootstrap-json.ts";
 import { freePorts, startWeft } from "./data-plane.ts";
+import { assignment, dynamicBootstrap, edsCluster, rds, toCluster } from "./dynamic-bootstrap.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
-
-const ADS = { ads: {}, resource_api_version: "V3" };
-
-/** A bootstrap that has everything from a control plane. */
-function dynamicBootstrap(adsPort: number) {
-  return {
-    node: { id: "n", cluster: "c" },
-    admin: { address: socketAddress(0) },
-    dynamic_resources: {
-      lds_config: ADS,
-      cds_config: ADS,
-      ads_config: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-      },
-    },
-    static_resources: {
-      clusters: [staticCluster("xds", [adsPort], { http2_protocol_options: {} })],
-    },
-  };
-}
-
-function edsCluster(name: string, options: object = {}): object {
-  return {
-    name,
-    type: "EDS",
-    connect_timeout: "1s",
-    eds_cluster_config: { eds_config: ADS },
-    ...options,
-  };
-}
-
-function assignment(name: string, ports: readonly number[]): object {
-  const endpoints = ports.map((port) => ({ endpoint: { address: socketAddress(port) } }));
-  return { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] };
-}
-
-function rds(name: string): object {
-  return { rds: { route_config_name: name, config_source: ADS } };
-}
-
-function toCluster(cluster: string, timeout = "0s"): object {
-  return { match: { prefix: "/" }, route: { cluster, timeout } };
-}
 
 const DIRECT = { match: { prefix: "/" }, direct_response: { status: 418 } };
 

@@ -16,7 +16,7 @@ import { EXTENSION_TYPES } from "../../src/proxy/extension-types.ts";
 import { until } from "../controlplane/until.ts";
 
 type Kind = keyof typeof RESOURCE_TYPE_URL;
-type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
+type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse | Buffer>;
 
 const SCHEMAS = {
   cluster: ClusterSchema,
@@ -57,8 +57,10 @@ export class TestControlPlane {
           requestSerialize: (request: DiscoveryRequest) =>
             Buffer.from(toBinary(DiscoveryRequestSchema, request)),
           requestDeserialize: (bytes: Buffer) => fromBinary(DiscoveryRequestSchema, bytes),
-          responseSerialize: (response: DiscoveryResponse) =>
-            Buffer.from(toBinary(DiscoveryResponseSchema, response)),
+          responseSerialize: (response: DiscoveryResponse | Buffer) =>
+            Buffer.isBuffer(response)
+              ? response
+              : Buffer.from(toBinary(DiscoveryResponseSchema, response)),
           responseDeserialize: (bytes: Buffer) => fromBinary(DiscoveryResponseSchema, bytes),
         },
       },
@@ -123,6 +125,16 @@ export class TestControlPlane {
   setBytes(kind: Kind, bodies: ReadonlyMap<string, Uint8Array>): void {
     this.#given.add(kind);
     this.#resources[kind] = new Map(bodies);
+    for (const stream of this.#streams) this.#send(stream, kind);
+  }
+
+  /** Sends to everybody whatever that is: a response that nobody asked for, or no message at all. */
+  write(response: DiscoveryResponse | Buffer): void {
+    for (const stream of this.#streams) stream.write(response);
+  }
+
+  /** Says everything of a kind again, under the next version. */
+  repeat(kind: Kind): void {
     for (const stream of this.#streams) this.#send(stream, kind);
   }
 

@@ -29,6 +29,8 @@ export class ClusterSet {
   readonly #warming = new Map<string, Cluster>();
   /** Those that have their hosts, and wait for secrets only. */
   readonly #withoutSecrets = new Set<Cluster>();
+  /** Clusters, active or warming, by the EDS name that they use. */
+  readonly #edsUsers = new Map<string, Set<Cluster>>();
   readonly #discoveries = new Map<Cluster, Discovery>();
   /** The last assignment of every EDS name in use, for clusters that change under them. */
   readonly #assignments = new Map<string, Assignment>();
@@ -69,8 +71,7 @@ export class ClusterSet {
 
   /** The names to ask EDS for. */
   edsNames(): ReadonlySet<string> {
-    const all = [...this.#active.values(), ...this.#warming.values()];
-    return new Set(all.flatMap(({ config }) => (config.type === "EDS" ? config.edsName : [])));
+    return new Set(this.#edsUsers.keys());
   }
 
   /** Takes a cluster, new or changed. One that did not change is left alone. */
@@ -78,11 +79,13 @@ export class ClusterSet {
     const { name } = config;
     const current = this.#warming.get(name) ?? this.#active.get(name);
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
-    this.#dropWarming(name);
     const { prng, tls } = this.#deps;
     const { transport, statName } = config;
     const transports = transport && new ClusterTransports(transport, `cluster.${statName}`, tls);
     const cluster = new Cluster(config, isDynamic, prng, transports);
+    // Before the one that it replaces goes: what is known of their endpoints stays known.
+    this.#addEdsUser(cluster);
+    this.#dropWarming(name);
     this.#warming.set(name, cluster);
     this.#discover(cluster);
   }
@@ -163,9 +166,26 @@ export class ClusterSet {
     this.#staleTimers.set(name, timer);
   }
 
-  #usersOf(edsName: string): readonly Cluster[] {
-    const all = [...this.#active.values(), ...this.#warming.values()];
-    return all.filter(({ config }) => config.type === "EDS" && config.edsName === edsName);
+  #usersOf(edsName: string): Iterable<Cluster> {
+    return this.#edsUsers.get(edsName) ?? [];
+  }
+
+  #addEdsUser(cluster: Cluster): void {
+    const { type, edsName } = cluster.config;
+    if (type !== "EDS") return;
+    const users = this.#edsUsers.get(edsName) ?? new Set();
+    this.#edsUsers.set(edsName, users.add(cluster));
+  }
+
+  /** With its last user a name is forgotten. */
+  #removeEdsUser(cluster: Cluster): void {
+    const { edsName } = cluster.config;
+    const users = this.#edsUsers.get(edsName);
+    if (users?.delete(cluster) !== true || users.size > 0) return;
+    this.#edsUsers.delete(edsName);
+    this.#assignments.delete(edsName);
+    this.#staleTimers.get(edsName)?.cancel();
+    this.#staleTimers.delete(edsName);
   }
 
   /** Nobody renewed it: where the endpoints are now is not known. */
@@ -215,13 +235,6 @@ export class ClusterSet {
     if (cluster === undefined) return;
     this.#active.delete(name);
     this.#retire(cluster);
-    const inUse = this.edsNames();
-    for (const edsName of this.#assignments.keys()) {
-      if (inUse.has(edsName)) continue;
-      this.#assignments.delete(edsName);
-      this.#staleTimers.get(edsName)?.cancel();
-      this.#staleTimers.delete(edsName);
-    }
   }
 
   #dropWarming(name: string): void {
@@ -233,6 +246,7 @@ export class ClusterSet {
 
   #retire(cluster: Cluster): void {
     this.#withoutSecrets.delete(cluster);
+    this.#removeEdsUser(cluster);
     this.#closeDiscovery(cluster);
     cluster.retire();
   }
