@@ -66,13 +66,22 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     io.stdout(`configuration '${path ?? ""}' OK\n`);
     return EXIT.done;
   }
-  await serve(bootstrap, { io, level, drainMs });
+  // Nobody waits for listeners that change: without the flag their connections get Envoy's time.
+  const listenerDrain = flags["drain-time-s"] === undefined ? {} : { drainMs };
+  await serve(bootstrap, { io, level, drainMs, listenerDrain });
   return EXIT.done;
+}
+
+interface ServeOptions {
+  readonly io: CommandIo;
+  readonly level: LogLevel;
+  readonly drainMs: number;
+  readonly listenerDrain: { readonly drainMs?: number };
 }
 
 async function serve(
   bootstrap: ProxyBootstrap,
-  { io, level, drainMs }: { io: CommandIo; level: LogLevel; drainMs: number },
+  { io, level, drainMs, listenerDrain }: ServeOptions,
 ): Promise<void> {
   const log = createLogger({
     clock: nodeClock,
@@ -87,6 +96,7 @@ async function serve(
     log,
     writeStream: (stream, text) => (stream === "stdout" ? io.stdout(text) : io.stderr(text)),
     onQuit: () => quit.abort(),
+    ...listenerDrain,
   });
   try {
     await proxy.start();

@@ -11,7 +11,6 @@ import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js"
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Secret as SecretMessage } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import { formatHostPort } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
 import type { RuntimeReader } from "../match/runtime-reader.ts";
@@ -25,6 +24,7 @@ import { decodeListener } from "./decode/listener.ts";
 import { decodeSecret } from "./decode/secret.ts";
 import { decodeApi } from "./decode/secret-ref.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
+import { formatListenAddress } from "./listener/listen-address.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
 import { decodeRuntime } from "./runtime.ts";
@@ -172,7 +172,7 @@ function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {
 function nameListener(listener: ListenerConfig): ListenerConfig {
   const [address] = listener.addresses;
   if (listener.name !== "" || address === undefined) return listener;
-  return { ...listener, name: formatHostPort(address.host, address.port) };
+  return { ...listener, name: formatListenAddress(address) };
 }
 
 /** Those that stand in the bootstrap, by their names. */
@@ -216,11 +216,11 @@ function checkStatic(
   const taken = new Map<string, string>();
   for (const [at, listener] of listeners.entries()) {
     const path = `static_resources.listeners[${at}]`;
-    for (const { host, port } of listener.addresses) {
-      const address = formatHostPort(host, port);
+    for (const place of listener.addresses) {
+      const address = formatListenAddress(place);
       const other = taken.get(address);
       taken.set(address, path);
-      if (other === undefined || port === 0) continue;
+      if (other === undefined || ("port" in place && place.port === 0)) continue;
       issues.push({ path, message: `has the address ${address}, which ${other} has already` });
     }
     if (listeners.findIndex(({ name }) => name === listener.name) < at) {

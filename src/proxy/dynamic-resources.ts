@@ -170,13 +170,12 @@ function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceTy
   };
 }
 
-function listeners(targets: ResourceTargets): ResourceType {
-  const { listeners: target, onApplied, onListenerFailure, checkSecrets } = targets;
+function listeners({ listeners: target, onApplied, checkSecrets }: ResourceTargets): ResourceType {
   const held = new Set<string>();
   return {
     typeUrl: RESOURCE_TYPE_URL.listener,
     isWildcard: true,
-    apply(bodies) {
+    async apply(bodies) {
       const { prepared, rejections } = prepareAll(
         ListenerSchema,
         bodies,
@@ -188,12 +187,14 @@ function listeners(targets: ResourceTargets): ResourceType {
         ({ name }) => name,
       );
       const named = new Set([...prepared, ...rejections].map(({ name }) => name));
-      removeUnnamed(held, named, (name) => target.remove(name));
+      removeUnnamed(held, named, (name) => void target.remove(name));
       for (const { name, value } of prepared) {
-        held.add(name);
-        target.put(value, true).catch((error: unknown) => {
-          onListenerFailure(name, error instanceof Error ? error.message : String(error));
-        });
+        try {
+          await target.put(value, true);
+          held.add(name);
+        } catch (error) {
+          rejections.push({ name, reason: error instanceof Error ? error.message : String(error) });
+        }
       }
       onApplied(RESOURCE_TYPE_URL.listener);
       return rejections;

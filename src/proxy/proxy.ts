@@ -26,6 +26,9 @@ import { SecretStore } from "./secret/secret-store.ts";
 import { SecretStreams } from "./secret/secret-streams.ts";
 import { ContextCache } from "./tls/secure-context.ts";
 
+/** Envoy's `--drain-time-s`, when nobody says otherwise. */
+const DRAIN_MS = 600_000;
+
 /** What a proxy needs from outside. */
 export interface ProxyDeps {
   readonly clock: Clock;
@@ -33,6 +36,8 @@ export interface ProxyDeps {
   readonly log: Logger;
   /** Access logs to `/dev/stdout` and `/dev/stderr`. */
   readonly writeStream: StreamWriter;
+  /** How long connections of a listener that was replaced or removed get; Envoy's when absent. */
+  readonly drainMs?: number;
   /** Somebody asked the admin port to end the process. */
   readonly onQuit: () => void;
 }
@@ -113,6 +118,7 @@ export class Proxy {
       context,
       logFiles: this.#logFiles,
       routeSource: (name) => this.#routes.source(name),
+      drainMs: deps.drainMs ?? DRAIN_MS,
       onDrained: () => this.#askForNames(),
     });
     this.#admin =

@@ -17,7 +17,7 @@ import { type BackoffOptions, keepRunning } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
-import type { ResourceType, TypeStatus } from "./resource-type.ts";
+import type { Rejection, ResourceType, TypeStatus } from "./resource-type.ts";
 import { Subscription } from "./subscription.ts";
 
 const AGGREGATED =
@@ -143,7 +143,7 @@ export class AdsClient {
     this.#isNodeSent = false;
     for (const subscription of this.#subscriptions.values()) subscription.reset();
     return new Promise((resolve, reject) => {
-      stream.on("data", (response: DiscoveryResponse) => this.#onResponse(response));
+      stream.on("data", (response: DiscoveryResponse) => this.#onResponse(stream, response));
       // A stream that fails tells so twice; "status" is the later and always comes.
       stream.on("error", () => undefined);
       stream.on("status", ({ code, details }) => {
@@ -154,7 +154,7 @@ export class AdsClient {
     });
   }
 
-  #onResponse(response: DiscoveryResponse): void {
+  #onResponse(stream: Stream, response: DiscoveryResponse): void {
     const { log } = this.#options;
     if (!this.#isConnected) {
       this.#isConnected = true;
@@ -165,9 +165,28 @@ export class AdsClient {
       log.warn("response of a type that was not asked for", { type: response.typeUrl });
       return;
     }
-    const reason = subscription.take(response);
+    const applied = subscription.apply(response);
+    if (!(applied instanceof Promise)) {
+      this.#note(subscription, response, applied);
+      return;
+    }
+    stream.pause();
+    void applied.then((rejections) => {
+      // On another stream this answer would mean nothing.
+      if (this.#stream !== stream) return;
+      this.#note(subscription, response, rejections);
+      stream.resume();
+    });
+  }
+
+  #note(
+    subscription: Subscription,
+    response: DiscoveryResponse,
+    rejections: readonly Rejection[],
+  ): void {
+    const reason = subscription.note(response, rejections);
     if (reason !== undefined) {
-      log.warn("configuration refused", { type: response.typeUrl, reason });
+      this.#options.log.warn("configuration refused", { type: response.typeUrl, reason });
     }
     this.#flush();
   }

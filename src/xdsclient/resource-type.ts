@@ -13,9 +13,12 @@ export interface ResourceType {
   /**
    * Takes one state-of-the-world response: for a wildcard type all that exists, otherwise the
    * asked-for ones that changed. Keeps the last good value of what it refuses. No rejection is an
-   * ACK.
+   * ACK. While a promise is waited for, nothing more of the stream is read; it does not reject.
    */
-  apply(bodies: readonly Uint8Array[], version: string): readonly Rejection[];
+  apply(
+    bodies: readonly Uint8Array[],
+    version: string,
+  ): readonly Rejection[] | Promise<readonly Rejection[]>;
 }
 
 /** How one type stands. */

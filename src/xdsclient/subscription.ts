@@ -62,9 +62,8 @@ export class Subscription {
     return true;
   }
 
-  /** Applies a response; the reason when something of it was refused. */
-  take(response: DiscoveryResponse): string | undefined {
-    const rejections = this.#apply(response);
+  /** Notes what became of a response; the reason when something of it was refused. */
+  note(response: DiscoveryResponse, rejections: readonly Rejection[]): string | undefined {
     this.#nonce = response.nonce;
     this.#isDue = true;
     this.#isNackDue = rejections.length > 0;
@@ -103,7 +102,11 @@ export class Subscription {
     };
   }
 
-  #apply({ resources, versionInfo }: DiscoveryResponse): readonly Rejection[] {
+  /** Hands a response to who takes it. */
+  apply({
+    resources,
+    versionInfo,
+  }: DiscoveryResponse): readonly Rejection[] | Promise<readonly Rejection[]> {
     const { typeUrl } = this.#type;
     const foreign = resources.find((resource) => resource.typeUrl !== typeUrl);
     if (foreign !== undefined) {

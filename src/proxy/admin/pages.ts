@@ -1,4 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
+import { formatHostPort } from "../../base/ip.ts";
 import type { TypeStatus } from "../../xdsclient/resource-type.ts";
 import type { ProxyBootstrap } from "../bootstrap.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
@@ -96,7 +97,7 @@ export const PAGES: readonly Page[] = [
 function renderListeners({ listeners }: AdminState, query: URLSearchParams): Rendered {
   if (query.get("format") !== "json") {
     const lines = listeners.active.flatMap(({ config, boundAddresses }) =>
-      boundAddresses.map(({ address, port }) => `${config.name}::${address}:${port}\n`),
+      boundAddresses.map(({ address, port }) => `${config.name}::${formatBound(address, port)}\n`),
     );
     return { body: lines.join("") };
   }
@@ -111,7 +112,12 @@ function renderListeners({ listeners }: AdminState, query: URLSearchParams): Ren
   return { body: { listener_statuses: statuses } };
 }
 
+function formatBound(address: string, port: number): string {
+  return address.startsWith("/") ? address : formatHostPort(address, port);
+}
+
 function socketAddress({ address, port }: { address: string; port: number }): object {
+  if (address.startsWith("/")) return { pipe: { path: address } };
   return { socket_address: { address, port_value: port } };
 }
 

@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import type { Address } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import {
   type FilterChain,
   FilterChainSchema,
@@ -12,10 +15,11 @@ import { durationMs } from "../../match/duration-ms.ts";
 import { compileFilterChainSearch } from "../../match/filter-chain.ts";
 import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { ListenAddress } from "../listener/listen-address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
 import { downstreamTls } from "../tls/downstream-tls.ts";
 import type { DownstreamTlsConfig } from "../tls/tls-config.ts";
-import { decodeAddress, type HostPort, refuseName } from "./address.ts";
+import { decodeListenAddress } from "./address.ts";
 import { decodeListenerFilters } from "./listener-filters.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
 import { decodeDownstreamTransport } from "./tls-context.ts";
@@ -49,20 +53,7 @@ const INSPECTION_MS = 15_000;
 /** Decodes a listener; `body` is what it was encoded as. */
 export function decodeListener(message: Listener, body: Uint8Array): Result<ListenerConfig> {
   const issues = refuseFields(ListenerSchema, message, FIELDS, "");
-  const addresses: HostPort[] = [];
-  const own = decodeAddress(message.address, "address", issues);
-  if (own !== undefined) {
-    addresses.push(own);
-    refuseName(own, "address", issues);
-  }
-  for (const [at, additional] of message.additionalAddresses.entries()) {
-    const path = `additional_addresses[${at}]`;
-    issues.push(...refuseFields(AdditionalAddressSchema, additional, ["address"], path));
-    const address = decodeAddress(additional.address, joinPath(path, "address"), issues);
-    if (address === undefined) continue;
-    addresses.push(address);
-    refuseName(address, joinPath(path, "address"), issues);
-  }
+  const addresses = decodeAddresses(message, issues);
   const chains = message.filterChains.flatMap(
     (chain, at) => decodeChain(chain, `filter_chains[${at}]`, issues) ?? [],
   );
@@ -85,6 +76,8 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       name: message.name,
       statPrefix: message.statPrefix,
       addresses,
+      bindsToPort: message.bindToPort ?? message.deprecatedV1?.bindToPort ?? true,
+      usesOriginalDestination: message.useOriginalDst ?? false,
       listenerFilters,
       listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? INSPECTION_MS,
       continuesOnTimeout: message.continueOnListenerFiltersTimeout,
@@ -92,9 +85,31 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       findChain,
       defaultChain,
       backlog: message.tcpBacklogSize ?? BACKLOG,
+      frameDigest: digestFrame(message, asksTls),
       body,
     },
   };
+}
+
+function decodeAddresses(message: Listener, issues: Issue[]): ListenAddress[] {
+  const places: [Address | undefined, string][] = [[message.address, "address"]];
+  for (const [at, additional] of message.additionalAddresses.entries()) {
+    const path = `additional_addresses[${at}]`;
+    issues.push(...refuseFields(AdditionalAddressSchema, additional, ["address"], path));
+    places.push([additional.address, joinPath(path, "address")]);
+  }
+  return places.flatMap(([address, path]) => decodeListenAddress(address, path, issues) ?? []);
+}
+
+/** What must be the same for an update to leave connections of unchanged chains alone. */
+function digestFrame(message: Listener, asksTls: boolean): string {
+  const frame: Listener = { ...message, filterChains: [] };
+  delete frame.defaultFilterChain;
+  return `${asksTls} ${digest(toBinary(ListenerSchema, frame))}`;
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("base64");
 }
 
 /** Whether a chain asks for what only the ClientHello tells. */
@@ -127,6 +142,7 @@ function decodeChain(
   const transportTimeoutMs = durationMs(message.transportSocketConnectTimeout) ?? 0;
   return {
     name,
+    digest: digest(toBinary(FilterChainSchema, message)),
     match: decodeFilterChainMatch(
       message.filterChainMatch,
       joinPath(path, "filter_chain_match"),

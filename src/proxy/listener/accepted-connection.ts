@@ -20,6 +20,9 @@ export class AcceptedConnection implements ConnectionInfo {
   transportFailure = "";
   /** The cluster that a network filter chose for the TCP proxy: Envoy's `envoy.tcp_proxy.cluster`. */
   cluster: string | undefined = undefined;
+  isLocalRestored = false;
+  /** Whether another listener accepted it; it goes to a third no more. */
+  isHandedOver = false;
   #remote: PeerAddress | undefined = undefined;
   #directRemote: PeerAddress | undefined = undefined;
   #local: PeerAddress | undefined = undefined;
@@ -54,6 +57,7 @@ export class AcceptedConnection implements ConnectionInfo {
   /** Where the client wanted to go, before it was sent here. */
   set local(address: PeerAddress) {
     this.#local = address;
+    this.isLocalRestored = true;
   }
 
   /** Asks for the addresses now: a socket that is closed no longer tells them. */

@@ -36,12 +36,14 @@ export class Inspection {
   readonly #plan: InspectionPlan;
   readonly #deadline = new Deadline({ onDeadline: () => this.#onTimeout() });
   #at = 0;
-  #bytes: Buffer | undefined = undefined;
+  #bytes: Buffer | undefined;
   #isReading = false;
   #isOver = false;
 
-  constructor(connection: AcceptedConnection, plan: InspectionPlan) {
+  /** `peeked` was read from the paused socket already. */
+  constructor(connection: AcceptedConnection, peeked: Buffer | undefined, plan: InspectionPlan) {
     this.#connection = connection;
+    this.#bytes = peeked;
     this.#plan = plan;
   }
 

@@ -7,10 +7,13 @@ import type {
   PassingFilterConfig,
   TerminalFilterConfig,
 } from "../network-filter/network-filter.ts";
+import type { ListenAddress } from "./listen-address.ts";
 import type { TransportConfig } from "./transport.ts";
 
 /** One chain of a listener. */
 export interface FilterChainConfig extends FilterChainCriteria {
+  /** Of the encoded chain: one with the same is the same. */
+  readonly digest: string;
   /** What stands before the last filter, in order. */
   readonly filters: readonly PassingFilterConfig[];
   readonly terminal: TerminalFilterConfig;
@@ -31,8 +34,12 @@ export interface ListenerConfig {
   readonly name: string;
   /** What statistics name it by; "" for its address. */
   readonly statPrefix: string;
-  /** The first is the listener's own; all are bound. */
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** The first is the listener's own. */
+  readonly addresses: readonly ListenAddress[];
+  /** Whether it accepts by itself, or only takes what other listeners hand over. */
+  readonly bindsToPort: boolean;
+  /** Whether a connection goes to the listener of the address that it wanted, if there is one. */
+  readonly usesOriginalDestination: boolean;
   readonly listenerFilters: readonly PlacedListenerFilter[];
   /** For all listener filters together; 0 is none. */
   readonly listenerFiltersTimeoutMs: number;
@@ -42,6 +49,8 @@ export interface ListenerConfig {
   readonly findChain: FilterChainSearch<FilterChainConfig>;
   readonly defaultChain: FilterChainConfig | undefined;
   readonly backlog: number;
+  /** Of all but the chains: with the same digest only chains changed. */
+  readonly frameDigest: string;
   /** The encoded resource: the same bytes mean that nothing changed. */
   readonly body: Uint8Array;
 }

@@ -1,10 +1,17 @@
-import { formatHostPort } from "../../base/ip.ts";
+import type { Server } from "node:net";
+import type { PeerAddress } from "../../match/connection-info.ts";
 import type { Logger } from "../../telemetry/log.ts";
-import { type BoundSocket, bindSocket, Listener, type ListenerDeps } from "./listener.ts";
+import { bindAddress, formatListenAddress, type ListenAddress } from "./listen-address.ts";
+import { type BoundAddress, Listener, type ListenerDeps } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
 
-/** How long connections of a listener that was replaced or removed get; Envoy's default. */
-const DRAIN_MS = 600_000;
+/** A bound address; it stays open while one listener takes the place of another. */
+interface BoundSocket {
+  readonly key: string;
+  readonly server: Server;
+  /** Who gets its connections now. */
+  owner: Listener;
+}
 
 /** The listeners of a proxy: bound, replaced and removed as the configuration says. */
 export class ListenerSet {
@@ -19,8 +26,8 @@ export class ListenerSet {
   #queue: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  constructor(deps: ListenerDeps) {
-    this.#deps = deps;
+  constructor(deps: Omit<ListenerDeps, "findByAddress">) {
+    this.#deps = { ...deps, findByAddress: (address) => this.#findByAddress(address) };
     this.#log = deps.context.log;
   }
 
@@ -43,54 +50,93 @@ export class ListenerSet {
 
   /**
    * Takes a listener, new or changed. It becomes active when its routes are there, and keeps the
-   * older one of that name until then. Rejects when an address cannot be bound.
+   * older one of that name until then. Rejects when an address cannot be bound; then nothing has
+   * changed.
    */
   put(config: ListenerConfig, isDynamic: boolean): Promise<void> {
-    const current = this.#warming.get(config.name) ?? this.#active.get(config.name);
-    if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) {
-      return Promise.resolve();
+    return this.#enqueue(() => this.#put(config, isDynamic));
+  }
+
+  async #put(config: ListenerConfig, isDynamic: boolean): Promise<void> {
+    const { name } = config;
+    const active = this.#active.get(name);
+    const current = this.#warming.get(name) ?? active;
+    if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
+    this.#refuseTaken(config);
+    const listener = new Listener(config, isDynamic, this.#deps, active);
+    try {
+      if (listener.isReady) await this.#activate(listener);
+      // Whether it can be bound shows now, while there is somebody to tell.
+      else for (const socket of await this.#bind(listener, active)) socket.server.close();
+    } catch (error) {
+      listener.discard();
+      throw error;
     }
-    this.#dropWarming(config.name);
-    const listener = new Listener(config, isDynamic, this.#deps);
-    this.#warming.set(config.name, listener);
-    return this.activateReady();
+    this.#warming.get(name)?.discard();
+    this.#warming.delete(name);
+    if (this.#active.get(name) !== listener && !this.#isStopped) this.#warming.set(name, listener);
+  }
+
+  /** Two listeners cannot have one address; port 0 is another each time. */
+  #refuseTaken({ name, addresses, bindsToPort }: ListenerConfig): void {
+    for (const address of addresses) {
+      const key = formatListenAddress(address);
+      const owner = this.#sockets.get(key)?.owner.config.name;
+      if (!bindsToPort || owner === undefined || owner === name) continue;
+      if ("port" in address && address.port === 0) continue;
+      throw new Error(
+        `error adding listener: '${name}' has duplicate address '${key}' as existing listener '${owner}'`,
+      );
+    }
   }
 
   /** Starts what waited for routes that have come; rejects when an address cannot be bound. */
   activateReady(): Promise<void> {
-    const done = this.#queue.then(() => this.#activateReady());
+    return this.#enqueue(async () => {
+      for (const [name, listener] of this.#warming) {
+        if (!listener.isReady) continue;
+        this.#warming.delete(name);
+        await this.#activate(listener);
+      }
+    });
+  }
+
+  #enqueue(change: () => Promise<void> | void): Promise<void> {
+    const done = this.#queue.then(change);
     this.#queue = done.catch(() => undefined);
     return done;
   }
 
-  async #activateReady(): Promise<void> {
-    for (const [name, listener] of this.#warming) {
-      if (!listener.isReady) continue;
-      this.#warming.delete(name);
-      await this.#activate(listener);
-    }
-  }
-
-  async #activate(listener: Listener): Promise<void> {
-    const { name, addresses } = listener.config;
-    const old = this.#active.get(name);
+  /** Binds what the older version has not; all of it or nothing. */
+  async #bind(listener: Listener, old: Listener | undefined): Promise<BoundSocket[]> {
+    const { addresses, bindsToPort, backlog } = listener.config;
     const added: BoundSocket[] = [];
+    if (!bindsToPort) return added;
     try {
       for (const address of addresses) {
-        const key = formatHostPort(address.host, address.port);
-        if (this.#isOwn(key, old)) continue;
-        added.push(await bindSocket(address, listener));
+        const key = formatListenAddress(address);
+        if (old !== undefined && this.#sockets.get(key)?.owner === old) continue;
+        const server = await bindAddress(address, backlog, (socket) => bound.owner.accept(socket));
+        const bound: BoundSocket = { key, server, owner: listener };
+        added.push(bound);
       }
     } catch (error) {
       for (const { server } of added) server.close();
       throw error;
     }
+    return added;
+  }
+
+  async #activate(listener: Listener): Promise<void> {
+    const { name, addresses, bindsToPort } = listener.config;
+    const old = this.#active.get(name);
+    const added = await this.#bind(listener, old);
     if (this.#isStopped) {
       for (const { server } of added) server.close();
       return;
     }
     this.#active.set(name, listener);
-    const kept = new Set(addresses.map(({ host, port }) => formatHostPort(host, port)));
+    const kept = new Set(bindsToPort ? addresses.map(formatListenAddress) : []);
     // The open sockets change hands, so that no connection is refused meanwhile.
     for (const [key, socket] of this.#sockets) {
       if (socket.owner !== old || old === undefined) continue;
@@ -98,17 +144,35 @@ export class ListenerSet {
       else this.#unbind(key, socket);
     }
     for (const socket of added) this.#sockets.set(socket.key, socket);
-    const bound = addresses.flatMap(({ host, port }) => {
-      const address = this.#sockets.get(formatHostPort(host, port))?.server.address();
-      return typeof address === "object" && address !== null ? [address] : [];
+    listener.setBound(addresses.map((address) => this.#boundAddress(address)));
+    if (old !== undefined) {
+      listener.takeOver(old);
+      this.#drain(old);
+    }
+    this.#log.info("listener active", {
+      name,
+      addresses: addresses.map(formatListenAddress).join(","),
     });
-    listener.setBound(bound);
-    if (old !== undefined) this.#drain(old);
-    this.#log.info("listener active", { name, addresses: [...kept].join(",") });
   }
 
-  #isOwn(key: string, old: Listener | undefined): boolean {
-    return old !== undefined && this.#sockets.get(key)?.owner === old;
+  #boundAddress(address: ListenAddress): BoundAddress {
+    if ("path" in address) return { address: address.path, port: 0 };
+    const bound = this.#sockets.get(formatListenAddress(address))?.server.address();
+    if (typeof bound === "object" && bound !== null) return bound;
+    return { address: address.host, port: address.port };
+  }
+
+  /** By the address itself, or else by the one that stands for all of its port. */
+  #findByAddress({ address, port }: PeerAddress): Listener | undefined {
+    let forAll: Listener | undefined;
+    for (const listener of this.#active.values()) {
+      for (const own of listener.boundAddresses) {
+        if (own.port !== port) continue;
+        if (own.address === address) return listener;
+        if (own.address === "0.0.0.0" || own.address === "::") forAll = listener;
+      }
+    }
+    return forAll;
   }
 
   #unbind(key: string, { server }: BoundSocket): void {
@@ -117,19 +181,13 @@ export class ListenerSet {
   }
 
   /** Removes a listener: its sockets close, its connections end in order. */
-  remove(name: string): void {
-    this.#dropWarming(name);
-    this.#queue = this.#queue.then(() => this.#remove(name));
-  }
-
-  /** It has no connections, but it asks for secrets. */
-  #dropWarming(name: string): void {
-    const listener = this.#warming.get(name);
-    this.#warming.delete(name);
-    void listener?.drain(0, false);
+  remove(name: string): Promise<void> {
+    return this.#enqueue(() => this.#remove(name));
   }
 
   #remove(name: string): void {
+    this.#warming.get(name)?.discard();
+    this.#warming.delete(name);
     const listener = this.#active.get(name);
     if (listener === undefined) return;
     this.#active.delete(name);
@@ -142,7 +200,7 @@ export class ListenerSet {
 
   #drain(listener: Listener): void {
     this.#draining.add(listener);
-    void listener.drain(DRAIN_MS, false).then(() => {
+    void listener.drain(this.#deps.drainMs, false).then(() => {
       this.#draining.delete(listener);
       this.#deps.onDrained();
     });
@@ -152,7 +210,8 @@ export class ListenerSet {
   async stop(drainMs: number): Promise<void> {
     this.#isStopped = true;
     for (const [key, socket] of this.#sockets) this.#unbind(key, socket);
-    for (const name of this.#warming.keys()) this.#dropWarming(name);
+    for (const listener of this.#warming.values()) listener.discard();
+    this.#warming.clear();
     const all = [...this.#active.values(), ...this.#draining];
     this.#active.clear();
     await Promise.all(all.map((listener) => listener.drain(drainMs, true)));

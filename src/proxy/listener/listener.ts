@@ -1,5 +1,6 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
+import type { PeerAddress } from "../../match/connection-info.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
@@ -14,14 +15,6 @@ import {
   unboundCounters,
 } from "./listener-counters.ts";
 
-/** A bound address; it stays open while one listener takes the place of another. */
-export interface BoundSocket {
-  readonly key: string;
-  readonly server: Server;
-  /** Who gets its connections now. */
-  owner: Listener;
-}
-
 /** A local address, resolved. */
 export interface BoundAddress {
   readonly address: string;
@@ -33,6 +26,10 @@ export interface ListenerDeps {
   readonly context: ProxyContext;
   readonly logFiles: LogFiles;
   readonly routeSource: (rdsName: string) => RouteSource;
+  /** The listener that is for connections to that address. */
+  readonly findByAddress: (address: PeerAddress) => Listener | undefined;
+  /** How long connections of a listener that was replaced or removed get. */
+  readonly drainMs: number;
   /** A listener that was replaced or removed has no connections any more. */
   readonly onDrained: () => void;
 }
@@ -50,22 +47,47 @@ export class Listener implements ChainOwner {
   readonly #deps: ListenerDeps;
   readonly #chains: ReadonlyMap<FilterChainConfig, Chain>;
   readonly #defaultChain: Chain | undefined;
+  /** All of them that still are its own: an update takes over those that it leaves as they are. */
+  readonly #own: Set<Chain>;
   /** `undefined` without listener filters: then nothing stands before the choice of the chain. */
   readonly #inspectionPlan: InspectionPlan | undefined;
   readonly #inspections = new Set<Inspection>();
+  /** The version that took its chains over; it also chooses for what is still being inspected. */
+  #heir: Listener | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
   #counters = unboundCounters();
   #boundAddresses: readonly BoundAddress[] = [];
 
-  constructor(config: ListenerConfig, isDynamic: boolean, deps: ListenerDeps) {
+  /** `old` is the version that serves until this one does. */
+  constructor(
+    config: ListenerConfig,
+    isDynamic: boolean,
+    deps: ListenerDeps,
+    old: Listener | undefined,
+  ) {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#deps = deps;
-    this.#chains = new Map(
-      config.chains.map((chain) => [chain, new Chain(chain, deps, this)] as const),
-    );
-    this.#defaultChain = config.defaultChain && new Chain(config.defaultChain, deps, this);
+    const kept = new Map<string, Chain>();
+    if (old?.config.frameDigest === config.frameDigest) {
+      for (const chain of old.#own) kept.set(chain.config.digest, chain);
+    }
+    const create = (chain: FilterChainConfig): Chain =>
+      kept.get(chain.digest) ?? new Chain(chain, deps, this);
+    this.#chains = new Map(config.chains.map((chain) => [chain, create(chain)] as const));
+    this.#defaultChain = config.defaultChain && create(config.defaultChain);
+    this.#own = new Set(this.#chains.values());
+    if (this.#defaultChain !== undefined) this.#own.add(this.#defaultChain);
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
+  }
+
+  /** Serves from now on in the place of `old`, and keeps the connections of chains they share. */
+  takeOver(old: Listener): void {
+    for (const chain of this.#own) {
+      if (!old.#own.delete(chain)) continue;
+      chain.owner = this;
+      old.#heir = this;
+    }
   }
 
   #createPlan(): InspectionPlan {
@@ -88,14 +110,9 @@ export class Listener implements ChainOwner {
     };
   }
 
-  #allChains(): readonly Chain[] {
-    const chains = [...this.#chains.values()];
-    return this.#defaultChain === undefined ? chains : [...chains, this.#defaultChain];
-  }
-
   /** Of its connection managers, for statistics; other chains have none. */
   get services(): readonly HttpService[] {
-    return this.#allChains().flatMap(({ terminal }) => terminal.service ?? []);
+    return [...this.#own].flatMap(({ terminal }) => terminal.service ?? []);
   }
 
   get counters(): ListenerCounters {
@@ -116,7 +133,7 @@ export class Listener implements ChainOwner {
     const address = formatHostPort(own.address, own.port);
     this.#counters = listenerCounters(counters, this.config.statPrefix, address);
     const prefix = listenerPrefix(this.config.statPrefix, address);
-    for (const { transport } of this.#allChains()) transport?.countUnder(prefix);
+    for (const { transport } of this.#own) transport?.countUnder(prefix);
   }
 
   /** The RDS names without which it cannot answer. */
@@ -126,24 +143,27 @@ export class Listener implements ChainOwner {
 
   /** Whether the routes and secrets of all its chains have come. */
   get isReady(): boolean {
-    return this.#allChains().every(({ isReady }) => isReady);
+    return [...this.#own].every(({ isReady }) => isReady);
   }
 
   /** Takes a connection that one of its sockets accepted. */
   accept(socket: Socket): void {
-    const connection = new AcceptedConnection(socket);
-    if (this.#inspectionPlan === undefined) {
-      this.#choose(connection, undefined);
-      return;
-    }
-    const inspection = new Inspection(connection, this.#inspectionPlan);
+    this.#inspect(new AcceptedConnection(socket), undefined);
+  }
+
+  #inspect(connection: AcceptedConnection, peeked: Buffer | undefined): void {
+    if (this.#inspectionPlan === undefined) return this.#choose(connection, peeked);
+    const inspection = new Inspection(connection, peeked, this.#inspectionPlan);
     this.#inspections.add(inspection);
     this.counters.downstream_pre_cx_active++;
     inspection.start(this.#deps.context);
   }
 
   #choose(connection: AcceptedConnection, peeked: Buffer | undefined): void {
-    const chain = this.#findChain(connection);
+    if (this.#heir !== undefined) return this.#heir.#choose(connection, peeked);
+    if (this.config.usesOriginalDestination && this.#handOver(connection, peeked)) return;
+    const config = this.config.findChain(connection);
+    const chain = config === undefined ? this.#defaultChain : this.#chains.get(config);
     if (chain === undefined) {
       this.counters.no_filter_chain_match++;
       connection.socket.destroy();
@@ -152,9 +172,14 @@ export class Listener implements ChainOwner {
     chain.open(connection, peeked);
   }
 
-  #findChain(connection: AcceptedConnection): Chain | undefined {
-    const found = this.config.findChain(connection);
-    return found === undefined ? this.#defaultChain : this.#chains.get(found);
+  /** Whether the connection now belongs to the listener of the address that its client wanted. */
+  #handOver(connection: AcceptedConnection, peeked: Buffer | undefined): boolean {
+    if (!connection.isLocalRestored || connection.isHandedOver) return false;
+    const target = this.#deps.findByAddress(connection.local);
+    if (target === undefined) return false;
+    connection.isHandedOver = true;
+    target.#inspect(connection, peeked);
+    return true;
   }
 
   onConnectionEnd(): void {
@@ -167,16 +192,16 @@ export class Listener implements ChainOwner {
 
   get #isEmpty(): boolean {
     const isIdle = ({ connectionsActive }: Chain): boolean => connectionsActive === 0;
-    return this.#inspections.size === 0 && this.#allChains().every(isIdle);
+    return this.#inspections.size === 0 && [...this.#own].every(isIdle);
   }
 
   /**
-   * Lets its connections end: each after its next response, and those that are still there after
+   * Lets the connections of its own chains end: each after its next response, and those that are still there after
    * `drainMs` at once. Idle ones go now only when `closesIdle` says so: a client may be writing to
    * one this very moment.
    */
   async drain(drainMs: number, closesIdle: boolean): Promise<void> {
-    for (const chain of this.#allChains()) chain.startDraining(closesIdle);
+    for (const chain of this.#own) chain.startDraining(closesIdle);
     if (!this.#isEmpty) {
       await new Promise<void>((resolve) => {
         const timer = this.#deps.context.clock.setTimer(drainMs, resolve);
@@ -187,28 +212,11 @@ export class Listener implements ChainOwner {
       });
     }
     for (const inspection of this.#inspections) inspection.destroy();
-    for (const chain of this.#allChains()) chain.close();
+    for (const chain of this.#own) chain.close();
   }
-}
 
-/** Binds one address; rejects with a message that names it. */
-export function bindSocket(
-  { host, port }: { readonly host: string; readonly port: number },
-  owner: Listener,
-): Promise<BoundSocket> {
-  const key = formatHostPort(host, port);
-  return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-    const bound: BoundSocket = { key, server, owner };
-    server.once("error", (error) => {
-      reject(new Error(`cannot bind '${key}': ${error.message}`, { cause: error }));
-    });
-    server.on("connection", (socket) => bound.owner.accept(socket));
-    server.listen({ host, port, backlog: owner.config.backlog }, () => {
-      server.removeAllListeners("error");
-      // Too many open files: the next accept may succeed again.
-      server.on("error", () => undefined);
-      resolve(bound);
-    });
-  });
+  /** It never served: what it made for itself is not needed. */
+  discard(): void {
+    for (const chain of this.#own) if (chain.owner === this) chain.close();
+  }
 }
