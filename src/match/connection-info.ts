@@ -48,6 +48,8 @@ export interface ConnectionInfo {
   readonly directRemote: PeerAddress;
   /** Where the client wanted to go: the original destination where it was restored. */
   readonly local: PeerAddress;
+  /** `local`, where somebody restored it: it is not the listener's own address then. */
+  readonly originalDestination: PeerAddress | undefined;
   /** The name in the ClientHello; "" for none. */
   readonly serverName: string;
   readonly transportProtocol: "raw_buffer" | "tls";

@@ -33,6 +33,7 @@ export function plainRequest(parts: RequestParts): MatchRequest {
       remote,
       directRemote: remote,
       local: NOWHERE,
+      originalDestination: undefined,
       serverName: "",
       transportProtocol: "raw_buffer",
       applicationProtocols: [],

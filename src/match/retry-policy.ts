@@ -39,6 +39,9 @@ export interface RetryPolicy {
   readonly retriesMax: number;
   /** Every condition that is asked for, by Envoy's names. */
   readonly conditions: ReadonlySet<string>;
+  /** The statuses of `retriable-status-codes`, and the tests of `retriable-headers`. */
+  readonly statuses: readonly number[];
+  readonly headers: readonly ((response: ResponseHeaders) => boolean)[];
   /** The connection could not be made, or an old one turned out to be closed. */
   readonly onConnectFailure: boolean;
   /** The upstream went away before it answered. */
@@ -107,28 +110,16 @@ export function decodeRetryPolicy(
   issues: Issue[],
 ): RetryPolicy {
   issues.push(...refuseFields(RetryPolicySchema, message, HANDLED, path));
-  const names = new Set(message.retryOn.split(",").map((name) => name.trim()));
-  const statuses = new Set(names.has("retriable-status-codes") ? message.retriableStatusCodes : []);
-  if (names.has("retriable-4xx")) statuses.add(409);
-  if (names.has("gateway-error")) for (const status of [502, 503, 504]) statuses.add(status);
-  const any5xx = names.has("5xx");
   const onHeaders = message.retriableHeaders.map((matcher, at) =>
     compileResponseHeaderMatch(matcher, joinPath(path, `retriable_headers[${at}]`), issues),
   );
   return {
     retriesMax: message.numRetries ?? 1,
-    conditions: names,
-    onConnectFailure: names.has("connect-failure") || any5xx || names.has("gateway-error"),
-    onReset: names.has("reset") || any5xx || names.has("gateway-error"),
-    onResetBeforeRequest: names.has("reset-before-request"),
-    onStatus: (status) => (any5xx && status >= 500) || statuses.has(status),
-    onRateLimited: names.has("envoy-ratelimited"),
-    onHeaders: names.has("retriable-headers") ? onHeaders : [],
-    onGrpcStatus: new Set(
-      Object.entries(GRPC_STATUS_BY_NAME).flatMap(([name, status]) =>
-        names.has(name) ? [status] : [],
-      ),
-    ),
+    ...compileConditions({
+      conditions: new Set(message.retryOn.split(",").map((name) => name.trim())),
+      statuses: message.retriableStatusCodes,
+      headers: onHeaders,
+    }),
     requestCriteria: message.retriableRequestHeaders.map((matcher, at) =>
       compileHeaderMatch(matcher, joinPath(path, `retriable_request_headers[${at}]`), issues),
     ),
@@ -140,6 +131,83 @@ export function decodeRetryPolicy(
     hostDrawsMax: Number(message.hostSelectionRetryMaxAttempts) || 1,
   };
 }
+
+/** What one request asks of retries besides its route. */
+export interface RetryRequest {
+  /** Names as in `retry_on`. */
+  readonly conditions: readonly string[];
+  readonly statuses: readonly number[];
+  /** Response headers, in lower case, whose presence is enough. */
+  readonly headerNames: readonly string[];
+  readonly retriesMax: number | undefined;
+}
+
+/** A route's policy and what a request asks for besides; both count. */
+export function extendRetryPolicy(
+  policy: RetryPolicy | undefined,
+  request: RetryRequest,
+): RetryPolicy {
+  const base = policy ?? NO_POLICY;
+  const present = request.headerNames.map(
+    (name) => (response: ResponseHeaders) => response.headers.has(name),
+  );
+  return {
+    ...base,
+    retriesMax: request.retriesMax ?? base.retriesMax,
+    ...compileConditions({
+      conditions: new Set([...base.conditions, ...request.conditions]),
+      statuses: [...base.statuses, ...request.statuses],
+      headers: [...base.headers, ...present],
+    }),
+  };
+}
+
+type Conditions = Pick<RetryPolicy, "conditions" | "statuses" | "headers">;
+
+function compileConditions(given: Conditions): Omit<RetryPolicy, keyof typeof OTHER_FIELDS> {
+  const { conditions, headers } = given;
+  const statuses = new Set(conditions.has("retriable-status-codes") ? given.statuses : []);
+  if (conditions.has("retriable-4xx")) statuses.add(409);
+  if (conditions.has("gateway-error")) for (const status of [502, 503, 504]) statuses.add(status);
+  const any5xx = conditions.has("5xx");
+  const isGatewayError = conditions.has("gateway-error");
+  return {
+    ...given,
+    onConnectFailure: conditions.has("connect-failure") || any5xx || isGatewayError,
+    onReset: conditions.has("reset") || any5xx || isGatewayError,
+    onResetBeforeRequest: conditions.has("reset-before-request"),
+    onStatus: (status) => (any5xx && status >= 500) || statuses.has(status),
+    onRateLimited: conditions.has("envoy-ratelimited"),
+    onHeaders: conditions.has("retriable-headers") ? headers : [],
+    onGrpcStatus: new Set(
+      Object.entries(GRPC_STATUS_BY_NAME).flatMap(([name, status]) =>
+        conditions.has(name) ? [status] : [],
+      ),
+    ),
+  };
+}
+
+/** What a policy has besides its conditions. */
+const OTHER_FIELDS = {
+  retriesMax: 1,
+  requestCriteria: [],
+  perTryTimeoutMs: 0,
+  perTryIdleTimeoutMs: 0,
+  backOffMs: BACK_OFF_MS,
+  backOffMsMax: BACK_OFF_MS * 10,
+  resetHeaders: [],
+  resetMsMax: RESET_MS_MAX,
+  avoidsPreviousHosts: false,
+  omitsCanaries: false,
+  omitsHosts: [],
+  hostDrawsMax: 1,
+} satisfies Partial<RetryPolicy>;
+
+/** Of a route without one, for a request that asks for retries by itself. */
+const NO_POLICY: RetryPolicy = {
+  ...OTHER_FIELDS,
+  ...compileConditions({ conditions: new Set(), statuses: [], headers: [] }),
+};
 
 type HostPredicates = Pick<RetryPolicy, "avoidsPreviousHosts" | "omitsCanaries" | "omitsHosts">;
 

@@ -167,7 +167,7 @@ function decodeShare(
     subset: mergeCriteria(base.subset, subsetCriteria(cluster.metadataMatch)),
     hostRewrite:
       rewrite.case === "hostRewriteLiteral" && rewrite.value !== ""
-        ? { kind: "literal", host: wireText(rewrite.value) }
+        ? { kind: "weighted", host: wireText(rewrite.value) }
         : base.hostRewrite,
     mutations: orderMutations(
       [decodeMutations(cluster, path, issues), ...levels],

@@ -12,6 +12,8 @@ import type { SubsetCriteria } from "./subset-criteria.ts";
 /** The host header that an upstream gets instead of the request's. */
 export type HostRewrite =
   | { readonly kind: "literal"; readonly host: string }
+  /** Of a weighted cluster: nobody is told what the host was. */
+  | { readonly kind: "weighted"; readonly host: string }
   /** The name of the upstream host, where that has one. */
   | { readonly kind: "auto" }
   /** The value of a request header (its name in lower case), where there is one. */

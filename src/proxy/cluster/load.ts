@@ -34,12 +34,18 @@ export class ClusterLoad {
   /** Requests: `upstream_rq_…`. */
   requestsTotal = 0;
   requestTimeouts = 0;
+  perTryTimeouts = 0;
+  perTryIdleTimeouts = 0;
   retriesTotal = 0;
+  retriesSucceeded = 0;
   retriesOverflow = 0;
   retriesExhausted = 0;
   pendingTotal = 0;
   pendingOverflow = 0;
   pendingFailures = 0;
+  /** `upstream_internal_redirect_…_total`. */
+  redirectsFollowed = 0;
+  redirectsFailed = 0;
   /** Responses by the first digit of their status. */
   readonly classes: number[] = [0, 0, 0, 0, 0, 0];
 

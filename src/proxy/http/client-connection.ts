@@ -57,6 +57,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   #awaitsHead = false;
   #isUpgrade = false;
   #isEnding = false;
+  #isInHead = false;
   #isConnected = false;
   #isClosed = false;
   #isReusable = true;
@@ -141,8 +142,9 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#countEnd();
     this.#discarded = 0;
     if (this.#awaitsHead || !this.#isRequestDone || this.#body.isUntilClose) this.close();
-    else if (this.#body.isDone) this.#endExchange();
-    else this.#socket.resume();
+    else if (!this.#body.isDone) this.#socket.resume();
+    // Who gives up at the head of a response without body leaves its end to the reader.
+    else if (!this.#isInHead) this.#endExchange();
   }
 
   pause(): void {
@@ -204,7 +206,9 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#awaitsHead = false;
     this.#takeFraming(head);
     const hasBody = !this.#body.isDone;
+    this.#isInHead = true;
     this.#sink?.onResponseHead(head, hasBody);
+    this.#isInHead = false;
     if (!hasBody) this.#isEnding = true;
     return this.#heads.next;
   }

@@ -89,6 +89,17 @@ export class HeaderList {
     this.end = to;
   }
 
+  /** What stands there now, for `restore`. */
+  snapshot(): readonly string[] {
+    return this.entries.slice(0, this.end);
+  }
+
+  /** Goes back to what `snapshot` gave. */
+  restore(entries: readonly string[]): void {
+    for (const [at, text] of entries.entries()) this.entries[at] = text;
+    this.end = entries.length;
+  }
+
   /** The header lines, each with its line end. */
   encode(): string {
     const { entries, end } = this;

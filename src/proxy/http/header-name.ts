@@ -11,6 +11,8 @@ export const HEADER = {
   expect: 7,
   te: 8,
   proxyConnection: 9,
+  /** Only those inside the mesh may say it; taken out of what others send. */
+  internal: 10,
 } as const;
 
 /** Longer names than this are rare and not worth a place in the table. */
@@ -118,29 +120,32 @@ const FRAMING: Readonly<Record<string, number>> = {
   "transfer-encoding": HEADER.transferEncoding,
 };
 
+/** Headers that the router obeys, which only an internal caller may set (Envoy, "HTTP headers"). */
+export const INTERNAL_NAMES: readonly string[] = [
+  "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-force-trace",
+  "x-envoy-hedge-on-per-try-timeout",
+  "x-envoy-internal",
+  "x-envoy-ip-tags",
+  "x-envoy-max-retries",
+  "x-envoy-original-url",
+  "x-envoy-retriable-header-names",
+  "x-envoy-retriable-status-codes",
+  "x-envoy-retry-grpc-on",
+  "x-envoy-retry-on",
+  "x-envoy-upstream-alt-stat-name",
+  "x-envoy-upstream-rq-per-try-timeout-ms",
+  "x-envoy-upstream-rq-timeout-alt-response",
+  "x-envoy-upstream-rq-timeout-ms",
+];
+
 const REQUEST: Readonly<Record<string, number>> = {
   ...FRAMING,
   host: HEADER.host,
   expect: HEADER.expect,
   te: HEADER.te,
   upgrade: HEADER.upgrade,
-  // The router obeys these, so only an internal caller may set them; without
-  // `internal_address_config`, which is not built, Envoy takes nobody for internal.
-  "x-envoy-expected-rq-timeout-ms": HEADER.drop,
-  "x-envoy-force-trace": HEADER.drop,
-  "x-envoy-hedge-on-per-try-timeout": HEADER.drop,
-  "x-envoy-internal": HEADER.drop,
-  "x-envoy-ip-tags": HEADER.drop,
-  "x-envoy-max-retries": HEADER.drop,
-  "x-envoy-original-url": HEADER.drop,
-  "x-envoy-retriable-header-names": HEADER.drop,
-  "x-envoy-retriable-status-codes": HEADER.drop,
-  "x-envoy-retry-grpc-on": HEADER.drop,
-  "x-envoy-retry-on": HEADER.drop,
-  "x-envoy-upstream-alt-stat-name": HEADER.drop,
-  "x-envoy-upstream-rq-per-try-timeout-ms": HEADER.drop,
-  "x-envoy-upstream-rq-timeout-alt-response": HEADER.drop,
-  "x-envoy-upstream-rq-timeout-ms": HEADER.drop,
+  ...Object.fromEntries(INTERNAL_NAMES.map((name) => [name, HEADER.internal])),
 };
 
 const RESPONSE: Readonly<Record<string, number>> = FRAMING;

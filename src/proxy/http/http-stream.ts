@@ -2,14 +2,21 @@ import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
+import type { InternalRedirectPolicy } from "../../match/internal-redirect.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
-import { type ClusterChoice, matchRoute, type Route } from "../../match/route.ts";
+import {
+  type ClusterAction,
+  type ClusterChoice,
+  matchRoute,
+  type Route,
+} from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
+import { takeRedirect } from "../router/internal-redirect.ts";
 import { type RoutedStream, Router } from "../router/router.ts";
 import type { BodySink } from "./body-reader.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -67,6 +74,8 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   route: Route | undefined = undefined;
   choice: ClusterChoice | undefined = undefined;
   virtualHost: VirtualHost | undefined = undefined;
+  /** Routes that an internal redirect led away from, by name. */
+  redirects: string[] = [];
   /** How many of the filters have let the request pass. */
   #filterAt = 0;
   /** A filter holds the request; its body waits here. */
@@ -194,6 +203,34 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     return this.#metadata?.get(namespace);
   }
 
+  redirectInternally(action: ClusterAction, response: ResponseHead): boolean {
+    const policy = action.internalRedirect;
+    if (policy === undefined) return false;
+    const before = { route: this.route, virtualHost: this.virtualHost, choice: this.choice };
+    const undo = takeRedirect(this, policy, response);
+    if (undo === undefined) return false;
+    this.#findRoute();
+    if (!this.#mayGoTo(policy)) {
+      undo();
+      Object.assign(this, before);
+      return false;
+    }
+    this.redirects.push(before.route?.name ?? "");
+    this.#router.leave(response.status !== 303);
+    for (const filter of this.#filters) filter.onStreamEnd?.();
+    this.#filterAt = 0;
+    this.#runFilters();
+    return true;
+  }
+
+  /** Whether the route that a redirect leads to is one that the policy lets it take. */
+  #mayGoTo(policy: InternalRedirectPolicy): boolean {
+    const { route } = this;
+    if (route === undefined) return false;
+    if (policy.allowedRoutes?.has(route.name) === false) return false;
+    return !(policy.avoidsPreviousRoutes && this.redirects.includes(route.name));
+  }
+
   /** Lets the filters that have not seen the request see it; the last one is the router. */
   #runFilters(): void {
     const filters = this.#filters;
@@ -244,6 +281,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.route = undefined;
     this.virtualHost = undefined;
     this.choice = undefined;
+    if (this.redirects.length > 0) this.redirects = [];
     this.#responseHeaders = undefined;
     this.status = 0;
     this.flag = "";

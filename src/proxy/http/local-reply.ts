@@ -111,15 +111,19 @@ export function clusterNotFound(status: number): LocalReply {
 }
 
 /**
- * The upstream failed before it sent anything of a response; what TLS said of it stands in the
- * details only.
+ * The upstream failed before it sent anything of a response, perhaps not for the first time; what
+ * TLS said of it stands in the details only.
  */
-export function upstreamReset(reason: ResetReason, transportFailure: string): LocalReply {
+export function upstreamReset(
+  reason: ResetReason,
+  { isRetried, transportFailure }: { isRetried: boolean; transportFailure: string },
+): LocalReply {
   const cause = transportFailure === "" ? reason : `${reason}|${transportFailure}`;
+  const which = isRetried ? "retried and the latest reset reason" : "reset reason";
   return {
     // What an upstream says wrongly is a bad gateway, what it cannot say an unavailable service.
     status: reason === RESET.protocol ? 502 : 503,
-    body: `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`,
+    body: `upstream connect error or disconnect/reset before headers. ${which}: ${reason}`,
     flag: FLAG_BY_RESET[reason],
     details: `upstream_reset_before_response_started{${cause.replaceAll(" ", "_")}}`,
     ...(reason === RESET.overflow ? { headers: ["x-envoy-overloaded", "true"] } : {}),

@@ -49,6 +49,8 @@ export class RequestHead extends MessageHead {
   /** The value of `Upgrade` when `Connection` names it; "" for none. */
   upgrade = "";
   expectsContinue = false;
+  /** Whether one of `INTERNAL_NAMES` is among the headers. */
+  hasInternalHeaders = false;
 
   reset(): void {
     this.resetFields();
@@ -58,6 +60,7 @@ export class RequestHead extends MessageHead {
     this.hasHost = false;
     this.upgrade = "";
     this.expectsContinue = false;
+    this.hasInternalHeaders = false;
   }
 }
 

@@ -92,6 +92,10 @@ function takeKnown(
     case HEADER.plain:
       head.headers.add(name, value);
       return undefined;
+    case HEADER.internal:
+      (head as RequestHead).hasInternalHeaders = true;
+      head.headers.add(name, value);
+      return undefined;
     case HEADER.host:
       return takeHost(head as RequestHead, value);
     case HEADER.connection:

@@ -1,5 +1,6 @@
 import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
+import { INTERNAL_NAMES } from "./header-name.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { RequestHead } from "./message-head.ts";
 import { normalizePath } from "./normalize-path.ts";
@@ -15,6 +16,8 @@ export function prepareRequest(
   context: ProxyContext,
 ): string {
   const { headers } = head;
+  // Without `internal_address_config`, which is not built, Envoy takes nobody for internal.
+  if (head.hasInternalHeaders) removeInternalHeaders(head);
   if (config.usesRemoteAddress) takeRemoteAddress(head, config, connection, context);
   // A header that only a proxy with mTLS in front of us could vouch for.
   if (!config.keepsClientCertHeader) headers.remove("x-forwarded-client-cert");
@@ -30,6 +33,11 @@ export function prepareRequest(
   }
   if (config.normalizesPath) head.path = normalizePath(head.path, config.mergesSlashes);
   return scheme;
+}
+
+function removeInternalHeaders(head: RequestHead): void {
+  for (const name of INTERNAL_NAMES) head.headers.remove(name);
+  head.hasInternalHeaders = false;
 }
 
 /** At the edge the address of the connection counts, and what strangers claim does not. */

@@ -60,6 +60,10 @@ export class AcceptedConnection implements ConnectionInfo {
     this.isLocalRestored = true;
   }
 
+  get originalDestination(): PeerAddress | undefined {
+    return this.isLocalRestored ? this.local : undefined;
+  }
+
   /** Asks for the addresses now: a socket that is closed no longer tells them. */
   keepAddresses(): void {
     void this.directRemote;

@@ -4,9 +4,9 @@ import type { Sender } from "../net/sender.ts";
 /** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
 
-/** A request head as it goes to an upstream, with its empty line. `authority` is the host header. */
-export function encodeRequestHead(head: RequestHead, authority: string): string {
-  let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${authority}\r\n${head.headers.encode()}`;
+/** A request head as it goes to an upstream, with its empty line. */
+export function encodeRequestHead(head: RequestHead): string {
+  let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
   if (head.upgrade !== "") {
     text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
   } else if (head.coding === CODING.chunked) {

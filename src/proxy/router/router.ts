@@ -1,9 +1,12 @@
 import type { Timer } from "../../base/clock.ts";
+import { formatHostPort } from "../../base/ip.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
-import type { ClusterAction, ClusterChoice, DirectAction } from "../../match/route.ts";
-import { PRIORITY } from "../cluster/breakers.ts";
+import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
+import type { SubsetCriteria } from "../../match/subset-criteria.ts";
+import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
+import type { PickContext } from "../cluster/pick-context.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
@@ -13,8 +16,6 @@ import {
   type LocalReply,
   NO_HEALTHY_UPSTREAM,
   NO_ROUTE,
-  RESET,
-  RESPONSE_TIMEOUT,
   type ResetReason,
   upstreamReset,
 } from "../http/local-reply.ts";
@@ -22,10 +23,18 @@ import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { KeptBody } from "./kept-body.ts";
+import { prepareRequestHead, takeHostName } from "./request-head.ts";
+import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
+import { backOffMs, isRetriableReset, isRetriableResponse, omitsHost } from "./retry-decision.ts";
+import { answerRoute } from "./route-answer.ts";
+import type { ShadowRequest } from "./shadow-request.ts";
+import { startShadows } from "./shadows.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
   readonly config: HttpConfig;
+  /** Where a cluster route sends this request; `undefined` for other routes. */
+  readonly choice: ClusterChoice | undefined;
   /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
@@ -36,28 +45,32 @@ export interface RoutedStream extends FilterStream {
   /** Stops and goes on reading from the client. */
   pauseRequest(): void;
   resumeRequest(): void;
+  /** Puts the request on the way that a redirect of the upstream names; false where it may not. */
+  redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
 }
 
-/** Methods that may be sent again although the upstream may have seen them (RFC 9110 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set([
-  "GET",
-  "HEAD",
-  "OPTIONS",
-  "PUT",
-  "DELETE",
-  "TRACE",
-]);
+/** How an attempt may run out of time, by Envoy's details. */
+const TIMEOUT = {
+  response: "response_timeout",
+  perTry: "upstream_per_try_timeout",
+  perTryIdle: "upstream_per_try_idle_timeout",
+} as const;
+type TimeoutKind = (typeof TIMEOUT)[keyof typeof TIMEOUT];
 
 /**
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
  */
-export class Router implements ResponseSink, Waiter, DeadlineEntry {
+export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext {
   readonly #stream: RoutedStream;
   readonly #timeout: Deadline;
   readonly #perTry: Deadline;
+  readonly #perTryIdle: Deadline;
   #action: ClusterAction | undefined = undefined;
+  #policy: RetryPolicy | undefined = undefined;
+  #limits: RequestLimits = NO_LIMITS;
   #cluster: Cluster | undefined = undefined;
+  #breakers: Breakers | undefined = undefined;
   #host: Host | undefined = undefined;
   #connection: ClientConnection | undefined = undefined;
   #retryTimer: Timer | undefined = undefined;
@@ -66,18 +79,26 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   #tried: Host[] = [];
   readonly #kept = new KeptBody();
   #keeps = false;
+  #shadows: readonly ShadowRequest[] = NO_SHADOWS;
   #tellsAttempts = false;
+  #requestDoneMs = 0;
+  #lastMoveMs = 0;
   #isStarting = false;
   #isWaiting = false;
   #transportFailure = "";
   #isRequestDone = false;
   #isResponseStarted = false;
   #isRetriesExhausted = false;
+  /** Whether the last attempt ran out of time. */
+  #isTimeoutRetry = false;
+  /** Whether a retry of this request is counted among those in progress. */
+  #holdsRetry = false;
 
   constructor(stream: RoutedStream) {
     this.#stream = stream;
     this.#timeout = new Deadline(this);
-    this.#perTry = new Deadline({ onDeadline: () => this.#onPerTryTimeout() });
+    this.#perTry = new Deadline({ onDeadline: () => this.#failTimeout(TIMEOUT.perTry) });
+    this.#perTryIdle = new Deadline({ onDeadline: () => this.#onPerTryIdle() });
   }
 
   get attempts(): number {
@@ -97,106 +118,119 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     return this.#isRetriesExhausted;
   }
 
+  /** A request that a redirect sent here again brings its body along; others begin without. */
   start(isRequestDone: boolean): void {
     this.#cluster = undefined;
     this.#attempts = 0;
-    this.#tried = [];
+    if (this.#tried.length > 0) this.#tried = [];
     this.#isRetriesExhausted = false;
     this.#host = undefined;
-    const { route, virtualHost } = this.#stream;
+    const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
     const { action } = route;
     if (action.kind === "cluster") {
-      this.#tellsAttempts = virtualHost.tellsAttemptCount;
-      this.#startCluster(action, isRequestDone);
-    } else if (action.kind === "direct") {
-      this.#stream.localReply(this.#directReply(action));
+      if (choice !== undefined) this.#startCluster(action, choice, isRequestDone);
     } else {
-      this.#stream.localReply({
-        status: action.status,
-        body: "",
-        flag: "",
-        details: "direct_response",
-        headers: ["location", action.location(this.#stream)],
-      });
+      this.#stream.localReply(answerRoute(action, this.#stream));
     }
   }
 
-  #directReply({ status, body }: DirectAction): LocalReply {
-    const reply: LocalReply = { status, body, flag: "", details: "direct_response" };
-    // Where what was made, or what moved, is to be found (RFC 9110 10.2.2).
-    if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
-    const { scheme, authority, path } = this.#stream;
-    return { ...reply, headers: ["location", `${scheme}://${authority}${path}`] };
-  }
-
-  #startCluster(action: ClusterAction, isRequestDone: boolean): void {
-    const { context, head } = this.#stream;
+  #startCluster(action: ClusterAction, choice: ClusterChoice, isRequestDone: boolean): void {
+    const { context, head, virtualHost } = this.#stream;
     this.#action = action;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
-    const { retryPolicy } = action;
-    this.#keeps = retryPolicy !== undefined && retryPolicy.retriesMax > 0 && head.upgrade === "";
-    const { choice } = this.#stream;
-    const cluster = choice && context.findCluster(choice.name);
+    this.#tellsAttempts = virtualHost?.tellsAttemptCount === true;
+    const cluster = context.findCluster(choice.name);
     this.#cluster = cluster;
     if (choice === undefined || cluster === undefined) {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
     }
-    this.#prepareHead(action, choice);
+    this.#breakers = cluster.load.breakers[this.priority];
+    this.#limits = requestLimits(action, this.#stream);
+    this.#policy = this.#limits.retryPolicy;
+    const mayRetry = this.#policy !== undefined && this.#policy.retriesMax > 0;
+    this.#keeps = (mayRetry || action.internalRedirect !== undefined) && head.upgrade === "";
+    this.#tellTimeLeft(head);
+    prepareRequestHead(this.#stream, action, choice);
     if (isRequestDone) this.#startTimeout();
+    if (action.mirrors.length > 0) this.#startShadows(action);
     this.#isStarting = true;
     this.#attempt(cluster);
     this.#isStarting = false;
   }
 
-  /** Puts into the request what the route says, before its first attempt. */
-  #prepareHead(action: ClusterAction, { hostRewrite }: ClusterChoice): void {
-    const { head, config } = this.#stream;
-    const tellsOriginals = !config.suppressesEnvoyHeaders;
-    if (action.timeoutMs !== 0 && tellsOriginals) {
-      head.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+  #startShadows(action: ClusterAction): void {
+    this.#shadows = startShadows(action.mirrors, this.#stream, this.#limits.timeoutMs);
+    for (const shadow of this.#shadows) {
+      for (const bytes of this.#kept.pieces) shadow.sendBytes(bytes, 0, bytes.length);
+      if (this.#isRequestDone) shadow.endRequest();
     }
-    if (action.rewritePath !== undefined) {
-      if (tellsOriginals) head.headers.set("x-envoy-original-path", head.path);
-      head.path = action.rewritePath(head.path);
-    }
-    if (hostRewrite?.kind !== "literal") return;
-    if (tellsOriginals) head.headers.set("x-envoy-original-host", head.authority);
-    head.authority = hostRewrite.host;
   }
 
   #startTimeout(): void {
-    const timeoutMs = this.#action?.timeoutMs ?? 0;
+    const { timeoutMs } = this.#limits;
     if (timeoutMs === 0) return;
     const { clock, deadlines } = this.#stream.context;
-    deadlines.set(this.#timeout, timeoutMs, clock.monotonicMs());
+    this.#requestDoneMs = clock.monotonicMs();
+    deadlines.set(this.#timeout, timeoutMs, this.#requestDoneMs);
+  }
+
+  // What the choice of a host may depend on.
+
+  get priority(): Priority {
+    return this.#action?.isHighPriority === true ? PRIORITY.high : PRIORITY.default;
+  }
+  get subsetCriteria(): SubsetCriteria {
+    return this.#stream.choice?.subset ?? [];
+  }
+  get originalDestination(): string | undefined {
+    const original = this.#stream.connection.originalDestination;
+    return original && formatHostPort(original.address, original.port);
+  }
+  requestHeader(name: string): string | undefined {
+    return this.#stream.head.headers.get(name);
+  }
+  get hostDrawsMax(): number {
+    const policy = this.#policy;
+    return this.#attempts > 1 && policy !== undefined ? policy.hostDrawsMax : 0;
+  }
+  rejectsHost(host: Host): boolean {
+    const policy = this.#policy;
+    if (policy === undefined) return false;
+    if (policy.avoidsPreviousHosts && this.#tried.includes(host)) return true;
+    return omitsHost(policy, host.state.metadata);
   }
 
   #attempt(cluster: Cluster): void {
     const { load } = cluster;
-    const policy = this.#action?.retryPolicy;
-    const avoids = policy !== undefined && policy.avoidsPreviousHosts && this.#tried.length > 0;
-    const host = avoids ? cluster.pickOther(this.#tried, policy.hostDrawsMax) : cluster.pick();
     this.#attempts++;
+    const host = cluster.pick(this);
     if (host === undefined) {
       load.noneHealthy++;
       this.#reply(NO_HEALTHY_UPSTREAM);
       return;
     }
     this.#host = host;
-    const perTryTimeoutMs = policy?.perTryTimeoutMs ?? 0;
-    if (perTryTimeoutMs !== 0) {
-      const { clock, deadlines } = this.#stream.context;
-      deadlines.set(this.#perTry, perTryTimeoutMs, clock.monotonicMs());
+    const action = this.#action;
+    if (action !== undefined && this.#stream.choice?.hostRewrite?.kind === "auto") {
+      takeHostName(this.#stream, action, host);
     }
+    if (this.#isRequestDone) this.#startPerTry();
     this.#isWaiting = true;
-    HttpPool.of(host, this.#stream.context).acquire(this);
+    HttpPool.of(host, this.#stream.context, this.priority).acquire(this);
+  }
+
+  #startPerTry(): void {
+    const { perTryTimeoutMs } = this.#limits;
+    if (perTryTimeoutMs === 0) return;
+    const { clock, deadlines } = this.#stream.context;
+    deadlines.set(this.#perTry, perTryTimeoutMs, clock.monotonicMs());
   }
 
   onConnection(connection: ClientConnection): void {
-    const { head } = this.#stream;
+    const { head, context } = this.#stream;
     this.#isWaiting = false;
     this.#connection = connection;
     connection.begin(this, head.method === "HEAD", head.upgrade !== "");
@@ -204,9 +238,14 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     for (const bytes of this.#kept.pieces) {
       writeRequestBytes(connection.out, head.coding, bytes, 0, bytes.length);
     }
-    if (this.#kept.bytes > connection.host.load.config.bufferBytesMax) this.#keeps = false;
+    if (this.#kept.bytes > this.#keptMax) this.#keeps = false;
     if (!this.#keeps) this.#kept.clear();
     if (this.#isRequestDone) this.#writeEnd(connection);
+    const idleMs = this.#policy?.perTryIdleTimeoutMs ?? 0;
+    if (idleMs !== 0) {
+      this.#lastMoveMs = context.clock.monotonicMs();
+      context.deadlines.set(this.#perTryIdle, idleMs, this.#lastMoveMs);
+    }
     // What is being read from the client right now may still add to it.
     if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
     if (!this.#isStarting) this.#stream.resumeRequest();
@@ -219,17 +258,30 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   #encodeHead(head: RequestHead): string {
+    const { virtualHost } = this.#stream;
+    const { headers } = head;
     if (this.#attempts > 1) this.#tellTimeLeft(head);
-    if (this.#tellsAttempts) head.headers.set("x-envoy-attempt-count", String(this.#attempts));
-    return encodeRequestHead(head, head.authority);
+    if (this.#tellsAttempts) headers.set("x-envoy-attempt-count", String(this.#attempts));
+    if (this.#attempts > 1 && virtualHost?.tellsTimeoutRetry === true) {
+      headers.set("x-envoy-is-timeout-retry", String(this.#isTimeoutRetry));
+    }
+    return encodeRequestHead(head);
   }
 
-  /** What an earlier attempt took is gone. */
-  #tellTimeLeft(head: RequestHead): void {
-    const name = "x-envoy-expected-rq-timeout-ms";
-    if (!this.#timeout.isSet || !head.headers.has(name)) return;
-    const leftMs = this.#timeout.atMs - this.#stream.context.clock.monotonicMs();
-    head.headers.set(name, String(Math.max(0, Math.floor(leftMs))));
+  #tellTimeLeft({ headers }: RequestHead): void {
+    if (this.#stream.config.suppressesEnvoyHeaders) return;
+    const leftMs = this.#expectedMs();
+    if (leftMs !== 0) headers.set("x-envoy-expected-rq-timeout-ms", String(leftMs));
+  }
+
+  /** What is left for this attempt; 0 when there is no bound. */
+  #expectedMs(): number {
+    const { timeoutMs, perTryTimeoutMs } = this.#limits;
+    const expectedMs = perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
+    if (this.#attempts <= 1 || timeoutMs === 0 || !this.#isRequestDone) return expectedMs;
+    const goneMs = Math.floor(this.#stream.context.clock.monotonicMs() - this.#requestDoneMs);
+    // Zero would mean that there is no bound at all.
+    return goneMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - goneMs);
   }
 
   /** More of the request's body; `flushRequest` follows. */
@@ -239,11 +291,16 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     if (connection !== undefined) {
       writeRequestBytes(connection.out, this.#stream.head.coding, buffer, from, to);
     }
+    for (const shadow of this.#shadows) shadow.sendBytes(buffer, from, to);
+  }
+
+  get #keptMax(): number {
+    return this.#stream.route?.bufferBytesMax ?? this.#cluster?.config.bufferBytesMax ?? 0;
   }
 
   /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
   #keep(buffer: Buffer, from: number, to: number): void {
-    const max = this.#cluster?.config.bufferBytesMax ?? 0;
+    const max = this.#keptMax;
     if (this.#connection !== undefined && this.#kept.bytes + to - from > max) {
       this.#keeps = false;
       this.#kept.clear();
@@ -262,11 +319,14 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   endRequest(): void {
     this.#isRequestDone = true;
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
+    for (const shadow of this.#shadows) shadow.endRequest();
     this.#startTimeout();
+    if (this.#host !== undefined) this.#startPerTry();
   }
 
   /** What one read from the client brought has been handed over. */
   flushRequest(): void {
+    for (const shadow of this.#shadows) shadow.flush();
     const connection = this.#connection;
     if (connection === undefined) return;
     connection.out.flush();
@@ -288,19 +348,54 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
 
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
     this.#perTry.cancel();
+    this.#moved();
     const load = this.#cluster?.load;
     const digit = Math.floor(head.status / 100);
     if (load !== undefined) load.classes[digit] = (load.classes[digit] ?? 0) + 1;
     if (digit === 5 && this.#host !== undefined) this.#host.requestErrors++;
-    const policy = this.#action?.retryPolicy;
-    if (policy !== undefined && wantsRetry(policy, head) && this.#retry(policy)) return;
+    const policy = this.#policy;
+    if (policy !== undefined && isRetriableResponse(policy, head) && this.#retry(policy, head)) {
+      return;
+    }
+    const action = this.#action;
+    if (action?.internalRedirect?.statuses.has(head.status) === true) {
+      if (this.#followRedirect(action, head)) return;
+    }
+    this.#endRetry(digit !== 5);
     this.#isResponseStarted = true;
     this.#keeps = false;
     this.#kept.clear();
+    if (this.#stream.virtualHost?.answersAttemptCount === true) {
+      head.headers.set("x-envoy-attempt-count", String(this.#attempts));
+    }
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
+  #followRedirect(action: ClusterAction, head: ResponseHead): boolean {
+    const load = this.#cluster?.load;
+    // What is not here in full cannot be sent again.
+    const isWhole = this.#isRequestDone && this.#keeps;
+    if (!isWhole || !this.#stream.redirectInternally(action, head)) {
+      if (load !== undefined) load.redirectsFailed++;
+      return false;
+    }
+    if (load !== undefined) load.redirectsFollowed++;
+    return true;
+  }
+
+  /** Drops the attempt in favour of the way that a redirect names; the body stays. */
+  leave(keepsBody: boolean): void {
+    this.#endRetry(false);
+    this.#timeout.cancel();
+    this.#perTryIdle.cancel();
+    this.#abandon();
+    this.#release();
+    this.#shadows = NO_SHADOWS;
+    if (!keepsBody) this.#kept.clear();
+  }
+
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
+    if (this.#perTryIdle.isSet) this.#moved();
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 
@@ -308,6 +403,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#connection = undefined;
     this.#release();
     this.#timeout.cancel();
+    this.#perTryIdle.cancel();
+    this.#shadows = NO_SHADOWS;
     this.#stream.onUpstreamEnd();
   }
 
@@ -316,8 +413,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   onReset(reason: ResetReason): void {
-    const isReused = this.#connection?.isReused === true;
-    if (this.#connection !== undefined) this.#transportFailure = this.#connection.transportFailure;
+    const connection = this.#connection;
+    if (connection !== undefined) this.#transportFailure = connection.transportFailure;
     this.#connection = undefined;
     if (this.#isResponseStarted) {
       this.#end();
@@ -328,89 +425,110 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
       return;
     }
     if (this.#host !== undefined) this.#host.requestErrors++;
-    const policy = this.#action?.retryPolicy;
+    const policy = this.#policy;
+    const attempt = {
+      method: this.#stream.head.method,
+      isReused: connection?.isReused === true,
+      isSent: connection !== undefined,
+    };
+    this.#isTimeoutRetry = false;
     if (
       policy !== undefined &&
-      this.#isRetriable(policy, reason, isReused) &&
-      this.#retry(policy)
+      isRetriableReset(policy, reason, attempt) &&
+      this.#retry(policy, undefined)
     ) {
       return;
     }
-    this.#reply(upstreamReset(reason, this.#transportFailure));
-  }
-
-  #isRetriable(policy: RetryPolicy, reason: ResetReason, isReused: boolean): boolean {
-    switch (reason) {
-      case RESET.connectFailure:
-      case RESET.connectTimeout:
-        return policy.onConnectFailure || policy.onReset;
-      case RESET.termination:
-        if (policy.onReset) return true;
-        // A kept connection that its peer closed just now is no better than one that could not be
-        // made, as long as sending the request twice does no harm.
-        return (
-          isReused &&
-          (policy.onConnectFailure || policy.onResetBeforeRequest) &&
-          IDEMPOTENT.has(this.#stream.head.method)
-        );
-      case RESET.protocol:
-        return policy.onReset;
-      case RESET.overflow:
-        return false;
-    }
+    const isRetried = this.#attempts > 1;
+    const transportFailure = this.#transportFailure;
+    this.#reply(upstreamReset(reason, { isRetried, transportFailure }));
   }
 
   /** Prepares the next attempt; false when there may be none. */
-  #retry(policy: RetryPolicy): boolean {
+  #retry(policy: RetryPolicy, response: ResponseHead | undefined): boolean {
     const cluster = this.#cluster;
-    if (cluster === undefined || !this.#keeps) return false;
+    const breakers = this.#breakers;
+    this.#endRetry(false);
+    if (cluster === undefined || breakers === undefined || !this.#keeps) return false;
     const { load } = cluster;
     if (this.#attempts > policy.retriesMax) {
       this.#isRetriesExhausted = true;
       load.retriesExhausted++;
       return false;
     }
-    const breakers = load.breakers[PRIORITY.default];
     if (!breakers.canRetry()) {
       load.retriesOverflow++;
       return false;
     }
+    const { clock, prng } = this.#stream.context;
+    const waitMs = backOffMs(policy, this.#attempts, response, prng.next(), clock.nowMs());
+    this.#perTry.cancel();
+    this.#perTryIdle.cancel();
     this.#abandon();
     this.#release();
     breakers.retries++;
+    this.#holdsRetry = true;
     load.retriesTotal++;
-    const { clock, prng } = this.#stream.context;
-    const windowMs = Math.min(policy.backOffMs * (2 ** this.#attempts - 1), policy.backOffMsMax);
-    this.#retryTimer = clock.setTimer(windowMs * prng.next(), () => {
+    this.#retryTimer = clock.setTimer(waitMs, () => {
       this.#retryTimer = undefined;
-      breakers.retries--;
       this.#attempt(cluster);
     });
     return true;
   }
 
-  #onPerTryTimeout(): void {
-    this.#failTimeout("upstream_per_try_timeout");
+  /** The outcome of a retry is known. */
+  #endRetry(isSuccess: boolean): void {
+    if (!this.#holdsRetry) return;
+    this.#holdsRetry = false;
+    if (this.#breakers !== undefined) this.#breakers.retries--;
+    if (isSuccess && this.#cluster !== undefined) this.#cluster.load.retriesSucceeded++;
+  }
+
+  #moved(): void {
+    if (this.#perTryIdle.isSet) this.#lastMoveMs = this.#stream.context.clock.monotonicMs();
+  }
+
+  #onPerTryIdle(): void {
+    const idleMs = this.#policy?.perTryIdleTimeoutMs ?? 0;
+    const { clock, deadlines } = this.#stream.context;
+    const isIdle = this.#lastMoveMs + idleMs - clock.monotonicMs() <= 1;
+    if (isIdle) this.#failTimeout(TIMEOUT.perTryIdle);
+    else deadlines.set(this.#perTryIdle, idleMs, this.#lastMoveMs);
   }
 
   onDeadline(): void {
-    this.#failTimeout("response_timeout");
+    this.#failTimeout(TIMEOUT.response);
   }
 
-  #failTimeout(details: string): void {
+  #failTimeout(kind: TimeoutKind): void {
     if (this.#host !== undefined) this.#host.requestTimeouts++;
-    if (this.#cluster !== undefined) this.#cluster.load.requestTimeouts++;
-    const policy = this.#action?.retryPolicy;
-    const isPerTry = details !== "response_timeout";
-    if (isPerTry && policy?.onReset === true && this.#retry(policy)) return;
-    if (!this.#isResponseStarted) return this.#reply({ ...RESPONSE_TIMEOUT, details });
-    this.#end();
-    this.#stream.onUpstreamBroken("UT", details);
+    const load = this.#cluster?.load;
+    if (load !== undefined) {
+      if (kind === TIMEOUT.response) load.requestTimeouts++;
+      else if (kind === TIMEOUT.perTry) load.perTryTimeouts++;
+      else load.perTryIdleTimeouts++;
+    }
+    const policy = this.#policy;
+    if (kind !== TIMEOUT.response && !this.#isResponseStarted && policy?.onReset === true) {
+      this.#isTimeoutRetry = true;
+      if (this.#retry(policy, undefined)) return;
+    }
+    if (this.#isResponseStarted) {
+      this.#end();
+      this.#stream.onUpstreamBroken("UT", kind);
+    } else if (this.#limits.answersTimeoutWith204) {
+      this.#reply({ status: 204, body: "", flag: "UT", details: kind });
+    } else {
+      this.#reply({ status: 504, body: "upstream request timeout", flag: "UT", details: kind });
+    }
   }
 
   #reply(reply: LocalReply): void {
     this.#end();
-    this.#stream.localReply(reply);
+    const tells = this.#stream.virtualHost?.answersAttemptCount === true;
+    const { headers = [] } = reply;
+    const count = ["x-envoy-attempt-count", String(this.#attempts)];
+    this.#stream.localReply(tells ? { ...reply, headers: [...headers, ...count] } : reply);
   }
 
   /** The stream is over; whatever is in progress upstream is dropped. */
@@ -419,16 +537,18 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   #end(): void {
+    if (!this.#isRequestDone) for (const shadow of this.#shadows) shadow.destroy();
+    this.#shadows = NO_SHADOWS;
+    this.#endRetry(false);
     this.#abandon();
     this.#release();
     this.#timeout.cancel();
     this.#perTry.cancel();
+    this.#perTryIdle.cancel();
     this.#keeps = false;
     this.#kept.clear();
-    if (this.#retryTimer === undefined) return;
-    this.#retryTimer.cancel();
+    this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
-    if (this.#cluster !== undefined) this.#cluster.load.breakers[PRIORITY.default].retries--;
   }
 
   #abandon(): void {
@@ -436,7 +556,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
     this.#connection = undefined;
     connection?.abandon();
     if (this.#isWaiting && this.#host !== undefined) {
-      HttpPool.of(this.#host, this.#stream.context).cancel(this);
+      HttpPool.of(this.#host, this.#stream.context, this.priority).cancel(this);
       this.#isWaiting = false;
     }
   }
@@ -449,9 +569,4 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry {
   }
 }
 
-function wantsRetry(policy: RetryPolicy, head: ResponseHead): boolean {
-  if (policy.onStatus(head.status)) return true;
-  if (policy.onGrpcStatus.size === 0) return false;
-  const status = head.headers.get("grpc-status");
-  return status !== undefined && policy.onGrpcStatus.has(status);
-}
+const NO_SHADOWS: readonly ShadowRequest[] = [];

@@ -1,0 +1,21 @@
+import type { DirectAction, RedirectAction } from "../../match/route.ts";
+import type { FilterStream } from "../http/http-filter.ts";
+import type { LocalReply } from "../http/local-reply.ts";
+
+/** The answer of a route that needs no upstream. */
+export function answerRoute(
+  action: DirectAction | RedirectAction,
+  stream: FilterStream,
+): LocalReply {
+  const { status } = action;
+  const details = "direct_response";
+  if (action.kind === "redirect") {
+    const headers = ["location", action.location(stream)];
+    return { status, body: "", flag: "", details, headers };
+  }
+  const reply: LocalReply = { status, body: action.body, flag: "", details };
+  // Where what was made, or what moved, is to be found (RFC 9110 10.2.2).
+  if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
+  const { scheme, authority, path } = stream;
+  return { ...reply, headers: ["location", `${scheme}://${authority}${path}`] };
+}

@@ -1,0 +1,144 @@
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import { HttpPool, type Waiter } from "../http/http-pool.ts";
+import type { ResponseHead } from "../http/message-head.ts";
+import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
+import { writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
+import { KeptBody } from "./kept-body.ts";
+
+/** What of a copy's body waits for its connection; one that falls further behind is given up. */
+const EARLY_BYTES_MAX = 1_048_576;
+
+/**
+ * A copy of a request on its way to another cluster. Nobody waits for it: its response is read and
+ * dropped, and whatever goes wrong with it ends only itself.
+ */
+export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
+  readonly #host: Host;
+  readonly #head: string;
+  readonly #isHead: boolean;
+  readonly #coding: number;
+  readonly #pool: HttpPool;
+  readonly #timeout: Deadline;
+  readonly #early = new KeptBody();
+  #connection: ClientConnection | undefined = undefined;
+  #isRequestDone = false;
+  #isWaiting = true;
+  #isOver = false;
+
+  /** `head` is the encoded request head; 0 for `timeoutMs` is without end. */
+  constructor(
+    context: ProxyContext,
+    host: Host,
+    options: {
+      readonly head: string;
+      readonly isHead: boolean;
+      readonly coding: number;
+      readonly timeoutMs: number;
+    },
+  ) {
+    this.#host = host;
+    this.#head = options.head;
+    this.#isHead = options.isHead;
+    this.#coding = options.coding;
+    this.#timeout = new Deadline(this);
+    this.#pool = HttpPool.of(host, context);
+    if (options.timeoutMs !== 0) {
+      context.deadlines.set(this.#timeout, options.timeoutMs, context.clock.monotonicMs());
+    }
+    this.#pool.acquire(this);
+  }
+
+  onConnection(connection: ClientConnection): void {
+    this.#isWaiting = false;
+    this.#connection = connection;
+    connection.begin(this, this.#isHead, false);
+    connection.out.text(this.#head);
+    for (const bytes of this.#early.pieces) {
+      writeRequestBytes(connection.out, this.#coding, bytes, 0, bytes.length);
+    }
+    this.#early.clear();
+    if (this.#isRequestDone) this.#writeEnd(connection);
+    connection.out.flush();
+  }
+
+  onNoConnection(): void {
+    this.#isWaiting = false;
+    this.#end();
+  }
+
+  /** More of the request's body; `flush` follows. */
+  sendBytes(buffer: Buffer, from: number, to: number): void {
+    if (this.#isOver) return;
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.out.isFull) {
+      writeRequestBytes(connection.out, this.#coding, buffer, from, to);
+    } else if (connection !== undefined || this.#early.bytes + to - from > EARLY_BYTES_MAX) {
+      // Who is slower than the request itself gets no copy: the request does not wait for it.
+      this.destroy();
+    } else {
+      this.#early.add(buffer, from, to);
+    }
+  }
+
+  endRequest(): void {
+    this.#isRequestDone = true;
+    if (this.#connection !== undefined) this.#writeEnd(this.#connection);
+  }
+
+  #writeEnd(connection: ClientConnection): void {
+    writeRequestEnd(connection.out, this.#coding);
+    connection.endRequest();
+  }
+
+  flush(): void {
+    this.#connection?.out.flush();
+  }
+
+  onResponseHead({ status }: ResponseHead): void {
+    const { classes } = this.#host.load;
+    const digit = Math.floor(status / 100);
+    classes[digit] = (classes[digit] ?? 0) + 1;
+    if (digit === 5) this.#host.requestErrors++;
+  }
+
+  // The response is for nobody.
+  onBodyBytes(): void {}
+  onReadEnd(): void {}
+  onSendDrain(): void {}
+
+  onBodyEnd(): void {
+    this.#connection = undefined;
+    this.#end();
+  }
+
+  onReset(): void {
+    this.#connection = undefined;
+    this.#host.requestErrors++;
+    this.#end();
+  }
+
+  /** It took too long. */
+  onDeadline(): void {
+    this.#host.requestTimeouts++;
+    this.#host.load.requestTimeouts++;
+    this.destroy();
+  }
+
+  /** The request that it copies was cut off before its end, or the copy cannot keep up. */
+  destroy(): void {
+    if (this.#isOver) return;
+    if (this.#isWaiting) this.#pool.cancel(this);
+    this.#connection?.abandon();
+    this.#connection = undefined;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timeout.cancel();
+    this.#early.clear();
+  }
+}

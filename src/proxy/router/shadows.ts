@@ -1,0 +1,59 @@
+import type { MirrorPolicy } from "../../match/mirror-policy.ts";
+import { currentShare } from "../../match/runtime-reader.ts";
+import { encodeRequestHead } from "./encode-request.ts";
+import type { RoutedStream } from "./router.ts";
+import { ShadowRequest } from "./shadow-request.ts";
+
+/** Begins the copies of a request that its route asks for; those that cannot be are left out. */
+export function startShadows(
+  policies: readonly MirrorPolicy[],
+  stream: RoutedStream,
+  timeoutMs: number,
+): readonly ShadowRequest[] {
+  const { context, head, runtime } = stream;
+  const shadows: ShadowRequest[] = [];
+  for (const policy of policies) {
+    const { share } = policy;
+    if (share !== undefined && context.prng.next() >= currentShare(share, runtime)) continue;
+    const name = policy.cluster || head.headers.get(policy.clusterHeader);
+    const cluster = name === undefined ? undefined : context.findCluster(name);
+    if (cluster === undefined) continue;
+    const host = cluster.pick();
+    if (host === undefined) {
+      cluster.load.noneHealthy++;
+      continue;
+    }
+    shadows.push(
+      new ShadowRequest(context, host, {
+        head: encodeShadowHead(stream, policy),
+        isHead: head.method === "HEAD",
+        coding: head.coding,
+        timeoutMs,
+      }),
+    );
+  }
+  return shadows;
+}
+
+/** The request's head as the copy has it; the request's own stays as it is. */
+function encodeShadowHead({ head, context }: RoutedStream, policy: MirrorPolicy): string {
+  const { headers, authority } = head;
+  const own = headers.snapshot();
+  if (policy.appendsShadow) head.authority = withShadow(authority);
+  headers.set("x-envoy-internal", "true");
+  const before = headers.get("x-forwarded-for");
+  const { localAddress } = context;
+  headers.set("x-forwarded-for", before === undefined ? localAddress : `${before},${localAddress}`);
+  const text = encodeRequestHead(head);
+  headers.restore(own);
+  head.authority = authority;
+  return text;
+}
+
+/** `host:port` → `host-shadow:port`. */
+function withShadow(authority: string): string {
+  const colon = authority.lastIndexOf(":");
+  const hasPort = colon > authority.lastIndexOf("]") && colon !== -1;
+  if (!hasPort) return `${authority}-shadow`;
+  return `${authority.substring(0, colon)}-shadow${authority.substring(colon)}`;
+}
