@@ -309,7 +309,7 @@ describe("retries", () => {
     const port = await startProxy([toCluster(ISTIO)], [staticCluster("up", [refused])]);
     expect(await get(port)).toMatchObject({
       status: 503,
-      body: "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+      body: "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure",
     });
   });
 

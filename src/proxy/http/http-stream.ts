@@ -2,7 +2,6 @@ import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
-import type { InternalRedirectPolicy } from "../../match/internal-redirect.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
 import {
   type ClusterAction,
@@ -16,12 +15,13 @@ import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
-import { takeRedirect } from "../router/internal-redirect.ts";
+import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import { type RoutedStream, Router } from "../router/router.ts";
 import type { BodySink } from "./body-reader.ts";
+import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
-import { FILTER, type FilterStream, type HttpFilter } from "./http-filter.ts";
+import type { FilterStream } from "./http-filter.ts";
 import {
   joinFlags,
   type LocalReply,
@@ -65,10 +65,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   readonly #connection: StreamConnection;
   readonly #router: Router;
   readonly #idle: Deadline;
-  /** Those of the connection manager, and those of them that this request passes. */
-  readonly #allFilters: readonly HttpFilter[];
-  #filters: readonly HttpFilter[];
-  readonly #leavesOut: boolean;
+  readonly #filters: FilterRun;
   #metadata: Map<string, { readonly [key: string]: MetadataValue }> | undefined = undefined;
   scheme = "http";
   route: Route | undefined = undefined;
@@ -76,8 +73,6 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   virtualHost: VirtualHost | undefined = undefined;
   /** Routes that an internal redirect led away from, by name. */
   redirects: string[] = [];
-  /** How many of the filters have let the request pass. */
-  #filterAt = 0;
   /** A filter holds the request; its body waits here. */
   #isHeld = false;
   #heldBody: Buffer[] = [];
@@ -107,10 +102,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.context = connection.context;
     this.#connection = connection;
     this.#router = new Router(this);
-    const { filters } = connection.service;
-    this.#allFilters = filters.map(({ create }) => create(this));
-    this.#filters = this.#allFilters;
-    this.#leavesOut = filters.some(({ isDisabled }) => isDisabled);
+    this.#filters = new FilterRun(connection.service.filters, this);
     this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
   }
 
@@ -169,19 +161,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.route = route;
     const isCluster = route !== undefined && route.action.kind === "cluster";
     this.choice = isCluster ? route.action.chooseCluster(this, this.context.prng) : undefined;
-    this.#chooseFilters();
-  }
-
-  /** Leaves out the filters that are disabled where nothing, or the route, says otherwise. */
-  #chooseFilters(): void {
-    const overrides = this.#overrides;
-    if (!this.#leavesOut && (overrides === undefined || overrides.size === 0)) return;
-    const { filters } = this.#connection.service;
-    this.#filters = this.#allFilters.filter((_, at) => {
-      const filter = filters[at];
-      if (filter === undefined) return false;
-      return !(overrides?.get(filter.name)?.isDisabled ?? filter.isDisabled);
-    });
+    this.#filters.begin(this.#overrides);
   }
 
   /** What the route, all levels of it, says to filters. */
@@ -210,39 +190,27 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     const undo = takeRedirect(this, policy, response);
     if (undo === undefined) return false;
     this.#findRoute();
-    if (!this.#mayGoTo(policy)) {
+    if (!acceptsRoute(policy, this.route, this.redirects)) {
       undo();
       Object.assign(this, before);
       return false;
     }
     this.redirects.push(before.route?.name ?? "");
     this.#router.leave(response.status !== 303);
-    for (const filter of this.#filters) filter.onStreamEnd?.();
-    this.#filterAt = 0;
+    this.#filters.onStreamEnd();
+    this.#filters.begin(this.#overrides);
     this.#runFilters();
     return true;
   }
 
-  /** Whether the route that a redirect leads to is one that the policy lets it take. */
-  #mayGoTo(policy: InternalRedirectPolicy): boolean {
-    const { route } = this;
-    if (route === undefined) return false;
-    if (policy.allowedRoutes?.has(route.name) === false) return false;
-    return !(policy.avoidsPreviousRoutes && this.redirects.includes(route.name));
-  }
-
   /** Lets the filters that have not seen the request see it; the last one is the router. */
   #runFilters(): void {
-    const filters = this.#filters;
-    while (this.#filterAt < filters.length) {
-      const filter = filters[this.#filterAt++];
-      const isEnd = this.#isRequestDone && this.#heldBody.length === 0;
-      if (filter?.onRequestHead?.(isEnd) === FILTER.stop) {
-        this.#isHeld = !this.#isOver;
-        return;
-      }
+    const isEnd = this.#isRequestDone && this.#heldBody.length === 0;
+    if (!this.#filters.run(isEnd)) {
+      this.#isHeld = !this.#isOver;
+      return;
     }
-    this.#router.start(this.#isRequestDone && this.#heldBody.length === 0);
+    this.#router.start(isEnd);
   }
 
   continueRequest(): void {
@@ -275,8 +243,6 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#closes = false;
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
-    this.#filterAt = 0;
-    this.#filters = this.#allFilters;
     this.#metadata = undefined;
     this.route = undefined;
     this.virtualHost = undefined;
@@ -411,8 +377,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   #respond(head: ResponseHead, hasBody: boolean): void {
     this.#isResponseStarted = true;
     this.#responseSink = undefined;
-    const filters = this.#filters;
-    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
+    this.#filters.onResponseHead(head, hasBody);
     const { headers, status } = head;
     this.#responseHeaders = headers;
     let framing = "";
@@ -566,7 +531,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#isHeld = false;
     if (this.#heldBody.length > 0) this.#heldBody = [];
     this.#idle.cancel();
-    for (const filter of this.#filters) filter.onStreamEnd?.();
+    this.#filters.onStreamEnd();
     const { accessLogs } = this.#connection.service;
     for (const log of accessLogs) log.log(this);
     this.#responseHeaders = undefined;

@@ -25,10 +25,17 @@ describe("parseRequestHead()", () => {
   test("keeps what concerns this hop out of the list", () => {
     const { head } = get(
       "Connection: keep-alive, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: gzip, trailers\r\n" +
-        "Proxy-Connection: close\r\nX-Envoy-Retry-On: 5xx\r\nUpgrade: foo\r\n",
+        "Proxy-Connection: close\r\nUpgrade: foo\r\n",
     );
     expect(head.headers.encode()).toBe("te: trailers\r\n");
     expect(head).toMatchObject({ wantsKeepAlive: true, wantsClose: true, upgrade: "" });
+    expect(head.hasInternalHeaders).toBe(false);
+  });
+
+  test("notes headers that only those inside may set", () => {
+    const { head } = get("X-Envoy-Retry-On: 5xx\r\n");
+    expect(head.headers.encode()).toBe("x-envoy-retry-on: 5xx\r\n");
+    expect(head.hasInternalHeaders).toBe(true);
   });
 
   test("reads an upgrade only when Connection names it", () => {

@@ -1,4 +1,5 @@
 import type { InternalRedirectPolicy } from "../../match/internal-redirect.ts";
+import type { Route } from "../../match/route.ts";
 import { CODING, type RequestHead, type ResponseHead } from "../http/message-head.ts";
 
 /** Where a redirect leads. */
@@ -74,4 +75,14 @@ export function takeRedirect(
 function allowsScheme(policy: InternalRedirectPolicy, from: string, to: string): boolean {
   if (from === to) return true;
   return policy.allowsCrossScheme && !(policy.isSafeCrossScheme && to === "http");
+}
+
+/** Whether the route that a redirect leads to is one that the policy lets it take. */
+export function acceptsRoute(
+  policy: InternalRedirectPolicy,
+  route: Route | undefined,
+  before: readonly string[],
+): boolean {
+  if (route === undefined || policy.allowedRoutes?.has(route.name) === false) return false;
+  return !(policy.avoidsPreviousRoutes && before.includes(route.name));
 }

@@ -1,0 +1,57 @@
+import type { FilterOverrides } from "../../match/filter-overrides.ts";
+import { FILTER, type FilterStream, type HttpFilter, type OpenFilter } from "./http-filter.ts";
+import type { ResponseHead } from "./message-head.ts";
+
+/** The HTTP filters of one stream, and how far its request has come among them. */
+export class FilterRun {
+  readonly #configs: readonly OpenFilter[];
+  readonly #all: readonly HttpFilter[];
+  readonly #leavesOut: boolean;
+  #filters: readonly HttpFilter[];
+  /** How many of them have let the request pass. */
+  #at = 0;
+  /** What is answered before a route was looked for does not concern them. */
+  #isBegun = false;
+
+  constructor(configs: readonly OpenFilter[], stream: FilterStream) {
+    this.#configs = configs;
+    this.#all = configs.map(({ create }) => create(stream));
+    this.#leavesOut = configs.some(({ isDisabled }) => isDisabled);
+    this.#filters = this.#all;
+  }
+
+  /** Begins anew, without the filters that are disabled, or that the route switches off. */
+  begin(overrides: FilterOverrides | undefined): void {
+    this.#at = 0;
+    this.#isBegun = true;
+    this.#filters = this.#all;
+    if (!this.#leavesOut && (overrides === undefined || overrides.size === 0)) return;
+    this.#filters = this.#all.filter((_, at) => {
+      const filter = this.#configs[at];
+      if (filter === undefined) return false;
+      return !(overrides?.get(filter.name)?.isDisabled ?? filter.isDisabled);
+    });
+  }
+
+  /** Shows the request to those that have not seen it; false when one holds it or answered. */
+  run(isEnd: boolean): boolean {
+    const filters = this.#filters;
+    while (this.#at < filters.length) {
+      if (filters[this.#at++]?.onRequestHead?.(isEnd) === FILTER.stop) return false;
+    }
+    return true;
+  }
+
+  /** The last filter sees the response first. */
+  onResponseHead(head: ResponseHead, hasBody: boolean): void {
+    if (!this.#isBegun) return;
+    const filters = this.#filters;
+    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
+  }
+
+  onStreamEnd(): void {
+    if (!this.#isBegun) return;
+    this.#isBegun = false;
+    for (const filter of this.#filters) filter.onStreamEnd?.();
+  }
+}
