@@ -10,6 +10,7 @@ export type Program =
   | "kubectl"
   | "wrk"
   | "curl"
+  | "go-control-plane"
   | "openssl"
   | "nginx"
   | "haproxy"
@@ -19,7 +20,8 @@ export type Program =
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
  * skipped then, and the runner says so. Envoy is also looked for in `ENVOY_PATH` and where
- * `npm run envoy` puts it. A program that `WEFT_TEST_REQUIRE` lists must be there.
+ * `npm run envoy` puts it, go-control-plane where `npm run go-control-plane` does. A program that
+ * `WEFT_TEST_REQUIRE` lists must be there.
  */
 export function findProgram(program: Program): string | undefined {
   const found = candidates(program).find(isExecutable);
@@ -44,6 +46,7 @@ function candidates(program: Program): string[] {
   const onPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, program));
+  if (program === "go-control-plane") return [join(repository, ".cache", program, program)];
   if (program !== "envoy") return onPath;
   const named = process.env["ENVOY_PATH"];
   return [
