@@ -27,6 +27,7 @@ import { EXTENSION_TYPES } from "./extension-types.ts";
 import { formatListenAddress } from "./listener/listen-address.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
+import { parsePlainJson } from "./plain-json.ts";
 import { decodeRuntime } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
 import { checkSecretRefs, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
@@ -89,6 +90,8 @@ export function parseBootstrap(text: string, overlay?: string): Result<ProxyBoot
 }
 
 function parseYaml(text: string): Result<JsonValue> {
+  const json = parsePlainJson(text);
+  if (json !== undefined) return { ok: true, value: json };
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, uniqueKeys: true, merge: true });
   if (document.errors.length === 0) return { ok: true, value: document.toJS() as JsonValue };
