@@ -21,8 +21,8 @@ export async function measureDemo(weft: string, folder: string): Promise<DemoMem
     (flag, at) => `${flag}=${others[at] ?? 0}`,
   );
   const up = spawn(
-    process.execPath,
-    [weft, "up", "--demo", `--home=${folder}/home`, `--http-port=${httpPort}`, ...flags],
+    weft,
+    ["up", "--demo", `--home=${folder}/home`, `--http-port=${httpPort}`, ...flags],
     { stdio: "ignore" },
   );
   try {

@@ -21,7 +21,7 @@ import { type LoadScenario, type MemoryScenario, SCENARIOS, type Scenario } from
 import { pairedRatios, spread } from "./statistics.ts";
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
-const weft = join(repository, "dist", "weft.js");
+const weft = join(repository, "bin", "weft");
 
 const MEMORY_ROUNDS = 3;
 const COMPARE_ROUNDS_MIN = 9;
@@ -164,7 +164,8 @@ function runLoadScenario(bench: Bench, scenario: LoadScenario): ReturnType<typeo
 function takingPart(bench: Bench, scenario: Exclude<Scenario, { kind: "demo" }>): ProxyName[] {
   return bench.proxies.filter((name) => {
     const isMesh = name === "weft" || name === "envoy";
-    return (isMesh || scenario.peers !== undefined) && programOf(name) !== undefined;
+    if (!isMesh && scenario.peers === undefined) return false;
+    return name === "weft" || programOf(name) !== undefined;
   });
 }
 

@@ -41,8 +41,7 @@ const SETUP_PORTS = 6;
 const paths = new Map<ProxyName, string | undefined>();
 
 /** The program of a proxy; `undefined` where the machine lacks it, which is said once. */
-export function programOf(name: ProxyName): string | undefined {
-  if (name === "weft") return process.execPath;
+export function programOf(name: Exclude<ProxyName, "weft">): string | undefined {
   if (!paths.has(name)) paths.set(name, findProgram(name));
   return paths.get(name);
 }
@@ -52,7 +51,7 @@ export interface StartOptions {
   readonly setup: Setup;
   readonly mode: PeerMode | undefined;
   readonly context: Omit<SetupContext, "ports">;
-  /** The built `weft.js`. */
+  /** `bin/weft`, which sets its own flags of V8. */
   readonly weft: string;
   /** Whether a request through it must be answered 200 before it counts as started. */
   readonly isHttps: boolean;
@@ -85,10 +84,10 @@ export async function startProxy(name: ProxyName, options: StartOptions): Promis
 }
 
 function startMesh(name: "weft" | "envoy", file: string, weft: string): Measured {
-  const args =
-    name === "weft"
-      ? [weft, "proxy", "--log-level", "error", "-c", file]
-      : ["--concurrency", "1", "--use-dynamic-base-id", "-l", "error", "-c", file];
+  if (name === "weft") {
+    return new Measured(name, 0, weft, ["proxy", "--log-level", "error", "-c", file]);
+  }
+  const args = ["--concurrency", "1", "--use-dynamic-base-id", "-l", "error", "-c", file];
   return new Measured(name, 0, programOf(name) ?? name, args);
 }
 

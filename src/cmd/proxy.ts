@@ -7,6 +7,7 @@ import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { type ProxyBootstrap, parseBootstrap } from "../proxy/bootstrap.ts";
 import { Proxy } from "../proxy/proxy.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 
 /** Envoy's levels that are called otherwise here. */
 const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = {
@@ -103,6 +104,7 @@ async function serve(
   } catch (error) {
     throw new CliError(error instanceof Error ? error.message : String(error));
   }
+  collectGarbage();
   await aborted(AbortSignal.any([io.signal, quit.signal]));
   log.info("draining", { drainMs });
   await proxy.stop(drainMs);
