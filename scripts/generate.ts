@@ -41,6 +41,8 @@ const ROOTS: readonly string[] = [
   "envoy/extensions/filters/network/rbac/v3/rbac.proto",
   "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.proto",
   "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/formatter/metadata/v3/metadata.proto",
+  "envoy/extensions/formatter/req_without_query/v3/req_without_query.proto",
   "envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config.proto",
   "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.proto",
   "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.proto",

@@ -42,6 +42,10 @@ export interface TlsInfo {
 
 /** What is known of a downstream connection: what filter chains, policies and logs look at. */
 export interface ConnectionInfo {
+  /** Counts the connections of one proxy, from 1. */
+  readonly id: number;
+  /** The filter chain that took it; "" while none has, and for one without a name. */
+  readonly filterChainName: string;
   /** Who the client is: the PROXY protocol's word for it where that is trusted. */
   readonly remote: PeerAddress;
   /** The other end of the socket itself. */

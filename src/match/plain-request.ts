@@ -30,6 +30,8 @@ export function plainRequest(parts: RequestParts): MatchRequest {
     ...rest,
     headers: plainHeaders(headers),
     connection: {
+      id: 0,
+      filterChainName: "",
       remote,
       directRemote: remote,
       local: NOWHERE,

@@ -12,18 +12,15 @@ export const METADATA_KINDS = [
 ] as const;
 export type MetadataKind = (typeof METADATA_KINDS)[number];
 
-/** Moments in the life of a stream, by the names of Envoy's COMMON_DURATION operator. */
+/** Moments in the life of a stream that are kept, by the names of COMMON_DURATION. */
 export const TIME_POINTS = [
   "DS_RX_BEG",
-  "DS_RX_HDR_END",
   "DS_RX_END",
   "US_CX_BEG",
   "US_CX_END",
-  "US_HS_END",
   "US_TX_BEG",
   "US_TX_END",
   "US_RX_BEG",
-  "US_RX_BODY_BEG",
   "US_RX_END",
   "DS_TX_BEG",
   "DS_TX_END",
@@ -40,15 +37,9 @@ export interface UpstreamInfo {
   readonly host: string | undefined;
   /** The host's name, where its configuration gives one; else its address with the port. */
   readonly hostName: string | undefined;
-  /** `address:port` of every host that a request was sent to, in order, joined by commas. */
-  readonly hostsAttempted: string;
-  readonly hostNamesAttempted: string;
   /** Both ends of the connection; `undefined` without one. */
   readonly localAddress: PeerAddress | undefined;
   readonly remoteAddress: PeerAddress | undefined;
-  /** 0 without one. */
-  readonly connectionId: number;
-  readonly connectionIdsAttempted: string;
   /** `HTTP/1.1`; `undefined` when nothing was sent. */
   readonly protocol: string | undefined;
   /** Attempts, the first one counted. */
@@ -56,12 +47,6 @@ export interface UpstreamInfo {
   /** Why the connection could not be made; "" when it could. */
   readonly transportFailure: string;
   readonly tls: TlsInfo | undefined;
-  /** The name that the TLS handshake asked for; "" for none. */
-  readonly serverName: string;
-  readonly wireBytesSent: number;
-  readonly wireBytesReceived: number;
-  readonly headerBytesSent: number;
-  readonly headerBytesReceived: number;
 }
 
 /**
@@ -70,10 +55,6 @@ export interface UpstreamInfo {
  * fills in nothing. Text is as it came over the wire: one character for each byte.
  */
 export interface StreamInfo extends MatchRequest {
-  /** Counts the connections of this process. */
-  readonly connectionId: number;
-  /** "" when it has no name, and for TCP. */
-  readonly filterChainName: string;
   /** Envoy's AccessLogType, in capital letters at each word: `DownstreamEnd`. */
   readonly logType: string;
   /** `HTTP/1.1`, `HTTP/1.0`; `undefined` for TCP. */
@@ -87,7 +68,6 @@ export interface StreamInfo extends MatchRequest {
   /** Short names, in Envoy's order, joined by commas; "" for none. */
   readonly flag: string;
   readonly routeName: string;
-  readonly virtualClusterName: string;
   /** The body of an answer of the proxy's own. */
   readonly localReplyBody: string;
   /** The stream's UUID, which is its `x-request-id`. */
@@ -100,13 +80,6 @@ export interface StreamInfo extends MatchRequest {
   /** Of the bodies, or of all that went over a TCP connection. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  /** Names and values, as HTTP/2 counts them: without separators and line ends. */
-  readonly requestHeadersBytes: number;
-  readonly responseHeadersBytes: number;
-  readonly wireBytesReceived: number;
-  readonly wireBytesSent: number;
-  readonly headerBytesReceived: number;
-  readonly headerBytesSent: number;
   readonly upstream: UpstreamInfo;
   /** Milliseconds on a clock that never goes back; -1 for what did not happen. */
   timeMs(point: TimePoint): number;

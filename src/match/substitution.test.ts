@@ -29,7 +29,7 @@ const INFO = {
   startMs: Date.UTC(2026, 10, 21, 15, 1, 46, 646),
   bytesSent: 5,
   localReplyBody: "",
-  upstream: { hostName: "up.test", hostsAttempted: "[::1]:80,10.0.0.1:81", attempts: 2 },
+  upstream: { hostName: "[::1]:80", attempts: 2 },
   timeMs: (point: string) => ({ DS_RX_BEG: 1000, DS_TX_END: 1003.2526 })[point] ?? -1,
   requestHeader: (name: string) => HEADERS[name],
   responseHeader: () => undefined,
@@ -71,7 +71,7 @@ describe("compileFormat()", () => {
     ["%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(16)%", "10.1.0.0/16"],
     ["%DOWNSTREAM_LOCAL_ADDRESS%", "[2001:db8:0:0:1:0:0:1]:80"],
     ["%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(65)%", "2001:db8::/65"],
-    ["%UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%", "::1,10.0.0.1"],
+    ["%UPSTREAM_HOST_NAME% %UPSTREAM_HOST_NAME_WITHOUT_PORT%", "[::1]:80 ::1"],
     ["%RESPONSE_FLAGS% %GRPC_STATUS%", "- -"],
     ['%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "PATH"}]}):2%', "/a"],
   ])("%s", (text, written) => {

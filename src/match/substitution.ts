@@ -28,30 +28,41 @@ const OPERATORS: OperatorTable = {
   },
 };
 
+/** Those of them that a format has only with an extension. */
+const FORMATTER_OPERATORS: ReadonlySet<string> = new Set(["REQ_WITHOUT_QUERY"]);
+const NO_FORMATTERS: ReadonlySet<string> = new Set();
+
 /** `%NAME%`, `%NAME(argument)%`, `%NAME(argument):length%`. */
 const COMMAND = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::(\d+))?%/y;
 
 /**
  * Compiles a format string with Envoy's command operators. What a stream does not have becomes
  * `empty`: "-" in text logs, "" in headers. What Envoy refuses is refused, in its words, with an
- * empty path.
+ * empty path. `formatters` names operators that there are only with an extension.
  */
-export function compileFormat(format: string, empty: "-" | ""): Result<TextFormat> {
-  const parts = parseFormat(format);
+export function compileFormat(
+  format: string,
+  empty: "-" | "",
+  formatters?: ReadonlySet<string>,
+): Result<TextFormat> {
+  const parts = parseFormat(format, formatters);
   return parts.ok ? { ok: true, value: joinParts(parts.value, empty) } : parts;
 }
 
 /** Splits a format into text and operators; never two texts in a row. */
-export function parseFormat(format: string): Result<readonly FormatPart[]> {
+export function parseFormat(
+  format: string,
+  formatters: ReadonlySet<string> = NO_FORMATTERS,
+): Result<readonly FormatPart[]> {
   try {
-    return { ok: true, value: split(format) };
+    return { ok: true, value: split(format, formatters) };
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
     return { ok: false, issues: [{ path: "", message: error.message }] };
   }
 }
 
-function split(format: string): readonly FormatPart[] {
+function split(format: string, formatters: ReadonlySet<string>): readonly FormatPart[] {
   const parts: FormatPart[] = [];
   let literal = "";
   let at = 0;
@@ -77,6 +88,7 @@ function split(format: string): readonly FormatPart[] {
     const [whole, name = "", argument, length] = match;
     if (literal !== "") parts.push(wireText(literal));
     literal = "";
+    if (FORMATTER_OPERATORS.has(name) && !formatters.has(name)) throw unknownOperator(name);
     parts.push(createField(name, argument, length === undefined ? undefined : Number(length)));
     at = percent + whole.length;
   }
@@ -91,7 +103,7 @@ function createField(
 ): Field {
   const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (operator === undefined) {
-    throw new FormatProblem(`Not supported field in StreamInfo: ${name}`);
+    throw unknownOperator(name);
   }
   const given = argument ?? "";
   if (operator.argument === "none" && (given !== "" || length !== undefined)) {
@@ -104,6 +116,10 @@ function createField(
     throw new FormatProblem(`${name} does not allow length to be specified.`);
   }
   return operator.create(given, length);
+}
+
+function unknownOperator(name: string): FormatProblem {
+  return new FormatProblem(`Not supported field in StreamInfo: ${name}`);
 }
 
 /** One closure over all parts; what is missing becomes `empty`. */

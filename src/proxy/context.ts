@@ -29,6 +29,8 @@ export interface ProxyContext {
   readonly findCluster: (name: string) => Cluster | undefined;
   /** The machine's own address, as others know it. */
   readonly localAddress: string;
+  /** Counts connections, from 1. */
+  readonly nextConnectionId: () => number;
   /** A new UUID. */
   readonly createRequestId: () => string;
 }

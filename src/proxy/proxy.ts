@@ -70,6 +70,7 @@ export class Proxy {
   #isStarted = false;
   /** Whether static listeners wait for static clusters. */
   #isWaiting = false;
+  #connectionIds = 0;
   /** The type without whose first answer nothing can be served. */
   readonly #awaited: string | undefined;
   #hasAwaited = false;
@@ -112,6 +113,7 @@ export class Proxy {
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
       localAddress: findLocalAddress(),
+      nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),
     };
     this.#listeners = new ListenerSet({

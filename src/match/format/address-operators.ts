@@ -37,15 +37,16 @@ function withoutPort(read: AddressReader): Operator {
   };
 }
 
-/** The network of an address, `10.1.0.0/16`; `undefined` when it has no such many bits. */
-function maskAddress(address: string, length: number): string | undefined {
+/** The network of an address, `10.1.0.0/16`; no more bits than it has. */
+function maskAddress(address: string, bits: number): string | undefined {
   const ipv4 = parseIpv4(address);
   if (ipv4 !== undefined) {
-    if (length > 32) return undefined;
+    const length = Math.min(32, bits);
     const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
     return `${formatIpv4((ipv4 & mask) >>> 0)}/${length}`;
   }
-  if (!isIPv6(address) || length > 128) return undefined;
+  if (!isIPv6(address)) return undefined;
+  const length = Math.min(128, bits);
   const words = ipv6Words(address).map((word, at) => {
     const kept = Math.min(16, Math.max(0, length - at * 16));
     return word & ((0xffff << (16 - kept)) & 0xffff);

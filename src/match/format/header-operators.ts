@@ -8,6 +8,12 @@ const request: HeaderReader = (info, name) => info.requestHeader(name);
 const response: HeaderReader = (info, name) => info.responseHeader(name);
 const trailer: HeaderReader = (info, name) => info.responseTrailer(name);
 
+const requestWithoutQuery: HeaderReader = (info, name) => {
+  const value = info.requestHeader(name);
+  const at = value?.indexOf("?") ?? -1;
+  return at === -1 ? value : value?.substring(0, at);
+};
+
 /** `NAME(main?alternative):length`. */
 function header(read: HeaderReader): Operator {
   return {
@@ -180,6 +186,7 @@ function createQueryParams(form: string): Field {
 export const HEADER_OPERATORS: OperatorTable = {
   REQ: header(request),
   REQUEST_HEADER: header(request),
+  REQ_WITHOUT_QUERY: header(requestWithoutQuery),
   RESP: header(response),
   RESPONSE_HEADER: header(response),
   TRAILER: header(trailer),

@@ -93,7 +93,7 @@ const hex = (fingerprint: string): string => fingerprint.replaceAll(":", "").toL
 export const TLS_OPERATORS: OperatorTable = {
   ...sideOperators("DOWNSTREAM", downstream),
   ...sideOperators("UPSTREAM", upstream),
-  UPSTREAM_SERVER_NAME: text((info) => info.upstream.serverName),
+  UPSTREAM_SERVER_NAME: unbuilt("UPSTREAM_SERVER_NAME"),
   DOWNSTREAM_LOCAL_SUBJECT: text((info) => info.connection.tls?.local?.subject),
   DOWNSTREAM_LOCAL_EMAIL_SAN: emailSan(local(downstream)),
   DOWNSTREAM_PEER_EMAIL_SAN: emailSan(peer(downstream)),

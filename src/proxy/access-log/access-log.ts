@@ -1,28 +1,21 @@
-/** What an access log may say of one request or connection. */
-export interface LogEntry {
-  readonly startMs: number;
-  readonly durationMs: number;
-  readonly method: string;
+import type { StreamInfo } from "../../match/stream-info.ts";
+
+/** Writes what is known of a stream as one entry, with its line end if it has one. */
+export type EntryFormat = (info: StreamInfo) => string;
+
+/** Whether a stream is logged. */
+export type LogFilter = (info: StreamInfo) => boolean;
+
+/** Where an access log goes, what it writes there, and about which streams. */
+export interface AccessLogConfig {
+  /** A file, or "/dev/stdout", "/dev/stderr". */
   readonly path: string;
-  readonly protocol: string;
-  readonly status: number;
-  readonly flag: string;
-  readonly details: string;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  /** `undefined` where no host was chosen. */
-  readonly upstreamHost: string | undefined;
-  readonly upstreamCluster: string | undefined;
-  readonly routeName: string;
-  readonly downstreamAddress: string;
-  readonly localAddress: string;
-  readonly attempts: number;
-  /** Names in lower case; also `:authority` and `:path`. */
-  readonly requestHeader: (name: string) => string | undefined;
-  readonly responseHeader: (name: string) => string | undefined;
+  readonly format: EntryFormat;
+  /** Absent: all of them. */
+  readonly filter?: LogFilter;
 }
 
-/** One configured log: takes an entry, keeps nothing of it. */
+/** One configured log: takes what is known of a stream that ended, keeps nothing of it. */
 export interface AccessLog {
-  log(entry: LogEntry): void;
+  log(info: StreamInfo): void;
 }

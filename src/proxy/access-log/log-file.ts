@@ -1,15 +1,7 @@
-import { appendFile } from "node:fs";
+import { close, open, write } from "node:fs";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../telemetry/log.ts";
-import type { AccessLog, LogEntry } from "./access-log.ts";
-import type { EntryFormat } from "./format.ts";
-
-/** Where an access log goes, and what it writes there. */
-export interface AccessLogConfig {
-  /** A file, or "/dev/stdout", "/dev/stderr". */
-  readonly path: string;
-  readonly format: EntryFormat;
-}
+import type { AccessLog, AccessLogConfig } from "./access-log.ts";
 
 /** Lines wait so long for others; Envoy's own default is ten seconds. */
 const FLUSH_MS = 250;
@@ -20,8 +12,36 @@ const WAITING_LENGTH_MAX = 16 * 1024 * 1024;
 /** Takes text for standard output or error. */
 export type StreamWriter = (stream: "stdout" | "stderr", text: string) => void;
 
+/** What is counted of all files, by Envoy's names under `filesystem.`. */
+export interface FileStats {
+  flushed_by_timer: number;
+  reopen_failed: number;
+  write_buffered: number;
+  write_completed: number;
+  /** A write that failed, and a line that was dropped because too many wait. */
+  write_failed: number;
+  /** Bytes that wait. */
+  write_total_buffered: number;
+}
+
+/** Writes all of a text somewhere, and says whether that went well. */
+interface Target {
+  write(text: string, done: (cause: string | undefined) => void): void;
+  /** What is written from now on goes to whatever the path names by then. */
+  reopen(): void;
+  close(): void;
+}
+
 /** The access logs of one proxy: one writer for each file, however many listeners use it. */
 export class LogFiles {
+  readonly stats: FileStats = {
+    flushed_by_timer: 0,
+    reopen_failed: 0,
+    write_buffered: 0,
+    write_completed: 0,
+    write_failed: 0,
+    write_total_buffered: 0,
+  };
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #writeStream: StreamWriter;
@@ -33,30 +53,43 @@ export class LogFiles {
     this.#writeStream = writeStream;
   }
 
-  open({ path, format }: AccessLogConfig): AccessLog {
-    let file = this.#files.get(path);
-    if (file === undefined) {
-      file = new LogFile(this.#clock, this.#writerOf(path));
-      this.#files.set(path, file);
-    }
-    const target = file;
-    return { log: (entry: LogEntry) => target.write(format(entry)) };
+  open({ path, format, filter }: AccessLogConfig): AccessLog {
+    const file = this.#file(path);
+    if (filter === undefined) return { log: (info) => file.write(format(info)) };
+    return {
+      log(info) {
+        if (filter(info)) file.write(format(info));
+      },
+    };
   }
 
-  #writerOf(path: string): (text: string, done: () => void) => void {
-    if (path === "/dev/stdout" || path === "/dev/stderr") {
-      const stream = path === "/dev/stdout" ? "stdout" : "stderr";
-      return (text, done) => {
-        this.#writeStream(stream, Buffer.from(text, "latin1").toString("utf8"));
-        done();
-      };
+  #file(path: string): LogFile {
+    let file = this.#files.get(path);
+    if (file === undefined) {
+      file = new LogFile(this.#clock, this.stats, this.#target(path), (cause) =>
+        this.#log.warn("cannot write access log", { path, cause }),
+      );
+      this.#files.set(path, file);
     }
-    return (text, done) =>
-      appendFile(path, text, "latin1", (error) => {
-        if (error !== null)
-          this.#log.warn("cannot write access log", { path, cause: error.message });
-        done();
-      });
+    return file;
+  }
+
+  #target(path: string): Target {
+    if (path !== "/dev/stdout" && path !== "/dev/stderr") return new FileTarget(path, this.stats);
+    const stream = path === "/dev/stdout" ? "stdout" : "stderr";
+    return {
+      write: (text, done) => {
+        this.#writeStream(stream, Buffer.from(text, "latin1").toString("utf8"));
+        done(undefined);
+      },
+      reopen: () => undefined,
+      close: () => undefined,
+    };
+  }
+
+  /** Opens every file anew, so that one that was moved away is left alone from now on. */
+  reopen(): void {
+    for (const file of this.#files.values()) file.reopen();
   }
 
   /** Writes out what waits; resolves when it is on its way to the files. */
@@ -65,24 +98,87 @@ export class LogFiles {
   }
 }
 
+/** A file that is opened by its first write, and kept open. */
+class FileTarget implements Target {
+  readonly #path: string;
+  readonly #stats: FileStats;
+  #fd: number | undefined = undefined;
+  /** Opened anew before the next write. */
+  #isStale = false;
+
+  constructor(path: string, stats: FileStats) {
+    this.#path = path;
+    this.#stats = stats;
+  }
+
+  write(text: string, done: (cause: string | undefined) => void): void {
+    if (this.#fd !== undefined && !this.#isStale) return writeAll(this.#fd, text, done);
+    open(this.#path, "a", (error, fd) => {
+      if (error === null) this.close();
+      else if (this.#isStale) this.#stats.reopen_failed++;
+      this.#isStale = false;
+      if (error === null) this.#fd = fd;
+      // Without a new one, the old file is better than none.
+      if (this.#fd === undefined) done(error?.message);
+      else writeAll(this.#fd, text, done);
+    });
+  }
+
+  reopen(): void {
+    this.#isStale = this.#fd !== undefined;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) close(this.#fd, () => undefined);
+    this.#fd = undefined;
+  }
+}
+
+function writeAll(fd: number, text: string, done: (cause: string | undefined) => void): void {
+  const bytes = Buffer.from(text, "latin1");
+  const next = (from: number): void => {
+    write(fd, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error !== null) done(error.message);
+      else if (from + written < bytes.length) next(from + written);
+      else done(undefined);
+    });
+  };
+  next(0);
+}
+
 class LogFile {
   readonly #clock: Clock;
-  readonly #writer: (text: string, done: () => void) => void;
+  readonly #stats: FileStats;
+  readonly #target: Target;
+  readonly #onFailure: (cause: string) => void;
   #waiting = "";
   #timer: Timer | undefined = undefined;
   #isWriting = false;
+  #isFailing = false;
   #onIdle: (() => void) | undefined = undefined;
 
-  constructor(clock: Clock, writer: (text: string, done: () => void) => void) {
+  constructor(clock: Clock, stats: FileStats, target: Target, onFailure: (cause: string) => void) {
     this.#clock = clock;
-    this.#writer = writer;
+    this.#stats = stats;
+    this.#target = target;
+    this.#onFailure = onFailure;
   }
 
   write(line: string): void {
-    if (this.#waiting.length > WAITING_LENGTH_MAX) return;
+    if (this.#waiting.length > WAITING_LENGTH_MAX) {
+      this.#stats.write_failed++;
+      return;
+    }
     this.#waiting += line;
+    this.#stats.write_buffered++;
+    this.#stats.write_total_buffered += line.length;
     if (this.#waiting.length > FLUSH_LENGTH) this.#flush();
-    else this.#timer ??= this.#clock.setTimer(FLUSH_MS, () => this.#flush());
+    else this.#timer ??= this.#clock.setTimer(FLUSH_MS, () => this.#onTimer());
+  }
+
+  #onTimer(): void {
+    this.#stats.flushed_by_timer++;
+    this.#flush();
   }
 
   #flush(): void {
@@ -93,18 +189,32 @@ class LogFile {
     const text = this.#waiting;
     this.#waiting = "";
     this.#isWriting = true;
-    this.#writer(text, () => {
+    this.#target.write(text, (cause) => {
       this.#isWriting = false;
+      this.#stats.write_total_buffered -= text.length;
+      this.#count(cause);
       if (this.#waiting !== "") this.#flush();
       else this.#onIdle?.();
     });
   }
 
+  /** Says that a file cannot be written when that begins, not with each line. */
+  #count(cause: string | undefined): void {
+    if (cause === undefined) this.#stats.write_completed++;
+    else this.#stats.write_failed++;
+    if (cause !== undefined && !this.#isFailing) this.#onFailure(cause);
+    this.#isFailing = cause !== undefined;
+  }
+
+  reopen(): void {
+    this.#target.reopen();
+  }
+
   close(): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       this.#flush();
       if (!this.#isWriting && this.#waiting === "") resolve();
-    });
+    }).then(() => this.#target.close());
   }
 }

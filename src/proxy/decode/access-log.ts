@@ -1,7 +1,9 @@
+import { closeSync, openSync } from "node:fs";
 import {
   type AccessLog,
   AccessLogSchema,
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import {
   type SubstitutionFormatString,
   SubstitutionFormatStringSchema,
@@ -11,40 +13,55 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { MetadataSchema } from "../../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
+import { ReqWithoutQuerySchema } from "../../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import { compileFormat, DEFAULT_FORMAT, type EntryFormat } from "../access-log/format.ts";
-import type { AccessLogConfig } from "../access-log/log-file.ts";
+import { compileFormat } from "../../match/substitution.ts";
+import type { AccessLogConfig, EntryFormat } from "../access-log/access-log.ts";
+import { compileJsonFormat } from "../access-log/json-format.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeLogFilter } from "./log-filter.ts";
+
+/** Envoy's format when none is given. */
+const DEFAULT_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" ' +
+  "%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% " +
+  '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
+  '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
 /** Every access log that is built. */
 const ACCESS_LOGS: readonly Extension<AccessLogConfig>[] = [
   extension(FileAccessLogSchema, (message, path, issues) => {
-    const fields = ["path", "format", "log_format"];
+    const fields = ["path", "format", "json_format", "typed_json_format", "log_format"];
     issues.push(...refuseFields(FileAccessLogSchema, message, fields, path));
     if (message.path === "") issues.push({ path: joinPath(path, "path"), message: "is missing" });
+    else checkWritable(message.path, joinPath(path, "path"), issues);
     const { accessLogFormat: given } = message;
-    const format =
-      given.case === "format"
-        ? compileFormat(given.value, joinPath(path, "format"), issues)
-        : given.case === "logFormat"
-          ? decodeFormat(given.value, path, issues)
-          : compileFormat(DEFAULT_FORMAT, path, issues);
-    return { path: message.path, format };
+    switch (given.case) {
+      case "format": {
+        const format = compileText(given.value, joinPath(path, "format"), issues);
+        return { path: message.path, format };
+      }
+      case "jsonFormat":
+      case "typedJsonFormat": {
+        const options = { omitsEmpty: false, path: joinPath(path, "json_format"), issues };
+        return { path: message.path, format: compileJsonFormat(given.value, options) };
+      }
+      case "logFormat":
+      case undefined:
+        return { path: message.path, format: decodeFormat(given.value, path, issues) };
+    }
   }),
   extension(StdoutAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StdoutAccessLogSchema, message, ["log_format"], path));
-    return {
-      path: "/dev/stdout",
-      format: decodeFormat(message.accessLogFormat.value, path, issues),
-    };
+    const format = decodeFormat(message.accessLogFormat.value, path, issues);
+    return { path: "/dev/stdout", format };
   }),
   extension(StderrAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StderrAccessLogSchema, message, ["log_format"], path));
-    return {
-      path: "/dev/stderr",
-      format: decodeFormat(message.accessLogFormat.value, path, issues),
-    };
+    const format = decodeFormat(message.accessLogFormat.value, path, issues);
+    return { path: "/dev/stderr", format };
   }),
 ];
 
@@ -56,12 +73,76 @@ export function decodeAccessLogs(
 ): readonly AccessLogConfig[] {
   return logs.flatMap((log, at) => {
     const logPath = joinPath(path, `access_log[${at}]`);
-    issues.push(...refuseFields(AccessLogSchema, log, ["name", "typed_config"], logPath));
+    const fields = ["name", "filter", "typed_config"];
+    issues.push(...refuseFields(AccessLogSchema, log, fields, logPath));
     const named = { name: log.name, any: log.configType.value, path: logPath };
     const decoded = decodeExtension(ACCESS_LOGS, named, issues);
-    return decoded === undefined ? [] : [decoded];
+    if (decoded === undefined) return [];
+    if (log.filter === undefined) return [decoded];
+    const filter = decodeLogFilter(log.filter, joinPath(logPath, "filter"), issues);
+    return [{ ...decoded, filter }];
   });
 }
+
+/** Like Envoy, a log that cannot be opened is refused, and one that can is there from now on. */
+function checkWritable(file: string, path: string, issues: Issue[]): void {
+  if (file === "/dev/stdout" || file === "/dev/stderr") return;
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (error) {
+    const [, cause = String(error)] = /^\w+: ([^,]*),/.exec(String((error as Error).message)) ?? [];
+    issues.push({ path, message: `unable to open file '${file}': ${cause}` });
+  }
+}
+
+/** What a format has besides Envoy's own operators, and what it writes for what is missing. */
+interface TextOptions {
+  readonly omitsEmpty?: boolean;
+  readonly formatters?: ReadonlySet<string>;
+}
+
+function compileText(
+  text: string,
+  path: string,
+  issues: Issue[],
+  { omitsEmpty = false, formatters }: TextOptions = {},
+): EntryFormat {
+  const compiled = compileFormat(text, omitsEmpty ? "" : "-", formatters);
+  if (compiled.ok) return compiled.value;
+  for (const { message } of compiled.issues) issues.push({ path, message });
+  return () => "";
+}
+
+/** Operators that a format has only with an extension, by the extension. */
+const FORMATTERS: readonly Extension<string>[] = [
+  extension(ReqWithoutQuerySchema, () => "REQ_WITHOUT_QUERY"),
+  // Built in, whether it is asked for or not.
+  extension(MetadataSchema, () => "METADATA"),
+];
+
+function decodeFormatters(
+  formatters: readonly TypedExtensionConfig[],
+  path: string,
+  issues: Issue[],
+): ReadonlySet<string> {
+  const names = formatters.flatMap(({ name, typedConfig: any }, at) => {
+    const formatterPath = joinPath(path, `formatters[${at}]`);
+    return decodeExtension(FORMATTERS, { name, any, path: formatterPath }, issues) ?? [];
+  });
+  return new Set(names);
+}
+
+const FORMAT_FIELDS = [
+  "text_format",
+  "text_format_source",
+  "json_format",
+  "omit_empty_values",
+  // Of answers whose body is a format; a log has no such thing.
+  "content_type",
+  "formatters",
+  // Keys are sorted in any case.
+  "json_format_options",
+];
 
 function decodeFormat(
   message: SubstitutionFormatString | undefined,
@@ -69,18 +150,23 @@ function decodeFormat(
   issues: Issue[],
 ): EntryFormat {
   const formatPath = joinPath(path, "log_format");
-  if (message === undefined) return compileFormat(DEFAULT_FORMAT, formatPath, issues);
-  const fields = ["text_format", "text_format_source", "content_type"];
-  issues.push(...refuseFields(SubstitutionFormatStringSchema, message, fields, formatPath));
-  const { format } = message;
-  if (format.case === "textFormat") return compileFormat(format.value, formatPath, issues);
-  if (format.case === "textFormatSource") {
-    const { specifier } = format.value;
-    if (specifier.case === "inlineString") {
-      return compileFormat(specifier.value, formatPath, issues);
-    }
-    const what = `source "${specifier.case ?? "none"}" is not supported yet`;
-    issues.push({ path: joinPath(formatPath, "text_format_source"), message: what });
+  if (message === undefined) return compileText(DEFAULT_FORMAT, formatPath, issues);
+  issues.push(...refuseFields(SubstitutionFormatStringSchema, message, FORMAT_FIELDS, formatPath));
+  const { format, omitEmptyValues: omitsEmpty } = message;
+  const formatters = decodeFormatters(message.formatters, formatPath, issues);
+  if (format.case === "jsonFormat") {
+    const at = joinPath(formatPath, "json_format");
+    return compileJsonFormat(format.value, { omitsEmpty, path: at, issues, formatters });
   }
-  return () => "";
+  let text = "";
+  if (format.case === "textFormat") text = format.value;
+  else if (format.case === "textFormatSource") {
+    const { specifier } = format.value;
+    if (specifier.case === "inlineString") text = specifier.value;
+    else {
+      const what = `source "${specifier.case ?? "none"}" is not supported yet`;
+      issues.push({ path: joinPath(formatPath, "text_format_source"), message: what });
+    }
+  }
+  return compileText(text, formatPath, issues, { omitsEmpty, formatters });
 }

@@ -1,10 +1,11 @@
 import type { Socket } from "node:net";
+import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
-import type { SocketOwner } from "../net/socket.ts";
+import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
 import { TransportError } from "../tls/tls-error.ts";
 import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
 import { dropFraming, responseFraming } from "./framing.ts";
@@ -42,6 +43,12 @@ const DISCARD_BYTES_MAX = 65_536;
 /** One HTTP/1.1 connection to an upstream host: one exchange at a time, then back to its pool. */
 export class ClientConnection implements SocketOwner, BodySink {
   readonly host: Host;
+  readonly connectStartMs: number;
+  /** -1 until it is made. */
+  connectedMs = -1;
+  /** Its own end; `undefined` until it is made. */
+  localAddress: PeerAddress | undefined = undefined;
+  tls: TlsInfo | undefined = undefined;
   readonly #pool: ConnectionPool;
   readonly #context: ProxyContext;
   readonly #socket: Socket;
@@ -80,11 +87,12 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#pool = pool;
     this.#context = context;
     this.#deadline = new Deadline(this);
-    this.#socket = host.connect(context.readBuffer, this, () => this.#onConnect());
+    this.connectStartMs = context.clock.monotonicMs();
+    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
     this.out = new Sender(this.#socket, context.flushQueue);
     host.onConnectionOpened(priority);
     const { connectTimeoutMs } = host.load.config;
-    context.deadlines.set(this.#deadline, connectTimeoutMs, context.clock.monotonicMs());
+    context.deadlines.set(this.#deadline, connectTimeoutMs, this.connectStartMs);
   }
 
   /** Whether the peer has answered on it before: then its closing may just be its old age. */
@@ -262,11 +270,14 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#pool.onIdle(this);
   }
 
-  #onConnect(): void {
+  #onConnect(tls: TlsInfo | undefined): void {
+    this.tls = tls;
     const { maxDurationMs } = this.host.load.config.connection;
     const { clock, deadlines } = this.#context;
     this.#isConnected = true;
     this.#deadline.cancel();
+    this.connectedMs = clock.monotonicMs();
+    this.localAddress = localAddressOf(this.#socket);
     if (maxDurationMs !== 0) {
       this.#lifetime = new Deadline({ onDeadline: () => this.#onOldAge() });
       deadlines.set(this.#lifetime, maxDurationMs, clock.monotonicMs());
@@ -314,6 +325,7 @@ export class ClientConnection implements SocketOwner, BodySink {
 
   onClose(error: Error | undefined): void {
     if (error instanceof TransportError) this.transportFailure = error.message;
+    else if (!this.#isConnected) this.transportFailure = describeConnectError(error);
     if (this.#isConnected) this.#fail(this.#brokenOff());
     else this.#failConnect(RESET.connectFailure);
   }

@@ -1,6 +1,5 @@
 import type { RouteConfig } from "../../match/route-config.ts";
-import type { AccessLog } from "../access-log/access-log.ts";
-import type { AccessLogConfig } from "../access-log/log-file.ts";
+import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { HeadLimits } from "./parse-head.ts";
 

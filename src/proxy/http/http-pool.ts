@@ -7,7 +7,7 @@ import { RESET, type ResetReason } from "./local-reply.ts";
 /** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
 export interface Waiter {
   onConnection(connection: ClientConnection): void;
-  /** `transportFailure` is what TLS says of it; "" when that was not the cause. */
+  /** `transportFailure` is why one could not be made, in the words of TLS or the system. */
   onNoConnection(reason: ResetReason, transportFailure: string): void;
 }
 

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
-import { formatHostPort } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
+import { joinFlags } from "../../match/response-flags.ts";
 import {
   type ClusterAction,
   type ClusterChoice,
@@ -11,7 +11,6 @@ import {
 } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
-import type { LogEntry } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
@@ -22,8 +21,8 @@ import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import type { FilterStream } from "./http-filter.ts";
+import { HttpStreamInfo, type InformedStream, StreamTimes } from "./http-stream-info.ts";
 import {
-  joinFlags,
   type LocalReply,
   NO_PATH,
   NO_ROUTE,
@@ -59,11 +58,14 @@ export interface StreamConnection {
  * request on. The response goes through the filters the other way round. Whatever answers instead
  * does so through `localReply`.
  */
-export class HttpStream implements RoutedStream, FilterStream, LogEntry {
+export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   readonly head: RequestHead;
   readonly context: ProxyContext;
   readonly #connection: StreamConnection;
-  readonly #router: Router;
+  readonly router: Router;
+  readonly times: StreamTimes;
+  /** What header values and access logs read. */
+  readonly info: HttpStreamInfo;
   readonly #idle: Deadline;
   readonly #filters: FilterRun;
   #metadata: Map<string, { readonly [key: string]: MetadataValue }> | undefined = undefined;
@@ -78,15 +80,12 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   #heldBody: Buffer[] = [];
   /** What filters put before the client, the outermost; absent when none did. */
   #responseSink: BodySink | undefined = undefined;
-  #startMs = 0;
-  #wallMs = 0;
   #lastMoveMs = 0;
-  #requestEndMs = 0;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
   #isChunked = false;
-  #closes = false;
+  closes = false;
   #isClientBlocked = false;
   #isUpstreamPaused = false;
 
@@ -95,13 +94,15 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   details = "";
   bytesReceived = 0;
   bytesSent = 0;
-  #responseHeaders: HeaderList | undefined = undefined;
+  responseHeaders: HeaderList | undefined = undefined;
 
   constructor(connection: StreamConnection, head: RequestHead) {
     this.head = head;
     this.context = connection.context;
     this.#connection = connection;
-    this.#router = new Router(this);
+    this.router = new Router(this);
+    this.times = new StreamTimes(this.context.clock, connection.service.accessLogs.length > 0);
+    this.info = new HttpStreamInfo(this);
     this.#filters = new FilterRun(connection.service.filters, this);
     this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
   }
@@ -196,7 +197,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
       return false;
     }
     this.redirects.push(before.route?.name ?? "");
-    this.#router.leave(response.status !== 303);
+    this.router.leave(response.status !== 303);
     this.#filters.onStreamEnd();
     this.#filters.begin(this.#overrides);
     this.#runFilters();
@@ -210,7 +211,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
       this.#isHeld = !this.#isOver;
       return;
     }
-    this.#router.start(isEnd);
+    this.router.start(isEnd);
   }
 
   continueRequest(): void {
@@ -221,26 +222,27 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     const held = this.#heldBody;
     if (held.length > 0) {
       this.#heldBody = [];
-      for (const bytes of held) this.#router.sendBytes(bytes, 0, bytes.length);
-      if (this.#isRequestDone && !this.#isOver) this.#router.endRequest();
+      for (const bytes of held) this.router.sendBytes(bytes, 0, bytes.length);
+      if (this.#isRequestDone && !this.#isOver) this.router.endRequest();
     }
     if (this.#isOver) return;
-    this.#router.flushRequest();
+    this.router.flushRequest();
     if (!this.#isRequestDone) this.#connection.resumeReading();
   }
 
   addFlag(flag: string): void {
-    this.flag = this.flag === "" ? flag : joinFlags(this.flag, flag);
+    this.flag = joinFlags(this.flag, flag);
   }
 
   #reset(isRequestDone: boolean): void {
-    this.#startMs = this.context.clock.monotonicMs();
-    this.#lastMoveMs = this.#startMs;
-    this.#requestEndMs = this.#startMs;
+    const nowMs = this.context.clock.monotonicMs();
+    this.times.reset(nowMs);
+    this.#lastMoveMs = nowMs;
+    if (isRequestDone) this.times.requestEndMs = nowMs;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
     this.#isOver = false;
-    this.#closes = false;
+    this.closes = false;
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
     this.#metadata = undefined;
@@ -248,15 +250,13 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.virtualHost = undefined;
     this.choice = undefined;
     if (this.redirects.length > 0) this.redirects = [];
-    this.#responseHeaders = undefined;
+    this.responseHeaders = undefined;
     this.status = 0;
     this.flag = "";
     this.details = "via_upstream";
     this.bytesReceived = 0;
     this.bytesSent = 0;
-    if (this.#connection.service.accessLogs.length > 0) {
-      this.#wallMs = this.context.clock.nowMs();
-    }
+    if (this.times.isKept) this.times.wallMs = this.context.clock.nowMs();
   }
 
   /** False when the upgrade is refused; one that nobody speaks is passed over, as Envoy does. */
@@ -283,7 +283,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     const leftMs = this.#lastMoveMs + streamIdleTimeoutMs - this.context.clock.monotonicMs();
     if (leftMs > 1) return this.#setIdle(streamIdleTimeoutMs);
     if (this.#isResponseStarted) return this.#break("SI", "stream_idle_timeout");
-    this.#router.destroy();
+    this.router.destroy();
     this.localReply(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
   }
 
@@ -298,7 +298,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     if (this.#isOver) return;
     this.#moved();
     if (this.#isHeld) this.#hold(buffer, from, to);
-    else this.#router.sendBytes(buffer, from, to);
+    else this.router.sendBytes(buffer, from, to);
   }
 
   /** Keeps a copy; the client waits, so no more than one read comes here. */
@@ -309,31 +309,33 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
 
   onBodyEnd(): void {
     this.#isRequestDone = true;
-    this.#requestEndMs = this.context.clock.monotonicMs();
-    if (!this.#isOver && !this.#isHeld) this.#router.endRequest();
+    this.times.requestEndMs = this.context.clock.monotonicMs();
+    if (!this.#isOver && !this.#isHeld) this.router.endRequest();
   }
 
   onReadEnd(): void {
-    if (!this.#isOver && !this.#isHeld) this.#router.flushRequest();
+    if (!this.#isOver && !this.#isHeld) this.router.flushRequest();
   }
 
   /** The head could not be read. */
   refuse(reply: LocalReply): void {
     this.#reset(false);
+    this.scheme = "";
+    this.times.requestEndMs = this.times.startMs;
     this.localReply(reply);
   }
 
   /** The body could not be read. */
   onBadBody(reply: LocalReply): void {
     if (this.#isOver) return;
-    this.#router.destroy();
+    this.router.destroy();
     if (this.#isResponseStarted) this.#break("DPE", reply.details);
     else this.localReply(reply);
   }
 
   onDownstreamClose(): void {
     if (this.#isOver) return;
-    this.#router.destroy();
+    this.router.destroy();
     this.addFlag("DC");
     this.details = "downstream_remote_disconnect";
     this.#over();
@@ -343,15 +345,15 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#isClientBlocked = false;
     if (!this.#isUpstreamPaused) return;
     this.#isUpstreamPaused = false;
-    this.#router.resumeResponse();
+    this.router.resumeResponse();
   }
 
   pauseResponse(): void {
-    this.#router.pauseResponse();
+    this.router.pauseResponse();
   }
 
   resumeResponse(): void {
-    if (!this.#isOver && !this.#isUpstreamPaused) this.#router.resumeResponse();
+    if (!this.#isOver && !this.#isUpstreamPaused) this.router.resumeResponse();
   }
 
   pauseRequest(): void {
@@ -367,7 +369,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
     this.#moved();
     if (this.#isRequestDone && !this.config.suppressesEnvoyHeaders) {
-      const tookMs = Math.round(this.context.clock.monotonicMs() - this.#requestEndMs);
+      const tookMs = Math.round(this.context.clock.monotonicMs() - this.times.requestEndMs);
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
     this.#respond(head, hasBody);
@@ -379,7 +381,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#responseSink = undefined;
     this.#filters.onResponseHead(head, hasBody);
     const { headers, status } = head;
-    this.#responseHeaders = headers;
+    this.responseHeaders = headers;
     let framing = "";
     this.#isChunked = false;
     if (status === 101) {
@@ -388,7 +390,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
       if (!hasBody && this.head.method !== "HEAD") {
         if (status !== 204 && status !== 304) framing = "content-length: 0\r\n";
       } else if (this.head.minor === 0) {
-        this.#closes = true;
+        this.closes = true;
       } else {
         framing = "transfer-encoding: chunked\r\n";
         this.#isChunked = hasBody;
@@ -452,7 +454,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     if (!out.isFull || this.#isClientBlocked) return;
     this.#isClientBlocked = true;
     this.#isUpstreamPaused = true;
-    this.#router.pauseResponse();
+    this.router.pauseResponse();
   }
 
   onUpstreamBroken(flag: string, details: string): void {
@@ -466,7 +468,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     if (this.#isOver) return;
     this.#isHeld = false;
     if (reply.flag !== "") {
-      this.addFlag(this.#router.isRetriesExhausted ? `${reply.flag},URX` : reply.flag);
+      this.addFlag(this.router.isRetriesExhausted ? `${reply.flag},URX` : reply.flag);
     }
     this.details = reply.details;
     this.#localHead ??= new ResponseHead();
@@ -489,6 +491,7 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     const { config } = service;
     const { head } = this;
     this.status = status;
+    this.times.note("answerBeginMs");
     service.stats.classes[Math.floor(status / 100)] =
       (service.stats.classes[Math.floor(status / 100)] ?? 0) + 1;
     if (!headers.has("date")) headers.add("date", this.context.date.text());
@@ -501,11 +504,10 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
       if (requestId !== undefined) headers.set("x-request-id", requestId);
     }
     // An answer that comes before the end of the request leaves bytes that nobody will read.
-    if (head.wantsClose || !this.#isRequestDone || service.isDraining)
-      this.#closes = status !== 101;
-    if (head.minor === 0 && !head.wantsKeepAlive) this.#closes = true;
+    if (head.wantsClose || !this.#isRequestDone || service.isDraining) this.closes = status !== 101;
+    if (head.minor === 0 && !head.wantsKeepAlive) this.closes = true;
     let text = statusLine(status, head.minor) + headers.encode() + framing;
-    if (this.#closes) text += "connection: close\r\n";
+    if (this.closes) text += "connection: close\r\n";
     else if (head.minor === 0) text += "connection: keep-alive\r\n";
     out.text(`${text}\r\n`);
   }
@@ -513,12 +515,12 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
   #finish(): void {
     if (this.#isOver) return;
     this.#over();
-    this.#connection.finishResponse(this.#closes || !this.#isRequestDone);
+    this.#connection.finishResponse(this.closes || !this.#isRequestDone);
   }
 
   /** The response cannot be ended in order: the client must see that it is cut off. */
   #break(flag: string, details: string): void {
-    this.#router.destroy();
+    this.router.destroy();
     this.addFlag(flag);
     this.details = details;
     this.#connection.out.flushNow();
@@ -531,55 +533,13 @@ export class HttpStream implements RoutedStream, FilterStream, LogEntry {
     this.#isHeld = false;
     if (this.#heldBody.length > 0) this.#heldBody = [];
     this.#idle.cancel();
+    this.times.endMs = this.context.clock.monotonicMs();
     this.#filters.onStreamEnd();
-    const { accessLogs } = this.#connection.service;
-    for (const log of accessLogs) log.log(this);
-    this.#responseHeaders = undefined;
+    for (const log of this.#connection.service.accessLogs) log.log(this.info);
+    this.responseHeaders = undefined;
     this.#responseSink = undefined;
   }
 
   /** Made by the first answer of our own. */
   #localHead: ResponseHead | undefined = undefined;
-
-  // What only access logs ask for.
-  get startMs(): number {
-    return this.#wallMs;
-  }
-  get durationMs(): number {
-    return this.context.clock.monotonicMs() - this.#startMs;
-  }
-  get protocol(): string {
-    return `HTTP/1.${this.head.minor}`;
-  }
-  get upstreamHost(): string | undefined {
-    return this.#router.host?.key;
-  }
-  get upstreamCluster(): string | undefined {
-    return this.#router.cluster?.config.name;
-  }
-  get routeName(): string {
-    return this.route?.name ?? "";
-  }
-  get attempts(): number {
-    return this.#router.attempts;
-  }
-  get downstreamAddress(): string {
-    const { address, port } = this.connection.remote;
-    return formatHostPort(address, port);
-  }
-  get localAddress(): string {
-    const { address, port } = this.connection.local;
-    return formatHostPort(address, port);
-  }
-  requestHeader(name: string): string | undefined {
-    if (name === ":authority" || name === "host") return this.head.authority;
-    if (name === ":path") return this.head.path;
-    if (name === ":method") return this.head.method;
-    if (name === ":scheme") return this.scheme;
-    return this.head.headers.get(name);
-  }
-  responseHeader(name: string): string | undefined {
-    if (name === ":status") return String(this.status);
-    return this.#responseHeaders?.get(name);
-  }
 }

@@ -1,33 +1,4 @@
-/** Envoy's short names of what went wrong, as access logs print them. */
-export type ResponseFlag =
-  | "DC"
-  | "DI"
-  | "DPE"
-  | "FI"
-  | "NC"
-  | "NR"
-  | "SI"
-  | "UAEX"
-  | "UC"
-  | "UF"
-  | "UH"
-  | "UO"
-  | "UPE"
-  | "UR"
-  | "URX"
-  | "UT";
-
-/** The order in which Envoy prints flags. */
-const FLAG_ORDER =
-  "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC".split(
-    " ",
-  );
-
-/** Several flags of one request, as access logs print them. */
-export function joinFlags(...flags: readonly string[]): string {
-  const all = new Set(flags.flatMap((one) => one.split(",")));
-  return [...all].sort((one, two) => FLAG_ORDER.indexOf(one) - FLAG_ORDER.indexOf(two)).join();
-}
+import type { ResponseFlag } from "../../match/response-flags.ts";
 
 /** A response that the proxy makes up itself, in Envoy's words. */
 export interface LocalReply {
@@ -112,7 +83,7 @@ export function clusterNotFound(status: number): LocalReply {
 
 /**
  * The upstream failed before it sent anything of a response, perhaps not for the first time; what
- * TLS said of it stands in the details only.
+ * TLS or the system said of it stands in the details only.
  */
 export function upstreamReset(
   reason: ResetReason,

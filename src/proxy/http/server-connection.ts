@@ -158,11 +158,12 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.service.stats.requestsActive++;
     this.#isActive = true;
     this.#isRequestDone = false;
+    const isSilent = SILENT_DETAILS.has(error.detail);
     this.#stream.refuse({
       status: error.status,
       // Envoy's codec says what it is, its connection manager does not.
-      body: SILENT_DETAILS.has(error.detail) ? "" : reasonOf(error.status),
-      flag: "DPE",
+      body: isSilent ? "" : reasonOf(error.status),
+      flag: isSilent ? "" : "DPE",
       details: error.detail,
     });
   }
@@ -272,7 +273,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 }
 
-/** Refusals that Envoy makes above its codec: without a body. */
+/** Refusals that Envoy makes above its codec: without a body or a flag. */
 const SILENT_DETAILS: ReadonlySet<string> = new Set([
   "missing_host_header",
   "path_normalization_failed",

@@ -12,6 +12,8 @@ const NO_ADDRESS: PeerAddress = { address: "", port: 0 };
 export class AcceptedConnection implements ConnectionInfo {
   /** Changes hands on its way: paused while listener filters and the transport look at it. */
   socket: Socket;
+  id = 0;
+  filterChainName = "";
   serverName = "";
   transportProtocol: "raw_buffer" | "tls" = "raw_buffer";
   applicationProtocols: readonly string[] = [];

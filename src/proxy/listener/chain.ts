@@ -87,6 +87,8 @@ export class Chain {
   }
 
   #pass(connection: AcceptedConnection, adopt: Adopt): OpenConnection {
+    connection.id = this.#deps.context.nextConnectionId();
+    connection.filterChainName = this.config.name;
     const adoptKnown: Adopt = (owner) => {
       connection.socket = adopt(owner);
       return connection.socket;

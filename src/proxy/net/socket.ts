@@ -1,4 +1,5 @@
 import { connect, type NetConnectOpts, Socket } from "node:net";
+import type { PeerAddress } from "../../match/connection-info.ts";
 
 /** One read of one socket: larger bodies come in pieces of this size. */
 const READ_BUFFER_BYTES = 65_536;
@@ -96,4 +97,27 @@ export function watch(socket: Socket, owner: SocketOwner): void {
   socket.on("end", () => owner.onEnd());
   socket.on("drain", () => owner.onDrain());
   socket.on("close", () => owner.onClose(error));
+}
+
+/** The socket's own end; `undefined` for a Unix socket, whose clients have no address. */
+export function localAddressOf(socket: Socket): PeerAddress | undefined {
+  const { localAddress, localPort } = socket;
+  return localAddress === undefined ? undefined : { address: localAddress, port: localPort ?? 0 };
+}
+
+/** What Linux calls the ways in which a connection is not made. */
+const CONNECT_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Connection refused",
+  ECONNRESET: "Connection reset by peer",
+  EHOSTUNREACH: "No route to host",
+  ENETUNREACH: "Network is unreachable",
+  ENOENT: "No such file or directory",
+  ETIMEDOUT: "Connection timed out",
+};
+
+/** Why a connection was not made, as Envoy says it. */
+export function describeConnectError(error: Error | undefined): string {
+  if (error === undefined) return "";
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return `delayed connect error: ${CONNECT_ERRORS[code] ?? error.message}`;
 }

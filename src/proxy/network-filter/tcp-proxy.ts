@@ -1,16 +1,16 @@
 import type { Socket } from "node:net";
-import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { AccessLog, LogEntry } from "../access-log/access-log.ts";
-import type { AccessLogConfig } from "../access-log/log-file.ts";
+import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
-import type { SocketOwner } from "../net/socket.ts";
+import { localAddressOf, type SocketOwner } from "../net/socket.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
+import { tcpStreamInfo } from "./tcp-stream-info.ts";
 
 /** A TCP proxy, decoded and checked. */
 export interface TcpProxyConfig {
@@ -57,6 +57,7 @@ class TcpConnection implements OpenConnection {
   readonly #startMs: number;
   readonly #wallMs: number;
   #upstream: UpstreamSide | undefined = undefined;
+  #lastUpstream: UpstreamSide | undefined = undefined;
   #attempts = 0;
   #cluster = "";
   #flag = "";
@@ -113,6 +114,7 @@ class TcpConnection implements OpenConnection {
       onClose: (isConnected) => this.#onUpstreamClose(isConnected),
       onDrain: () => this.#socket.resume(),
     });
+    this.#lastUpstream = this.#upstream;
   }
 
   onBytes(buffer: Buffer, length: number): void {
@@ -183,35 +185,26 @@ class TcpConnection implements OpenConnection {
     this.#isClosed = true;
     this.#flag = flag;
     this.#deadline.cancel();
-    const upstreamHost = this.#upstream?.host.key;
     this.#upstream?.destroy();
     this.#socket.destroy();
-    for (const log of this.#logs) log.log(this.#entry(upstreamHost));
+    if (this.#logs.length > 0) this.#writeLogs();
     this.#onEnd(this);
   }
 
-  #entry(upstreamHost: string | undefined): LogEntry {
-    const { remote, local } = this.connection;
-    return {
-      startMs: this.#wallMs,
-      durationMs: this.#context.clock.monotonicMs() - this.#startMs,
-      method: "",
-      path: "",
-      protocol: "",
-      status: 0,
+  #writeLogs(): void {
+    const info = tcpStreamInfo({
+      connection: this.connection,
+      context: this.#context,
+      startMs: this.#startMs,
+      wallMs: this.#wallMs,
       flag: this.#flag,
-      details: "",
       bytesReceived: this.bytesReceived,
       bytesSent: this.bytesSent,
-      upstreamHost,
-      upstreamCluster: this.#cluster,
-      routeName: "",
-      downstreamAddress: formatHostPort(remote.address, remote.port),
-      localAddress: formatHostPort(local.address, local.port),
+      cluster: this.#cluster,
       attempts: this.#attempts,
-      requestHeader: () => undefined,
-      responseHeader: () => undefined,
-    };
+      upstream: this.#lastUpstream,
+    });
+    for (const log of this.#logs) log.log(info);
   }
 }
 
@@ -226,6 +219,11 @@ interface UpstreamEvents {
 /** The connection to the host, and what waits for it. */
 class UpstreamSide implements SocketOwner {
   readonly host: Host;
+  readonly connectStartMs: number;
+  connectedMs = -1;
+  tls: TlsInfo | undefined = undefined;
+  localAddress: PeerAddress | undefined = undefined;
+  readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
   readonly #socket: Socket;
   readonly #out: Sender;
@@ -238,21 +236,22 @@ class UpstreamSide implements SocketOwner {
 
   constructor(host: Host, context: ProxyContext, events: UpstreamEvents) {
     this.host = host;
+    this.#context = context;
+    this.connectStartMs = context.clock.monotonicMs();
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#socket.destroy() });
-    this.#socket = host.connect(context.readBuffer, this, () => this.#onConnect());
+    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
     this.#out = new Sender(this.#socket, context.flushQueue);
     host.onConnectionOpened(PRIORITY.default);
-    context.deadlines.set(
-      this.#deadline,
-      host.load.config.connectTimeoutMs,
-      context.clock.monotonicMs(),
-    );
+    context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
   }
 
-  #onConnect(): void {
+  #onConnect(tls: TlsInfo | undefined): void {
+    this.tls = tls;
     this.#isConnected = true;
     this.#deadline.cancel();
+    this.connectedMs = this.#context.clock.monotonicMs();
+    this.localAddress = localAddressOf(this.#socket);
     for (const bytes of this.takeEarly()) this.#socket.write(bytes);
     if (this.#isEndDue) this.#socket.end();
     this.#events.onReady();

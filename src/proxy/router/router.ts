@@ -11,6 +11,7 @@ import type { ClientConnection, ResponseSink } from "../http/client-connection.t
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
+import type { StreamTimes } from "../http/http-stream-info.ts";
 import {
   clusterNotFound,
   type LocalReply,
@@ -32,6 +33,7 @@ import { startShadows } from "./shadows.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
+  readonly times: StreamTimes;
   readonly config: HttpConfig;
   /** Where a cluster route sends this request; `undefined` for other routes. */
   readonly choice: ClusterChoice | undefined;
@@ -69,12 +71,16 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   #action: ClusterAction | undefined = undefined;
   #policy: RetryPolicy | undefined = undefined;
   #limits: RequestLimits = NO_LIMITS;
-  #cluster: Cluster | undefined = undefined;
+  cluster: Cluster | undefined = undefined;
   #breakers: Breakers | undefined = undefined;
   #host: Host | undefined = undefined;
   #connection: ClientConnection | undefined = undefined;
+  /** The last one, which may serve others by now: for logs. */
+  upstreamConnection: ClientConnection | undefined = undefined;
+  /** Why the last attempt had no connection, in the system's words; "" when it had. */
+  transportFailure = "";
   #retryTimer: Timer | undefined = undefined;
-  #attempts = 0;
+  attempts = 0;
   /** Hosts that an earlier attempt went to. */
   #tried: Host[] = [];
   readonly #kept = new KeptBody();
@@ -85,10 +91,10 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   #lastMoveMs = 0;
   #isStarting = false;
   #isWaiting = false;
-  #transportFailure = "";
   #isRequestDone = false;
   #isResponseStarted = false;
-  #isRetriesExhausted = false;
+  /** Whether attempts failed until none was left. */
+  isRetriesExhausted = false;
   /** Whether the last attempt ran out of time. */
   #isTimeoutRetry = false;
   /** Whether a retry of this request is counted among those in progress. */
@@ -101,29 +107,18 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#perTryIdle = new Deadline({ onDeadline: () => this.#onPerTryIdle() });
   }
 
-  get attempts(): number {
-    return this.#attempts;
-  }
-
   get host(): Host | undefined {
     return this.#host ?? this.#tried.at(-1);
   }
 
-  get cluster(): Cluster | undefined {
-    return this.#cluster;
-  }
-
-  /** Whether attempts failed until none was left. */
-  get isRetriesExhausted(): boolean {
-    return this.#isRetriesExhausted;
-  }
-
   /** A request that a redirect sent here again brings its body along; others begin without. */
   start(isRequestDone: boolean): void {
-    this.#cluster = undefined;
-    this.#attempts = 0;
+    this.cluster = undefined;
+    this.upstreamConnection = undefined;
+    this.transportFailure = "";
+    this.attempts = 0;
     if (this.#tried.length > 0) this.#tried = [];
-    this.#isRetriesExhausted = false;
+    this.isRetriesExhausted = false;
     this.#host = undefined;
     const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
@@ -142,7 +137,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#isResponseStarted = false;
     this.#tellsAttempts = virtualHost?.tellsAttemptCount === true;
     const cluster = context.findCluster(choice.name);
-    this.#cluster = cluster;
+    this.cluster = cluster;
     if (choice === undefined || cluster === undefined) {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
@@ -194,7 +189,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
   get hostDrawsMax(): number {
     const policy = this.#policy;
-    return this.#attempts > 1 && policy !== undefined ? policy.hostDrawsMax : 0;
+    return this.attempts > 1 && policy !== undefined ? policy.hostDrawsMax : 0;
   }
   rejectsHost(host: Host): boolean {
     const policy = this.#policy;
@@ -205,7 +200,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
 
   #attempt(cluster: Cluster): void {
     const { load } = cluster;
-    this.#attempts++;
+    this.attempts++;
     const host = cluster.pick(this);
     if (host === undefined) {
       load.noneHealthy++;
@@ -233,6 +228,9 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     const { head, context } = this.#stream;
     this.#isWaiting = false;
     this.#connection = connection;
+    this.upstreamConnection = connection;
+    this.transportFailure = "";
+    this.#stream.times.note("sendBeginMs");
     connection.begin(this, head.method === "HEAD", head.upgrade !== "");
     connection.out.text(this.#encodeHead(head));
     for (const bytes of this.#kept.pieces) {
@@ -253,16 +251,16 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
 
   onNoConnection(reason: ResetReason, transportFailure: string): void {
     this.#isWaiting = false;
-    this.#transportFailure = transportFailure;
+    this.transportFailure = transportFailure;
     this.onReset(reason);
   }
 
   #encodeHead(head: RequestHead): string {
     const { virtualHost } = this.#stream;
     const { headers } = head;
-    if (this.#attempts > 1) this.#tellTimeLeft(head);
-    if (this.#tellsAttempts) headers.set("x-envoy-attempt-count", String(this.#attempts));
-    if (this.#attempts > 1 && virtualHost?.tellsTimeoutRetry === true) {
+    if (this.attempts > 1) this.#tellTimeLeft(head);
+    if (this.#tellsAttempts) headers.set("x-envoy-attempt-count", String(this.attempts));
+    if (this.attempts > 1 && virtualHost?.tellsTimeoutRetry === true) {
       headers.set("x-envoy-is-timeout-retry", String(this.#isTimeoutRetry));
     }
     return encodeRequestHead(head);
@@ -278,7 +276,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   #expectedMs(): number {
     const { timeoutMs, perTryTimeoutMs } = this.#limits;
     const expectedMs = perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
-    if (this.#attempts <= 1 || timeoutMs === 0 || !this.#isRequestDone) return expectedMs;
+    if (this.attempts <= 1 || timeoutMs === 0 || !this.#isRequestDone) return expectedMs;
     const goneMs = Math.floor(this.#stream.context.clock.monotonicMs() - this.#requestDoneMs);
     // Zero would mean that there is no bound at all.
     return goneMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - goneMs);
@@ -295,7 +293,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   get #keptMax(): number {
-    return this.#stream.route?.bufferBytesMax ?? this.#cluster?.config.bufferBytesMax ?? 0;
+    return this.#stream.route?.bufferBytesMax ?? this.cluster?.config.bufferBytesMax ?? 0;
   }
 
   /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
@@ -311,6 +309,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   #writeEnd(connection: ClientConnection): void {
+    this.#stream.times.note("sendEndMs");
     writeRequestEnd(connection.out, this.#stream.head.coding);
     if (this.#stream.head.upgrade !== "") connection.endTunnel();
     else connection.endRequest();
@@ -349,7 +348,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
     this.#perTry.cancel();
     this.#moved();
-    const load = this.#cluster?.load;
+    this.#stream.times.note("readBeginMs");
+    const load = this.cluster?.load;
     const digit = Math.floor(head.status / 100);
     if (load !== undefined) load.classes[digit] = (load.classes[digit] ?? 0) + 1;
     if (digit === 5 && this.#host !== undefined) this.#host.requestErrors++;
@@ -366,13 +366,13 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#keeps = false;
     this.#kept.clear();
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
-      head.headers.set("x-envoy-attempt-count", String(this.#attempts));
+      head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
   #followRedirect(action: ClusterAction, head: ResponseHead): boolean {
-    const load = this.#cluster?.load;
+    const load = this.cluster?.load;
     // What is not here in full cannot be sent again.
     const isWhole = this.#isRequestDone && this.#keeps;
     if (!isWhole || !this.#stream.redirectInternally(action, head)) {
@@ -400,6 +400,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   onBodyEnd(): void {
+    this.#stream.times.note("readEndMs");
     this.#connection = undefined;
     this.#release();
     this.#timeout.cancel();
@@ -414,7 +415,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
 
   onReset(reason: ResetReason): void {
     const connection = this.#connection;
-    if (connection !== undefined) this.#transportFailure = connection.transportFailure;
+    if (connection !== undefined) this.transportFailure = connection.transportFailure;
     this.#connection = undefined;
     if (this.#isResponseStarted) {
       this.#end();
@@ -439,20 +440,20 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     ) {
       return;
     }
-    const isRetried = this.#attempts > 1;
-    const transportFailure = this.#transportFailure;
+    const isRetried = this.attempts > 1;
+    const transportFailure = this.transportFailure;
     this.#reply(upstreamReset(reason, { isRetried, transportFailure }));
   }
 
   /** Prepares the next attempt; false when there may be none. */
   #retry(policy: RetryPolicy, response: ResponseHead | undefined): boolean {
-    const cluster = this.#cluster;
+    const cluster = this.cluster;
     const breakers = this.#breakers;
     this.#endRetry(false);
     if (cluster === undefined || breakers === undefined || !this.#keeps) return false;
     const { load } = cluster;
-    if (this.#attempts > policy.retriesMax) {
-      this.#isRetriesExhausted = true;
+    if (this.attempts > policy.retriesMax) {
+      this.isRetriesExhausted = true;
       load.retriesExhausted++;
       return false;
     }
@@ -461,7 +462,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
       return false;
     }
     const { clock, prng } = this.#stream.context;
-    const waitMs = backOffMs(policy, this.#attempts, response, prng.next(), clock.nowMs());
+    const waitMs = backOffMs(policy, this.attempts, response, prng.next(), clock.nowMs());
     this.#perTry.cancel();
     this.#perTryIdle.cancel();
     this.#abandon();
@@ -481,7 +482,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     if (!this.#holdsRetry) return;
     this.#holdsRetry = false;
     if (this.#breakers !== undefined) this.#breakers.retries--;
-    if (isSuccess && this.#cluster !== undefined) this.#cluster.load.retriesSucceeded++;
+    if (isSuccess && this.cluster !== undefined) this.cluster.load.retriesSucceeded++;
   }
 
   #moved(): void {
@@ -502,7 +503,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
 
   #failTimeout(kind: TimeoutKind): void {
     if (this.#host !== undefined) this.#host.requestTimeouts++;
-    const load = this.#cluster?.load;
+    const load = this.cluster?.load;
     if (load !== undefined) {
       if (kind === TIMEOUT.response) load.requestTimeouts++;
       else if (kind === TIMEOUT.perTry) load.perTryTimeouts++;
@@ -527,7 +528,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#end();
     const tells = this.#stream.virtualHost?.answersAttemptCount === true;
     const { headers = [] } = reply;
-    const count = ["x-envoy-attempt-count", String(this.#attempts)];
+    const count = ["x-envoy-attempt-count", String(this.attempts)];
     this.#stream.localReply(tells ? { ...reply, headers: [...headers, ...count] } : reply);
   }
 

@@ -1,0 +1,126 @@
+import {
+  type AccessLogFilter,
+  AccessLogFilterSchema,
+  type ComparisonFilter,
+  LogTypeFilterSchema,
+  type MetadataFilter,
+  MetadataFilterSchema,
+  ComparisonFilter_Op as Op,
+  type RuntimeFilter,
+  RuntimeFilterSchema,
+} from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { AccessLogType } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
+import type { Issue } from "../../base/issue.ts";
+import { compileHeaderMatch } from "../../match/header-match.ts";
+import { compileMetadataMatch } from "../../match/metadata-match.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import { shareOf } from "../../match/runtime-reader.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
+import type { LogFilter } from "../access-log/access-log.ts";
+
+/** Compiles which streams a log is about. */
+export function decodeLogFilter(
+  message: AccessLogFilter,
+  path: string,
+  issues: Issue[],
+): LogFilter {
+  const { case: kind, value } = message.filterSpecifier;
+  switch (kind) {
+    case "statusCodeFilter":
+      return compare(value.comparison, (info) => info.status);
+    case "durationFilter":
+      return compare(value.comparison, durationMs);
+    // No filter that is built knows a health check from other requests.
+    case "notHealthCheckFilter":
+      return () => true;
+    case "runtimeFilter":
+      return decodeShare(value, joinPath(path, "runtime_filter"), issues);
+    case "andFilter": {
+      const filters = decodeAll(value.filters, joinPath(path, "and_filter"), issues);
+      return (info) => filters.every((filter) => filter(info));
+    }
+    case "orFilter": {
+      const filters = decodeAll(value.filters, joinPath(path, "or_filter"), issues);
+      return (info) => filters.some((filter) => filter(info));
+    }
+    case "headerFilter": {
+      if (value.header === undefined) return () => false;
+      const at = joinPath(path, "header_filter.header");
+      return compileHeaderMatch(value.header, at, issues).matches;
+    }
+    case "responseFlagFilter":
+      return flagFilter(new Set(value.flags));
+    case "metadataFilter":
+      return decodeMetadata(value, joinPath(path, "metadata_filter"), issues);
+    case "logTypeFilter": {
+      issues.push(...refuseFields(LogTypeFilterSchema, value, ["types", "exclude"], path));
+      const types = new Set(value.types.map((type) => AccessLogType[type]));
+      return (info) => types.has(info.logType) !== value.exclude;
+    }
+    case "traceableFilter":
+    case "grpcStatusFilter":
+    case "extensionFilter":
+    case undefined:
+      issues.push(...refuseFields(AccessLogFilterSchema, message, [], path));
+      return () => false;
+  }
+}
+
+function decodeAll(
+  filters: readonly AccessLogFilter[],
+  path: string,
+  issues: Issue[],
+): readonly LogFilter[] {
+  return filters.map((filter, at) =>
+    decodeLogFilter(filter, joinPath(path, `filters[${at}]`), issues),
+  );
+}
+
+function durationMs(info: StreamInfo): number {
+  const isTcp = info.protocol === undefined;
+  const startMs = info.timeMs(isTcp ? "DS_CX_BEG" : "DS_RX_BEG");
+  return Math.floor(info.timeMs(isTcp ? "DS_CX_END" : "DS_TX_END") - startMs);
+}
+
+function compare(
+  comparison: ComparisonFilter | undefined,
+  read: (info: StreamInfo) => number,
+): LogFilter {
+  const { defaultValue = 0, runtimeKey = "" } = comparison?.value ?? {};
+  const limit = (info: StreamInfo): number =>
+    runtimeKey === "" ? defaultValue : (info.runtime.integer(runtimeKey) ?? defaultValue);
+  if (comparison?.op === Op.GE) return (info) => read(info) >= limit(info);
+  if (comparison?.op === Op.LE) return (info) => read(info) <= limit(info);
+  return (info) => read(info) === limit(info);
+}
+
+/** Any flag passes when none is named. */
+function flagFilter(wanted: ReadonlySet<string>): LogFilter {
+  if (wanted.size === 0) return (info) => info.flag !== "";
+  return (info) => info.flag !== "" && info.flag.split(",").some((flag) => wanted.has(flag));
+}
+
+/** A share of the requests, the same ones in every log and proxy: by their `x-request-id`. */
+function decodeShare(message: RuntimeFilter, path: string, issues: Issue[]): LogFilter {
+  // Chance of its own for each log would have to be drawn somewhere.
+  const fields = ["runtime_key", "percent_sampled"];
+  issues.push(...refuseFields(RuntimeFilterSchema, message, fields, path));
+  const { percentSampled, runtimeKey } = message;
+  const share = percentSampled === undefined ? 0 : shareOf(percentSampled);
+  return (info) => {
+    const wanted = info.runtime.share(runtimeKey) ?? share;
+    if (wanted >= 1) return true;
+    const drawn = Number.parseInt((info.streamId ?? "").substring(0, 8), 16);
+    return Number.isInteger(drawn) && (drawn % 1_000_000) / 1_000_000 < wanted;
+  };
+}
+
+function decodeMetadata(message: MetadataFilter, path: string, issues: Issue[]): LogFilter {
+  const fields = ["matcher", "match_if_key_not_found"];
+  issues.push(...refuseFields(MetadataFilterSchema, message, fields, path));
+  const { matcher, matchIfKeyNotFound = true } = message;
+  if (matcher === undefined) return () => matchIfKeyNotFound;
+  const { matches } = compileMetadataMatch(matcher, joinPath(path, "matcher"), issues);
+  return (info) =>
+    info.dynamicMetadata(matcher.filter) === undefined ? matchIfKeyNotFound : matches(info);
+}

@@ -1,0 +1,237 @@
+import type { Clock } from "../../base/clock.ts";
+import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type { MetadataValue } from "../../match/match-request.ts";
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
+import type { MetadataKind, StreamInfo, TimePoint, UpstreamInfo } from "../../match/stream-info.ts";
+import type { Router } from "../router/router.ts";
+import type { HeaderList } from "./header-list.ts";
+import type { FilterStream } from "./http-filter.ts";
+
+/** When things happened to a stream, on the clock that never goes back; -1: not yet. */
+export class StreamTimes {
+  readonly #clock: Clock;
+  /** Whether anybody asks for those that are kept for logs only. */
+  readonly isKept: boolean;
+  /** Milliseconds since 1970 at the start; only kept for logs. */
+  wallMs = 0;
+  startMs = 0;
+  requestEndMs = -1;
+  endMs = -1;
+  /** Only kept for logs: sending to the upstream, reading from it, sending to the client. */
+  sendBeginMs = -1;
+  sendEndMs = -1;
+  readBeginMs = -1;
+  readEndMs = -1;
+  answerBeginMs = -1;
+
+  constructor(clock: Clock, isKept: boolean) {
+    this.#clock = clock;
+    this.isKept = isKept;
+  }
+
+  /** It is now; does nothing without logs. */
+  note(point: "sendBeginMs" | "sendEndMs" | "readBeginMs" | "readEndMs" | "answerBeginMs"): void {
+    if (this.isKept) this[point] = this.#clock.monotonicMs();
+  }
+
+  reset(nowMs: number): void {
+    this.startMs = nowMs;
+    this.requestEndMs = -1;
+    this.endMs = -1;
+    this.sendBeginMs = -1;
+    this.sendEndMs = -1;
+    this.readBeginMs = -1;
+    this.readEndMs = -1;
+    this.answerBeginMs = -1;
+  }
+}
+
+/** What a stream lets be read of itself. */
+export interface InformedStream extends FilterStream {
+  readonly router: Router;
+  readonly times: StreamTimes;
+  readonly status: number;
+  readonly flag: string;
+  readonly details: string;
+  /** Whether the connection ends with the response. */
+  readonly closes: boolean;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** `undefined` before there is a response. */
+  readonly responseHeaders: HeaderList | undefined;
+}
+
+/** A request as access logs and header values read it: looks things up only when asked. */
+export class HttpStreamInfo implements StreamInfo {
+  readonly #stream: InformedStream;
+  readonly upstream: UpstreamInfo;
+  readonly logType = "DownstreamEnd";
+  /** Like Envoy, only the format of such a body may read it. */
+  readonly localReplyBody = "";
+  readonly terminationDetails = "";
+
+  constructor(stream: InformedStream) {
+    this.#stream = stream;
+    this.upstream = new HttpUpstreamInfo(stream);
+  }
+
+  // As matchers read it.
+  get method(): string {
+    return this.#stream.method;
+  }
+  get path(): string {
+    return this.#stream.path;
+  }
+  get authority(): string {
+    return this.#stream.authority;
+  }
+  get scheme(): string {
+    return this.#stream.scheme;
+  }
+  get headers(): HeaderList {
+    return this.#stream.head.headers;
+  }
+  get connection(): ConnectionInfo {
+    return this.#stream.connection;
+  }
+  get remote(): PeerAddress {
+    return this.#stream.remote;
+  }
+  get runtime(): RuntimeReader {
+    return this.#stream.runtime;
+  }
+  dynamicMetadata(filter: string): { readonly [key: string]: MetadataValue } | undefined {
+    return this.#stream.dynamicMetadata(filter);
+  }
+  filterState(key: string): string | undefined {
+    return this.#stream.filterState(key);
+  }
+
+  get protocol(): string {
+    return this.#stream.head.minor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+  get status(): number {
+    return this.#stream.status;
+  }
+  get details(): string {
+    return this.#stream.details;
+  }
+  get flag(): string {
+    return this.#stream.flag;
+  }
+  get routeName(): string {
+    return this.#stream.route?.name ?? "";
+  }
+  get streamId(): string | undefined {
+    return this.#stream.head.headers.get("x-request-id");
+  }
+  get uniqueId(): string {
+    return this.#stream.context.createRequestId();
+  }
+  get startMs(): number {
+    return this.#stream.times.wallMs;
+  }
+  get nowMs(): number {
+    return this.#stream.context.clock.nowMs();
+  }
+  get bytesReceived(): number {
+    return this.#stream.bytesReceived;
+  }
+  get bytesSent(): number {
+    return this.#stream.bytesSent;
+  }
+
+  timeMs(point: TimePoint): number {
+    const { times, router } = this.#stream;
+    switch (point) {
+      case "DS_RX_BEG":
+        return times.startMs;
+      case "DS_RX_END":
+        return times.requestEndMs;
+      case "US_CX_BEG":
+        return router.upstreamConnection?.connectStartMs ?? -1;
+      case "US_CX_END":
+        return router.upstreamConnection?.connectedMs ?? -1;
+      case "US_TX_BEG":
+        return times.sendBeginMs;
+      case "US_TX_END":
+        return times.sendEndMs;
+      case "US_RX_BEG":
+        return times.readBeginMs;
+      case "US_RX_END":
+        return times.readEndMs;
+      case "DS_TX_BEG":
+        return times.answerBeginMs;
+      case "DS_TX_END":
+        return times.endMs;
+      // Of TCP only.
+      case "DS_CX_BEG":
+      case "DS_CX_END":
+        return -1;
+    }
+  }
+
+  requestHeader(name: string): string | undefined {
+    const stream = this.#stream;
+    if (name === ":authority" || name === "host") return stream.authority || undefined;
+    if (name === ":path") return stream.path || undefined;
+    if (name === ":method") return stream.method || undefined;
+    if (name === ":scheme") return stream.scheme || undefined;
+    return stream.head.headers.get(name);
+  }
+  responseHeader(name: string): string | undefined {
+    const { status, responseHeaders } = this.#stream;
+    if (name === ":status") return status === 0 ? undefined : String(status);
+    // It is no header of the list: it concerns this hop only.
+    if (name === "connection") return this.#stream.closes && status !== 0 ? "close" : undefined;
+    return responseHeaders?.get(name);
+  }
+  // Trailers are passed on without being read.
+  responseTrailer(): undefined {
+    return undefined;
+  }
+  metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined {
+    const { router } = this.#stream;
+    if (kind === "UPSTREAM_HOST") return router.host?.state.metadata[namespace];
+    return undefined;
+  }
+}
+
+/** The upstream side of a request. */
+class HttpUpstreamInfo implements UpstreamInfo {
+  readonly #stream: InformedStream;
+
+  constructor(stream: InformedStream) {
+    this.#stream = stream;
+  }
+
+  get cluster(): string | undefined {
+    return this.#stream.router.cluster?.config.name;
+  }
+  get host(): string | undefined {
+    return this.#stream.router.host?.key;
+  }
+  get hostName(): string | undefined {
+    const host = this.#stream.router.host;
+    return host && (host.state.hostname || host.key);
+  }
+  get localAddress(): PeerAddress | undefined {
+    return this.#stream.router.upstreamConnection?.localAddress;
+  }
+  get remoteAddress(): PeerAddress | undefined {
+    const host = this.#stream.router.upstreamConnection?.host;
+    return host && { address: host.address, port: host.port };
+  }
+  get protocol(): string | undefined {
+    return this.#stream.router.upstreamConnection === undefined ? undefined : "HTTP/1.1";
+  }
+  get attempts(): number {
+    return this.#stream.router.attempts;
+  }
+  get transportFailure(): string {
+    return this.#stream.router.transportFailure;
+  }
+  get tls(): TlsInfo | undefined {
+    return this.#stream.router.upstreamConnection?.tls;
+  }
+}

@@ -1,0 +1,85 @@
+import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import { plainRequest } from "../../match/plain-request.ts";
+import type { StreamInfo, TimePoint } from "../../match/stream-info.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import type { AcceptedConnection } from "../listener/accepted-connection.ts";
+
+/** What a TCP connection was, told when it is over. */
+export interface TcpSummary {
+  readonly connection: AcceptedConnection;
+  readonly context: ProxyContext;
+  readonly startMs: number;
+  readonly wallMs: number;
+  readonly flag: string;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly cluster: string;
+  readonly attempts: number;
+  /** The last attempt; `undefined` when there was none. */
+  readonly upstream: TcpUpstreamSummary | undefined;
+}
+
+/** One connection to a host. */
+export interface TcpUpstreamSummary {
+  readonly host: Host;
+  /** `undefined` when it was never made. */
+  readonly localAddress: PeerAddress | undefined;
+  readonly tls: TlsInfo | undefined;
+  readonly connectStartMs: number;
+  /** -1 when it was never made. */
+  readonly connectedMs: number;
+}
+
+/** A TCP connection as access logs read it. */
+export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
+  const { connection, context, upstream, startMs } = summary;
+  const endMs = context.clock.monotonicMs();
+  const host = upstream?.host;
+  const times: Readonly<Partial<Record<TimePoint, number>>> = {
+    DS_CX_BEG: startMs,
+    DS_CX_END: endMs,
+    US_CX_BEG: upstream?.connectStartMs ?? -1,
+    US_CX_END: upstream?.connectedMs ?? -1,
+  };
+  const isConnected = (upstream?.connectedMs ?? -1) >= 0;
+  return {
+    ...plainRequest({ runtime: context.runtime }),
+    connection,
+    remote: connection.remote,
+    logType: "TcpConnectionEnd",
+    protocol: undefined,
+    status: 0,
+    details: "",
+    terminationDetails: "",
+    flag: summary.flag,
+    routeName: "",
+    localReplyBody: "",
+    streamId: context.createRequestId(),
+    get uniqueId() {
+      return context.createRequestId();
+    },
+    startMs: summary.wallMs,
+    nowMs: context.clock.nowMs(),
+    bytesReceived: summary.bytesReceived,
+    bytesSent: summary.bytesSent,
+    upstream: {
+      cluster: summary.cluster || undefined,
+      host: host?.key,
+      hostName: host && (host.state.hostname || host.key),
+      localAddress: upstream?.localAddress,
+      remoteAddress:
+        host === undefined || !isConnected ? undefined : { address: host.address, port: host.port },
+      protocol: undefined,
+      attempts: summary.attempts,
+      transportFailure: "",
+      tls: upstream?.tls,
+    },
+    timeMs: (point) => times[point] ?? -1,
+    requestHeader: () => undefined,
+    responseHeader: () => undefined,
+    responseTrailer: () => undefined,
+    metadata: (kind, namespace) =>
+      kind === "UPSTREAM_HOST" ? host?.state.metadata[namespace] : undefined,
+  };
+}

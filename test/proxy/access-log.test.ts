@@ -1,0 +1,290 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../controlplane/until.ts";
+import { findProgram } from "../programs.ts";
+import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
+import { LOG_OPERATORS } from "./log-operators.ts";
+import { exchangeRaw } from "./raw-exchange.ts";
+
+const envoyProgram = findProgram("envoy");
+
+const TYPE = "type.googleapis.com/envoy.extensions";
+
+/** Formats besides the list of operators, one log each. */
+const JSON_FORMAT = {
+  z: "%REQ(none)%",
+  é: "x%REQ(none)%%REQ(:path)%",
+  n: "%RESPONSE_CODE%",
+  l: ["%REQ(none)%", "%PROTOCOL%", 5, true, null, []],
+  o: { q: "%REQ(none)%" },
+  num: 1.5,
+  t: "",
+  s: 'pl"ain',
+  agent: "%REQ(user-agent)%",
+};
+
+const LOGS: Readonly<Record<string, object>> = {
+  text: {
+    text_format_source: {
+      inline_string: LOG_OPERATORS.map((operator) => `${operator}\n`).join(""),
+    },
+  },
+  json: { json_format: Object.fromEntries(LOG_OPERATORS.map((one) => [one, one])) },
+  mixed: { json_format: JSON_FORMAT },
+  omitting: { json_format: JSON_FORMAT, omit_empty_values: true },
+  omittingText: {
+    text_format_source: { inline_string: "[%REQ(none)%|%PROTOCOL%]\n" },
+    omit_empty_values: true,
+  },
+  withoutQuery: {
+    text_format_source: { inline_string: "%REQ_WITHOUT_QUERY(none?:PATH):6%\n" },
+    formatters: [
+      {
+        name: "q",
+        typed_config: { "@type": `${TYPE}.formatter.req_without_query.v3.ReqWithoutQuery` },
+      },
+    ],
+  },
+};
+
+const atLeast = (default_value: number): object => ({
+  comparison: { op: "GE", value: { default_value, runtime_key: "log.none" } },
+});
+
+/** Which requests a filter lets through, by their paths. */
+const FILTERS: Readonly<Record<string, object>> = {
+  status: { status_code_filter: atLeast(500) },
+  duration: { duration_filter: atLeast(0) },
+  slow: { duration_filter: atLeast(60_000) },
+  notHealthCheck: { not_health_check_filter: {} },
+  never: { runtime_filter: { runtime_key: "log.none", percent_sampled: { numerator: 0 } } },
+  always: { runtime_filter: { runtime_key: "log.none", percent_sampled: { numerator: 100 } } },
+  header: { header_filter: { header: { name: "x-h", present_match: true } } },
+  flag: { response_flag_filter: { flags: ["UF", "DPE"] } },
+  anyFlag: { response_flag_filter: {} },
+  type: { log_type_filter: { types: ["DownstreamEnd"], exclude: true } },
+  metadata: {
+    metadata_filter: {
+      matcher: { filter: "a", path: [{ key: "b" }], value: { present_match: true } },
+      match_if_key_not_found: false,
+    },
+  },
+  and: {
+    and_filter: {
+      filters: [
+        { status_code_filter: atLeast(400) },
+        { header_filter: { header: { name: "x-h", present_match: true } } },
+      ],
+    },
+  },
+  or: {
+    or_filter: {
+      filters: [
+        {
+          status_code_filter: {
+            comparison: { op: "EQ", value: { default_value: 404, runtime_key: "x" } },
+          },
+        },
+        { response_flag_filter: { flags: ["UF"] } },
+      ],
+    },
+  },
+};
+
+const REQUESTS: readonly string[] = [
+  'GET /a/b?x=1&y=%41b HTTP/1.1\r\nHost: a.test:80\r\nUser-Agent: c"url/é\r\nX-H: v1\r\n',
+  "GET /plain HTTP/1.1\r\nHost: a.test\r\n",
+  "POST /bad?x HTTP/1.1\r\nHost: a.test\r\nX-H: 2\r\nContent-Length: 0\r\n",
+  "GET /none HTTP/1.1\r\nHost: a.test\r\n",
+  "GET /unknown HTTP/1.1\r\nHost: a.test\r\n",
+  "GET /broken HTTP/1.1\r\n",
+  "GET /old HTTP/1.0\r\nHost: a.test\r\n",
+];
+
+interface Logged {
+  readonly plane: DataPlane;
+  readonly folder: string;
+  readonly ports: readonly number[];
+}
+
+let upstream: Server;
+let refusedPort = 0;
+const planes: Logged[] = [];
+
+function fileLog(path: string, more: object, filter?: object): object {
+  const config = { "@type": `${TYPE}.access_loggers.file.v3.FileAccessLog`, path, ...more };
+  return { name: "file", ...(filter ? { filter } : {}), typed_config: config };
+}
+
+function cluster(name: string, port: number): object {
+  const endpoint = {
+    hostname: `${name}.test`,
+    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+  };
+  const metadata = { filter_metadata: { ns: { h: "host", o: { b: true, a: [1] } } } };
+  return {
+    name,
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint, metadata }] }],
+    },
+  };
+}
+
+function bootstrap(folder: string, [admin, http, tcp]: readonly number[]): object {
+  const upstreamPort = (upstream.address() as AddressInfo).port;
+  const address = (port_value: number | undefined): object => ({
+    socket_address: { address: "127.0.0.1", port_value },
+  });
+  const logs = Object.entries(LOGS).map(([name, log_format]) =>
+    fileLog(join(folder, name), { log_format }),
+  );
+  const short = { log_format: { text_format_source: { inline_string: "%PATH%\n" } } };
+  const filtered = Object.entries(FILTERS).map(([name, filter]) =>
+    fileLog(join(folder, `filter-${name}`), short, filter),
+  );
+  const routes = [
+    { name: "bad", match: { prefix: "/bad" }, route: { cluster: "bad" } },
+    { match: { prefix: "/none" }, direct_response: { status: 418, body: { inline_string: "t" } } },
+    { name: "rt", match: { prefix: "/a" }, route: { cluster: "up", prefix_rewrite: "/new" } },
+    { match: { prefix: "/plain" }, route: { cluster: "up" } },
+    { match: { prefix: "/old" }, route: { cluster: "up" } },
+  ];
+  const manager = {
+    "@type": `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: "p",
+    http_protocol_options: { accept_http_10: true },
+    access_log: [...logs, ...filtered],
+    route_config: { name: "rc", virtual_hosts: [{ name: "vh", domains: ["*"], routes }] },
+    http_filters: [
+      {
+        name: "envoy.filters.http.router",
+        typed_config: { "@type": `${TYPE}.filters.http.router.v3.Router` },
+      },
+    ],
+  };
+  const tcpProxy = {
+    "@type": `${TYPE}.filters.network.tcp_proxy.v3.TcpProxy`,
+    stat_prefix: "t",
+    cluster: "up",
+    access_log: [
+      fileLog(join(folder, "tcp"), { log_format: LOGS["text"] }),
+      fileLog(join(folder, "tcp-json"), { log_format: LOGS["json"] }),
+    ],
+  };
+  return {
+    admin: { address: address(admin) },
+    static_resources: {
+      listeners: [
+        {
+          name: "http",
+          address: address(http),
+          filter_chains: [{ name: "chain1", filters: [{ name: "hcm", typed_config: manager }] }],
+        },
+        {
+          name: "tcp",
+          address: address(tcp),
+          filter_chains: [{ filters: [{ name: "tcp", typed_config: tcpProxy }] }],
+        },
+      ],
+      clusters: [cluster("up", upstreamPort), cluster("bad", refusedPort)],
+    },
+  };
+}
+
+beforeAll(async () => {
+  upstream = createServer((_request, response) => {
+    response.setHeader("x-up", "yes");
+    response.end("hello");
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  [refusedPort = 0] = await freePorts(1);
+  for (const program of [undefined, envoyProgram]) {
+    if (planes.length > 0 && program === undefined) continue;
+    const ports = await freePorts(3);
+    const folder = mkdtempSync(join(tmpdir(), "weft-log-"));
+    const config = bootstrap(folder, ports);
+    const plane =
+      program === undefined
+        ? await startWeft(config)
+        : await startEnvoy(program, config, ports[0] ?? 0);
+    planes.push({ plane, folder, ports });
+    for (const text of REQUESTS) await send(ports[1], `${text}Connection: close\r\n\r\n`);
+    await send(ports[2], "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const isWritten = (): boolean =>
+      read(folder, "omittingText").length === REQUESTS.length && read(folder, "tcp").length > 0;
+    await until(isWritten, "the logs to be written");
+  }
+});
+
+afterAll(async () => {
+  for (const { plane, folder } of planes) {
+    await plane.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  upstream.closeAllConnections();
+  await new Promise((resolve) => upstream.close(resolve));
+});
+
+function send(port: number | undefined, text: string): Promise<unknown> {
+  const parts = [Buffer.from(text).toString("latin1")];
+  return exchangeRaw({ port: port ?? 0, parts, answers: 2 });
+}
+
+function read(folder: string, name: string): readonly string[] {
+  return readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1);
+}
+
+/** Numbers that differ from run to run, by the operator that writes them. */
+const MASKED = /TIME|DURATION|_ID%|PORT%|HOSTNAME|DATE|\(date\)/;
+
+function mask(operator: string, value: unknown): unknown {
+  if (typeof value === "number" && MASKED.test(operator)) return "a number";
+  if (typeof value !== "string") return value;
+  if (MASKED.test(operator)) return value.replace(/[0-9a-f]+/g, "#").replace(/[A-Z][a-z#]+/g, "@");
+  return value.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:port");
+}
+
+describe.runIf(envoyProgram)("access logs like the real Envoy's", () => {
+  const [weft, envoy] = [0, 1].map((at) => (): Logged => planes[at] as Logged) as [
+    () => Logged,
+    () => Logged,
+  ];
+
+  function operators(folder: string, name: string): readonly unknown[] {
+    return read(folder, name).map((line, at) => {
+      const operator = LOG_OPERATORS[at % LOG_OPERATORS.length] ?? "";
+      return { operator, at: Math.floor(at / LOG_OPERATORS.length), value: mask(operator, line) };
+    });
+  }
+
+  test.each(["text", "tcp"])("every operator as text: %s", (name) => {
+    expect(operators(weft().folder, name)).toEqual(operators(envoy().folder, name));
+  });
+
+  test.each(["json", "tcp-json"])("every operator as JSON: %s", (name) => {
+    const [ours, theirs] = [weft(), envoy()].map(({ folder }) =>
+      read(folder, name).map((line) =>
+        Object.entries(JSON.parse(line) as Record<string, unknown>).map(([operator, value]) => ({
+          operator,
+          value: mask(operator, value),
+        })),
+      ),
+    );
+    expect(ours).toEqual(theirs);
+  });
+
+  test.each(["mixed", "omitting", "omittingText", "withoutQuery"])("the format %s", (name) => {
+    expect(read(weft().folder, name)).toEqual(read(envoy().folder, name));
+  });
+
+  test.each(Object.keys(FILTERS))("the filter %s", (name) => {
+    const file = `filter-${name}`;
+    expect(read(weft().folder, file)).toEqual(read(envoy().folder, file));
+  });
+});
