@@ -57,11 +57,6 @@ export function decodeVirtualHost(message: VirtualHostMessage, table: LevelConte
   if (message.domains.length === 0) {
     issues.push({ path: joinPath(path, "domains"), message: "is empty" });
   }
-  for (const domain of message.domains) {
-    if (!domain.slice(1, -1).includes("*")) continue;
-    const what = `"${domain}" has its star in the middle`;
-    issues.push({ path: joinPath(path, "domains"), message: what });
-  }
   const context = hostContext(message, table);
   return {
     name: message.name,

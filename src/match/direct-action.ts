@@ -61,7 +61,7 @@ function decodeBody(
       return checkSize(Buffer.from(specifier.value).toString("latin1"), "response body");
     case "filename":
       try {
-        return checkSize(readFile(specifier.value), `response body file ${specifier.value}`);
+        return checkSize(readFile(specifier.value), `file ${specifier.value}`);
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error);
         issues.push({ path: joinPath(at, "filename"), message: `cannot be read: ${cause}` });

@@ -50,7 +50,10 @@ export function decodeOverrides(
     const any = wrapper === undefined ? given : wrapper.config;
     const isOptional = wrapper?.isOptional === true;
     if (any === undefined) {
-      issues.push({ path: at, message: `Empty route/virtual host per filter configuration` });
+      issues.push({
+        path: at,
+        message: `Empty route/virtual host per filter configuration for ${name} filter`,
+      });
       continue;
     }
     const config = decode({ name, any, path: at }, issues);

@@ -6,6 +6,7 @@ import {
 } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Issue } from "../base/issue.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
+import { compileFormat, type TextFormat } from "./substitution.ts";
 import { wireText } from "./wire-text.ts";
 
 /** What happens to a header that is there already, and to one that is not. */
@@ -19,8 +20,8 @@ export type HeaderAction =
 export interface HeaderAddition {
   /** Lower case. */
   readonly name: string;
-  /** With Envoy's `%…%` variables, as it stands in the configuration. */
-  readonly valueFormat: string;
+  /** The value for one stream; Envoy's `%…%` operators are compiled into it. */
+  readonly value: TextFormat;
   readonly action: HeaderAction;
   /** Whether an empty value is written; otherwise the header is left out. */
   readonly keepsEmpty: boolean;
@@ -107,16 +108,30 @@ function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]
     issues.push({ path: joinPath(path, "header.key"), message: what });
   }
   if (option.append !== undefined && option.appendAction !== AppendAction.APPEND_IF_EXISTS_OR_ADD) {
-    issues.push({ path, message: "both append and append_action are set and it's not allowed" });
+    issues.push({ path, message: "Both append and append_action are set and it's not allowed" });
   }
   const raw = header?.rawValue ?? new Uint8Array();
   return {
     name: wireText(key).toLowerCase(),
-    valueFormat:
-      raw.length > 0 ? Buffer.from(raw).toString("latin1") : wireText(header?.value ?? ""),
+    value: compileValue(raw.length > 0 ? Buffer.from(raw).toString() : (header?.value ?? ""), {
+      path: joinPath(path, "header"),
+      issues,
+    }),
     action: decodeAction(option),
     keepsEmpty: option.keepEmptyValue,
   };
+}
+
+function compileValue(
+  format: string,
+  { path, issues }: { path: string; issues: Issue[] },
+): TextFormat {
+  const compiled = compileFormat(format, "");
+  if (compiled.ok) return compiled.value;
+  for (const { message } of compiled.issues) {
+    issues.push({ path: joinPath(path, "value"), message });
+  }
+  return () => "";
 }
 
 const ACTIONS: Readonly<Record<AppendAction, HeaderAction>> = {

@@ -38,11 +38,11 @@ export function decodeMirror(
   issues.push(...refuseFields(RouteAction_RequestMirrorPolicySchema, message, HANDLED, path));
   const { cluster, clusterHeader, runtimeFraction } = message;
   if (cluster !== "" && clusterHeader !== "") {
-    const what = "only one of 'cluster' or 'cluster_header' in request mirror policy can be set";
+    const what = `Only one of cluster '${cluster}' or cluster_header '${clusterHeader}' in request mirror policy can be specified`;
     issues.push({ path, message: what });
   } else if (cluster === "" && clusterHeader === "") {
     const what =
-      "at least one of 'cluster' or 'cluster_header' in request mirror policy must be set";
+      "Exactly one of cluster or cluster_header in request mirror policy need to be specified";
     issues.push({ path, message: what });
   }
   return {

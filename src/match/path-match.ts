@@ -76,8 +76,8 @@ function compileTest(match: RouteMatch, path: string, issues: Issue[]): PathTest
     case "path":
       return exactTest(wireText(specifier.value), ignoreCase);
     case "pathSeparatedPrefix":
-      if (!/^[^?#]+[^?#/]$/.test(specifier.value)) {
-        const message = `"${specifier.value}" must have no "?" or "#" and not end with "/"`;
+      if (!/^\/[^?#]*[^/?#]$/.test(specifier.value)) {
+        const message = `"${specifier.value}" must begin with "/" and not end with it`;
         issues.push({ path: joinPath(path, "path_separated_prefix"), message });
       }
       return separatedTest(wireText(specifier.value), ignoreCase);

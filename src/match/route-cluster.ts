@@ -95,6 +95,9 @@ function decodeWeighted(
     const clusterPath = joinPath(path, `clusters[${at}]`);
     choose.push(decodeShare(cluster, base, { ...context, path: clusterPath }));
     weights.push(cluster.weight ?? 0);
+    if (cluster.weight === undefined) {
+      issues.push({ path: clusterPath, message: "Field 'weight' is missing" });
+    }
   }
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (total > WEIGHTS_MAX) {

@@ -82,7 +82,10 @@ export function decodeRouteConfig(
     virtualHosts,
     message.ignorePortInHostMatching,
     ({ domain }) => {
-      const what = `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${message.name}`;
+      const what =
+        domain === "*"
+          ? `Only a single wildcard domain is permitted in route ${message.name}`
+          : `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${message.name}`;
       issues.push({ path: "", message: what });
     },
   );

@@ -58,7 +58,7 @@ export function compileVirtualHostSearch(
             : domain.endsWith("*")
               ? [prefixes, domain.slice(0, -1)]
               : [exact, domain];
-      if (table.has(key)) onDuplicate({ domain: given, virtualHost: virtualHost.name });
+      if (table.has(key)) onDuplicate({ domain, virtualHost: virtualHost.name });
       else table.set(key, virtualHost);
     }
   }
