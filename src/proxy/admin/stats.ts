@@ -3,6 +3,7 @@ import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
+import { clusterStats } from "./cluster-stats.ts";
 
 type Stat = readonly [name: string, value: number];
 
@@ -23,35 +24,14 @@ export function collectStats(state: StatsState): readonly Stat[] {
     ["control_plane.connected_state", state.isConnected() ? 1 : 0],
     ["listener_manager.total_listeners_active", listeners.active.length],
     ...active.flatMap(clusterStats),
+    ...active.flatMap(clusterClasses),
     ...sumHttp(listeners.active),
     ...counters.entries(),
   ];
 }
 
-function clusterStats({ config, load, hosts }: Cluster): Stat[] {
-  const stats: Record<string, number> = {
-    membership_healthy: hosts.filter(({ state }) => state.isHealthy).length,
-    membership_total: hosts.length,
-    upstream_cx_active: load.connections,
-    upstream_cx_connect_fail: load.connectFails,
-    upstream_cx_connect_timeout: load.connectTimeouts,
-    upstream_cx_none_healthy: load.noneHealthy,
-    upstream_cx_total: load.connectionsTotal,
-    upstream_rq_active: load.requests,
-    upstream_rq_pending_active: load.pending,
-    upstream_rq_pending_overflow: load.pendingOverflow,
-    upstream_rq_retry: load.retriesTotal,
-    upstream_rq_retry_limit_exceeded: load.retriesExhausted,
-    upstream_rq_retry_overflow: load.retriesOverflow,
-    upstream_rq_timeout: load.requestTimeouts,
-    upstream_rq_total: load.requestsTotal,
-    update_attempt: load.updateAttempts,
-    update_failure: load.updateFailures,
-    update_success: load.updateSuccesses,
-  };
-  return [...Object.entries(stats), ...classStats("upstream_rq", load.classes)].map(
-    ([name, value]) => [`cluster.${config.name}.${name}`, value] as const,
-  );
+function clusterClasses({ config, load }: Cluster): Stat[] {
+  return classStats(`cluster.${config.statName}.upstream_rq`, load.classes);
 }
 
 function classStats(prefix: string, classes: readonly number[]): Stat[] {

@@ -54,15 +54,6 @@ export class Cluster {
     return host;
   }
 
-  /** Another host than those tried, when the balancer names one within `drawsMax` draws. */
-  pickOther(tried: readonly Host[], drawsMax: number): Host | undefined {
-    let host = this.#pick(undefined);
-    for (let draw = 0; draw < drawsMax && host !== undefined && tried.includes(host); draw++) {
-      host = this.#pick(undefined);
-    }
-    return host;
-  }
-
   /** Takes new endpoints. Hosts that stay keep their connections, those that went lose them. */
   assign(assignment: Assignment): void {
     if (this.#isRetired) return;

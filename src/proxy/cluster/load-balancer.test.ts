@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { Cluster } from "./cluster.ts";
 import type { Assignment, Endpoint, LbPolicy } from "./cluster-config.ts";
+import type { PickContext } from "./pick-context.ts";
 import { testClusterConfig } from "./test-cluster-config.ts";
 
 function endpoint(port: number, weight = 1, isHealthy = true): Endpoint {
@@ -85,11 +86,18 @@ describe("Cluster.assign()", () => {
   });
 });
 
-describe("Cluster.pickOther()", () => {
-  test("avoids hosts that were tried while another is found", () => {
+describe("Cluster.pick() with a context", () => {
+  test("avoids hosts that are rejected while another is found", () => {
     const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2)]);
-    const tried = cluster.hosts.filter(({ port }) => port === 1);
-    for (let draw = 0; draw < 10; draw++) expect(cluster.pickOther(tried, 5)?.port).toBe(2);
-    expect(cluster.pickOther([...cluster.hosts], 5)).toBeDefined();
+    const without = (rejectsHost: PickContext["rejectsHost"]): PickContext => ({
+      subsetCriteria: [],
+      originalDestination: undefined,
+      requestHeader: () => undefined,
+      hostDrawsMax: 5,
+      rejectsHost,
+    });
+    const other = without(({ port }) => port === 1);
+    for (let draw = 0; draw < 10; draw++) expect(cluster.pick(other)?.port).toBe(2);
+    expect(cluster.pick(without(() => true))).toBeDefined();
   });
 });

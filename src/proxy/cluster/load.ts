@@ -12,6 +12,9 @@ export class ClusterLoad {
 
   /** Connections: `upstream_cx_…`. */
   connectionsTotal = 0;
+  httpConnectionsTotal = 0;
+  /** Peers that said that they would close. */
+  closeNotifies = 0;
   connectionsOverflow = 0;
   connectFails = 0;
   connectTimeouts = 0;
@@ -36,6 +39,10 @@ export class ClusterLoad {
   requestTimeouts = 0;
   perTryTimeouts = 0;
   perTryIdleTimeouts = 0;
+  /** Refused for their number. */
+  requestsOverflow = 0;
+  /** Given up while they waited for a connection. */
+  requestsCancelled = 0;
   retriesTotal = 0;
   retriesSucceeded = 0;
   retriesOverflow = 0;

@@ -91,6 +91,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
     this.out = new Sender(this.#socket, context.flushQueue);
     host.onConnectionOpened(priority);
+    host.load.httpConnectionsTotal++;
     const { connectTimeoutMs } = host.load.config;
     context.deadlines.set(this.#deadline, connectTimeoutMs, this.connectStartMs);
   }
@@ -226,6 +227,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#body.start(framing, head.contentLength);
     const keepsAlive = head.minor === 1 ? !head.wantsClose : head.wantsKeepAlive;
     this.#isReusable = keepsAlive && framing !== FRAMING.untilClose;
+    if (head.wantsClose) this.host.load.closeNotifies++;
   }
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {

@@ -65,7 +65,7 @@ export class HttpPool implements ConnectionPool {
       return;
     }
     this.#idle.push(connection);
-    this.#host.load.pendingOverflow++;
+    this.#host.load.requestsOverflow++;
     waiter.onNoConnection(RESET.overflow, "");
   }
 
@@ -87,6 +87,7 @@ export class HttpPool implements ConnectionPool {
     if (at === -1) return;
     this.#waiting.splice(at, 1);
     this.#breakers.pending--;
+    this.#host.load.requestsCancelled++;
   }
 
   onConnected(connection: ClientConnection): void {
