@@ -4,7 +4,6 @@ import {
   HttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import {
-  HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   type HttpConnectionManager,
@@ -20,6 +19,7 @@ import type { RouteConfig } from "../../match/route-config.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
+import { decodeClientCert } from "./client-cert.ts";
 import { isAds } from "./config-source.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { decodeRouteTable } from "./route-table.ts";
@@ -54,7 +54,6 @@ const FIELDS = [
   "preserve_external_request_id",
   "always_set_request_id_in_response",
   "forward_client_cert_details",
-  // Concerns client certificates, and no connection has one yet.
   "set_current_client_cert_details",
   "upgrade_configs",
   "normalize_path",
@@ -90,7 +89,7 @@ export function decodeHttpConnectionManager(
     usesRemoteAddress: message.useRemoteAddress ?? false,
     skipsXffAppend: message.skipXffAppend,
     ...decodePathOptions(message, path, issues),
-    keepsClientCertHeader: message.forwardClientCertDetails === ClientCert.ALWAYS_FORWARD_ONLY,
+    writeClientCert: decodeClientCert(message, path, issues),
     upgrades: decodeUpgrades(message, path, issues),
     limits: decodeLimits(message, path, issues),
     ...timeouts,

@@ -1,5 +1,6 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { HeadLimits } from "./parse-head.ts";
 
@@ -37,7 +38,7 @@ export interface HttpConfig {
   readonly skipsXffAppend: boolean;
   readonly normalizesPath: boolean;
   readonly mergesSlashes: boolean;
-  readonly keepsClientCertHeader: boolean;
+  readonly writeClientCert: ClientCertWriter;
   /** Values of `Upgrade` that are let through, in lower case. */
   readonly upgrades: ReadonlySet<string>;
   readonly limits: HeadLimits;

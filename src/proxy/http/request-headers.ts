@@ -19,12 +19,11 @@ export function prepareRequest(
   // Without `internal_address_config`, which is not built, Envoy takes nobody for internal.
   if (head.hasInternalHeaders) removeInternalHeaders(head);
   if (config.usesRemoteAddress) takeRemoteAddress(head, config, connection, context);
-  // A header that only a proxy with mTLS in front of us could vouch for.
-  if (!config.keepsClientCertHeader) headers.remove("x-forwarded-client-cert");
-  let scheme = "http";
+  config.writeClientCert(headers, connection.tls);
+  let scheme = schemeOf(connection);
   const forwardedProto = headers.get("x-forwarded-proto");
-  if (forwardedProto === undefined) headers.add("x-forwarded-proto", "http");
-  else if (forwardedProto === "https") scheme = "https";
+  if (forwardedProto === undefined) headers.add("x-forwarded-proto", scheme);
+  else if (forwardedProto === "https" || forwardedProto === "http") scheme = forwardedProto;
   if (config.generatesRequestId) {
     const isForeign = config.usesRemoteAddress && !config.keepsRequestId;
     if (isForeign || !headers.has("x-request-id")) {
@@ -33,6 +32,10 @@ export function prepareRequest(
   }
   if (config.normalizesPath) head.path = normalizePath(head.path, config.mergesSlashes);
   return scheme;
+}
+
+function schemeOf({ tls }: ConnectionInfo): "http" | "https" {
+  return tls === undefined ? "http" : "https";
 }
 
 function removeInternalHeaders(head: RequestHead): void {
@@ -55,7 +58,7 @@ function takeRemoteAddress(
     const before = headers.get("x-forwarded-for");
     headers.set("x-forwarded-for", before === undefined ? known : `${before},${known}`);
   }
-  headers.set("x-forwarded-proto", "http");
+  headers.set("x-forwarded-proto", schemeOf(connection));
   headers.set("x-envoy-external-address", address);
   headers.remove("x-envoy-decorator-operation");
   headers.remove("x-envoy-downstream-service-cluster");
