@@ -234,8 +234,12 @@ class ServerHandshake implements Handshake {
     this.#socket = socket;
     socket.once("secure", () => this.#onSecure(socket, chosen.certificate));
     socket.once("error", (error) => this.#onError(error));
+    socket.once("end", this.#onEnd);
     socket.once("close", () => this.#finish(undefined));
   }
+
+  /** The client ends before it is in. */
+  readonly #onEnd = (): void => this.destroy(true);
 
   #onError(error: Error): void {
     const { counters } = this.#tls.stats;

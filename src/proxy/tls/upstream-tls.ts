@@ -123,14 +123,17 @@ export class UpstreamTls {
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
     this.#prepare(socket, context);
+    let isOpen = false;
     socket.once("secure", () => {
+      isOpen = true;
       const info = this.#verify(socket, context);
       if (typeof info === "string") socket.destroy(new TransportError(formatTlsError(info)));
       else onConnect(info);
     });
     watch(socket, {
       onBytes: () => undefined,
-      onEnd: () => owner.onEnd(),
+      // A host that ends in the middle of its handshake cannot be reached.
+      onEnd: () => (isOpen ? owner.onEnd() : void socket.destroy()),
       onDrain: () => owner.onDrain(),
       onClose: (error) => owner.onClose(this.#explain(error)),
     });
