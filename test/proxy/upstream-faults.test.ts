@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { until } from "../controlplane/until.ts";
+import { staticCluster } from "./bootstrap-json.ts";
+import { destroy, type Plane } from "./both-planes.ts";
+import {
+  awaitStat,
+  closeAll,
+  closers,
+  get,
+  startPlanes,
+  startUpstream,
+  stats,
+} from "./cluster-planes.ts";
+import { freePorts } from "./data-plane.ts";
+import { exchangeRaw } from "./raw-exchange.ts";
+import type { Script } from "./scripted-upstream.ts";
+
+afterEach(closeAll);
+
+const RESPONSES = {
+  length: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",
+  chunked: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+};
+
+/** Every response cut off after every byte, by its path. */
+function cutOff(text: string, end: "fin" | "reset"): Record<string, Script> {
+  const scripts: Record<string, Script> = {};
+  for (let bytes = 0; bytes <= text.length; bytes++) {
+    scripts[`/${bytes}`] = { send: text.slice(0, bytes), end };
+  }
+  return scripts;
+}
+
+/** What a client sees of one: without what differs from run to run. */
+async function outcome(plane: Plane<"in">, path: string): Promise<string> {
+  const { messages, rest } = await exchangeRaw({
+    port: plane.ports.in,
+    parts: [`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`],
+    answers: 1,
+  });
+  const [whole] = messages;
+  if (whole === undefined) {
+    // Envoy joins chunks that came together, which no reader can tell.
+    const body = rest.replace(/^.*?\r\n\r\n/s, "").replace(/(?:^|\r\n)[\da-f]+\r\n/g, "");
+    return `cut off: ${body.trimEnd()}`;
+  }
+  return `${whole.line} | ${whole.body}`;
+}
+
+async function outcomes(plane: Plane<"in">, paths: readonly string[]): Promise<readonly string[]> {
+  const seen: string[] = [];
+  // Some at a time: together they would wait for connections longer than for answers.
+  for (let at = 0; at < paths.length; at += 20) {
+    const some = paths.slice(at, at + 20);
+    seen.push(...(await Promise.all(some.map((path) => outcome(plane, path)))));
+  }
+  return seen;
+}
+
+describe("an upstream that closes", () => {
+  test.each(["length", "chunked"] as const)(
+    "after any byte of a response (%s) is seen as Envoy sees it",
+    async (framing) => {
+      const text = RESPONSES[framing];
+      const up = await startUpstream(cutOff(text, "fin"));
+      const both = await startPlanes(staticCluster("up", [up.port]));
+      const paths = Array.from({ length: text.length + 1 }, (_, bytes) => `/${bytes}`);
+      const seen = await both.each(async (plane) => {
+        const all = await outcomes(plane, paths);
+        await awaitStat(plane, "upstream_cx_active", 0);
+        return { all, left: await stats(plane, ["upstream_rq_active"]), next: await get(plane) };
+      });
+      expect(seen.weft).toEqual(seen.envoy);
+      expect(seen.weft.left).toEqual([0]);
+      expect(seen.weft.next).toBe("200 hi");
+    },
+  );
+
+  test.each(["length", "chunked"] as const)(
+    "by force after any byte (%s) breaks nothing but its own response",
+    async (framing) => {
+      const text = RESPONSES[framing];
+      const up = await startUpstream(cutOff(text, "reset"));
+      const both = await startPlanes(staticCluster("up", [up.port]));
+      const paths = Array.from({ length: text.length }, (_, bytes) => `/${bytes}`);
+      await both.each(async (plane) => {
+        // What the reset overtakes is chance: a part of the response, or an answer in its place.
+        for (const seen of await outcomes(plane, paths)) {
+          expect(seen).toMatch(/^(HTTP\/1\.1 50[23] |HTTP\/1\.1 200 OK \| hello$|cut off: )/);
+        }
+        await awaitStat(plane, "upstream_cx_active", 0);
+        expect(await stats(plane, ["upstream_rq_active"])).toEqual([0]);
+        expect(await get(plane)).toBe("200 hi");
+      });
+    },
+  );
+});
+
+describe("an upstream that cannot be reached", () => {
+  /** A port where nobody answers: its queue of connections is full, and nobody takes from it. */
+  async function startBlackHole(): Promise<number> {
+    const [port = 0] = await freePorts(1);
+    const program = `require("node:net").createServer().listen({host:"127.0.0.1",port:${port},backlog:1},()=>process.stdout.write("up"))`;
+    const child: ChildProcess = spawn(process.execPath, ["-e", program], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    closers.push(async () => {
+      const exit = once(child, "exit");
+      child.kill("SIGKILL");
+      await exit;
+    });
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    child.kill("SIGSTOP");
+    const fillers: Socket[] = [];
+    closers.push(() => Promise.all(fillers.map(destroy)));
+    await until(async () => {
+      const filler = connect(port, "127.0.0.1");
+      filler.on("error", () => undefined);
+      fillers.push(filler);
+      await new Promise((resolve) => {
+        filler.once("connect", resolve);
+        setTimeout(resolve, 100);
+      });
+      return filler.connecting;
+    }, "the queue to be full");
+    return port;
+  }
+
+  test("is given up after the connect timeout", async () => {
+    const port = await startBlackHole();
+    const both = await startPlanes(staticCluster("up", [port], { connect_timeout: "0.2s" }));
+    const seen = await both.each(async (plane) => ({
+      answers: await Promise.all([get(plane), get(plane)]),
+      stats: await stats(plane, [
+        "upstream_cx_connect_timeout",
+        "upstream_cx_connect_fail",
+        "upstream_cx_active",
+        "upstream_rq_pending_active",
+      ]),
+    }));
+    expect(seen.weft).toEqual(seen.envoy);
+    expect(seen.weft.answers[0]).toContain("reset reason: connection timeout");
+  });
+});
