@@ -38,6 +38,14 @@ function bootstrap(places: TwinPlaces, upstreamPort: number): object {
       listeners: [
         httpListener("main", places.ports["main"] ?? 0, {
           http_filters: [
+            // Aborts where a header asks for it, before the requests of others are looked at.
+            {
+              name: "envoy.filters.http.fault",
+              typed_config: {
+                "@type": `${TYPES}.fault.v3.HTTPFault`,
+                abort: { header_abort: {}, percentage: { numerator: 100 } },
+              },
+            },
             { name: NAME, typed_config: { "@type": `${TYPES}.cors.v3.Cors` } },
             {
               name: "envoy.filters.http.router",
@@ -102,9 +110,27 @@ describe("CORS", () => {
   });
 });
 
+test("an origin is forgotten with its request", async () => {
+  const at = CORS_CASES.findIndex(({ name }) => name === "a request of an origin");
+  const head = `GET / HTTP/1.1\r\nHost: ${at}.test\r\nX-Case: twice\r\nOrigin: http://a.example\r\n`;
+  const outcomes = [];
+  for (const { ports } of twins.all) {
+    const outcome = await findOutcome({
+      port: ports["main"] ?? 0,
+      upstream,
+      parts: [`${head}\r\n`, `${head}X-Envoy-Fault-Abort-Request: 503\r\n\r\n`],
+      answers: 2,
+    });
+    outcomes.push(outcome);
+    expect(statusesOf(outcome)).toEqual([200, 503]);
+    expect(outcome.answers[1]?.headers.join()).not.toContain("access-control");
+  }
+  expect(outcomes[0]).toEqual(outcomes.at(-1));
+});
+
 describe.skipIf(!HAS_ENVOY)("CORS in weft and Envoy", () => {
   test("is logged alike", async () => {
-    const logs = await Promise.all(twins.all.map((twin) => logLines(twin, CORS_CASES.length)));
+    const logs = await Promise.all(twins.all.map((twin) => logLines(twin, CORS_CASES.length + 2)));
     expect(logs[0]).toEqual(logs[1]);
   });
 

@@ -19,14 +19,14 @@ export interface Twin extends TwinPlaces {
   readonly plane: DataPlane;
 }
 
-const FORMAT = "%REQ(X-CASE)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
+const FORMAT = "%REQ(X-CASE)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%";
 
-/** An access log that says of each request by its `x-case` header how it went. */
-export function caseLog(path: string): object {
+/** An access log that says of each request by its `x-case` header how it went, and `more`. */
+export function caseLog(path: string, more = ""): object {
   const typedConfig = {
     "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
     path,
-    log_format: { text_format_source: { inline_string: FORMAT } },
+    log_format: { text_format_source: { inline_string: `${FORMAT} ${more}\n` } },
   };
   return { name: "envoy.access_loggers.file", typed_config: typedConfig };
 }

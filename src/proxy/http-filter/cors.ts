@@ -53,7 +53,6 @@ export class CorsFilter implements HttpFilter {
   }
 
   onRequestHead(): FilterStatus {
-    this.#origin = "";
     const policy = this.#findPolicy();
     this.#policy = policy;
     if (policy === undefined) return FILTER.continue;
@@ -81,6 +80,11 @@ export class CorsFilter implements HttpFilter {
     if (policy.exposeHeaders !== "") {
       headers.set("access-control-expose-headers", policy.exposeHeaders);
     }
+  }
+
+  onStreamEnd(): void {
+    this.#origin = "";
+    this.#policy = undefined;
   }
 
   /** Only routes to clusters have one. */

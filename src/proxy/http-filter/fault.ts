@@ -1,8 +1,8 @@
 import type { Timer } from "../../base/clock.ts";
 import type { Criterion } from "../../match/header-match.ts";
-import type { MetadataValue } from "../../match/match-request.ts";
 import type { Counters } from "../counters.ts";
 import {
+  type DynamicMetadata,
   FILTER,
   type FilterScope,
   type FilterStatus,
@@ -60,7 +60,7 @@ export interface FaultSettings {
   /** Whether faults are counted by the cluster that the client says it is of, too. */
   readonly countsByClient: boolean;
   /** Noted with a request that was delayed or aborted. */
-  readonly metadata: { readonly [key: string]: MetadataValue } | undefined;
+  readonly metadata: DynamicMetadata | undefined;
 }
 
 const ZERO = {
@@ -141,7 +141,6 @@ export class FaultFilter implements HttpFilter {
   onRequestHead(): FilterStatus {
     const given = this.#stream.routeConfig(this.#name);
     const settings = given !== undefined && isFaultSettings(given) ? given : this.#own;
-    this.#kibPerS = 0;
     if (!this.#isConcerned(settings)) return FILTER.continue;
     this.#client = this.#stream.head.headers.get("x-envoy-downstream-service-cluster") ?? "";
     this.#setUpRateLimit(settings);
@@ -162,6 +161,7 @@ export class FaultFilter implements HttpFilter {
   }
 
   onStreamEnd(): void {
+    this.#kibPerS = 0;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#limit?.stop();

@@ -1,5 +1,11 @@
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
-import { FILTER, type FilterStream, type HttpFilter, type OpenFilter } from "./http-filter.ts";
+import {
+  type DynamicMetadata,
+  FILTER,
+  type FilterStream,
+  type HttpFilter,
+  type OpenFilter,
+} from "./http-filter.ts";
 import type { ResponseHead } from "./message-head.ts";
 
 /** The HTTP filters of one stream, and how far its request has come among them. */
@@ -47,6 +53,17 @@ export class FilterRun {
     if (!this.#isBegun) return;
     const filters = this.#filters;
     for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
+  }
+
+  /** What is noted under a namespace, with what filters know of the request. */
+  addMetadata(namespace: string, noted: DynamicMetadata | undefined): DynamicMetadata | undefined {
+    if (!this.#isBegun) return noted;
+    let all = noted;
+    for (let at = 0; at < this.#at; at++) {
+      const more = this.#filters[at]?.dynamicMetadata?.(namespace);
+      if (more !== undefined) all = all === undefined ? more : { ...all, ...more };
+    }
+    return all;
   }
 
   onStreamEnd(): void {

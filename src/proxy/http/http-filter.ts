@@ -15,6 +15,9 @@ export const FILTER = {
 } as const;
 export type FilterStatus = (typeof FILTER)[keyof typeof FILTER];
 
+/** What is noted of a request under one namespace. */
+export type DynamicMetadata = { readonly [key: string]: MetadataValue };
+
 /** What a filter sees of its stream, and what it may do to it. */
 export interface FilterStream extends MatchRequest {
   readonly head: RequestHead;
@@ -29,7 +32,7 @@ export interface FilterStream extends MatchRequest {
   /** What the route says to the filter of that name; `undefined` when nothing. */
   routeConfig(filter: string): object | undefined;
   /** Notes something that matchers and access logs may look at. */
-  setDynamicMetadata(namespace: string, values: { readonly [key: string]: MetadataValue }): void;
+  setDynamicMetadata(namespace: string, values: DynamicMetadata): void;
   /** Answers in the upstream's stead. The response filters see the answer. */
   localReply(reply: LocalReply): void;
   /** Lets a held request go on to the next filter. */
@@ -50,16 +53,21 @@ export interface FilterStream extends MatchRequest {
 }
 
 /**
- * One HTTP filter at work. One object serves all requests of a connection one after the other, so
- * each method begins from what `onRequestHead` was told.
+ * One HTTP filter at work. One object serves all requests of a connection one after the other. It
+ * sees every response, those to requests that it has not seen included.
  */
 export interface HttpFilter {
   /** The head has come; `isEnd` when no body follows. */
   onRequestHead?(isEnd: boolean): FilterStatus;
   /** A response, the upstream's or the proxy's own, is about to be sent. Filters run in reverse. */
   onResponseHead?(head: ResponseHead, hasBody: boolean): void;
-  /** The stream is over, in order or not: timers end here. */
+  /** The stream is over and logged, in order or not: timers end here, and what is kept of it. */
   onStreamEnd?(): void;
+  /**
+   * What it knows of the request under a namespace; asked only of a filter that has seen the
+   * request, and when somebody wants to know: so it costs nothing where nobody does.
+   */
+  dynamicMetadata?(namespace: string): DynamicMetadata | undefined;
 }
 
 /** Where a filter stands, and what it shares with those of other connection managers. */

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
-import type { MetadataValue } from "../../match/match-request.ts";
 import { joinFlags } from "../../match/response-flags.ts";
 import {
   type ClusterAction,
@@ -20,7 +19,7 @@ import type { BodySink } from "./body-reader.ts";
 import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
-import type { FilterStream } from "./http-filter.ts";
+import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
 import { HttpStreamInfo, type InformedStream, StreamTimes } from "./http-stream-info.ts";
 import {
   type LocalReply,
@@ -68,7 +67,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   readonly info: HttpStreamInfo;
   readonly #idle: Deadline;
   readonly #filters: FilterRun;
-  #metadata: Map<string, { readonly [key: string]: MetadataValue }> | undefined = undefined;
+  #metadata: Map<string, DynamicMetadata> | undefined = undefined;
   scheme = "http";
   route: Route | undefined = undefined;
   choice: ClusterChoice | undefined = undefined;
@@ -175,13 +174,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   }
 
   /** What is noted under a namespace comes together, key by key. */
-  setDynamicMetadata(namespace: string, values: { readonly [key: string]: MetadataValue }): void {
+  setDynamicMetadata(namespace: string, values: DynamicMetadata): void {
     this.#metadata ??= new Map();
     this.#metadata.set(namespace, { ...this.#metadata.get(namespace), ...values });
   }
 
-  dynamicMetadata(namespace: string): { readonly [key: string]: MetadataValue } | undefined {
-    return this.#metadata?.get(namespace);
+  dynamicMetadata(namespace: string): DynamicMetadata | undefined {
+    return this.#filters.addMetadata(namespace, this.#metadata?.get(namespace));
   }
 
   redirectInternally(action: ClusterAction, response: ResponseHead): boolean {
@@ -534,8 +533,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     if (this.#heldBody.length > 0) this.#heldBody = [];
     this.#idle.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
-    this.#filters.onStreamEnd();
     for (const log of this.#connection.service.accessLogs) log.log(this.info);
+    this.#filters.onStreamEnd();
     this.responseHeaders = undefined;
     this.#responseSink = undefined;
   }
