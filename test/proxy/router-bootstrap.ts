@@ -228,6 +228,13 @@ export function routerBootstrap(
     ],
     virtual_hosts: [
       { name: "a", domains: ["a.test", "other.test"], routes: ROUTES },
+      { name: "secure", domains: ["secure.test"], routes: ROUTES, require_tls: "ALL" },
+      {
+        name: "outside",
+        domains: ["outside.test"],
+        routes: ROUTES,
+        require_tls: "EXTERNAL_ONLY",
+      },
       {
         name: "told",
         domains: ["told.test"],

@@ -57,6 +57,23 @@ export const ROUTER_CASES: readonly RouterCase[] = [
     status: 200,
   },
   { name: "a path rewritten by an expression", send: get("/regex/abc/d?q=1"), status: 200 },
+  {
+    name: "plain text where TLS is asked for",
+    send: get("/add?q=1").replace("a.test", "secure.test"),
+    status: 301,
+    attempts: 0,
+  },
+  {
+    name: "plain text behind TLS where TLS is asked for",
+    send: get("/named", "X-Forwarded-Proto: https\r\n").replace("a.test", "secure.test"),
+    status: 200,
+  },
+  {
+    name: "plain text from outside where TLS is asked for",
+    send: get("/x:80").replace("a.test", "outside.test"),
+    status: 301,
+    attempts: 0,
+  },
   { name: "retries on 5xx", send: get("/retry-5xx"), status: 500, attempts: 3 },
   { name: "retries that are told", send: told(get("/retry-5xx")), status: 500, attempts: 3 },
   {

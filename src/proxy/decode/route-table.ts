@@ -24,7 +24,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "response_headers_to_remove",
   ],
   "envoy.config.route.v3.VirtualHost": [
-    "require_tls",
     "request_headers_to_add",
     "request_headers_to_remove",
     "response_headers_to_add",

@@ -27,7 +27,7 @@ import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { backOffMs, isRetriableReset, isRetriableResponse, omitsHost } from "./retry-decision.ts";
-import { answerRoute } from "./route-answer.ts";
+import { answerRoute, mustUseTls, sendToTls } from "./route-answer.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { startShadows } from "./shadows.ts";
 
@@ -123,7 +123,9 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
     const { action } = route;
-    if (action.kind === "cluster") {
+    if (virtualHost.requiresTls !== "none" && mustUseTls(virtualHost, this.#stream)) {
+      this.#stream.localReply(sendToTls(this.#stream));
+    } else if (action.kind === "cluster") {
       if (choice !== undefined) this.#startCluster(action, choice, isRequestDone);
     } else {
       this.#stream.localReply(answerRoute(action, this.#stream));
