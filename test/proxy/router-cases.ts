@@ -24,6 +24,13 @@ export const ROUTER_CASES: readonly RouterCase[] = [
   },
   { name: "headers added where some are absent", send: get("/add?q=1"), status: 200 },
   { name: "a header of the response removed", send: get("/add/removed"), status: 200 },
+  { name: "headers that frame the response", send: get("/framing"), status: 200 },
+  { name: "no headers that frame the response", send: get("/unframed"), status: 200 },
+  {
+    name: "no headers that frame the request",
+    send: post("/unframed", "Content-Length: 5\r\n", "hello"),
+    status: 200,
+  },
   { name: "headers of a direct response", send: get("/direct"), status: 403, attempts: 0 },
   { name: "headers of a redirect", send: get("/moved"), status: 301, attempts: 0 },
   { name: "headers of every level", send: get("/weighted"), status: 200 },

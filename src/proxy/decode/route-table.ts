@@ -16,25 +16,9 @@ import { decodeRouteSettings } from "./http-filters.ts";
  * built.
  */
 const UNBUILT: Readonly<Record<string, readonly string[]>> = {
-  "envoy.config.route.v3.RouteConfiguration": [
-    "internal_only_headers",
-    "request_headers_to_add",
-    "request_headers_to_remove",
-    "response_headers_to_add",
-    "response_headers_to_remove",
-  ],
-  "envoy.config.route.v3.VirtualHost": [
-    "request_headers_to_add",
-    "request_headers_to_remove",
-    "response_headers_to_add",
-    "response_headers_to_remove",
-  ],
-  "envoy.config.route.v3.Route": [
-    "request_headers_to_add",
-    "request_headers_to_remove",
-    "response_headers_to_add",
-    "response_headers_to_remove",
-  ],
+  "envoy.config.route.v3.RouteConfiguration": ["internal_only_headers"],
+  "envoy.config.route.v3.VirtualHost": [],
+  "envoy.config.route.v3.Route": [],
   "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
   "envoy.config.route.v3.RouteAction": ["upgrade_configs"],
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
@@ -42,12 +26,7 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
     "grpc_timeout_header_max",
     "grpc_timeout_header_offset",
   ],
-  "envoy.config.route.v3.WeightedCluster.ClusterWeight": [
-    "request_headers_to_add",
-    "request_headers_to_remove",
-    "response_headers_to_add",
-    "response_headers_to_remove",
-  ],
+  "envoy.config.route.v3.WeightedCluster.ClusterWeight": [],
 };
 
 /** Decodes a route table for this proxy. */

@@ -1,5 +1,6 @@
 import type { MatchRequest, MetadataValue } from "../../match/match-request.ts";
 import type { ClusterChoice, Route } from "../../match/route.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { BodySink } from "./body-reader.ts";
@@ -22,6 +23,8 @@ export type DynamicMetadata = { readonly [key: string]: MetadataValue };
 export interface FilterStream extends MatchRequest {
   readonly head: RequestHead;
   readonly context: ProxyContext;
+  /** What header values and logs may say of it. */
+  readonly info: StreamInfo;
   /** `undefined` when none matched; the router answers that. */
   readonly route: Route | undefined;
   readonly virtualHost: VirtualHost | undefined;

@@ -18,6 +18,7 @@ import { type RoutedStream, Router } from "../router/router.ts";
 import type { BodySink } from "./body-reader.ts";
 import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
+import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
 import { HttpStreamInfo, type InformedStream, StreamTimes } from "./http-stream-info.ts";
@@ -378,6 +379,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   #respond(head: ResponseHead, hasBody: boolean): void {
     this.#isResponseStarted = true;
     this.#responseSink = undefined;
+    this.status = head.status;
+    const mutations = (this.choice ?? this.route)?.mutations.response;
+    if (mutations !== undefined && mutations.length > 0) {
+      mutateHead(mutations, head, this.info);
+    }
     this.#filters.onResponseHead(head, hasBody);
     const { headers, status } = head;
     this.responseHeaders = headers;

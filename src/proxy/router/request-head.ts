@@ -1,15 +1,18 @@
+import type { HeaderMutations } from "../../match/header-mutations.ts";
 import type { ClusterAction, ClusterChoice, HostRewrite } from "../../match/route.ts";
 import type { Host } from "../cluster/host.ts";
-import type { RequestHead } from "../http/message-head.ts";
+import { mutateHead } from "../http/header-mutation.ts";
+import { CODING, type RequestHead } from "../http/message-head.ts";
 import type { RoutedStream } from "./router.ts";
 
 /** Puts into the request what its route says, before the first attempt, in Envoy's order. */
 export function prepareRequestHead(
   stream: RoutedStream,
   action: ClusterAction,
-  { hostRewrite }: ClusterChoice,
+  { hostRewrite, mutations }: ClusterChoice,
 ): void {
   const { head, config } = stream;
+  if (mutations.request.length > 0) mutateRequest(stream, mutations.request);
   const tellsOriginals = !config.suppressesEnvoyHeaders;
   if (hostRewrite?.kind === "weighted") {
     head.authority = hostRewrite.host;
@@ -21,6 +24,13 @@ export function prepareRequestHead(
   const path = action.rewritePath(head.path);
   if (tellsOriginals) head.headers.set("x-envoy-original-path", head.path);
   head.path = path;
+}
+
+function mutateRequest({ head, info }: RoutedStream, levels: readonly HeaderMutations[]): void {
+  const hadLength = head.contentLength > 0;
+  mutateHead(levels, head, info);
+  // The upstream must be able to tell where the body ends.
+  if (hadLength && head.contentLength === -1) head.coding = CODING.chunked;
 }
 
 /** `undefined` where the host stays, or is only known with the upstream host. */

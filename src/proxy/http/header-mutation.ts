@@ -1,0 +1,56 @@
+import type { HeaderAddition, HeaderMutations } from "../../match/header-mutations.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
+import type { HeaderList } from "./header-list.ts";
+import type { MessageHead } from "./message-head.ts";
+
+/** What frames a message, or ends at this hop, is not for a configuration to write. */
+const FRAMING_NAMES = ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
+
+/**
+ * Does what the configuration says to a message about to be sent. Its framing follows: without
+ * `content-length` it goes out in chunks, and no header may say another length than it has.
+ */
+export function mutateHead(
+  levels: readonly HeaderMutations[],
+  head: MessageHead,
+  info: StreamInfo,
+): void {
+  const { headers, contentLength } = head;
+  applyMutations(levels, headers, info);
+  for (const name of FRAMING_NAMES) headers.remove(name);
+  if (contentLength === -1) headers.remove("content-length");
+  else if (!headers.has("content-length")) head.contentLength = -1;
+  else headers.set("content-length", String(contentLength));
+}
+
+/** Does what each level of the configuration says, one after the other: first remove, then add. */
+function applyMutations(
+  levels: readonly HeaderMutations[],
+  headers: HeaderList,
+  info: StreamInfo,
+): void {
+  for (const { remove, add } of levels) {
+    for (const name of remove) headers.remove(name);
+    for (const addition of add) applyAddition(addition, headers, info);
+  }
+}
+
+function applyAddition(addition: HeaderAddition, headers: HeaderList, info: StreamInfo): void {
+  const { name, action } = addition;
+  const value = addition.value(info);
+  if (value === "" && !addition.keepsEmpty) return;
+  switch (action) {
+    case "APPEND_IF_EXISTS_OR_ADD":
+      headers.add(name, value);
+      break;
+    case "ADD_IF_ABSENT":
+      if (!headers.has(name)) headers.add(name, value);
+      break;
+    case "OVERWRITE_IF_EXISTS_OR_ADD":
+      headers.set(name, value);
+      break;
+    case "OVERWRITE_IF_EXISTS":
+      if (headers.has(name)) headers.set(name, value);
+      break;
+  }
+}
