@@ -38,15 +38,11 @@ const LONG_NAMES = {
 /** A flag by its short name. */
 export type ResponseFlag = keyof typeof LONG_NAMES;
 
-/** All of them, in Envoy's order. */
-export const RESPONSE_FLAGS = Object.keys(LONG_NAMES) as readonly ResponseFlag[];
-
-/** Joins flags, each at most once, in Envoy's order: `UF,URX`. Either may be "" or several. */
+/** Joins flags, each at most once, in the order in which they were set. Either may be "" or several. */
 export function joinFlags(flags: string, more: string): string {
   if (flags === "") return more;
   if (more === "") return flags;
-  const set = new Set(`${flags},${more}`.split(","));
-  return RESPONSE_FLAGS.filter((flag) => set.has(flag)).join(",");
+  return [...new Set(`${flags},${more}`.split(","))].join(",");
 }
 
 /** The long names of flags that are joined by commas. */

@@ -9,9 +9,10 @@ import { decodeOverrides } from "./filter-overrides.ts";
 import { decodeMutations, MUTATION_FIELDS } from "./header-mutations.ts";
 import type { MatchRecorder, MatchRequest } from "./match-request.ts";
 import { refuseFields } from "./refuse-fields.ts";
-import { matchRoute, type Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { decodeMirrors } from "./route-action.ts";
 import type { LevelContext, RouteDecodeDeps } from "./route-context.ts";
+import { routeWithin } from "./tls-route.ts";
 import {
   compileVirtualHostSearch,
   type VirtualHost,
@@ -39,7 +40,7 @@ export function matchRouteConfig(
 ): { virtualHost: VirtualHost | undefined; route: Route | undefined } {
   const virtualHost = config.findVirtualHost(request.authority, recorder);
   if (virtualHost === undefined) return { virtualHost, route: undefined };
-  return { virtualHost, route: matchRoute(virtualHost.routes, request, prng, recorder) };
+  return { virtualHost, route: routeWithin(virtualHost, request, prng, recorder) };
 }
 
 const HANDLED = [

@@ -54,7 +54,6 @@ const ROUTES: readonly object[] = [
     "/framing",
     {},
     {
-      request_headers_to_add: [header("content-length", "1", OVERWRITE)],
       response_headers_to_add: [
         header("transfer-encoding", "chunked"),
         header("connection", "x-foo"),
@@ -62,6 +61,7 @@ const ROUTES: readonly object[] = [
       ],
     },
   ),
+  route("/length", {}, { request_headers_to_add: [header("content-length", "1", OVERWRITE)] }),
   route(
     "/unframed",
     {},

@@ -90,7 +90,9 @@ describe("weft's router", () => {
 });
 
 describe.skipIf(envoyProgram === undefined)("weft's router and Envoy's", () => {
-  test.each(ROUTER_CASES)("do the same: $name", async (one) => {
+  const alike = ROUTER_CASES.filter(({ stricter }) => stricter === undefined);
+
+  test.each(alike)("do the same: $name", async (one) => {
     if (envoy === undefined) throw new Error("envoy was not started");
     const theirs = await run(one, envoy.port);
     expect(await run(one, weft.port)).toEqual(theirs);

@@ -4,7 +4,7 @@ import type { HeaderList } from "./header-list.ts";
 import type { MessageHead } from "./message-head.ts";
 
 /** What frames a message, or ends at this hop, is not for a configuration to write. */
-const FRAMING_NAMES = ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
+const FRAMING_NAMES = ["connection", "transfer-encoding"];
 
 /**
  * Does what the configuration says to a message about to be sent. Its framing follows: without

@@ -2,13 +2,9 @@ import type { Socket } from "node:net";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
 import { joinFlags } from "../../match/response-flags.ts";
-import {
-  type ClusterAction,
-  type ClusterChoice,
-  matchRoute,
-  type Route,
-} from "../../match/route.ts";
+import { type ClusterAction, type ClusterChoice, type Route } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
+import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
@@ -158,7 +154,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     const { routes } = this.#connection.service;
     const virtualHost = routes.current?.findVirtualHost(this.head.authority);
     this.virtualHost = virtualHost;
-    const route = virtualHost && matchRoute(virtualHost.routes, this, this.context.prng);
+    const route = virtualHost && routeWithin(virtualHost, this, this.context.prng);
     this.route = route;
     const isCluster = route !== undefined && route.action.kind === "cluster";
     this.choice = isCluster ? route.action.chooseCluster(this, this.context.prng) : undefined;
@@ -372,6 +368,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
       const tookMs = Math.round(this.context.clock.monotonicMs() - this.times.requestEndMs);
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
+    this.status = head.status;
     this.#respond(head, hasBody);
   }
 
@@ -379,7 +376,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   #respond(head: ResponseHead, hasBody: boolean): void {
     this.#isResponseStarted = true;
     this.#responseSink = undefined;
-    this.status = head.status;
     const mutations = (this.choice ?? this.route)?.mutations.response;
     if (mutations !== undefined && mutations.length > 0) {
       mutateHead(mutations, head, this.info);
@@ -472,9 +468,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   localReply(reply: LocalReply): void {
     if (this.#isOver) return;
     this.#isHeld = false;
-    if (reply.flag !== "") {
-      this.addFlag(this.router.isRetriesExhausted ? `${reply.flag},URX` : reply.flag);
-    }
+    if (reply.flag !== "") this.addFlag(reply.flag);
     this.details = reply.details;
     this.#localHead ??= new ResponseHead();
     const body = fillLocalHead(this.#localHead, reply, this.head);

@@ -1,6 +1,4 @@
-import { httpsLocation } from "../../match/redirect-action.ts";
 import type { DirectAction, RedirectAction } from "../../match/route.ts";
-import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 
@@ -20,16 +18,4 @@ export function answerRoute(
   if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
   const { scheme, authority, path } = stream;
   return { ...reply, headers: ["location", `${scheme}://${authority}${path}`] };
-}
-
-/** Whether a virtual host takes a request over TLS only, and it came otherwise. */
-export function mustUseTls({ requiresTls }: VirtualHost, { head }: FilterStream): boolean {
-  if (head.headers.get("x-forwarded-proto") === "https") return false;
-  return requiresTls === "all" || head.headers.get("x-envoy-internal") !== "true";
-}
-
-/** Sends the client to the same place over TLS. */
-export function sendToTls(stream: FilterStream): LocalReply {
-  const headers = ["location", httpsLocation(stream)];
-  return { status: 301, body: "", flag: "", details: "direct_response", headers };
 }

@@ -27,7 +27,7 @@ import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { backOffMs, isRetriableReset, isRetriableResponse, omitsHost } from "./retry-decision.ts";
-import { answerRoute, mustUseTls, sendToTls } from "./route-answer.ts";
+import { answerRoute } from "./route-answer.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { startShadows } from "./shadows.ts";
 
@@ -93,8 +93,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   #isWaiting = false;
   #isRequestDone = false;
   #isResponseStarted = false;
-  /** Whether attempts failed until none was left. */
-  isRetriesExhausted = false;
   /** Whether the last attempt ran out of time. */
   #isTimeoutRetry = false;
   /** Whether a retry of this request is counted among those in progress. */
@@ -118,14 +116,11 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.transportFailure = "";
     this.attempts = 0;
     if (this.#tried.length > 0) this.#tried = [];
-    this.isRetriesExhausted = false;
     this.#host = undefined;
     const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
     const { action } = route;
-    if (virtualHost.requiresTls !== "none" && mustUseTls(virtualHost, this.#stream)) {
-      this.#stream.localReply(sendToTls(this.#stream));
-    } else if (action.kind === "cluster") {
+    if (action.kind === "cluster") {
       if (choice !== undefined) this.#startCluster(action, choice, isRequestDone);
     } else {
       this.#stream.localReply(answerRoute(action, this.#stream));
@@ -452,13 +447,14 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     const cluster = this.cluster;
     const breakers = this.#breakers;
     this.#endRetry(false);
-    if (cluster === undefined || breakers === undefined || !this.#keeps) return false;
+    if (cluster === undefined || breakers === undefined) return false;
     const { load } = cluster;
     if (this.attempts > policy.retriesMax) {
-      this.isRetriesExhausted = true;
+      this.#stream.addFlag("URX");
       load.retriesExhausted++;
       return false;
     }
+    if (!this.#keeps) return false;
     if (!breakers.canRetry()) {
       load.retriesOverflow++;
       return false;
