@@ -28,6 +28,12 @@ const SCHEMAS = {
 
 const KINDS = ["cluster", "endpoint", "listener", "route", "secret"] as const;
 
+/** All resources over one stream, and secrets over one of their own. */
+const SERVICES = [
+  "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+  "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
+];
+
 /** A control plane that has what a test gives it and answers whoever asks: state of the world. */
 export class TestControlPlane {
   readonly #server = new Server();
@@ -47,11 +53,22 @@ export class TestControlPlane {
   readonly requests: DiscoveryRequest[] = [];
   port = 0;
 
-  async start(port = 0): Promise<void> {
+  /** At a port of 127.0.0.1, or the path of a Unix socket. */
+  async start(port: number | string = 0): Promise<void> {
+    for (const path of SERVICES) this.#addService(path);
+    const address = typeof port === "string" ? `unix:${port}` : `127.0.0.1:${port}`;
+    this.port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+  }
+
+  #addService(path: string): void {
     this.#server.addService(
       {
         Stream: {
-          path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+          path,
           requestStream: true,
           responseStream: true,
           requestSerialize: (request: DiscoveryRequest) =>
@@ -66,13 +83,6 @@ export class TestControlPlane {
       },
       { Stream: (stream: Stream) => this.#serve(stream) },
     );
-    this.port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(
-        `127.0.0.1:${port}`,
-        ServerCredentials.createInsecure(),
-        (error, bound) => (error === null ? resolve(bound) : reject(error)),
-      );
-    });
   }
 
   #serve(stream: Stream): void {
