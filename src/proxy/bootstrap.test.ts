@@ -52,7 +52,11 @@ describe("parseBootstrap()", () => {
       withManager("stream_idle_timout: 1s"),
       `${AT}.typed_config.stream_idle_timout: no such field in envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, did you mean "stream_idle_timeout"?`,
     ],
-    ["a field that is not built", withManager("via: x"), `${AT}.via: is not supported yet`],
+    [
+      "a field that is not built",
+      withManager("add_user_agent: true"),
+      `${AT}.add_user_agent: is not supported yet`,
+    ],
     [
       "an unknown type",
       CLUSTER('transport_socket: { name: t, typed_config: { "@type": type.googleapis.com/x.Y } }'),
@@ -167,8 +171,8 @@ describe("parseBootstrap()", () => {
   });
 
   test("says everything that is wrong, not the first thing only", () => {
-    expect(issuesOf(withManager("via: x\nproxy_100_continue: true"))).toEqual([
-      `${AT}.via: is not supported yet`,
+    expect(issuesOf(withManager("add_user_agent: true\nproxy_100_continue: true"))).toEqual([
+      `${AT}.add_user_agent: is not supported yet`,
       `${AT}.proxy_100_continue: is not supported yet`,
     ]);
   });

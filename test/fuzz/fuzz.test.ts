@@ -27,12 +27,14 @@ test("the fuzzer's inputs reach every part of the codec", () => {
   expect(messages).toBeGreaterThan(1500);
   expect([...ends.keys()].sort()).toEqual([
     "400 bodiless",
+    "400 http.invalid_authority",
     "400 http1.body_disallowed",
     "400 http1.codec_error",
     "400 http1.connection_header_rejected",
-    "400 http1.content_length_and_chunked",
-    "400 http1.content_length_not_allowed",
+    "400 http1.content_length_and_chunked_not_allowed",
     "400 http1.invalid_characters",
+    "400 http1.invalid_scheme",
+    "400 http1.invalid_url",
     "400 missing_host_header",
     "400 path_normalization_failed",
     "426 low_version",

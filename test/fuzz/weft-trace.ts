@@ -8,12 +8,24 @@ import {
   RequestHead,
   ResponseHead,
 } from "../../src/proxy/http/message-head.ts";
-import { parseRequestHead, parseResponseHead } from "../../src/proxy/http/parse-head.ts";
+import {
+  type HeadLimits,
+  parseRequestHead,
+  parseResponseHead,
+} from "../../src/proxy/http/parse-head.ts";
 import type { Kind } from "./http-input.ts";
 import type { Trace, TracedMessage } from "./trace.ts";
 
 /** Small, so that fuzzing meets them. */
-export const LIMITS = { headBytesMax: 2048, headerCountMax: 20, acceptsHttp10: true };
+export const LIMITS: HeadLimits = {
+  headBytesMax: 2048,
+  headerCountMax: 20,
+  underscores: "allow",
+  acceptsHttp10: true,
+  defaultHost10: "",
+  takesAbsoluteUrl: true,
+  allowsChunkedLength: false,
+};
 
 /** Reads with weft's codec, as its connections do, whatever pieces the bytes come in. */
 export class WeftReader implements BodySink, Trace {
@@ -79,7 +91,7 @@ export class WeftReader implements BodySink, Trace {
 
   #parseResponse(text: string): HeadError | undefined {
     const head = this.#response;
-    const error = parseResponseHead(text, head, LIMITS.headerCountMax);
+    const error = parseResponseHead(text, head, LIMITS);
     if (error !== undefined) return error;
     const isBodiless = head.status < 200 || head.status === 204;
     if (isBodiless && !dropFraming(head)) return { status: 400, detail: "bodiless" };

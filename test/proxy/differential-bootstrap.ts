@@ -1,4 +1,5 @@
 import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { caseLog } from "./case-log.ts";
 import type { ListenerName } from "./differential-case.ts";
 import type { Script } from "./scripted-upstream.ts";
 
@@ -138,7 +139,9 @@ const ROUTES = [
 export function differentialBootstrap(
   ports: ListenerPorts,
   upstream: { readonly port: number; readonly refusedPort: number },
+  log: string,
 ): object {
+  const access_log = caseLog(log);
   const hosts = {
     name: "local",
     validate_clusters: false,
@@ -162,8 +165,9 @@ export function differentialBootstrap(
     admin: { address: socketAddress(ports.admin) },
     static_resources: {
       listeners: [
-        httpListener("main", ports.main, { route_config: hosts }),
+        httpListener("main", ports.main, { route_config: hosts, access_log }),
         httpListener("edge", ports.edge, {
+          access_log,
           route_config: hosts,
           use_remote_address: true,
           normalize_path: true,
@@ -173,11 +177,13 @@ export function differentialBootstrap(
           upgrade_configs: [{ upgrade_type: "websocket" }],
         }),
         httpListener("http10", ports.http10, {
+          access_log,
           route_config: hosts,
           http_protocol_options: { accept_http_10: true },
           normalize_path: true,
         }),
         httpListener("plain", ports.plain, {
+          access_log,
           route_config: routeTable([{ match: { prefix: "/" }, route: { cluster: "up" } }]),
           generate_request_id: false,
           server_header_transformation: "PASS_THROUGH",

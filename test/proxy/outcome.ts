@@ -49,11 +49,13 @@ function normalize(message: WireMessage, ignored: readonly string[]): WireMessag
         .replace(/^date: .*/, "date: now")
         // A retry is told how much of the time is left.
         .replace(
-          /^x-envoy-expected-rq-timeout-ms: 14\d{3}$/,
-          "x-envoy-expected-rq-timeout-ms: 14xxx",
+          /^x-envoy-expected-rq-timeout-ms: (15000|14\d{3})$/,
+          "x-envoy-expected-rq-timeout-ms: 15000 at most",
         )
         .replace(/^x-request-id: [\da-f-]{36}$/, "x-request-id: new")
-        .replace(/^x-envoy-upstream-service-time: \d+$/, "x-envoy-upstream-service-time: some"),
+        .replace(/^x-envoy-upstream-service-time: \d+$/, "x-envoy-upstream-service-time: some")
+        // Each proxy listens on ports of its own.
+        .replace(/^x-forwarded-port: \d+$/, "x-forwarded-port: some"),
     )
     .sort();
   return { ...message, headers };

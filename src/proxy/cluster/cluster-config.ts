@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { HeadOptions } from "../http/parse-head.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
 
 /** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
@@ -166,7 +167,7 @@ export interface ConnectionConfig {
   readonly maxDurationMs: number;
   /** 0: no limit. */
   readonly maxRequests: number;
-  readonly responseHeadersMax: number;
+  readonly responseHeads: HeadOptions;
   /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
   readonly keepAliveS: number | undefined;
   /** Where connections come from, by the IP version of where they go. */

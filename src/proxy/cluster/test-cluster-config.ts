@@ -34,7 +34,12 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       idleTimeoutMs: 0,
       maxDurationMs: 0,
       maxRequests: 0,
-      responseHeadersMax: 100,
+      responseHeads: {
+        headBytesMax: 61_440,
+        headerCountMax: 100,
+        underscores: "allow",
+        allowsChunkedLength: false,
+      },
       keepAliveS: undefined,
       sources: [],
     },

@@ -28,7 +28,7 @@ export function decodeConnection(
     idleTimeoutMs: options.idleTimeoutMs,
     maxDurationMs: options.maxDurationMs,
     maxRequests: message.maxRequestsPerConnection ?? options.maxRequests,
-    responseHeadersMax: options.responseHeadersMax,
+    responseHeads: options.responseHeads,
     keepAliveS: decodeOptions(message, issues),
     sources: decodeBind(message, issues),
   };

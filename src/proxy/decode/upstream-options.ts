@@ -14,6 +14,7 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { HeadOptions } from "../http/parse-head.ts";
 import { decodeExtension, extension } from "./extension.ts";
 
 /** How a cluster's hosts are spoken to. */
@@ -23,12 +24,13 @@ export interface UpstreamOptions {
   readonly maxDurationMs: number;
   readonly maxStreamDurationMs: number;
   readonly maxRequests: number;
-  readonly responseHeadersMax: number;
+  readonly responseHeads: HeadOptions;
 }
 
 /** Envoy's defaults. */
 const IDLE_TIMEOUT_MS = 3_600_000;
 const HEADERS_MAX = 100;
+const HEAD_BYTES_MAX = 61_440;
 
 const DEFAULTS: UpstreamOptions = {
   isHttp2: false,
@@ -36,7 +38,12 @@ const DEFAULTS: UpstreamOptions = {
   maxDurationMs: 0,
   maxStreamDurationMs: 0,
   maxRequests: 0,
-  responseHeadersMax: HEADERS_MAX,
+  responseHeads: {
+    headBytesMax: HEAD_BYTES_MAX,
+    headerCountMax: HEADERS_MAX,
+    underscores: "allow",
+    allowsChunkedLength: false,
+  },
 };
 
 /** Of HTTP/1.1's options those that only say something about requests that come in. */
@@ -130,6 +137,9 @@ function decodeCommon(
     maxDurationMs: durationMs(common.maxConnectionDuration) ?? 0,
     maxStreamDurationMs: durationMs(common.maxStreamDuration) ?? 0,
     maxRequests: common.maxRequestsPerConnection ?? 0,
-    responseHeadersMax: common.maxHeadersCount ?? HEADERS_MAX,
+    responseHeads: {
+      ...DEFAULTS.responseHeads,
+      headerCountMax: common.maxHeadersCount ?? HEADERS_MAX,
+    },
   };
 }

@@ -199,14 +199,8 @@ export class ClientConnection implements SocketOwner, BodySink {
     if (found === "more") return to;
     if (found === "error") return -1;
     const head = this.#head;
-    if (
-      parseResponseHead(
-        this.#heads.text,
-        head,
-        this.host.load.config.connection.responseHeadersMax,
-      ) !== undefined
-    )
-      return -1;
+    const options = this.host.load.config.connection.responseHeads;
+    if (parseResponseHead(this.#heads.text, head, options) !== undefined) return -1;
     if ((head.status < 200 || head.status === 204) && !dropFraming(head)) return -1;
     if (head.status === 101 ? !this.#isUpgrade : head.status < 200) {
       // Those before the final one are not passed on, as in Envoy; 101 was not asked for.

@@ -1,8 +1,10 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { HeadLimits } from "./parse-head.ts";
+import type { TargetPreparer } from "./request-target.ts";
 
 /** Where a connection manager has its routes from; `current` changes when an update comes. */
 export interface RouteSource {
@@ -34,10 +36,13 @@ export interface HttpConfig {
   readonly generatesRequestId: boolean;
   readonly keepsRequestId: boolean;
   readonly returnsRequestId: boolean;
-  readonly usesRemoteAddress: boolean;
-  readonly skipsXffAppend: boolean;
-  readonly normalizesPath: boolean;
-  readonly mergesSlashes: boolean;
+  readonly client: ClientAddressOptions;
+  /** Put right before anything else; `undefined` when paths and hosts stay as they come. */
+  readonly prepareTarget: TargetPreparer | undefined;
+  /** The stream's scheme, whatever the connection is; "" leaves it to that. */
+  readonly scheme: "" | "http" | "https";
+  /** What this proxy calls itself in `via`; "" for nothing. */
+  readonly via: string;
   readonly writeClientCert: ClientCertWriter;
   /** Values of `Upgrade` that are let through, in lower case. */
   readonly upgrades: ReadonlySet<string>;

@@ -12,6 +12,7 @@ import type { Sender } from "../net/sender.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import { type RoutedStream, Router } from "../router/router.ts";
 import type { BodySink } from "./body-reader.ts";
+import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
@@ -28,8 +29,11 @@ import {
 } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
-import { prepareRequest } from "./request-headers.ts";
+import { appendVia, prepareRequest } from "./request-headers.ts";
 import { statusLine } from "./status-text.ts";
+
+/** Why an upgrade went no further. */
+const UPGRADE_UNSUCCESSFUL = "websocket_handshake_unsuccessful";
 
 /** What a stream needs of its connection. */
 export interface StreamConnection {
@@ -66,6 +70,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   readonly #filters: FilterRun;
   #metadata: Map<string, DynamicMetadata> | undefined = undefined;
   scheme = "http";
+  knownRemote: PeerAddress | undefined = undefined;
   route: Route | undefined = undefined;
   choice: ClusterChoice | undefined = undefined;
   virtualHost: VirtualHost | undefined = undefined;
@@ -124,7 +129,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     return this.#connection.connection;
   }
   get remote(): PeerAddress {
-    return this.connection.remote;
+    this.knownRemote ??= findClient(
+      this.config.client,
+      this.head.headers.get("x-forwarded-for"),
+      this.connection,
+    ).remote;
+    return this.knownRemote;
   }
   get runtime(): RuntimeReader {
     return this.context.runtime;
@@ -139,7 +149,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
-    this.scheme = prepareRequest(head, config, this.connection, this.context);
+    const reply = config.prepareTarget?.(head, this.connection.local.port);
+    if (reply !== undefined) return this.localReply(reply);
+    prepareRequest(this);
     if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
     if (config.streamIdleTimeoutMs !== 0) this.#setIdle(config.streamIdleTimeoutMs);
     // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
@@ -369,6 +381,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
     this.status = head.status;
+    if (this.head.upgrade !== "" && head.status !== 101) this.details = UPGRADE_UNSUCCESSFUL;
     this.#respond(head, hasBody);
   }
 
@@ -411,6 +424,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   }
 
   onUpstreamEnd(): void {
+    if (this.status === 101 && !this.#isRequestDone) {
+      // Of a tunnel the end is a reset for Envoy, though it is passed on in order.
+      this.addFlag("UC");
+      this.details = "upstream_reset_after_response_started{connection_termination}";
+    }
     if (this.#responseSink === undefined) this.#sendEnd();
     else this.#responseSink.onBodyEnd();
   }
@@ -470,6 +488,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     this.#isHeld = false;
     if (reply.flag !== "") this.addFlag(reply.flag);
     this.details = reply.details;
+    if (reply.closes === true) this.closes = true;
     this.#localHead ??= new ResponseHead();
     const body = fillLocalHead(this.#localHead, reply, this.head);
     const hasBody = body !== "" && this.head.method !== "HEAD";
@@ -498,7 +517,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     else if (config.serverHeader === "append_if_absent" && !headers.has("server")) {
       headers.add("server", config.serverName);
     }
-    if (config.returnsRequestId) {
+    if (config.via !== "") appendVia(headers, config.via);
+    // Whoever asks for a trace is told its name.
+    const isTraced = head.hasInternalHeaders && head.headers.has("x-envoy-force-trace");
+    if (config.returnsRequestId || isTraced) {
       const requestId = head.headers.get("x-request-id");
       if (requestId !== undefined) headers.set("x-request-id", requestId);
     }

@@ -7,6 +7,8 @@ export interface LocalReply {
   readonly flag: ResponseFlag | "";
   /** Envoy's RESPONSE_CODE_DETAILS. */
   readonly details: string;
+  /** Whether the connection ends with it. */
+  readonly closes?: boolean;
   /** Further headers: name, value, name, value… */
   readonly headers?: readonly string[];
   /** What a client that speaks gRPC is told; without it that follows from the status. */

@@ -51,8 +51,8 @@ function canonicalize(bare: string, mergesSlashes: boolean): string {
   return mergesSlashes && path.includes("//") ? mergeSlashes(path) : path;
 }
 
-/** As Envoy joins them: nothing but slashes becomes two of them. */
-function mergeSlashes(path: string): string {
+/** As Envoy joins the slashes of a path without query: nothing but slashes becomes two of them. */
+export function mergeSlashes(path: string): string {
   const merged = path.split("/").filter((part) => part !== "");
   return `/${merged.join("/")}${path.endsWith("/") ? "/" : ""}`;
 }

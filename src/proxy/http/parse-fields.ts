@@ -1,4 +1,3 @@
-import type { HeaderList } from "./header-list.ts";
 import { findName, HEADER, type NameTable, TOKEN_LOWER } from "./header-name.ts";
 import { CODING, type HeadError, type MessageHead, type RequestHead } from "./message-head.ts";
 
@@ -13,9 +12,19 @@ const CONTENT_LENGTH_DIGITS_MAX = 15;
 
 export const BAD_REQUEST: HeadError = { status: 400, detail: "http1.codec_error" };
 const BAD_CHARACTER: HeadError = { status: 400, detail: "http1.invalid_characters" };
-const BAD_LENGTH: HeadError = { status: 400, detail: "http1.content_length_not_allowed" };
+const BAD_UNDERSCORE: HeadError = { status: 400, detail: "http1.unexpected_underscore" };
+const BAD_AUTHORITY: HeadError = { status: 400, detail: "http.invalid_authority" };
 const BAD_NOMINATION: HeadError = { status: 400, detail: "http1.connection_header_rejected" };
 const TOO_MANY: HeadError = { status: 431, detail: "http1.too_many_headers" };
+
+/** What to do with a header whose name has an underscore; Envoy's `allow` is the default. */
+export type UnderscoreAction = "allow" | "reject" | "drop";
+
+/** How header lines are read. */
+interface FieldOptions {
+  readonly headerCountMax: number;
+  readonly underscores: UnderscoreAction;
+}
 
 /** Bytes that a header value may hold: no control character but the tab (RFC 9110 5.5). */
 const VALUE: Uint8Array = new Uint8Array(256).map((_, code) =>
@@ -35,12 +44,11 @@ export function parseFields(
   to: number,
   head: MessageHead,
   names: NameTable,
-  countMax: number,
+  { headerCountMax, underscores }: FieldOptions,
 ): HeadError | undefined {
-  const { headers } = head;
   let count = 0;
   for (let at = from; at < to; ) {
-    if (++count > countMax) return TOO_MANY;
+    if (++count > headerCountMax) return TOO_MANY;
     const nameStart = at;
     let hash = 0;
     let code = 0;
@@ -66,15 +74,25 @@ export function parseFields(
     const slot = findName(names, text, nameStart, nameEnd, hash);
     const error =
       slot === -1
-        ? addOther(headers, text.substring(nameStart, nameEnd), value)
+        ? addOther(head, text.substring(nameStart, nameEnd), value, underscores)
         : takeKnown(head, names.kinds[slot] ?? HEADER.plain, names.names[slot] ?? "", value);
     if (error !== undefined) return error;
   }
   return undefined;
 }
 
-function addOther(headers: HeaderList, name: string, value: string): undefined {
+/** A header that is not in the table; no name there has an underscore. */
+function addOther(
+  { headers }: MessageHead,
+  name: string,
+  value: string,
+  underscores: UnderscoreAction,
+): HeadError | undefined {
+  if (underscores !== "allow" && name.includes("_")) {
+    return underscores === "reject" ? BAD_UNDERSCORE : undefined;
+  }
   headers.add(name.toLowerCase(), value);
+  return undefined;
 }
 
 function isBlank(code: number): boolean {
@@ -107,7 +125,7 @@ function takeKnown(
     case HEADER.contentLength: {
       // Twice is refused even when both say the same: Envoy does too.
       const length = parseContentLength(value);
-      if (length === -1 || head.contentLength !== -1) return BAD_LENGTH;
+      if (length === -1 || head.contentLength !== -1) return BAD_REQUEST;
       head.contentLength = length;
       head.headers.add(name, value);
       return undefined;
@@ -141,7 +159,7 @@ function takeUpgrade(head: RequestHead, value: string): void {
 
 function takeHost(head: RequestHead, value: string): HeadError | undefined {
   if (head.hasHost) return BAD_REQUEST;
-  if (!isAuthority(value)) return BAD_REQUEST;
+  if (!isAuthority(value)) return BAD_AUTHORITY;
   head.hasHost = true;
   head.authority = value;
   return undefined;

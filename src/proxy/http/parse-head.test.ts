@@ -2,7 +2,15 @@ import { describe, expect, test } from "vitest";
 import { RequestHead, ResponseHead } from "./message-head.ts";
 import { type HeadLimits, parseRequestHead, parseResponseHead } from "./parse-head.ts";
 
-const LIMITS: HeadLimits = { headBytesMax: 61_440, headerCountMax: 100, acceptsHttp10: false };
+const LIMITS: HeadLimits = {
+  headBytesMax: 61_440,
+  headerCountMax: 100,
+  underscores: "allow",
+  acceptsHttp10: false,
+  defaultHost10: "",
+  takesAbsoluteUrl: true,
+  allowsChunkedLength: false,
+};
 
 function parse(text: string, limits: Partial<HeadLimits> = {}) {
   const head = new RequestHead();
@@ -133,11 +141,13 @@ describe("parseRequestHead()", () => {
     expect(parse(`GET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`).status).toBe(400);
   });
 
-  test("asks for a host in HTTP/1.1 only", () => {
+  test("asks for a host, or has one for HTTP/1.0", () => {
     expect(parse("GET /x HTTP/1.1\r\n\r\n").detail).toBe("missing_host_header");
-    const { head, status } = parse("GET /x HTTP/1.0\r\n\r\n", { acceptsHttp10: true });
+    const old = "GET /x HTTP/1.0\r\n\r\n";
+    expect(parse(old, { acceptsHttp10: true }).detail).toBe("missing_host_header");
+    const { head, status } = parse(old, { acceptsHttp10: true, defaultHost10: "d.test" });
     expect(status).toBeUndefined();
-    expect(head.minor).toBe(0);
+    expect(head).toMatchObject({ minor: 0, authority: "d.test" });
   });
 
   test("refuses chunks of HTTP/1.0", () => {
@@ -161,7 +171,7 @@ describe("parseRequestHead()", () => {
 describe("parseResponseHead()", () => {
   function parseResponse(text: string) {
     const head = new ResponseHead();
-    return { head, error: parseResponseHead(text, head, 100) };
+    return { head, error: parseResponseHead(text, head, LIMITS) };
   }
 
   test("reads status, version and headers", () => {

@@ -1,14 +1,38 @@
 import { hasBareLineFeed } from "./head-reader.ts";
 import { REQUEST_NAMES, RESPONSE_NAMES } from "./header-name.ts";
-import { CODING, type HeadError, type RequestHead, type ResponseHead } from "./message-head.ts";
-import { BAD_REQUEST, isAuthority, parseFields, removeNominated } from "./parse-fields.ts";
+import {
+  CODING,
+  type HeadError,
+  type MessageHead,
+  type RequestHead,
+  type ResponseHead,
+} from "./message-head.ts";
+import {
+  BAD_REQUEST,
+  isAuthority,
+  parseFields,
+  removeNominated,
+  type UnderscoreAction,
+} from "./parse-fields.ts";
 
-/** Limits of one message's head; Envoy's defaults are 60 KiB and 100 headers. */
-export interface HeadLimits {
+/** How one message's head is read; Envoy's defaults are 60 KiB and 100 headers. */
+export interface HeadOptions {
   readonly headBytesMax: number;
   readonly headerCountMax: number;
+  /** Header names with an underscore: some servers read it as a dash. */
+  readonly underscores: UnderscoreAction;
+  /** Whether chunks count, and the length does not, where a message has both. */
+  readonly allowsChunkedLength: boolean;
+}
+
+/** The same for requests. */
+export interface HeadLimits extends HeadOptions {
   /** Envoy answers 426 to HTTP/1.0 unless told otherwise. */
   readonly acceptsHttp10: boolean;
+  /** The host of a request of HTTP/1.0 that names none; "" for none. */
+  readonly defaultHost10: string;
+  /** Whether the URI of an absolute target is taken apart. */
+  readonly takesAbsoluteUrl: boolean;
 }
 
 /** The methods that Envoy's codec knows; another is 400. */
@@ -23,7 +47,12 @@ const METHODS: ReadonlySet<string> = new Set(
 const OLD_VERSION: HeadError = { status: 426, detail: "low_version" };
 const MISSING_HOST: HeadError = { status: 400, detail: "missing_host_header" };
 const FRAGMENT: HeadError = { status: 400, detail: "path_normalization_failed" };
-const BOTH_FRAMINGS: HeadError = { status: 400, detail: "http1.content_length_and_chunked" };
+const BOTH_FRAMINGS: HeadError = {
+  status: 400,
+  detail: "http1.content_length_and_chunked_not_allowed",
+};
+const BAD_URL: HeadError = { status: 400, detail: "http1.invalid_url" };
+const BAD_SCHEME: HeadError = { status: 400, detail: "http1.invalid_scheme" };
 const UNKNOWN_CODING: HeadError = { status: 501, detail: "http1.invalid_transfer_encoding" };
 const UNSAFE_CONNECT: HeadError = { status: 400, detail: "http1.body_disallowed" };
 
@@ -60,27 +89,28 @@ function parseRequest(text: string, head: RequestHead, limits: HeadLimits): Head
   if (minor === -1) return BAD_REQUEST;
   if (minor === 0 ? !limits.acceptsHttp10 : minor !== 1) return OLD_VERSION;
   head.minor = minor;
-  const fieldsError = parseFields(
-    text,
-    lineEnd + 2,
-    text.length - 2,
-    head,
-    REQUEST_NAMES,
-    limits.headerCountMax,
-  );
+  const fieldsError = parseFields(text, lineEnd + 2, text.length - 2, head, REQUEST_NAMES, limits);
   if (fieldsError !== undefined) return fieldsError;
   if (head.nominated !== "") {
     const error = removeNominated(head);
     if (error !== undefined) return error;
   }
   if (head.coding !== CODING.none) {
-    if (head.contentLength !== -1) return BOTH_FRAMINGS;
+    if (head.contentLength !== -1 && !preferChunks(head, limits)) return BOTH_FRAMINGS;
     if (head.coding === CODING.unknown) return UNKNOWN_CODING;
     // A 1.0 peer may have passed it on without knowing what it means (RFC 9112 6.1).
     if (minor === 0) return BOTH_FRAMINGS;
   }
   if (head.upgrade !== "" && !head.nominated.split(",").includes("upgrade")) head.upgrade = "";
-  return takeTarget(text.substring(methodEnd + 1, targetEnd), head);
+  return takeTarget(text.substring(methodEnd + 1, targetEnd), head, limits);
+}
+
+/** Forgets the length of a message in chunks, where configuration says so. */
+function preferChunks(head: MessageHead, { allowsChunkedLength }: HeadOptions): boolean {
+  if (!allowsChunkedLength || head.coding !== CODING.chunked) return false;
+  head.contentLength = -1;
+  head.headers.remove("content-length");
+  return true;
 }
 
 /** `HTTP/1.0` → 0, `HTTP/1.1` → 1, another version → 9, no version → -1. */
@@ -94,14 +124,21 @@ function parseVersion(text: string, from: number, to: number): number {
   return major === 1 && minor <= 1 ? minor : 9;
 }
 
-function takeTarget(target: string, head: RequestHead): HeadError | undefined {
+function takeTarget(target: string, head: RequestHead, limits: HeadLimits): HeadError | undefined {
   const fragment = checkTarget(target);
   if (fragment === "bad") return BAD_REQUEST;
   if (head.method === "CONNECT") return takeConnectTarget(target, head);
   if (target.charCodeAt(0) === 47) head.path = target;
   else if (target === "*" && head.method === "OPTIONS") head.path = target;
-  else if (!takeAbsoluteTarget(target, head)) return BAD_REQUEST;
-  if (!head.hasHost && head.minor === 1) return MISSING_HOST;
+  else if (!limits.takesAbsoluteUrl) head.path = target;
+  else {
+    const error = takeAbsoluteTarget(target, head);
+    if (error !== undefined) return error;
+  }
+  if (!head.hasHost) {
+    if (head.minor === 1 || limits.defaultHost10 === "") return MISSING_HOST;
+    head.authority = limits.defaultHost10;
+  }
   return fragment === "fragment" ? FRAGMENT : undefined;
 }
 
@@ -120,11 +157,11 @@ function checkTarget(target: string): "ok" | "bad" | "fragment" {
 const URL_AUTHORITY = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
 
 /** `http://host/path` as a client sends it to its proxy: the URI decides, not the Host header. */
-function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
+function takeAbsoluteTarget(target: string, head: RequestHead): HeadError | undefined {
   const schemeEnd = target.indexOf("://");
-  if (schemeEnd !== 4 && schemeEnd !== 5) return false;
+  if (schemeEnd < 1) return BAD_REQUEST;
   const scheme = target.substring(0, schemeEnd).toLowerCase();
-  if (scheme !== "http" && scheme !== "https") return false;
+  if (scheme !== "http" && scheme !== "https") return BAD_SCHEME;
   const start = schemeEnd + 3;
   let end = start;
   for (; end < target.length; end++) {
@@ -134,19 +171,19 @@ function takeAbsoluteTarget(target: string, head: RequestHead): boolean {
   const at = target.indexOf("@", start);
   const hasUser = at !== -1 && at < end;
   // Where the user ends is where parsers of URLs disagree.
-  if (hasUser && !/^[^\\[\]^`{|}"<>]*$/.test(target.substring(start, at))) return false;
+  if (hasUser && !/^[^\\[\]^`{|}"<>]*$/.test(target.substring(start, at))) return BAD_URL;
   const authority = target.substring(hasUser ? at + 1 : start, end);
-  if (!URL_AUTHORITY.test(authority) || !hasPortInRange(authority)) return false;
+  if (!URL_AUTHORITY.test(authority) || !hasPortInRange(authority)) return BAD_URL;
   const rest = target.substring(end);
   head.authority = authority;
   head.hasHost = true;
   head.path = rest === "" ? "/" : rest;
-  return true;
+  return undefined;
 }
 
 function takeConnectTarget(target: string, head: RequestHead): HeadError | undefined {
   const hasPort = /:\d{1,5}$/.test(target);
-  if (!hasPort || !isAuthority(target) || !hasPortInRange(target)) return BAD_REQUEST;
+  if (!hasPort || !isAuthority(target) || !hasPortInRange(target)) return BAD_URL;
   if (head.coding !== CODING.none) return UNKNOWN_CODING;
   if (head.contentLength > 0) return UNSAFE_CONNECT;
   head.authority = target;
@@ -170,16 +207,16 @@ const RESPONSE_ERROR: HeadError = { status: 400, detail: "http1.codec_error" };
 export function parseResponseHead(
   text: string,
   head: ResponseHead,
-  headerCountMax: number,
+  limits: HeadOptions,
 ): HeadError | undefined {
-  const error = parseResponse(text, head, headerCountMax);
+  const error = parseResponse(text, head, limits);
   return error === undefined ? undefined : asReadSlowly(error, text);
 }
 
 function parseResponse(
   text: string,
   head: ResponseHead,
-  headerCountMax: number,
+  limits: HeadOptions,
 ): HeadError | undefined {
   head.reset();
   const lineEnd = text.indexOf("\r\n");
@@ -202,16 +239,9 @@ function parseResponse(
   }
   head.minor = minor;
   head.status = status;
-  const error = parseFields(
-    text,
-    lineEnd + 2,
-    text.length - 2,
-    head,
-    RESPONSE_NAMES,
-    headerCountMax,
-  );
+  const error = parseFields(text, lineEnd + 2, text.length - 2, head, RESPONSE_NAMES, limits);
   if (error !== undefined) return error;
   if (head.coding === CODING.none) return undefined;
-  if (head.contentLength !== -1) return BOTH_FRAMINGS;
+  if (head.contentLength !== -1 && !preferChunks(head, limits)) return BOTH_FRAMINGS;
   return head.coding === CODING.unknown ? UNKNOWN_CODING : undefined;
 }

@@ -1,37 +1,104 @@
-import type { ConnectionInfo } from "../../match/connection-info.ts";
+import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
+import { findClient } from "./client-address.ts";
+import type { HeaderList } from "./header-list.ts";
 import { INTERNAL_NAMES } from "./header-name.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { RequestHead } from "./message-head.ts";
-import { normalizePath } from "./normalize-path.ts";
+
+/** What a request's headers are put right by, and what comes out of them. */
+export interface PreparedStream {
+  readonly head: RequestHead;
+  readonly config: HttpConfig;
+  readonly connection: ConnectionInfo;
+  readonly context: ProxyContext;
+  scheme: string;
+  /** `undefined` where only `x-forwarded-for` could tell, and nobody has asked yet. */
+  knownRemote: PeerAddress | undefined;
+}
 
 /**
  * Puts the headers of a request right before its route is looked for, in Envoy's order: who the
- * client is, then what only a client inside may say, then the request's id. Returns its scheme.
+ * client is, then what only a client inside may say, then the request's id.
  */
-export function prepareRequest(
-  head: RequestHead,
-  config: HttpConfig,
-  connection: ConnectionInfo,
-  context: ProxyContext,
-): string {
+export function prepareRequest(stream: PreparedStream): void {
+  const { head, config, connection, context } = stream;
+  const { client } = config;
   const { headers } = head;
-  // Without `internal_address_config`, which is not built, Envoy takes nobody for internal.
-  if (head.hasInternalHeaders) removeInternalHeaders(head);
-  if (config.usesRemoteAddress) takeRemoteAddress(head, config, connection, context);
+  const plainScheme = schemeOf(connection);
+  stream.knownRemote = undefined;
+  let isEdge = client.usesRemoteAddress;
+  if (isEdge || client.isInternal !== undefined) {
+    const found = findClient(client, headers.get("x-forwarded-for"), connection);
+    stream.knownRemote = found.remote;
+    if (found.isInternal) isEdge = false;
+    if (client.usesRemoteAddress) appendForwarded(stream, plainScheme);
+    if (found.isInternal) headers.set("x-envoy-internal", "true");
+    else if (head.hasInternalHeaders) removeInternalHeaders(head);
+    if (isEdge) sealEdge(head, found.remote.address);
+  } else if (head.hasInternalHeaders) removeInternalHeaders(head);
   config.writeClientCert(headers, connection.tls);
-  let scheme = schemeOf(connection);
-  const forwardedProto = headers.get("x-forwarded-proto");
-  if (forwardedProto === undefined) headers.add("x-forwarded-proto", scheme);
-  else if (forwardedProto === "https" || forwardedProto === "http") scheme = forwardedProto;
-  if (config.generatesRequestId) {
-    const isForeign = config.usesRemoteAddress && !config.keepsRequestId;
-    if (isForeign || !headers.has("x-request-id")) {
-      headers.set("x-request-id", context.createRequestId());
-    }
+  takeScheme(stream, plainScheme);
+  if (client.appendsForwardedPort && !headers.has("x-forwarded-port")) {
+    headers.set("x-forwarded-port", String(connection.local.port));
   }
-  if (config.normalizesPath) head.path = normalizePath(head.path, config.mergesSlashes);
-  return scheme;
+  if (config.via !== "") {
+    appendVia(headers, config.via);
+  }
+  if (!config.generatesRequestId) return;
+  const isForeign = isEdge && !config.keepsRequestId;
+  if (isForeign || !headers.has("x-request-id")) {
+    headers.set("x-request-id", context.createRequestId());
+  }
+}
+
+/** Adds this proxy to those that a message came by. */
+export function appendVia(headers: HeaderList, via: string): void {
+  const before = headers.get("via");
+  headers.set("via", before === undefined ? via : `${before}, ${via}`);
+}
+
+/** The scheme is what the first proxy says it was, where that is one of the two that there are. */
+function takeScheme(stream: PreparedStream, plainScheme: string): void {
+  const { head, config } = stream;
+  const forwardedProto = head.headers.get("x-forwarded-proto");
+  if (forwardedProto === undefined) head.headers.add("x-forwarded-proto", plainScheme);
+  const proto = forwardedProto ?? plainScheme;
+  stream.scheme = config.scheme || (proto === "https" || proto === "http" ? proto : plainScheme);
+}
+
+/** Tells the upstream whom this proxy spoke with. */
+function appendForwarded(
+  { head: { headers }, config: { client }, connection, context }: PreparedStream,
+  plainScheme: string,
+): void {
+  const { address } = connection.remote;
+  if (!client.skipsXffAppend) {
+    // A client of this very machine is known to others by the machine's address.
+    const mapped =
+      client.writesIpv4AsIpv6 && !address.includes(":") ? `::ffff:${address}` : address;
+    const text = isLoopback(address) ? context.localAddress : mapped;
+    const before = headers.get("x-forwarded-for");
+    headers.set("x-forwarded-for", before === undefined ? text : `${before},${text}`);
+  }
+  // Only what a trusted proxy said of these is kept.
+  const trustsBefore = client.trustedHops > 0;
+  if (!trustsBefore || !headers.has("x-forwarded-proto")) {
+    headers.set("x-forwarded-proto", plainScheme);
+  }
+  if (client.appendsForwardedPort && !trustsBefore) headers.remove("x-forwarded-port");
+}
+
+function isLoopback(address: string): boolean {
+  return address === "127.0.0.1" || address === "::1";
+}
+
+/** The first trusted proxy: what strangers claim of themselves goes. */
+function sealEdge({ headers }: RequestHead, address: string): void {
+  headers.set("x-envoy-external-address", address);
+  headers.remove("x-envoy-decorator-operation");
+  headers.remove("x-envoy-downstream-service-cluster");
+  headers.remove("x-envoy-downstream-service-node");
 }
 
 function schemeOf({ tls }: ConnectionInfo): "http" | "https" {
@@ -41,26 +108,4 @@ function schemeOf({ tls }: ConnectionInfo): "http" | "https" {
 function removeInternalHeaders(head: RequestHead): void {
   for (const name of INTERNAL_NAMES) head.headers.remove(name);
   head.hasInternalHeaders = false;
-}
-
-/** At the edge the address of the connection counts, and what strangers claim does not. */
-function takeRemoteAddress(
-  head: RequestHead,
-  config: HttpConfig,
-  connection: ConnectionInfo,
-  context: ProxyContext,
-): void {
-  const { headers } = head;
-  const address = connection.remote.address;
-  if (!config.skipsXffAppend) {
-    // A client of this very machine is known to others by the machine's address.
-    const known = address === "127.0.0.1" ? context.localAddress : address;
-    const before = headers.get("x-forwarded-for");
-    headers.set("x-forwarded-for", before === undefined ? known : `${before},${known}`);
-  }
-  headers.set("x-forwarded-proto", schemeOf(connection));
-  headers.set("x-envoy-external-address", address);
-  headers.remove("x-envoy-decorator-operation");
-  headers.remove("x-envoy-downstream-service-cluster");
-  headers.remove("x-envoy-downstream-service-node");
 }

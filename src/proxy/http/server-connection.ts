@@ -118,7 +118,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     const error =
       found === "error" ? this.#heads.error : parseRequestHead(this.#heads.text, head, limits);
     if (error !== undefined) {
-      if (found === "error") head.reset();
+      // What its codec refuses has no headers for Envoy yet.
+      if (found === "error" || !SILENT_DETAILS.has(error.detail)) head.reset();
       this.#refuse(error);
       return to;
     }

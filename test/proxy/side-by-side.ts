@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findProgram } from "../programs.ts";
+import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { caseLog, markLog, readCaseLog } from "./case-log.ts";
+import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
+import { findOutcome, type Outcome } from "./outcome.ts";
+import { type Script, ScriptedUpstream } from "./scripted-upstream.ts";
+
+/** Bytes for a connection manager with these options, which both proxies must take alike. */
+export interface OptionCase {
+  readonly name: string;
+  /** Merged into the connection manager's. */
+  readonly options: object;
+  readonly routes?: readonly object[];
+  /** Merged into the cluster's. */
+  readonly cluster?: object;
+  /** What the client writes, in Latin-1; several parts wait for one another. */
+  readonly send: string | readonly string[];
+  /** The status of every answer, interim ones included. */
+  readonly status: readonly number[];
+  readonly methods?: readonly string[];
+  /** What the upstream answers, by path; 200 `hi` otherwise. */
+  readonly scripts?: Readonly<Record<string, Script>>;
+  /** At least so long it takes until the last answer: the time that was configured. */
+  readonly waitsMs?: number;
+  /** Headers of the answer that may differ, and why stands beside the case. */
+  readonly ignoredHeaders?: readonly string[];
+}
+
+/** What a case did, without what may differ from run to run. */
+export interface SideOutcome extends Outcome {
+  /** Of the access log: status, flags, details, address of the client. */
+  readonly logs: readonly string[];
+  readonly waited: boolean;
+}
+
+/** Runs all cases, one after the other, through weft or Envoy; `undefined` without Envoy. */
+export async function runSide(
+  which: "weft" | "envoy",
+  cases: readonly OptionCase[],
+): Promise<readonly SideOutcome[] | undefined> {
+  const program = which === "envoy" ? findProgram("envoy") : undefined;
+  if (which === "envoy" && program === undefined) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "weft-side-"));
+  const log = join(folder, "access.log");
+  const scripts = Object.assign(
+    {},
+    ...cases.map((one) => one.scripts ?? {}),
+  ) as OptionCase["scripts"];
+  const upstream = await ScriptedUpstream.start(scripts ?? {});
+  const listeners = [...new Map(cases.map((one) => [keyOf(one), one])).values()];
+  const [adminPort = 0, ...ports] = await freePorts(listeners.length + 1);
+  const portOf = new Map(listeners.map((one, at) => [keyOf(one), ports[at] ?? 0]));
+  const at = { adminPort, ports, log, upstreamPort: upstream.port };
+  const bootstrap = createBootstrap(listeners, at);
+  let plane: DataPlane | undefined;
+  try {
+    plane =
+      program === undefined
+        ? await startWeft(bootstrap)
+        : await startEnvoy(program, bootstrap, adminPort);
+    const outcomes: Omit<SideOutcome, "logs">[] = [];
+    for (const one of cases) {
+      const port = portOf.get(keyOf(one)) ?? 0;
+      outcomes.push(await runCase(one, port, upstream));
+      await markLog(port);
+    }
+    const logs = await readCaseLog(log, cases.length);
+    return outcomes.map((outcome, index) => ({ ...outcome, logs: logs[index] ?? [] }));
+  } finally {
+    await plane?.stop();
+    await upstream.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Cases with the same configuration share a listener. */
+function keyOf({ options, routes, cluster }: OptionCase): string {
+  return JSON.stringify([options, routes, cluster]);
+}
+
+async function runCase(
+  one: OptionCase,
+  port: number,
+  upstream: ScriptedUpstream,
+): Promise<Omit<SideOutcome, "logs">> {
+  const startMs = performance.now();
+  const outcome = await findOutcome({
+    port,
+    upstream,
+    parts: typeof one.send === "string" ? [one.send] : one.send,
+    answers: one.status.length,
+    methods: one.methods,
+    ignoredHeaders: one.ignoredHeaders,
+  });
+  return { ...outcome, waited: performance.now() - startMs >= (one.waitsMs ?? 0) * 0.95 };
+}
+
+function createBootstrap(
+  cases: readonly OptionCase[],
+  at: { adminPort: number; ports: readonly number[]; log: string; upstreamPort: number },
+): object {
+  const marked = { match: { path: "/mark" }, direct_response: { status: 200 } };
+  return {
+    node: { id: "node-id", cluster: "node-cluster" },
+    admin: { address: socketAddress(at.adminPort) },
+    static_resources: {
+      listeners: cases.map(({ options, routes }, index) =>
+        httpListener(`l${index}`, at.ports[index] ?? 0, {
+          route_config: routeTable([
+            marked,
+            ...(routes ?? []),
+            { match: { prefix: "/" }, route: { cluster: `up${index}` } },
+          ]),
+          access_log: caseLog(at.log),
+          delayed_close_timeout: "0.02s",
+          ...options,
+        }),
+      ),
+      clusters: cases.map(({ cluster }, index) =>
+        staticCluster(`up${index}`, [at.upstreamPort], cluster),
+      ),
+    },
+  };
+}
