@@ -62,13 +62,15 @@ export async function runSide(
         ? await startWeft(bootstrap)
         : await startEnvoy(program, bootstrap, adminPort);
     const outcomes: Omit<SideOutcome, "logs">[] = [];
+    // The first request finds a cold proxy.
+    await markLog(ports[0] ?? 0);
     for (const one of cases) {
       const port = portOf.get(keyOf(one)) ?? 0;
       outcomes.push(await runCase(one, port, upstream));
       await markLog(port);
     }
-    const logs = await readCaseLog(log, cases.length);
-    return outcomes.map((outcome, index) => ({ ...outcome, logs: logs[index] ?? [] }));
+    const logs = await readCaseLog(log, cases.length + 1);
+    return outcomes.map((outcome, index) => ({ ...outcome, logs: logs[index + 1] ?? [] }));
   } finally {
     await plane?.stop();
     await upstream.stop();
