@@ -15,6 +15,7 @@ import {
   startUpstream,
   stats,
 } from "./cluster-planes.ts";
+import { exchangeRaw } from "./raw-exchange.ts";
 
 afterEach(closeAll);
 
@@ -162,6 +163,33 @@ describe("connections to a host", () => {
     });
     expect(seen.weft).toEqual(seen.envoy);
     expect(seen.weft.answers).toEqual(["200 hi", "200 hi", "200 hi", "200 hi"]);
+  });
+
+  test("end an exchange that takes too long", async () => {
+    const head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun";
+    const up = await startUpstream({ "/slow": {}, "/begun": { send: head } });
+    const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    const options = {
+      "@type": `type.googleapis.com/${name}`,
+      explicit_http_config: { http_protocol_options: {} },
+      common_http_protocol_options: { max_stream_duration: "0.1s" },
+    };
+    const both = await startPlanes(
+      staticCluster("up", [up.port], { typed_extension_protocol_options: { [name]: options } }),
+    );
+    const seen = await both.each(async (plane) => {
+      const half = "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe";
+      const to = { port: plane.ports.in, answers: 1 };
+      const { messages } = await exchangeRaw({ ...to, parts: [half] });
+      return {
+        answers: [await get(plane, "/slow"), await get(plane, "/begun"), await get(plane)],
+        early: `${messages[0]?.line} ${messages[0]?.body}`,
+        stats: await stats(plane, ["upstream_rq_max_duration_reached", "upstream_rq_active"]),
+      };
+    });
+    expect(seen.weft).toEqual(seen.envoy);
+    expect(seen.weft.answers[0]).toBe("504 upstream max stream duration reached");
+    expect(seen.weft.answers[2]).toBe("200 hi");
   });
 
   test("come from the address that is configured", async () => {

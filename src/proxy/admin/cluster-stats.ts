@@ -49,6 +49,7 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   upstream_rq_active: (load) => load.requests,
   upstream_rq_active_overflow: (load) => load.requestsOverflow,
   upstream_rq_cancelled: (load) => load.requestsCancelled,
+  upstream_rq_max_duration_reached: (load) => load.requestsMaxDuration,
   upstream_rq_pending_active: (load) => load.pending,
   upstream_rq_pending_failure_eject: (load) => load.pendingFailures,
   upstream_rq_pending_overflow: (load) => load.pendingOverflow,

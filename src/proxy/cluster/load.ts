@@ -39,6 +39,7 @@ export class ClusterLoad {
   requestTimeouts = 0;
   perTryTimeouts = 0;
   perTryIdleTimeouts = 0;
+  requestsMaxDuration = 0;
   /** Refused for their number. */
   requestsOverflow = 0;
   /** Given up while they waited for a connection. */

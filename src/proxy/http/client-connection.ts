@@ -75,6 +75,8 @@ export class ClientConnection implements SocketOwner, BodySink {
   #countedSent = 0;
   /** After so long it takes no new request; only where there is such a bound. */
   #lifetime: Deadline | undefined = undefined;
+  /** When an exchange has taken too long; only where there is such a bound. */
+  #streamEnd: Deadline | undefined = undefined;
   readonly priority: Priority;
   /** What TLS says of its end; "" when that was not the cause. */
   transportFailure = "";
@@ -111,6 +113,18 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#isRequestDone = false;
     this.#awaitsHead = true;
     this.#exchanges++;
+    if (this.host.load.config.maxStreamDurationMs !== 0) this.#limitStream();
+  }
+
+  #limitStream(): void {
+    const { clock, deadlines } = this.#context;
+    this.#streamEnd ??= new Deadline({
+      onDeadline: () => {
+        this.host.load.requestsMaxDuration++;
+        this.#fail(RESET.maxDuration);
+      },
+    });
+    deadlines.set(this.#streamEnd, this.host.load.config.maxStreamDurationMs, clock.monotonicMs());
   }
 
   #count(): void {
@@ -126,6 +140,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   #countEnd(): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
+    this.#streamEnd?.cancel();
     const { host } = this;
     host.activeRequests--;
     host.load.breakers[this.priority].requests--;
@@ -330,11 +345,11 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#sink?.onSendDrain();
   }
 
-  /** The peer broke the exchange off, or its end of the connection. */
+  /** The exchange breaks off, and the connection with it. */
   #fail(reason: ResetReason): void {
     const sink = this.#sink;
     if (reason === RESET.protocol) this.host.load.connectionProtocolErrors++;
-    this.#close(reason !== RESET.protocol);
+    this.#close(reason !== RESET.protocol && reason !== RESET.maxDuration);
     sink?.onReset(reason);
   }
 

@@ -24,6 +24,7 @@ export const RESET = {
   termination: "connection termination",
   protocol: "protocol error",
   overflow: "overflow",
+  maxDuration: "upstream max stream duration reached",
 } as const;
 export type ResetReason = (typeof RESET)[keyof typeof RESET];
 
@@ -33,7 +34,10 @@ const FLAG_BY_RESET: Readonly<Record<ResetReason, ResponseFlag>> = {
   [RESET.termination]: "UC",
   [RESET.protocol]: "UPE",
   [RESET.overflow]: "UO",
+  [RESET.maxDuration]: "UMSDR",
 };
+
+const MAX_DURATION_DETAILS = "upstream_max_stream_duration_reached";
 
 export const NO_PATH: LocalReply = {
   status: 404,
@@ -77,6 +81,23 @@ export const UPGRADE_REFUSED: LocalReply = {
   flag: "",
   details: "upgrade_failed",
 };
+
+/** The exchange took longer than the cluster allows, the request's own part of it perhaps. */
+export function maxDurationReached(isRequestDone: boolean): LocalReply {
+  return {
+    status: isRequestDone ? 504 : 408,
+    body: RESET.maxDuration,
+    flag: FLAG_BY_RESET[RESET.maxDuration],
+    details: MAX_DURATION_DETAILS,
+  };
+}
+
+/** How access logs call the end of a response that had begun. */
+export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: string } {
+  if (reason === RESET.maxDuration) return { flag: "UMSDR", details: MAX_DURATION_DETAILS };
+  const cause = reason.replaceAll(" ", "_");
+  return { flag: "UC", details: `upstream_reset_after_response_started{${cause}}` };
+}
 
 /** The cluster that a route names is not there. */
 export function clusterNotFound(status: number): LocalReply {

@@ -48,6 +48,7 @@ export function isRetriableReset(
         IDEMPOTENT.has(attempt.method)
       );
     case RESET.protocol:
+    case RESET.maxDuration:
       return policy.onReset;
   }
 }

@@ -13,10 +13,13 @@ import type { FilterStream } from "../http/http-filter.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import type { StreamTimes } from "../http/http-stream-info.ts";
 import {
+  brokenOff,
   clusterNotFound,
   type LocalReply,
+  maxDurationReached,
   NO_HEALTHY_UPSTREAM,
   NO_ROUTE,
+  RESET,
   type ResetReason,
   upstreamReset,
 } from "../http/local-reply.ts";
@@ -416,10 +419,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#connection = undefined;
     if (this.#isResponseStarted) {
       this.#end();
-      this.#stream.onUpstreamBroken(
-        "UC",
-        `upstream_reset_after_response_started{${reason.replaceAll(" ", "_")}}`,
-      );
+      const { flag, details } = brokenOff(reason);
+      this.#stream.onUpstreamBroken(flag, details);
       return;
     }
     if (this.#host !== undefined) this.#host.requestErrors++;
@@ -437,6 +438,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     ) {
       return;
     }
+    if (reason === RESET.maxDuration) return this.#reply(maxDurationReached(this.#isRequestDone));
     const isRetried = this.attempts > 1;
     const transportFailure = this.transportFailure;
     this.#reply(upstreamReset(reason, { isRetried, transportFailure }));
