@@ -16,8 +16,8 @@ import { lowerAscii, wireText } from "./wire-text.ts";
 
 /** How a route looks at the path, and how much of it a prefix rewrite replaces. */
 export interface PathMatch extends Criterion {
-  /** Length of the part of `path` that matched, the query never being part of it. */
-  readonly matchedLength: (path: string) => number;
+  /** Puts something in the place of what matched; the query is no part of that. */
+  readonly replaceMatched: (path: string, by: string) => string;
   /** The URI template that it matches with: a rewrite by template needs its variables. */
   readonly template: UriTemplate | undefined;
 }
@@ -25,6 +25,7 @@ export interface PathMatch extends Criterion {
 /** A test of the path; `path` is "" for a CONNECT, which none of them takes. */
 interface PathTest {
   readonly description: string;
+  /** Length of the part of `path` that matched. */
   readonly matchedLength: (path: string) => number;
   readonly test: (path: string) => boolean;
   readonly template?: UriTemplate;
@@ -32,7 +33,7 @@ interface PathTest {
 
 /**
  * Compiles the path specifier of a route. The query is not looked at, nor, if
- * `ignoresParameters`, what stands behind the first `;`.
+ * `ignoresParameters`, what stands behind a `;` in a segment.
  */
 export function compilePathMatch(
   match: RouteMatch,
@@ -49,22 +50,29 @@ export function compilePathMatch(
     return {
       description: "method is CONNECT",
       matches: ({ method }) => method === "CONNECT",
-      matchedLength: lengthBeforeQuery,
+      replaceMatched: (asked, by) => by + asked.substring(lengthBeforeQuery(asked)),
       template: undefined,
     };
   }
-  const { test, ...rest } = compileTest(match, path, issues);
-  const template = rest.template;
-  if (ignoresParameters) {
-    return { ...rest, template, matches: (request) => test(beforeParameters(request.path)) };
+  const { test, description, template, matchedLength } = compileTest(match, path, issues);
+  const replaceMatched: PathMatch["replaceMatched"] = (asked, by) =>
+    by + asked.substring(matchedLength(asked));
+  const rest = { description, template, replaceMatched };
+  // Templates always see all of it.
+  if (ignoresParameters && template === undefined) {
+    return {
+      ...rest,
+      matches: (request) => test(withoutParameters(request.path)),
+      replaceMatched: replaceLiteral(match) ?? replaceMatched,
+    };
   }
   if (specifier.case !== "prefix" || match.caseSensitive === false || specifier.value === "") {
-    return { ...rest, template, matches: (request) => test(request.path) };
+    return { ...rest, matches: (request) => test(request.path) };
   }
   // What most routes ask, without a call in between.
   const prefix = wireText(specifier.value);
-  if (prefix.includes("?")) return { ...rest, template, matches: () => false };
-  return { ...rest, template, matches: (request) => request.path.startsWith(prefix) };
+  if (prefix.includes("?")) return { ...rest, matches: () => false };
+  return { ...rest, matches: (request) => request.path.startsWith(prefix) };
 }
 
 function compileTest(match: RouteMatch, path: string, issues: Issue[]): PathTest {
@@ -102,6 +110,24 @@ function compileTest(match: RouteMatch, path: string, issues: Issue[]): PathTest
       issues.push({ path, message: "has no path specifier" });
       return NO_PATH;
   }
+}
+
+/**
+ * What matched without its parameters may not stand in the path as it is; then the path stays. A
+ * regular expression always stands for all of it (`undefined`).
+ */
+function replaceLiteral({
+  pathSpecifier: specifier,
+  caseSensitive,
+}: RouteMatch): PathMatch["replaceMatched"] | undefined {
+  if (typeof specifier.value !== "string") return undefined;
+  const literal = wireText(specifier.value);
+  const wanted = lowerAscii(literal);
+  return (asked, by) => {
+    const isThere =
+      caseSensitive === false ? lowerAscii(asked).startsWith(wanted) : asked.startsWith(literal);
+    return isThere ? by + asked.substring(literal.length) : asked;
+  };
 }
 
 const NO_PATH: PathTest = { description: "no path", matchedLength: () => 0, test: () => false };
@@ -177,11 +203,14 @@ export function beforeQuery(path: string): string {
   return path.substring(0, lengthBeforeQuery(path));
 }
 
-function beforeParameters(path: string): string {
-  const at = path.indexOf(";");
-  if (at === -1) return path;
-  const query = lengthBeforeQuery(path);
-  return at < query ? path.substring(0, at) : path;
+/** The path, without its query, of whose segments only what stands before a `;` counts. */
+function withoutParameters(path: string): string {
+  const whole = beforeQuery(path);
+  if (!whole.includes(";")) return whole;
+  return whole
+    .split("/")
+    .map((segment) => segment.split(";", 1)[0] ?? "")
+    .join("/");
 }
 
 function lengthBeforeQuery(path: string): number {

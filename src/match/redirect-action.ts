@@ -48,7 +48,8 @@ export function decodeRedirectAction(
       if (scheme.case === "httpsRedirect" && scheme.value) newScheme = "https";
       if (scheme.case === "schemeRedirect") newScheme = scheme.value || newScheme;
       const host = redirectHost(request, { newScheme, hostRedirect, portRedirect });
-      return `${newScheme}://${host}${newPath(request.path)}`;
+      const to = newPath(request.path);
+      return `${newScheme}://${host}${to.startsWith("/") ? "" : "/"}${to}`;
     },
   };
 }
@@ -93,9 +94,12 @@ function compilePath(
     case "prefixRewrite": {
       const to = wireText(rewrite.value);
       if (to === "") break;
+      if (pathMatch.template !== undefined) {
+        issues.push({ path, message: "Cannot use redirect.prefix_rewrite with path_match_policy" });
+      }
       return (from) => {
         const bare = beforeQuery(from);
-        return to + bare.substring(pathMatch.matchedLength(bare)) + queryOf(from);
+        return pathMatch.replaceMatched(bare, to) + queryOf(from);
       };
     }
     case undefined:

@@ -171,7 +171,10 @@ function decodePathRewrite(
     return undefined;
   }
   if (prefix === "") return undefined;
-  return (from) => prefix + from.substring(pathMatch.matchedLength(from));
+  if (pathMatch.template !== undefined) {
+    issues.push({ path, message: "Cannot use prefix_rewrite with matcher extension" });
+  }
+  return (from) => pathMatch.replaceMatched(from, prefix);
 }
 
 function decodeStreamLimits(

@@ -13,8 +13,8 @@ export interface UriTemplate {
 const NAME_LENGTH_MAX = 16;
 const VARIABLES_MAX = 5;
 
-/** What a path may hold literally (RFC 3986, pchar), but for `*`, `{` and `}`. */
-const LITERAL = "a-zA-Z0-9\\-._~%!$&'()+,;:@=";
+/** What a path may hold literally (RFC 3986, pchar). */
+const LITERAL = "a-zA-Z0-9\\-._~%!$&'()+,;:@=*";
 const LITERAL_TEXT = new RegExp(`^[${LITERAL}]*$`);
 const ONE_SEGMENT = `[${LITERAL}]+`;
 const ANY_SEGMENTS = `[${LITERAL}/]*`;
@@ -23,17 +23,20 @@ const ANY_SEGMENTS = `[${LITERAL}/]*`;
 class TemplateProblem extends Error {}
 
 /**
- * Compiles the path template of `envoy.path.match.uri_template`: literals, `*` (within a segment),
- * `**` (any number of segments, only as the last of its kind), `{name}`, `{name=pattern}`.
+ * Compiles the path template of `envoy.path.match.uri_template`: literals, `*` (one segment), `**`
+ * (any number of them, with no star behind it), `{name}`, `{name=pattern}`. A segment may have a
+ * literal behind its star, and around its variable.
  */
 export function compileUriTemplate(template: string): Result<UriTemplate> {
   try {
     const variables: string[] = [];
     const pattern = templatePattern(template, variables);
     const test = compileRegex(pattern);
-    if (!test.ok) return test;
     const capture = compileCapture(pattern);
-    if (!capture.ok) return capture;
+    // A star that has nothing to repeat makes a template that no path has, and is not refused.
+    if (!test.ok || !capture.ok) {
+      return { ok: true, value: { variables, test: () => false, capture: () => undefined } };
+    }
     const { value: regex } = test;
     return {
       ok: true,
@@ -63,7 +66,7 @@ export function compileTemplateRewrite(
       },
     };
   } catch (error) {
-    return problem(error, `path_template_rewrite ${rewrite} is invalid`);
+    return problem(error, `path_rewrite_policy.path_template_rewrite ${rewrite} is invalid`);
   }
 }
 
@@ -75,64 +78,78 @@ function problem(
   return { ok: false, issues: [{ path: "", message: `${what}: ${error.message}` }] };
 }
 
-function templatePattern(template: string, variables: string[]): string {
-  if (!template.startsWith("/")) throw new TemplateProblem('it does not begin with "/"');
-  const state = { hasRest: false };
-  let pattern = "";
-  let at = 0;
-  while (at < template.length) {
-    if (template[at] === "{") {
-      const end = template.indexOf("}", at);
-      if (end === -1) throw new TemplateProblem("a { is not closed");
-      pattern += variablePattern(template.substring(at + 1, end), variables, state);
-      at = end + 1;
-      continue;
-    }
-    const next = template.indexOf("{", at);
-    const end = next === -1 ? template.length : next;
-    pattern += literalPattern(template.substring(at, end), state);
-    at = end;
-  }
-  if (/\/\//.test(template)) throw new TemplateProblem("it has an empty segment");
-  return pattern;
+/** What was met so far, from left to right. */
+interface TemplateState {
+  readonly variables: string[];
+  /** `**` was met: no other star may follow. */
+  hasRest: boolean;
 }
 
-function variablePattern(source: string, variables: string[], state: { hasRest: boolean }): string {
+function templatePattern(template: string, variables: string[]): string {
+  if (!template.startsWith("/")) throw new TemplateProblem(`Invalid pattern: "${template}"`);
+  const segments = template.substring(1).match(/(?:\{[^}]*\}?|[^/{])+|(?<=^|\/)(?=\/|$)/g) ?? [];
+  const state: TemplateState = { variables, hasRest: false };
+  const patterns = segments.map((segment, at) => {
+    const isLast = at === segments.length - 1;
+    if (segment === "" && !isLast) throw new TemplateProblem('Invalid literal: ""');
+    return segmentPattern(segment, isLast, state);
+  });
+  return `/${patterns.join("/")}`;
+}
+
+/** A star or a variable with literals around it, or a literal. */
+function segmentPattern(segment: string, isLast: boolean, state: TemplateState): string {
+  const star = /^\*{1,2}/.exec(segment)?.[0];
+  if (star !== undefined) {
+    const suffix = segment.substring(star.length);
+    if (star === "**" && suffix !== "" && !isLast) {
+      throw new TemplateProblem("Prefix match not supported.");
+    }
+    return starPattern(star, state) + literalPattern(suffix);
+  }
+  const open = segment.indexOf("{");
+  if (open === -1) return literalPattern(segment);
+  const close = segment.indexOf("}", open);
+  if (close === -1) throw new TemplateProblem(`Unmatched variable bracket in "${segment}"`);
+  const variable = variablePattern(segment.substring(open + 1, close), state);
+  const suffix = segment.substring(close + 1);
+  return literalPattern(segment.substring(0, open)) + variable + literalPattern(suffix);
+}
+
+function starPattern(star: string, state: TemplateState): string {
+  if (state.hasRest) throw new TemplateProblem("Glob after text glob.");
+  if (star === "*") return ONE_SEGMENT;
+  state.hasRest = true;
+  return ANY_SEGMENTS;
+}
+
+function variablePattern(source: string, state: TemplateState): string {
+  const { variables } = state;
   const equals = source.indexOf("=");
   const name = equals === -1 ? source : source.substring(0, equals);
   if (!/^[A-Za-z]\w*$/.test(name) || name.length > NAME_LENGTH_MAX) {
-    throw new TemplateProblem(`"${name}" is no name of a variable`);
+    throw new TemplateProblem(`Invalid variable name: "${name}"`);
   }
-  if (variables.includes(name)) throw new TemplateProblem(`two variables are named ${name}`);
+  if (variables.includes(name)) throw new TemplateProblem(`Repeated variable name: "${name}"`);
   variables.push(name);
   if (variables.length > VARIABLES_MAX) {
-    throw new TemplateProblem(`it has more than ${VARIABLES_MAX} variables`);
+    throw new TemplateProblem(`Exceeded variable count limit (${VARIABLES_MAX})`);
   }
   const inner = equals === -1 ? "*" : source.substring(equals + 1);
-  if (inner === "") throw new TemplateProblem(`the variable ${name} has no pattern`);
-  return `(${literalPattern(inner, state)})`;
+  if (inner === "") throw new TemplateProblem("Empty variable match");
+  const parts = inner.split("/").map((part) => {
+    if (part === "*" || part === "**") return starPattern(part, state);
+    if (part === "") throw new TemplateProblem('Invalid literal: ""');
+    if (part.startsWith("*")) throw new TemplateProblem(`Invalid variable match: "${part}"`);
+    return literalPattern(part);
+  });
+  return `(${parts.join("/")})`;
 }
 
-/** Text with stars in it. */
-function literalPattern(text: string, state: { hasRest: boolean }): string {
-  return text
-    .split(/(\*+|\/)/)
-    .map((piece) => {
-      if (piece === "/" || piece === "") return piece;
-      if (state.hasRest && piece.startsWith("*")) {
-        throw new TemplateProblem("** must be the last operator");
-      }
-      if (piece === "*") return ONE_SEGMENT;
-      if (piece === "**") {
-        state.hasRest = true;
-        return ANY_SEGMENTS;
-      }
-      if (!LITERAL_TEXT.test(piece)) {
-        throw new TemplateProblem(`"${piece}" has a character that no path has`);
-      }
-      return piece.replace(/[^\w]/g, "\\$&");
-    })
-    .join("");
+/** A star inside a literal repeats the character before it: so it does in Envoy. */
+function literalPattern(text: string): string {
+  if (!LITERAL_TEXT.test(text)) throw new TemplateProblem(`Invalid literal: "${text}"`);
+  return text.replace(/[^\w*]/g, "\\$&");
 }
 
 function parseRewrite(rewrite: string, variables: readonly string[]): (string | number)[] {
