@@ -1,5 +1,6 @@
 import {
   type TcpProxy,
+  TcpProxy_TcpAccessLogOptionsSchema,
   TcpProxy_WeightedCluster_ClusterWeightSchema,
   TcpProxy_WeightedClusterSchema,
   TcpProxySchema,
@@ -8,16 +9,22 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { chooseWeighted } from "../../match/route-cluster.ts";
-import type { TcpProxyConfig } from "../network-filter/tcp-proxy.ts";
+import { mergeCriteria, type SubsetCriteria, subsetCriteria } from "../../match/subset-criteria.ts";
+import type { TcpProxyConfig, TcpTarget } from "../network-filter/tcp-proxy.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 
 const FIELDS = [
   "stat_prefix",
   "cluster",
   "weighted_clusters",
+  "metadata_match",
   "idle_timeout",
+  "max_downstream_connection_duration",
   "max_connect_attempts",
   "access_log",
+  "access_log_options",
+  "access_log_flush_interval",
+  "flush_access_log_on_connected",
 ];
 
 /** Envoy's default. */
@@ -34,41 +41,68 @@ export function decodeTcpProxy(
   if (message.statPrefix === "") {
     issues.push({ path: joinPath(path, "stat_prefix"), message: "is missing" });
   }
+  const options = message.accessLogOptions;
+  const optionFields = ["access_log_flush_interval", "flush_access_log_on_connected"];
+  if (options !== undefined) {
+    const optionsPath = joinPath(path, "access_log_options");
+    const schema = TcpProxy_TcpAccessLogOptionsSchema;
+    issues.push(...refuseFields(schema, options, optionFields, optionsPath));
+    if (message.accessLogFlushInterval !== undefined || message.flushAccessLogOnConnected) {
+      const what =
+        "Only one of access_log_options or (access_log_flush_interval, flush_access_log_on_connected) can be specified.";
+      issues.push({ path: optionsPath, message: what });
+    }
+  }
+  const criteria = subsetCriteria(message.metadataMatch);
   const config: TcpProxyConfig = {
     statPrefix: message.statPrefix,
-    chooseCluster: decodeClusters(message, path, issues),
+    chooseTarget: decodeTargets(message, criteria, path, issues),
+    criteria,
     idleTimeoutMs: durationMs(message.idleTimeout) ?? IDLE_TIMEOUT_MS,
+    durationMsMax: durationMs(message.maxDownstreamConnectionDuration) ?? 0,
     connectAttemptsMax: message.maxConnectAttempts ?? 1,
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
+    logIntervalMs:
+      durationMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval) ?? 0,
+    logsConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
   };
   return issues.length === before ? config : undefined;
 }
 
-function decodeClusters(
+function decodeTargets(
   message: TcpProxy,
+  criteria: SubsetCriteria,
   path: string,
   issues: Issue[],
-): TcpProxyConfig["chooseCluster"] {
+): TcpProxyConfig["chooseTarget"] {
   const { clusterSpecifier: specifier } = message;
-  if (specifier.case === "cluster") return () => specifier.value;
+  if (specifier.case === "cluster") {
+    const target: TcpTarget = { cluster: specifier.value, criteria };
+    return () => target;
+  }
   if (specifier.case === undefined) {
     issues.push({ path, message: "names no cluster" });
-    return () => "";
+    return () => ({ cluster: "", criteria });
   }
   const weightedPath = joinPath(path, "weighted_clusters");
   const schema = TcpProxy_WeightedClusterSchema;
   issues.push(...refuseFields(schema, specifier.value, ["clusters"], weightedPath));
-  const names: string[] = [];
+  const targets = new Map<string, TcpTarget>();
+  const keys: string[] = [];
   const ends: number[] = [];
   let total = 0;
   for (const [at, cluster] of specifier.value.clusters.entries()) {
     const clusterPath = joinPath(weightedPath, `clusters[${at}]`);
     const weightSchema = TcpProxy_WeightedCluster_ClusterWeightSchema;
-    issues.push(...refuseFields(weightSchema, cluster, ["name", "weight"], clusterPath));
+    const fields = ["name", "weight", "metadata_match"];
+    issues.push(...refuseFields(weightSchema, cluster, fields, clusterPath));
     total += cluster.weight;
-    names.push(cluster.name);
+    const own = mergeCriteria(criteria, subsetCriteria(cluster.metadataMatch));
+    targets.set(String(at), { cluster: cluster.name, criteria: own });
+    keys.push(String(at));
     ends.push(total);
   }
   if (total === 0) issues.push({ path: weightedPath, message: "sum of the weights is 0" });
-  return (prng) => chooseWeighted(names, ends, total, prng);
+  const none: TcpTarget = { cluster: "", criteria };
+  return (prng) => targets.get(chooseWeighted(keys, ends, total, prng)) ?? none;
 }

@@ -1,29 +1,60 @@
 import type { Socket } from "node:net";
+import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
-import type { Host } from "../cluster/host.ts";
+import type { PickContext } from "../cluster/pick-context.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
-import { localAddressOf, type SocketOwner } from "../net/socket.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
-import { tcpStreamInfo } from "./tcp-stream-info.ts";
+import { type TcpLogType, tcpStreamInfo } from "./tcp-stream-info.ts";
+import { TcpUpstream } from "./tcp-upstream.ts";
+
+/** Where connections go, and what is asked there of a host's metadata. */
+export interface TcpTarget {
+  readonly cluster: string;
+  readonly criteria: SubsetCriteria;
+}
 
 /** A TCP proxy, decoded and checked. */
 export interface TcpProxyConfig {
   readonly statPrefix: string;
-  readonly chooseCluster: (prng: Prng) => string;
+  readonly chooseTarget: (prng: Prng) => TcpTarget;
+  /** For the cluster that another filter named. */
+  readonly criteria: SubsetCriteria;
   /** Without a byte in either direction; 0 is none. */
   readonly idleTimeoutMs: number;
+  /** From the beginning to the end of a connection; 0 is none. */
+  readonly durationMsMax: number;
   readonly connectAttemptsMax: number;
   readonly accessLogs: readonly AccessLogConfig[];
+  /** Between entries while it is open; 0 is none. */
+  readonly logIntervalMs: number;
+  /** Whether there is an entry as soon as the upstream is connected. */
+  readonly logsConnected: boolean;
 }
 
-/** What came before the upstream was connected is kept up to here; then the client waits. */
-const EARLY_BYTES_MAX = 65_536;
+const ZERO = {
+  downstream_cx_no_route: 0,
+  downstream_cx_rx_bytes_total: 0,
+  downstream_cx_total: 0,
+  downstream_cx_tx_bytes_total: 0,
+  downstream_flow_control_paused_reading_total: 0,
+  downstream_flow_control_resumed_reading_total: 0,
+  idle_timeout: 0,
+  max_downstream_connection_duration: 0,
+};
+
+/** What all connections of one TCP proxy share. */
+interface TcpService {
+  readonly config: TcpProxyConfig;
+  readonly context: ProxyContext;
+  readonly logs: readonly AccessLog[];
+  readonly counters: typeof ZERO;
+}
 
 /** The TCP proxy as the last filter of a chain. */
 export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
@@ -32,10 +63,11 @@ export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
     http: undefined,
     create({ context, logFiles }) {
       const logs = config.accessLogs.map((log) => logFiles.open(log));
+      const counters = context.counters.get(`tcp.${config.statPrefix}`, ZERO);
+      const service: TcpService = { config, context, logs, counters };
       return {
         service: undefined,
-        open: (connection, adopt, onEnd) =>
-          new TcpConnection(config, context, { connection, adopt, logs, onEnd }),
+        open: (connection, adopt, onEnd) => new TcpConnection(service, connection, adopt, onEnd),
       };
     },
   };
@@ -45,93 +77,134 @@ export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
  * One connection passed on byte by byte. Each direction ends by itself, so that a client may say
  * that it has sent all and still read the answer.
  */
-class TcpConnection implements OpenConnection {
+class TcpConnection implements OpenConnection, PickContext {
   readonly connection: AcceptedConnection;
-  readonly #config: TcpProxyConfig;
-  readonly #context: ProxyContext;
+  readonly #service: TcpService;
   readonly #onEnd: (connection: OpenConnection) => void;
-  readonly #logs: readonly AccessLog[];
   readonly #socket: Socket;
   readonly #out: Sender;
-  readonly #deadline: Deadline;
+  readonly #idle: Deadline;
+  #duration: Deadline | undefined = undefined;
+  #logInterval: Deadline | undefined = undefined;
   readonly #startMs: number;
   readonly #wallMs: number;
-  #upstream: UpstreamSide | undefined = undefined;
-  #lastUpstream: UpstreamSide | undefined = undefined;
+  #target: TcpTarget;
+  #upstream: TcpUpstream | undefined = undefined;
+  #lastUpstream: TcpUpstream | undefined = undefined;
   #attempts = 0;
-  #cluster = "";
   #flag = "";
   #lastMoveMs = 0;
+  #isClientDone = false;
   #isClosed = false;
   bytesReceived = 0;
   bytesSent = 0;
 
   constructor(
-    config: TcpProxyConfig,
-    context: ProxyContext,
-    options: {
-      readonly connection: AcceptedConnection;
-      readonly adopt: Adopt;
-      readonly logs: readonly AccessLog[];
-      readonly onEnd: (connection: OpenConnection) => void;
-    },
+    service: TcpService,
+    connection: AcceptedConnection,
+    adopt: Adopt,
+    onEnd: (connection: OpenConnection) => void,
   ) {
-    this.#config = config;
-    this.#context = context;
-    this.#onEnd = options.onEnd;
-    this.#logs = options.logs;
-    this.connection = options.connection;
+    const { config, context } = service;
+    this.#service = service;
+    this.connection = connection;
+    this.#onEnd = onEnd;
     this.#startMs = context.clock.monotonicMs();
     this.#wallMs = context.clock.nowMs();
-    this.#deadline = new Deadline({ onDeadline: () => this.#onIdle() });
-    this.#socket = options.adopt(this);
-    if (this.#logs.length > 0) this.connection.keepAddresses();
+    this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
+    this.#socket = adopt(this);
+    // As in Envoy, nothing is read until there is somebody to give it to.
+    this.#socket.pause();
+    if (service.logs.length > 0) connection.keepAddresses();
     this.#out = new Sender(this.#socket, context.flushQueue);
+    service.counters.downstream_cx_total++;
     this.#moved();
     if (config.idleTimeoutMs !== 0) this.#setIdle();
+    if (config.durationMsMax !== 0) this.#limitDuration(config.durationMsMax);
+    if (config.logIntervalMs !== 0) this.#logFromTimeToTime(config.logIntervalMs);
+    const { cluster } = connection;
+    this.#target =
+      cluster === undefined
+        ? config.chooseTarget(context.prng)
+        : { cluster, criteria: config.criteria };
     this.#connect();
   }
 
+  // What the choice of a host may depend on.
+  get subsetCriteria(): SubsetCriteria {
+    return this.#target.criteria;
+  }
+  get originalDestination(): string | undefined {
+    const { isLocalRestored, local } = this.connection;
+    return isLocalRestored ? formatHostPort(local.address, local.port) : undefined;
+  }
+  requestHeader(): undefined {
+    return undefined;
+  }
+  readonly hostDrawsMax = 0;
+  rejectsHost(): boolean {
+    return false;
+  }
+
   #connect(): void {
-    this.#attempts++;
-    this.#cluster = this.#config.chooseCluster(this.#context.prng);
-    const cluster = this.#context.findCluster(this.#cluster);
-    const host = cluster?.pick();
-    if (cluster === undefined || host === undefined) {
-      if (cluster !== undefined) cluster.load.noneHealthy++;
-      this.#close(cluster === undefined ? "NC" : "UH");
-      return;
+    const { context, counters } = this.#service;
+    const cluster = context.findCluster(this.#target.cluster);
+    if (cluster === undefined) {
+      counters.downstream_cx_no_route++;
+      return this.#close("NC");
+    }
+    const host = cluster.pick(this);
+    if (host === undefined) {
+      cluster.load.noneHealthy++;
+      return this.#close("UH");
     }
     if (!host.canConnect(PRIORITY.default)) {
       cluster.load.connectionsOverflow++;
-      this.#close("UO");
-      return;
+      return this.#close("UO");
     }
-    this.#upstream = new UpstreamSide(host, this.#context, {
+    this.#attempts++;
+    this.#upstream = new TcpUpstream(host, context, {
       onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
-      onReady: () => this.#socket.resume(),
+      onReady: () => this.#onUpstreamReady(),
       onEnd: () => this.#socket.end(),
-      onClose: (isConnected) => this.#onUpstreamClose(isConnected),
-      onDrain: () => this.#socket.resume(),
+      onClose: (isConnected, error) => this.#onUpstreamClose(isConnected, error),
+      onDrain: () => this.#onUpstreamDrain(),
     });
     this.#lastUpstream = this.#upstream;
+    if (this.#isClientDone) this.#upstream.end();
   }
 
   onBytes(buffer: Buffer, length: number): void {
     this.#moved();
     this.bytesReceived += length;
-    if (this.#upstream?.write(buffer, length) === true) this.#socket.pause();
+    this.#service.counters.downstream_cx_rx_bytes_total += length;
+    if (this.#upstream?.write(buffer, length) !== true) return;
+    this.#service.counters.downstream_flow_control_paused_reading_total++;
+    this.#socket.pause();
+  }
+
+  #onUpstreamDrain(): void {
+    if (!this.#socket.isPaused()) return;
+    this.#service.counters.downstream_flow_control_resumed_reading_total++;
+    this.#socket.resume();
+  }
+
+  #onUpstreamReady(): void {
+    this.#socket.resume();
+    if (this.#service.config.logsConnected) this.#log("TcpUpstreamConnected");
   }
 
   #onUpstreamBytes(buffer: Buffer, length: number): void {
     this.#moved();
     this.bytesSent += length;
+    this.#service.counters.downstream_cx_tx_bytes_total += length;
     this.#out.bytes(buffer, 0, length);
     this.#out.flushNow();
     if (this.#out.isFull) this.#upstream?.pause();
   }
 
   onEnd(): void {
+    this.#isClientDone = true;
     this.#upstream?.end();
   }
 
@@ -139,36 +212,71 @@ class TcpConnection implements OpenConnection {
     this.#upstream?.resume();
   }
 
-  onClose(): void {
+  onClose(error: Error | undefined): void {
+    // What one side breaks off does not end in order for the other.
+    if (isReset(error)) this.#upstream?.reset();
     this.#close(this.#flag);
   }
 
-  #onUpstreamClose(isConnected: boolean): void {
+  #onUpstreamClose(isConnected: boolean, error: Error | undefined): void {
     const early = this.#upstream?.takeEarly() ?? [];
     this.#upstream = undefined;
-    if (!isConnected && !this.#isClosed && this.#attempts < this.#config.connectAttemptsMax) {
-      this.#connect();
-      for (const bytes of early) this.onBytes(bytes, bytes.length);
+    if (isConnected && isReset(error)) {
+      if (this.connection.tls === undefined) this.#socket.resetAndDestroy();
+      return this.#close("UR");
+    }
+    if (isConnected) {
+      // What it sent last may still be on its way to the client.
+      if (this.#socket.writableEnded) this.#socket.destroySoon();
+      else this.#socket.end(() => this.#socket.destroySoon());
       return;
     }
-    if (!isConnected) return this.#close("UF,URX");
-    // What it sent last may still be on its way to the client.
-    if (this.#socket.writableEnded) this.#socket.destroySoon();
-    else this.#socket.end(() => this.#socket.destroySoon());
+    if (this.#isClosed) return;
+    if (this.#attempts >= this.#service.config.connectAttemptsMax) return this.#close("UF,URX");
+    this.#connect();
+    this.#sendAgain(early);
+  }
+
+  #sendAgain(early: readonly Buffer[]): void {
+    for (const bytes of early) this.#upstream?.write(bytes, bytes.length);
   }
 
   #moved(): void {
-    this.#lastMoveMs = this.#context.clock.monotonicMs();
+    this.#lastMoveMs = this.#service.context.clock.monotonicMs();
   }
 
   #setIdle(): void {
-    this.#context.deadlines.set(this.#deadline, this.#config.idleTimeoutMs, this.#lastMoveMs);
+    const { config, context } = this.#service;
+    context.deadlines.set(this.#idle, config.idleTimeoutMs, this.#lastMoveMs);
   }
 
   #onIdle(): void {
-    const idleMs = this.#context.clock.monotonicMs() - this.#lastMoveMs;
-    if (idleMs < this.#config.idleTimeoutMs - 1) this.#setIdle();
-    else this.destroy();
+    const { config, context, counters } = this.#service;
+    const idleMs = context.clock.monotonicMs() - this.#lastMoveMs;
+    if (idleMs < config.idleTimeoutMs - 1) return this.#setIdle();
+    counters.idle_timeout++;
+    this.destroy();
+  }
+
+  #limitDuration(delayMs: number): void {
+    const onDeadline = (): void => {
+      this.#service.counters.max_downstream_connection_duration++;
+      this.#close("DT");
+    };
+    this.#duration = new Deadline({ onDeadline });
+    this.#service.context.deadlines.set(this.#duration, delayMs, this.#startMs);
+  }
+
+  #logFromTimeToTime(delayMs: number): void {
+    const { deadlines, clock } = this.#service.context;
+    const deadline = new Deadline({
+      onDeadline: () => {
+        this.#log("TcpPeriodic");
+        deadlines.set(deadline, delayMs, clock.monotonicMs());
+      },
+    });
+    this.#logInterval = deadline;
+    deadlines.set(deadline, delayMs, clock.monotonicMs());
   }
 
   closeIfIdle(): void {
@@ -184,132 +292,35 @@ class TcpConnection implements OpenConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#flag = flag;
-    this.#deadline.cancel();
+    this.#idle.cancel();
+    this.#duration?.cancel();
+    this.#logInterval?.cancel();
     this.#upstream?.destroy();
     this.#socket.destroy();
-    if (this.#logs.length > 0) this.#writeLogs();
+    this.#log("TcpConnectionEnd");
     this.#onEnd(this);
   }
 
-  #writeLogs(): void {
+  #log(logType: TcpLogType): void {
+    const { logs, context } = this.#service;
+    if (logs.length === 0) return;
     const info = tcpStreamInfo({
+      logType,
       connection: this.connection,
-      context: this.#context,
+      context,
       startMs: this.#startMs,
       wallMs: this.#wallMs,
       flag: this.#flag,
       bytesReceived: this.bytesReceived,
       bytesSent: this.bytesSent,
-      cluster: this.#cluster,
+      cluster: this.#flag === "NC" ? "" : this.#target.cluster,
       attempts: this.#attempts,
       upstream: this.#lastUpstream,
     });
-    for (const log of this.#logs) log.log(info);
+    for (const log of logs) log.log(info);
   }
 }
 
-interface UpstreamEvents {
-  onBytes(buffer: Buffer, length: number): void;
-  onReady(): void;
-  onEnd(): void;
-  onClose(isConnected: boolean): void;
-  onDrain(): void;
-}
-
-/** The connection to the host, and what waits for it. */
-class UpstreamSide implements SocketOwner {
-  readonly host: Host;
-  readonly connectStartMs: number;
-  connectedMs = -1;
-  tls: TlsInfo | undefined = undefined;
-  localAddress: PeerAddress | undefined = undefined;
-  readonly #context: ProxyContext;
-  readonly #events: UpstreamEvents;
-  readonly #socket: Socket;
-  readonly #out: Sender;
-  readonly #deadline: Deadline;
-  #early: Buffer[] = [];
-  #earlyBytes = 0;
-  #isConnected = false;
-  #isEndDue = false;
-  #isClosed = false;
-
-  constructor(host: Host, context: ProxyContext, events: UpstreamEvents) {
-    this.host = host;
-    this.#context = context;
-    this.connectStartMs = context.clock.monotonicMs();
-    this.#events = events;
-    this.#deadline = new Deadline({ onDeadline: () => this.#socket.destroy() });
-    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
-    this.#out = new Sender(this.#socket, context.flushQueue);
-    host.onConnectionOpened(PRIORITY.default);
-    context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
-  }
-
-  #onConnect(tls: TlsInfo | undefined): void {
-    this.tls = tls;
-    this.#isConnected = true;
-    this.#deadline.cancel();
-    this.connectedMs = this.#context.clock.monotonicMs();
-    this.localAddress = localAddressOf(this.#socket);
-    for (const bytes of this.takeEarly()) this.#socket.write(bytes);
-    if (this.#isEndDue) this.#socket.end();
-    this.#events.onReady();
-  }
-
-  /** Whether the client should wait. */
-  write(buffer: Buffer, length: number): boolean {
-    if (!this.#isConnected) {
-      this.#early.push(Buffer.from(buffer.subarray(0, length)));
-      this.#earlyBytes += length;
-      return this.#earlyBytes > EARLY_BYTES_MAX;
-    }
-    this.#out.bytes(buffer, 0, length);
-    this.#out.flushNow();
-    return this.#out.isFull;
-  }
-
-  /** What was kept; the caller has it now. */
-  takeEarly(): Buffer[] {
-    const early = this.#early;
-    this.#early = [];
-    this.#earlyBytes = 0;
-    return early;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#isEndDue = true;
-    if (this.#isConnected) this.#socket.end();
-  }
-
-  destroy(): void {
-    this.#isClosed = true;
-    this.#socket.destroy();
-  }
-
-  onBytes(buffer: Buffer, length: number): void {
-    this.#events.onBytes(buffer, length);
-  }
-
-  onEnd(): void {
-    this.#events.onEnd();
-  }
-
-  onDrain(): void {
-    this.#events.onDrain();
-  }
-
-  onClose(): void {
-    this.#deadline.cancel();
-    this.host.onConnectionClosed(PRIORITY.default, this.#isConnected);
-    if (!this.#isClosed) this.#events.onClose(this.#isConnected);
-  }
+function isReset(error: Error | undefined): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ECONNRESET";
 }

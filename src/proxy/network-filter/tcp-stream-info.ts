@@ -5,8 +5,12 @@ import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 
-/** What a TCP connection was, told when it is over. */
+/** When an entry is written, by Envoy's names. */
+export type TcpLogType = "TcpConnectionEnd" | "TcpPeriodic" | "TcpUpstreamConnected";
+
+/** What a TCP connection was until now. */
 export interface TcpSummary {
+  readonly logType: TcpLogType;
   readonly connection: AcceptedConnection;
   readonly context: ProxyContext;
   readonly startMs: number;
@@ -47,11 +51,11 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     ...plainRequest({ runtime: context.runtime }),
     connection,
     remote: connection.remote,
-    logType: "TcpConnectionEnd",
+    logType: summary.logType,
     protocol: undefined,
     status: 0,
     details: "",
-    terminationDetails: "",
+    terminationDetails: connection.terminationDetails,
     flag: summary.flag,
     routeName: "",
     localReplyBody: "",

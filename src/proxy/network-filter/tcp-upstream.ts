@@ -1,0 +1,124 @@
+import type { Socket } from "node:net";
+import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import { PRIORITY } from "../cluster/breakers.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import { Deadline } from "../net/deadlines.ts";
+import { Sender } from "../net/sender.ts";
+import { localAddressOf, type SocketOwner } from "../net/socket.ts";
+
+/** What the connection to a host tells the one that it stands behind. */
+export interface UpstreamEvents {
+  onBytes(buffer: Buffer, length: number): void;
+  onReady(): void;
+  onEnd(): void;
+  onClose(isConnected: boolean, error: Error | undefined): void;
+  onDrain(): void;
+}
+
+/** The connection to the host, and what waits for it. */
+export class TcpUpstream implements SocketOwner {
+  readonly host: Host;
+  readonly connectStartMs: number;
+  connectedMs = -1;
+  tls: TlsInfo | undefined = undefined;
+  localAddress: PeerAddress | undefined = undefined;
+  readonly #context: ProxyContext;
+  readonly #events: UpstreamEvents;
+  readonly #socket: Socket;
+  readonly #out: Sender;
+  readonly #deadline: Deadline;
+  #early: Buffer[] = [];
+  #isConnected = false;
+  #isEndDue = false;
+  #isClosed = false;
+
+  constructor(host: Host, context: ProxyContext, events: UpstreamEvents) {
+    this.host = host;
+    this.#context = context;
+    this.connectStartMs = context.clock.monotonicMs();
+    this.#events = events;
+    this.#deadline = new Deadline({ onDeadline: () => this.#onTimeout() });
+    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
+    this.#out = new Sender(this.#socket, context.flushQueue);
+    host.onConnectionOpened(PRIORITY.default);
+    context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
+  }
+
+  #onTimeout(): void {
+    this.host.load.connectTimeouts++;
+    this.#socket.destroy();
+  }
+
+  #onConnect(tls: TlsInfo | undefined): void {
+    this.tls = tls;
+    this.#isConnected = true;
+    this.#deadline.cancel();
+    this.connectedMs = this.#context.clock.monotonicMs();
+    this.localAddress = localAddressOf(this.#socket);
+    for (const bytes of this.takeEarly()) this.#socket.write(bytes);
+    if (this.#isEndDue) this.#socket.end();
+    this.#events.onReady();
+  }
+
+  /** Whether the client should wait; before it is connected only what listener filters read comes. */
+  write(buffer: Buffer, length: number): boolean {
+    if (!this.#isConnected) {
+      this.#early.push(Buffer.from(buffer.subarray(0, length)));
+      return false;
+    }
+    this.#out.bytes(buffer, 0, length);
+    this.#out.flushNow();
+    return this.#out.isFull;
+  }
+
+  /** What was kept; the caller has it now. */
+  takeEarly(): Buffer[] {
+    const early = this.#early;
+    this.#early = [];
+    return early;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#isEndDue = true;
+    if (this.#isConnected) this.#socket.end();
+  }
+
+  /** Breaks it off, for the host to see. */
+  reset(): void {
+    this.#isClosed = true;
+    if (this.tls === undefined && this.#isConnected) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#isClosed = true;
+    this.#socket.destroy();
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#events.onBytes(buffer, length);
+  }
+
+  onEnd(): void {
+    this.#events.onEnd();
+  }
+
+  onDrain(): void {
+    this.#events.onDrain();
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#deadline.cancel();
+    this.host.onConnectionClosed(PRIORITY.default, this.#isConnected);
+    if (!this.#isClosed) this.#events.onClose(this.#isConnected, error);
+  }
+}
