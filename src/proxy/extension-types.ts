@@ -22,6 +22,7 @@ import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/netwo
 import { ConfigSchema as DirectResponseSchema } from "../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
 import { EchoSchema } from "../api/gen/envoy/extensions/filters/network/echo/v3/echo_pb.js";
 import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { RBACSchema as NetworkRbacSchema } from "../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { MetadataSchema as MetadataFormatterSchema } from "../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
@@ -71,6 +72,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
   MetadataFormatterSchema,
+  NetworkRbacSchema,
   PreviousHostsPredicateSchema,
   RandomSchema,
   RBACPerRouteSchema,

@@ -7,8 +7,60 @@ import { BothPlanes, converse, destroy } from "./both-planes.ts";
 
 const LIMIT = "network.connection_limit.v3.ConnectionLimit";
 
-const listeners = ["limited", "delayed", "unlimited", "answers", "echoes", "none"] as const;
+const RBAC = "network.rbac.v3.RBAC";
+const ECHO = filter("network.echo.v3.Echo", {});
+
+function policy(principal: object, permission: object = { any: true }): object {
+  return { permissions: [permission], principals: [principal] };
+}
+
+const LOOPBACK = { direct_remote_ip: { address_prefix: "127.0.0.0", prefix_len: 8 } };
+const FOREIGN = { direct_remote_ip: { address_prefix: "10.0.0.0", prefix_len: 8 } };
+
+/** By listener: the rules, and whether an echo answers. */
+const RULES = {
+  allowed: { rules: { action: "ALLOW", policies: { local: policy(LOOPBACK) } } },
+  foreign: { rules: { action: "ALLOW", policies: { "not here": policy(FOREIGN) } } },
+  denied: { rules: { action: "DENY", policies: { "no body": policy({ any: true }) } } },
+  nobody: { rules: {} },
+  open: {},
+  shadow: {
+    shadow_rules: { action: "DENY", policies: { all: policy({ any: true }) } },
+    shadow_rules_stat_prefix: "dry",
+  },
+  again: {
+    rules: { action: "ALLOW", policies: { local: policy(LOOPBACK) } },
+    enforcement_type: "CONTINUOUS",
+  },
+} as const;
+
+const rbacNames = Object.keys(RULES) as (keyof typeof RULES)[];
+const listeners = [
+  "limited",
+  "delayed",
+  "unlimited",
+  "answers",
+  "echoes",
+  "none",
+  ...rbacNames,
+] as const;
 type Name = (typeof listeners)[number];
+
+function rbacFilters(): Record<keyof typeof RULES, readonly object[]> {
+  const of = (name: keyof typeof RULES): readonly object[] => [
+    filter(RBAC, { stat_prefix: `${name}.`, ...RULES[name] }),
+    ECHO,
+  ];
+  return {
+    allowed: of("allowed"),
+    foreign: of("foreign"),
+    denied: of("denied"),
+    nobody: of("nobody"),
+    open: of("open"),
+    shadow: of("shadow"),
+    again: of("again"),
+  };
+}
 
 const FILTERS: Readonly<Record<Name, readonly object[]>> = {
   limited: [
@@ -30,6 +82,7 @@ const FILTERS: Readonly<Record<Name, readonly object[]>> = {
   answers: [filter("network.direct_response.v3.Config", { response: { inline_string: "hello" } })],
   echoes: [filter("network.echo.v3.Echo", {})],
   none: [],
+  ...rbacFilters(),
 };
 
 const both = new BothPlanes<Name>();
@@ -108,5 +161,14 @@ describe("network filters do as Envoy's do", () => {
     });
     expect(weft.got).toBe("b");
     expect(weft).toEqual(envoy);
+  });
+
+  test.each(rbacNames)("rbac decides when bytes come: %s", async (name) => {
+    const { weft, envoy } = await both.each(async ({ ports, stats }) => {
+      const { got, end } = await converse({ to: { port: ports[name] }, send: "a", enough: "a" });
+      return { got, end, stats: await stats(`${name}.rbac.`) };
+    });
+    expect(weft).toEqual(envoy);
+    expect(weft.got).toBe(["foreign", "denied", "nobody"].includes(name) ? "" : "a");
   });
 });

@@ -287,6 +287,24 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "Error: non-terminal filter named envoy.filters.network.connection_limit of type envoy.filters.network.connection_limit is the last filter in a network filter chain.",
   ],
   [
+    "a header in a policy over connections",
+    filters([
+      filter("network.rbac.v3.RBAC", {
+        stat_prefix: "r",
+        rules: {
+          policies: {
+            p: {
+              permissions: [{ any: true }],
+              principals: [{ not_id: { header: { name: "a", present_match: true } } }],
+            },
+          },
+        },
+      }),
+      filter("network.echo.v3.Echo", {}),
+    ]),
+    'rules.policies["p"]: Found header rule, not supported by RBAC network filter',
+  ],
+  [
     "a connection limit without a number",
     filters([filter(LIMIT, { stat_prefix: "l" }), filter("network.echo.v3.Echo", {})]),
     "max_connections: is missing",

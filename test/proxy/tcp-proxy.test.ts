@@ -115,6 +115,7 @@ async function outcome(
     text,
     counted: Object.entries(counted)
       .filter(([stat, value]) => value > 0 && !LOOSE.test(stat))
+      .map(([stat, value]) => `${stat}: ${value}`)
       .sort(),
   };
 }

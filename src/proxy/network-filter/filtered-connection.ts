@@ -44,18 +44,18 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
     );
   }
 
-  #passes(): boolean {
-    for (const filter of this.#filters) if (filter.onData?.() === false) return false;
+  #passes(isEnd: boolean): boolean {
+    for (const filter of this.#filters) if (filter.onData?.(isEnd) === false) return false;
     return true;
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    if (this.#terminal !== undefined && this.#passes()) this.#terminal.onBytes(buffer, length);
+    if (this.#terminal !== undefined && this.#passes(false)) this.#terminal.onBytes(buffer, length);
   }
 
   onEnd(): void {
     if (this.#terminal === undefined) this.destroy();
-    else if (this.#passes()) this.#terminal.onEnd();
+    else if (this.#passes(true)) this.#terminal.onEnd();
   }
 
   onDrain(): void {

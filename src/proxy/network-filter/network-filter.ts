@@ -57,7 +57,7 @@ export interface PassingFilter {
   /** Whether the connection goes on to the next filter; if not, this one will close it. */
   onNewConnection?(): boolean;
   /** The client sent bytes, or its end: whether they go on; if not, this filter closes it. */
-  onData?(): boolean;
+  onData?(isEnd: boolean): boolean;
   /** The connection is gone. */
   onClose?(): void;
 }
