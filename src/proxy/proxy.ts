@@ -20,6 +20,7 @@ import { Deadlines } from "./net/deadlines.ts";
 import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/sender.ts";
 import { createReadBuffer } from "./net/socket.ts";
+import { TurnClock } from "./net/turn-clock.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
 import { SecretStore } from "./secret/secret-store.ts";
@@ -99,13 +100,14 @@ export class Proxy {
       tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters },
       createResolver: createNameResolver,
     });
+    const flushQueue = new FlushQueue(DirectWriter.create());
     const context: ProxyContext = {
-      clock,
+      clock: new TurnClock(clock, flushQueue),
       prng,
       runtime: bootstrap.runtime,
       log,
       readBuffer: createReadBuffer(),
-      flushQueue: new FlushQueue(DirectWriter.create()),
+      flushQueue,
       deadlines: new Deadlines(clock),
       date: new DateHeader(clock),
       counters: this.#counters,

@@ -156,6 +156,8 @@ export const TOKEN_LOWER: Uint8Array = createTokenTable();
 /** Names by hash, with what each means in a request and in a response. */
 export interface NameTable {
   readonly names: readonly (string | undefined)[];
+  /** The same as bytes, for comparing. */
+  readonly bytes: readonly (Uint8Array | undefined)[];
   readonly kinds: Uint8Array;
 }
 
@@ -168,29 +170,30 @@ function hashStep(hash: number, code: number): number {
 }
 
 /**
- * The slot that holds the name in `text[from, to)`, or -1. `hash` is the name's, as
+ * The slot that holds the name in `bytes[from, to)`, or -1. `hash` is the name's, as
  * `Math.imul(hash, 31) + lowerCode` over its bytes: the parser makes it on its way.
  */
 export function findName(
   table: NameTable,
-  text: string,
+  bytes: Uint8Array,
   from: number,
   to: number,
   hash: number,
 ): number {
   const length = to - from;
   for (let slot = hash & (TABLE_SIZE - 1); ; slot = (slot + 1) & (TABLE_SIZE - 1)) {
-    const name = table.names[slot];
+    const name = table.bytes[slot];
     if (name === undefined) return -1;
     if (name.length !== length) continue;
     let at = 0;
-    while (at < length && TOKEN_LOWER[text.charCodeAt(from + at)] === name.charCodeAt(at)) at++;
+    while (at < length && TOKEN_LOWER[bytes[from + at] ?? 0] === name[at]) at++;
     if (at === length) return slot;
   }
 }
 
 function createNameTable(kindByName: Readonly<Record<string, number>>): NameTable {
   const names = Array.from<string | undefined>({ length: TABLE_SIZE });
+  const bytes = Array.from<Uint8Array | undefined>({ length: TABLE_SIZE });
   const kinds = new Uint8Array(TABLE_SIZE);
   for (const name of new Set([...Object.keys(REQUEST), ...COMMON])) {
     let hash = 0;
@@ -198,9 +201,10 @@ function createNameTable(kindByName: Readonly<Record<string, number>>): NameTabl
     let slot = hash & (TABLE_SIZE - 1);
     while (names[slot] !== undefined) slot = (slot + 1) & (TABLE_SIZE - 1);
     names[slot] = name;
+    bytes[slot] = Uint8Array.from(name, (mark) => mark.charCodeAt(0));
     kinds[slot] = kindByName[name] ?? HEADER.plain;
   }
-  return { names, kinds };
+  return { names, bytes, kinds };
 }
 
 function createTokenTable(): Uint8Array {

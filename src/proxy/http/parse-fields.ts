@@ -46,32 +46,30 @@ export function parseFields(
   names: NameTable,
   { headerCountMax, underscores }: FieldOptions,
 ): HeadError | undefined {
+  const bytes = bytesOf(text);
   let count = 0;
   for (let at = from; at < to; ) {
     if (++count > headerCountMax) return TOO_MANY;
     const nameStart = at;
     let hash = 0;
-    let code = 0;
-    for (;;) {
-      code = text.charCodeAt(at);
-      const lower = TOKEN_LOWER[code] ?? 0;
-      if (lower === 0) break;
+    let code = byteAt(bytes, at);
+    for (let lower = byteAt(TOKEN_LOWER, code); lower !== 0; lower = byteAt(TOKEN_LOWER, code)) {
       hash = (Math.imul(hash, 31) + lower) | 0;
-      at++;
+      code = byteAt(bytes, ++at);
     }
     if (code !== COLON || at === nameStart) return BAD_REQUEST;
-    const nameEnd = at++;
-    for (code = text.charCodeAt(at); code === SPACE || code === TAB; ) code = text.charCodeAt(++at);
+    const nameEnd = at;
+    code = byteAt(bytes, ++at);
+    while (code === SPACE || code === TAB) code = byteAt(bytes, ++at);
     const valueStart = at;
-    while (VALUE[code] === 1) code = text.charCodeAt(++at);
-    if (code !== CR) return BAD_CHARACTER;
-    if (text.charCodeAt(at + 1) !== LF) return BAD_CHARACTER;
+    while (VALUE[code] === 1) code = byteAt(bytes, ++at);
+    if (code !== CR || bytes[at + 1] !== LF) return BAD_CHARACTER;
     let valueEnd = at;
-    while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+    while (valueEnd > valueStart && isBlank(byteAt(bytes, valueEnd - 1))) valueEnd--;
     at += 2;
 
     const value = text.substring(valueStart, valueEnd);
-    const slot = findName(names, text, nameStart, nameEnd, hash);
+    const slot = findName(names, bytes, nameStart, nameEnd, hash);
     const error =
       slot === -1
         ? addOther(head, text.substring(nameStart, nameEnd), value, underscores)
@@ -79,6 +77,28 @@ export function parseFields(
     if (error !== undefined) return error;
   }
   return undefined;
+}
+
+let scratch = Buffer.allocUnsafeSlow(4096);
+
+/**
+ * The text's bytes, valid until the next call: a loop over bytes takes a third of the time that one
+ * over a string's characters does, and copying them costs less than a dozen characters.
+ */
+function bytesOf(text: string): Uint8Array {
+  if (text.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
+  (scratch as LatinBuffer).latin1Write(text, 0, text.length);
+  return scratch;
+}
+
+/** As `latin1Slice` in `net/latin1.ts`: in Node since 0.11, not in its types. */
+interface LatinBuffer extends Buffer {
+  latin1Write(text: string, at: number, length: number): number;
+}
+
+/** The empty line at the end of a head keeps every `at` of the parser inside. */
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
 }
 
 /** A header that is not in the table; no name there has an underscore. */
@@ -165,15 +185,15 @@ function takeHost(head: RequestHead, value: string): HeadError | undefined {
   return undefined;
 }
 
-/** Whether every byte may stand in a host with a port or user information (RFC 3986 3.2). */
+/** Bytes that may stand in a host with a port or user information (RFC 3986 3.2). */
+const AUTHORITY: Uint8Array = new Uint8Array(256).map((_, code) =>
+  code <= SPACE || code >= 127 || '"#/<>?\\^`{|}'.includes(String.fromCharCode(code)) ? 0 : 1,
+);
+
+/** Whether every byte may stand in a host with a port or user information. */
 export function isAuthority(value: string): boolean {
   for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    // space, ", #, /, <, >, ?, \, ^, `, {, |, } and whatever is not ASCII
-    if (code <= SPACE || code >= 127) return false;
-    if (code === 34 || code === 35 || code === 47 || code === 60) return false;
-    if (code === 62 || code === 63 || code === 92 || code === 94) return false;
-    if (code === 96 || code === 123 || code === 124 || code === 125) return false;
+    if (AUTHORITY[value.charCodeAt(at)] !== 1) return false;
   }
   return true;
 }

@@ -79,8 +79,8 @@ function parseRequest(text: string, head: RequestHead, limits: HeadLimits): Head
   const lineEnd = text.indexOf("\r\n");
   const methodEnd = text.indexOf(" ");
   if (methodEnd <= 0 || methodEnd > lineEnd) return BAD_REQUEST;
-  const method = text.substring(0, methodEnd);
-  if (!METHODS.has(method)) return BAD_REQUEST;
+  const method = parseMethod(text, methodEnd);
+  if (method === "") return BAD_REQUEST;
   head.method = method;
   const targetEnd = text.indexOf(" ", methodEnd + 1);
   // HTTP/0.9 has no version at all.
@@ -113,11 +113,22 @@ function preferChunks(head: MessageHead, { allowsChunkedLength }: HeadOptions): 
   return true;
 }
 
+/** Nearly every request's method is found without a look into a set; "" for one that is unknown. */
+function parseMethod(text: string, end: number): string {
+  const first = text.charCodeAt(0);
+  if (end === 3 && first === 71 && text.startsWith("GET")) return "GET";
+  if (end === 4 && first === 80 && text.startsWith("POST")) return "POST";
+  const method = text.substring(0, end);
+  return METHODS.has(method) ? method : "";
+}
+
 /** `HTTP/1.0` → 0, `HTTP/1.1` → 1, another version → 9, no version → -1. */
 function parseVersion(text: string, from: number, to: number): number {
-  if (to - from !== 8 || !text.startsWith("HTTP/", from) || text.charCodeAt(from + 6) !== 46) {
-    return -1;
-  }
+  if (to - from !== 8) return -1;
+  // HTTP/ and a dot
+  if (text.charCodeAt(from) !== 72 || text.charCodeAt(from + 1) !== 84) return -1;
+  if (text.charCodeAt(from + 2) !== 84 || text.charCodeAt(from + 3) !== 80) return -1;
+  if (text.charCodeAt(from + 4) !== 47 || text.charCodeAt(from + 6) !== 46) return -1;
   const major = text.charCodeAt(from + 5) - 48;
   const minor = text.charCodeAt(from + 7) - 48;
   if (major < 0 || major > 9 || minor < 0 || minor > 9) return -1;

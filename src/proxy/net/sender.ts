@@ -22,16 +22,33 @@ export class FlushQueue {
   readonly direct: DirectWriter | undefined;
   #dirty: Sender[] = [];
   #flushing: Sender[] = [];
+  #turn = 0;
+  #isArmed = false;
 
   constructor(direct: DirectWriter | undefined) {
     this.direct = direct;
   }
 
   add(sender: Sender): void {
-    if (this.#dirty.push(sender) === 1) setImmediate(this.#flush);
+    this.#dirty.push(sender);
+    this.#arm();
+  }
+
+  /** The number of this turn of the event loop: what has one number happened in one turn. */
+  get turn(): number {
+    this.#arm();
+    return this.#turn;
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    setImmediate(this.#flush);
   }
 
   readonly #flush = (): void => {
+    this.#isArmed = false;
+    this.#turn++;
     const all = this.#dirty;
     this.#dirty = this.#flushing;
     for (const sender of all) sender.flushNow();
