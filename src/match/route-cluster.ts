@@ -141,7 +141,7 @@ function decodeShare(
   base: ClusterChoice,
   context: RouteContext,
 ): ClusterAction["chooseCluster"] {
-  const { path, issues, levels, mostSpecificWins } = context;
+  const { path, issues } = context;
   const handled = [
     "name",
     "cluster_header",
@@ -165,6 +165,7 @@ function decodeShare(
     path: joinPath(path, "typed_per_filter_config"),
     issues,
   });
+  const { request, response } = decodeMutations(cluster, path, issues);
   const choice: ClusterChoice = {
     name: cluster.name,
     subset: mergeCriteria(base.subset, subsetCriteria(cluster.metadataMatch)),
@@ -172,10 +173,11 @@ function decodeShare(
       rewrite.case === "hostRewriteLiteral" && rewrite.value !== ""
         ? { kind: "weighted", host: wireText(rewrite.value) }
         : base.hostRewrite,
-    mutations: orderMutations(
-      [decodeMutations(cluster, path, issues), ...levels],
-      mostSpecificWins,
-    ),
+    mutations: {
+      // Its own come first, whichever level wins among the others; as in Envoy.
+      request: [...(request === undefined ? [] : [request]), ...base.mutations.request],
+      response: [...(response === undefined ? [] : [response]), ...base.mutations.response],
+    },
     filterOverrides: mergeOverrides(base.filterOverrides, own),
   };
   if (cluster.clusterHeader !== "") return chooseByHeader(choice, cluster.clusterHeader);

@@ -95,8 +95,8 @@ const ROUTES: readonly object[] = [
         ],
       },
     },
-    request_headers_to_add: [header("x-level", "route")],
-    response_headers_to_add: [header("x-level", "route")],
+    request_headers_to_add: [header("x-level", "route"), header("x-wins", "route", OVERWRITE)],
+    response_headers_to_add: [header("x-level", "route"), header("x-wins", "route", OVERWRITE)],
   },
   // Where it goes.
   { match: { prefix: "/by-header" }, route: { cluster_header: "x-cluster" } },
@@ -200,6 +200,8 @@ const ROUTES: readonly object[] = [
 /** What the upstream answers, by path. */
 export const ROUTER_SCRIPTS = {
   "/slow": {},
+  "/plain-slow": {},
+  "/plain-close": { end: "fin" },
   "/try-timeout": {},
   "/try-idle": {},
   "/try-no-retry": {},
@@ -209,6 +211,9 @@ export const ROUTER_SCRIPTS = {
   },
   ...Object.fromEntries(
     [
+      ["/plain-500", "500 Oops"],
+      ["/plain-418", "418 Teapot\r\nX-Again: 1"],
+      ["/plain-grpc", "200 OK\r\nGrpc-Status: 8"],
       ["/retry-5xx", "500 Oops"],
       ["/retry-gateway", "502 Bad"],
       ["/retry-gateway/500", "500 Oops"],
@@ -235,40 +240,46 @@ export const ROUTER_SCRIPTS = {
   ),
 } as const;
 
-/** Two virtual hosts over the same routes, the second one telling more. */
+/** Listeners over the same routes: for strangers, for those inside, and with levels turned round. */
+export type RouterListener = "main" | "inside" | "specific";
+
+/** Virtual hosts over the same routes, one of them telling more. */
+const TABLE = {
+  name: "local",
+  validate_clusters: false,
+  request_headers_to_add: [header("x-level", "table"), header("x-wins", "table", OVERWRITE)],
+  response_headers_to_add: [
+    header("x-level", "table"),
+    header("x-wins", "table", OVERWRITE),
+    header("x-how", "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%"),
+  ],
+  virtual_hosts: [
+    { name: "a", domains: ["a.test", "other.test"], routes: ROUTES },
+    { name: "secure", domains: ["secure.test"], routes: ROUTES, require_tls: "ALL" },
+    {
+      name: "outside",
+      domains: ["outside.test"],
+      routes: ROUTES,
+      require_tls: "EXTERNAL_ONLY",
+    },
+    {
+      name: "told",
+      domains: ["told.test"],
+      routes: ROUTES,
+      include_request_attempt_count: true,
+      include_attempt_count_in_response: true,
+      include_is_timeout_retry_header: true,
+      request_headers_to_add: [header("x-level", "host"), header("x-wins", "host", OVERWRITE)],
+      response_headers_to_add: [header("x-level", "host"), header("x-wins", "host", OVERWRITE)],
+    },
+  ],
+};
+
+/** The listeners over that table, and the clusters that it names. */
 export function routerBootstrap(
-  ports: { readonly main: number; readonly admin: number },
+  ports: Readonly<Record<RouterListener | "admin", number>>,
   upstream: { readonly port: number; readonly shadowPort: number; readonly refusedPort: number },
 ): object {
-  const table = {
-    name: "local",
-    validate_clusters: false,
-    request_headers_to_add: [header("x-level", "table")],
-    response_headers_to_add: [
-      header("x-level", "table"),
-      header("x-how", "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%"),
-    ],
-    virtual_hosts: [
-      { name: "a", domains: ["a.test", "other.test"], routes: ROUTES },
-      { name: "secure", domains: ["secure.test"], routes: ROUTES, require_tls: "ALL" },
-      {
-        name: "outside",
-        domains: ["outside.test"],
-        routes: ROUTES,
-        require_tls: "EXTERNAL_ONLY",
-      },
-      {
-        name: "told",
-        domains: ["told.test"],
-        routes: ROUTES,
-        include_request_attempt_count: true,
-        include_attempt_count_in_response: true,
-        include_is_timeout_retry_header: true,
-        request_headers_to_add: [header("x-level", "host")],
-        response_headers_to_add: [header("x-level", "host")],
-      },
-    ],
-  };
   const named = {
     cluster_name: "named",
     endpoints: [
@@ -283,7 +294,19 @@ export function routerBootstrap(
     node: { id: "test", cluster: "test" },
     admin: { address: socketAddress(ports.admin) },
     static_resources: {
-      listeners: [httpListener("main", ports.main, { route_config: table })],
+      listeners: [
+        httpListener("main", ports.main, { route_config: TABLE }),
+        httpListener("inside", ports.inside, {
+          route_config: TABLE,
+          use_remote_address: true,
+          internal_address_config: {
+            cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
+          },
+        }),
+        httpListener("specific", ports.specific, {
+          route_config: { ...TABLE, most_specific_header_mutations_wins: true },
+        }),
+      ],
       clusters: [
         staticCluster("up", [upstream.port]),
         staticCluster("shadow", [upstream.shadowPort]),

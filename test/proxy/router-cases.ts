@@ -1,9 +1,13 @@
 import { get, post } from "./cases/request-text.ts";
 
+import type { RouterListener } from "./router-bootstrap.ts";
+
 /** A request through the routes of `router-bootstrap.ts`, and what becomes of it. */
 export interface RouterCase {
   readonly name: string;
   readonly send: string;
+  /** "main" when absent. */
+  readonly listener?: RouterListener;
   readonly status: number;
   /** Requests that the upstream sees; 1 when absent. */
   readonly attempts?: number;
@@ -193,4 +197,75 @@ export const ROUTER_CASES: readonly RouterCase[] = [
     status: 200,
     attempts: 2,
   },
+  { name: "levels turned round", listener: "specific", send: get("/weighted"), status: 200 },
+  {
+    name: "levels and host turned round",
+    listener: "specific",
+    send: told(get("/weighted")),
+    status: 200,
+  },
+  ...insideCases(),
 ];
+
+/** What those inside may ask of the router by headers. */
+function insideCases(): readonly RouterCase[] {
+  const cases: readonly (readonly [
+    path: string,
+    lines: string,
+    status: number,
+    attempts: number,
+  ])[] = [
+    ["/plain-500", "X-Envoy-Retry-On: 5xx\r\n", 500, 2],
+    ["/plain-500", "X-Envoy-Retry-On: 5xx\r\nX-Envoy-Max-Retries: 3\r\n", 500, 4],
+    ["/plain-500", "X-Envoy-Max-Retries: 3\r\n", 500, 1],
+    ["/retry-5xx", "X-Envoy-Max-Retries: 0\r\n", 500, 1],
+    [
+      "/plain-418",
+      "X-Envoy-Retry-On: retriable-status-codes\r\nX-Envoy-Retriable-Status-Codes: 418\r\n",
+      418,
+      2,
+    ],
+    [
+      "/plain-418",
+      "X-Envoy-Retry-On: retriable-headers\r\nX-Envoy-Retriable-Header-Names: X-Again\r\n",
+      418,
+      2,
+    ],
+    ["/plain-418", "X-Envoy-Retry-On: 5xx, nonsense\r\n", 418, 1],
+    ["/plain-grpc", "X-Envoy-Retry-Grpc-On: resource-exhausted\r\n", 200, 2],
+    ["/plain-close", "X-Envoy-Retry-On: reset\r\n", 503, 2],
+    ["/plain-slow", "X-Envoy-Upstream-Rq-Timeout-Ms: 150\r\n", 504, 1],
+    [
+      "/plain-slow",
+      "X-Envoy-Upstream-Rq-Timeout-Ms: 150\r\nX-Envoy-Upstream-Rq-Timeout-Alt-Response: 1\r\n",
+      204,
+      1,
+    ],
+    [
+      "/plain-slow",
+      "X-Envoy-Upstream-Rq-Timeout-Ms: 400\r\nX-Envoy-Upstream-Rq-Per-Try-Timeout-Ms: 100\r\nX-Envoy-Retry-On: 5xx\r\n",
+      504,
+      2,
+    ],
+    [
+      "/named",
+      "X-Envoy-Upstream-Rq-Timeout-Ms: 9000\r\nX-Envoy-Expected-Rq-Timeout-Ms: 77\r\n",
+      200,
+      1,
+    ],
+    [
+      "/named",
+      "X-Envoy-Original-Url: x\r\nX-Envoy-Decorator-Operation: y\r\nX-Envoy-Ip-Tags: z\r\n",
+      200,
+      1,
+    ],
+    ["/follow", "X-Forwarded-For: 10.0.0.1\r\n", 200, 2],
+  ];
+  return cases.map(([path, lines, status, attempts]) => ({
+    name: `${path} from inside with ${lines.replaceAll("\r\n", "; ")}`,
+    listener: "inside",
+    send: get(path, lines),
+    status,
+    attempts,
+  }));
+}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
-import { ROUTER_SCRIPTS, routerBootstrap } from "./router-bootstrap.ts";
+import { ROUTER_SCRIPTS, type RouterListener, routerBootstrap } from "./router-bootstrap.ts";
 import { ROUTER_CASES, type RouterCase } from "./router-cases.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import type { WireMessage } from "./wire-message.ts";
@@ -20,20 +20,28 @@ interface Outcome {
 
 let upstream: ScriptedUpstream;
 let shadow: ScriptedUpstream;
-let weft: { plane: DataPlane; port: number };
-let envoy: { plane: DataPlane; port: number } | undefined;
+type Ports = Readonly<Record<RouterListener | "admin", number>>;
+
+let weft: { plane: DataPlane; ports: Ports };
+let envoy: { plane: DataPlane; ports: Ports } | undefined;
 
 beforeAll(async () => {
   upstream = await ScriptedUpstream.start(ROUTER_SCRIPTS);
   shadow = await ScriptedUpstream.start();
   const [refusedPort = 0] = await freePorts(1);
   const target = { port: upstream.port, shadowPort: shadow.port, refusedPort };
-  const [main = 0, admin = 0, theirMain = 0, theirAdmin = 0] = await freePorts(4);
-  weft = { plane: await startWeft(routerBootstrap({ main, admin }, target)), port: main };
+  const ports = await takePorts();
+  weft = { plane: await startWeft(routerBootstrap(ports, target)), ports };
   if (envoyProgram === undefined) return;
-  const bootstrap = routerBootstrap({ main: theirMain, admin: theirAdmin }, target);
-  envoy = { plane: await startEnvoy(envoyProgram, bootstrap, theirAdmin), port: theirMain };
+  const theirs = await takePorts();
+  const bootstrap = routerBootstrap(theirs, target);
+  envoy = { plane: await startEnvoy(envoyProgram, bootstrap, theirs.admin), ports: theirs };
 });
+
+async function takePorts(): Promise<Ports> {
+  const [main = 0, inside = 0, specific = 0, admin = 0] = await freePorts(4);
+  return { main, inside, specific, admin };
+}
 
 afterAll(async () => {
   await weft.plane.stop();
@@ -42,10 +50,11 @@ afterAll(async () => {
   await shadow.stop();
 });
 
-async function run(one: RouterCase, port: number): Promise<Outcome> {
+async function run(one: RouterCase, ports: Ports): Promise<Outcome> {
   upstream.requests.length = 0;
   shadow.requests.length = 0;
   const parts = [one.send];
+  const port = ports[one.listener ?? "main"];
   const { messages } = await exchangeRaw({ port, parts, answers: 1, methods: [method(one.send)] });
   if (one.isCopied === true) await new Promise((resolve) => setTimeout(resolve, COPY_MS));
   return {
@@ -82,7 +91,7 @@ function name(header: string): string {
 
 describe("weft's router", () => {
   test.each(ROUTER_CASES)("answers as expected: $name", async (one) => {
-    const { answers, upstream: seen, copies } = await run(one, weft.port);
+    const { answers, upstream: seen, copies } = await run(one, weft.ports);
     expect(answers.map(({ line }) => Number(line.split(" ")[1]))).toEqual([one.status]);
     expect(seen.length).toBe(one.attempts ?? 1);
     expect(copies.length).toBe(one.isCopied === true ? 1 : 0);
@@ -94,7 +103,7 @@ describe.skipIf(envoyProgram === undefined)("weft's router and Envoy's", () => {
 
   test.each(alike)("do the same: $name", async (one) => {
     if (envoy === undefined) throw new Error("envoy was not started");
-    const theirs = await run(one, envoy.port);
-    expect(await run(one, weft.port)).toEqual(theirs);
+    const theirs = await run(one, envoy.ports);
+    expect(await run(one, weft.ports)).toEqual(theirs);
   });
 });

@@ -66,7 +66,8 @@ const RETRY_HEADERS = [
 
 /** The limits of a route, changed by what the request itself asks for (Envoy, "Router headers"). */
 function takeLimitHeaders(given: RequestLimits, headers: HeaderList): RequestLimits {
-  const answersTimeoutWith204 = headers.has("x-envoy-upstream-rq-timeout-alt-response");
+  const answersTimeoutWith204 =
+    take(headers, "x-envoy-upstream-rq-timeout-alt-response") !== undefined;
   const timeoutMs = wholeNumber(take(headers, "x-envoy-upstream-rq-timeout-ms"));
   const perTryTimeoutMs = wholeNumber(take(headers, "x-envoy-upstream-rq-per-try-timeout-ms"));
   const [on, grpcOn, max, headerNames, statuses] = RETRY_HEADERS.map((name) => take(headers, name));
