@@ -5,6 +5,7 @@ import { nodePrng } from "../base/node-prng.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
 import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { type ProxyBootstrap, parseBootstrap } from "../proxy/bootstrap.ts";
+import { LogLevels } from "../proxy/log-levels.ts";
 import { Proxy } from "../proxy/proxy.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
 import { collectGarbage } from "./collect-garbage.ts";
@@ -84,10 +85,11 @@ async function serve(
   bootstrap: ProxyBootstrap,
   { io, level, drainMs, listenerDrain }: ServeOptions,
 ): Promise<void> {
+  const logLevels = new LogLevels(level);
   const log = createLogger({
     clock: nodeClock,
     write: (line) => io.stderr(`${line}\n`),
-    level: () => level,
+    level: (scope) => logLevels.of(scope),
     scope: "proxy",
   });
   const quit = new AbortController();
@@ -95,6 +97,7 @@ async function serve(
     clock: nodeClock,
     prng: nodePrng,
     log,
+    logLevels,
     writeStream: (stream, text) => (stream === "stdout" ? io.stdout(text) : io.stderr(text)),
     onQuit: () => quit.abort(),
     ...listenerDrain,
@@ -105,7 +108,10 @@ async function serve(
     throw new CliError(error instanceof Error ? error.message : String(error));
   }
   collectGarbage();
+  const reopenLogs = (): void => proxy.reopenLogs();
+  process.on("SIGUSR1", reopenLogs);
   await aborted(AbortSignal.any([io.signal, quit.signal]));
+  process.off("SIGUSR1", reopenLogs);
   log.info("draining", { drainMs });
   await proxy.stop(drainMs);
 }

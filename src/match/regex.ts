@@ -54,6 +54,17 @@ export function compileCapture(
   };
 }
 
+/**
+ * Compiles an RE2 pattern that may match anywhere: where the first match and its groups begin and
+ * end, or `undefined` without a match.
+ */
+export function compileFinder(pattern: string): Result<(text: string) => Slots | undefined> {
+  const program = compileProgram(pattern, true);
+  if (!program.ok) return program;
+  const finder = new RegexFinder(program.value);
+  return { ok: true, value: (text) => finder.find(text, 0) };
+}
+
 function compileProgram(pattern: string, keepsGroups: boolean): Result<Program> {
   try {
     return { ok: true, value: buildProgram(parseRegex(pattern), keepsGroups) };

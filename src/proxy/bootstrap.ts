@@ -12,6 +12,7 @@ import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.j
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Secret as SecretMessage } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import type { Issue, Result } from "../base/issue.ts";
+import { durationMs } from "../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
 import type { RuntimeReader } from "../match/runtime-reader.ts";
 import { checkJson } from "./check-json.ts";
@@ -23,6 +24,7 @@ import { isAds } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
 import { decodeSecret } from "./decode/secret.ts";
 import { decodeApi } from "./decode/secret-ref.ts";
+import { decodeStatsConfig } from "./decode/stats-config.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
 import { formatListenAddress } from "./listener/listen-address.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
@@ -31,6 +33,7 @@ import { parsePlainJson } from "./plain-json.ts";
 import { decodeRuntime } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
 import { checkSecretRefs, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
+import type { StatsConfig } from "./stats/stats-config.ts";
 
 /** What a proxy starts with. */
 export interface ProxyBootstrap {
@@ -46,6 +49,8 @@ export interface ProxyBootstrap {
   readonly asksClusters: boolean;
   readonly asksListeners: boolean;
   readonly runtime: RuntimeReader;
+  readonly stats: StatsConfig;
+  readonly statsFlushMs: number;
   /** The whole of it as JSON, for `/config_dump`. */
   readonly json: JsonValue;
 }
@@ -55,9 +60,8 @@ const FIELDS = [
   "static_resources",
   "dynamic_resources",
   "admin",
-  // Statistics are pulled from the admin port, so there is nothing to flush or to send.
+  // How long the intervals of histograms are: nothing is sent anywhere.
   "stats_flush_interval",
-  // Names and tags of statistics that are not kept.
   "stats_config",
   "layered_runtime",
 ];
@@ -149,6 +153,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   checkStatic(clusters, listeners, asked, adsCluster, issues);
   const runtime = decodeRuntime(message.layeredRuntime, issues);
   const admin = decodeAdmin(message, issues);
+  const stats = decodeStatsConfig(message.statsConfig, "stats_config", issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
   const asksAny = adsCluster !== undefined || refs.some(({ ref }) => ref.source.kind !== "static");
@@ -160,8 +165,16 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
   const asks = { adsCluster, asksClusters, asksListeners };
-  return { ok: true, value: { node, admin, clusters, listeners, secrets, ...asks, runtime, json } };
+  const statsFlushMs = durationMs(message.statsFlushInterval) ?? STATS_FLUSH_MS;
+  const shows = { stats, statsFlushMs, json };
+  return {
+    ok: true,
+    value: { node, admin, clusters, listeners, secrets, ...asks, runtime, ...shows },
+  };
 }
+
+/** Envoy's own interval. */
+const STATS_FLUSH_MS = 5000;
 
 function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {
   if (decoded.ok) return [decoded.value];

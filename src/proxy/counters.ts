@@ -1,3 +1,5 @@
+import { Histogram } from "./stats/histogram.ts";
+
 /** Counters and gauges of one prefix: plain numbers under Envoy's names, as `/stats` shows them. */
 export type Counters = Record<string, number>;
 
@@ -7,6 +9,7 @@ export type Counters = Record<string, number>;
  */
 export class CounterGroups {
   readonly #groups = new Map<string, Counters>();
+  readonly #histograms = new Map<string, Histogram>();
 
   /** The counters of `prefix`, which begin as `zero` says. */
   get<Names extends Counters>(prefix: string, zero: Names): Names {
@@ -15,6 +18,20 @@ export class CounterGroups {
     const group = Object.assign(known ?? {}, { ...zero, ...known });
     this.#groups.set(prefix, group);
     return group as Names;
+  }
+
+  /** The histogram of that full name. */
+  histogram(name: string): Histogram {
+    let histogram = this.#histograms.get(name);
+    if (histogram === undefined) {
+      histogram = new Histogram();
+      this.#histograms.set(name, histogram);
+    }
+    return histogram;
+  }
+
+  get histograms(): ReadonlyMap<string, Histogram> {
+    return this.#histograms;
   }
 
   /** Full names and values. */

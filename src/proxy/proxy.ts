@@ -16,6 +16,7 @@ import { CounterGroups } from "./counters.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
+import { LogLevels } from "./log-levels.ts";
 import { Deadlines } from "./net/deadlines.ts";
 import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/sender.ts";
@@ -35,6 +36,8 @@ export interface ProxyDeps {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly log: Logger;
+  /** What `log` asks for its level, so that the admin port can change it. */
+  readonly logLevels?: LogLevels;
   /** Access logs to `/dev/stdout` and `/dev/stderr`. */
   readonly writeStream: StreamWriter;
   /** How long connections of a listener that was replaced or removed get; Envoy's when absent. */
@@ -83,7 +86,7 @@ export class Proxy {
     this.#deps = deps;
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
-    this.#logFiles = new LogFiles(clock, log, deps.writeStream);
+    this.#logFiles = new LogFiles(clock, log.scope("file"), deps.writeStream);
     this.#secrets = new SecretStore({
       clock,
       log,
@@ -136,7 +139,9 @@ export class Proxy {
         routes: this.#routes,
         counters: this.#counters,
         adsStatus: () => this.#ads?.status() ?? [],
-        isConnected: () => this.#ads?.isConnected ?? false,
+        isConnected: () => this.#ads?.isConnected,
+        logFiles: this.#logFiles,
+        logLevels: deps.logLevels ?? new LogLevels("info"),
         onQuit: deps.onQuit,
       });
   }
@@ -266,6 +271,11 @@ export class Proxy {
       const cause = error instanceof Error ? error.message : String(error);
       this.#deps.log.error("listener cannot start", { name: "", cause });
     });
+  }
+
+  /** Opens the access logs anew, for whoever moved the files away. */
+  reopenLogs(): void {
+    this.#logFiles.reopen();
   }
 
   /** Accepts nothing more, lets requests end for at most `drainMs`, then closes everything. */

@@ -22,8 +22,8 @@ export interface LoggerOptions {
   readonly clock: Clock;
   /** Takes one line without its end. */
   readonly write: (line: string) => void;
-  /** Asked for every line, so that a level can change while running. */
-  readonly level: () => LogLevel;
+  /** Asked for every line with its scope, so that a level can change while running. */
+  readonly level: (scope: string) => LogLevel;
   readonly scope?: string;
 }
 
@@ -31,7 +31,7 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const scope = options.scope ?? "default";
   const log = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(options.level())) return;
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(options.level(scope))) return;
     const time = new Date(options.clock.nowMs()).toISOString();
     options.write(`${time}\t${level}\t${scope}\t${message}${formatFields(fields)}`);
   };

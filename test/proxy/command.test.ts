@@ -145,7 +145,7 @@ describe("weft proxy", () => {
     const { child } = run(["-c", write("b.json", bootstrap()), "-l", "off"]);
     const exit = once(child, "exit");
     await whenReady();
-    expect(await page("/quitquitquit")).toContain("needs POST");
+    expect(await page("/quitquitquit")).toContain("POST required");
     expect(await page("/quitquitquit", "POST")).toBe("OK\n");
     expect(await exit).toEqual([0, null]);
   });

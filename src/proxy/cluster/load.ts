@@ -1,3 +1,4 @@
+import { Histogram } from "../stats/histogram.ts";
 import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
@@ -54,8 +55,13 @@ export class ClusterLoad {
   /** `upstream_internal_redirect_…_total`. */
   redirectsFollowed = 0;
   redirectsFailed = 0;
-  /** Responses by the first digit of their status. */
-  readonly classes: number[] = [0, 0, 0, 0, 0, 0];
+  /** Responses by their status, those that the proxy gave in the cluster's stead too. */
+  readonly responses: Record<number, number> = {};
+
+  /** `upstream_rq_time`, `upstream_cx_connect_ms`, `upstream_cx_length_ms`: in milliseconds. */
+  readonly requestTime = new Histogram();
+  readonly connectTime = new Histogram();
+  readonly connectionLength = new Histogram();
 
   /** `original_dst_host_invalid`. */
   originalDstInvalid = 0;
@@ -87,6 +93,10 @@ export class ClusterLoad {
     this.transports = transports;
     const [normal, high] = config.thresholds;
     this.breakers = [new Breakers(normal), new Breakers(high)];
+  }
+
+  countResponse(status: number): void {
+    this.responses[status] = (this.responses[status] ?? 0) + 1;
   }
 
   /** A connection has gone: by whom, and whether a request was under way. */

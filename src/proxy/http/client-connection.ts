@@ -288,6 +288,7 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#isConnected = true;
     this.#deadline.cancel();
     this.connectedMs = clock.monotonicMs();
+    this.host.load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
     this.localAddress = localAddressOf(this.#socket);
     if (maxDurationMs !== 0) {
       this.#lifetime = new Deadline({ onDeadline: () => this.#onOldAge() });
@@ -358,7 +359,9 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#isClosed = true;
     this.#deadline.cancel();
     this.#lifetime?.cancel();
-    this.host.load.countDestroyed(isRemote, this.#isCounted);
+    const { load } = this.host;
+    load.countDestroyed(isRemote, this.#isCounted);
+    load.connectionLength.add(Math.floor(this.#context.clock.monotonicMs() - this.connectStartMs));
     this.#countEnd();
     this.host.onConnectionClosed(this.priority, this.#isConnected);
     this.#pool.onClosed(this);

@@ -1,5 +1,6 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
@@ -10,16 +11,6 @@ import type { TargetPreparer } from "./request-target.ts";
 export interface RouteSource {
   /** `undefined` until the first one came. */
   readonly current: RouteConfig | undefined;
-}
-
-/** Counters of one connection manager, by Envoy's names. */
-export interface HttpStats {
-  connectionsTotal: number;
-  connectionsActive: number;
-  requestsTotal: number;
-  requestsActive: number;
-  /** Responses by the first digit of their status. */
-  readonly classes: number[];
 }
 
 /** What to do with the `server` header of a response. */

@@ -4,6 +4,7 @@ import type { MetadataValue } from "../../match/match-request.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { MetadataKind, StreamInfo, TimePoint, UpstreamInfo } from "../../match/stream-info.ts";
 import type { Router } from "../router/router.ts";
+import type { HttpStats } from "../stats/http-stats.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { FilterStream } from "./http-filter.ts";
 
@@ -234,4 +235,22 @@ class HttpUpstreamInfo implements UpstreamInfo {
   get tls(): TlsInfo | undefined {
     return this.#stream.router.upstreamConnection?.tls;
   }
+}
+
+/** Counts a stream that is over. */
+export function countStream(stream: InformedStream, { counters, requestTime }: HttpStats): void {
+  const { times, router, flag, details } = stream;
+  requestTime.add(Math.floor(times.endMs - times.startMs));
+  if (details === "via_upstream") {
+    if (times.requestEndMs < 0) return;
+    router.cluster?.load.requestTime.add(Math.floor(times.endMs - times.requestEndMs));
+    return;
+  }
+  if (flag === "NR") counters.no_route++;
+  else if (flag === "NC") counters.no_cluster++;
+  else if (flag === "SI") counters.downstream_rq_idle_timeout++;
+  else if (flag === "DC") counters.downstream_rq_rx_reset++;
+  // Envoy counts redirects here too, and nothing as rq_redirect.
+  else if (details === "direct_response") counters.rq_direct_response++;
+  else if (details === "absolute_path_rejected") counters.downstream_rq_non_relative_path++;
 }

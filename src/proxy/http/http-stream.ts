@@ -11,6 +11,7 @@ import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import { type RoutedStream, Router } from "../router/router.ts";
+import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-reader.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
@@ -18,7 +19,12 @@ import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
-import { HttpStreamInfo, type InformedStream, StreamTimes } from "./http-stream-info.ts";
+import {
+  countStream,
+  HttpStreamInfo,
+  type InformedStream,
+  StreamTimes,
+} from "./http-stream-info.ts";
 import {
   type LocalReply,
   NO_PATH,
@@ -219,6 +225,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
       this.#isHeld = !this.#isOver;
       return;
     }
+    this.#connection.service.stats.counters.rq_total++;
     this.router.start(isEnd);
   }
 
@@ -510,8 +517,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     const { head } = this;
     this.status = status;
     this.times.note("answerBeginMs");
-    service.stats.classes[Math.floor(status / 100)] =
-      (service.stats.classes[Math.floor(status / 100)] ?? 0) + 1;
+    countResponse(service.stats.counters, status);
     if (!headers.has("date")) headers.add("date", this.context.date.text());
     if (config.serverHeader === "overwrite") headers.set("server", config.serverName);
     else if (config.serverHeader === "append_if_absent" && !headers.has("server")) {
@@ -555,6 +561,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     if (this.#heldBody.length > 0) this.#heldBody = [];
     this.#idle.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
+    countStream(this, this.#connection.service.stats);
     for (const log of this.#connection.service.accessLogs) log.log(this.info);
     this.#filters.onStreamEnd();
     this.responseHeaders = undefined;

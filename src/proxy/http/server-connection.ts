@@ -4,6 +4,7 @@ import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { SocketOwner } from "../net/socket.ts";
+import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { requestFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
@@ -36,6 +37,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   readonly #head = new RequestHead();
   readonly #stream: HttpStream;
   readonly #deadline: Deadline;
+  readonly #counters: HttpCounters;
+  readonly #startMs: number;
   /** Between the head of a request and the end of its response. */
   #isActive = false;
   #isRequestDone = false;
@@ -62,12 +65,17 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.socket = adopt(this);
     this.out = new Sender(this.socket, context.flushQueue);
     this.#stream = new HttpStream(this, this.#head);
-    service.stats.connectionsTotal++;
-    service.stats.connectionsActive++;
+    this.#counters = service.stats.counters;
+    this.#startMs = context.clock.monotonicMs();
+    this.#counters.downstream_cx_total++;
+    this.#counters.downstream_cx_http1_total++;
+    this.#counters.downstream_cx_active++;
+    this.#counters.downstream_cx_http1_active++;
     this.#waitForRequest();
   }
 
   onBytes(buffer: Buffer, length: number): void {
+    this.#counters.downstream_cx_rx_bytes_total += length;
     // After the last response whatever still comes is read only so that closing loses no answer.
     if (this.#isClosing) return;
     if (this.#ahead !== undefined) {
@@ -127,8 +135,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     const next = this.#heads.next;
     this.#isActive = true;
     this.#startBody(head);
-    this.service.stats.requestsTotal++;
-    this.service.stats.requestsActive++;
+    this.#counters.downstream_rq_total++;
+    this.#counters.downstream_rq_http1_total++;
+    this.#counters.downstream_rq_active++;
     this.#stream.start(this.#isRequestDone);
     return next;
   }
@@ -155,11 +164,16 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   /** A head that cannot be read: answered without a stream, then closed. */
   #refuse(error: HeadError): void {
-    this.service.stats.requestsTotal++;
-    this.service.stats.requestsActive++;
+    this.#counters.downstream_rq_total++;
+    this.#counters.downstream_rq_http1_total++;
+    this.#counters.downstream_rq_active++;
     this.#isActive = true;
     this.#isRequestDone = false;
     const isSilent = SILENT_DETAILS.has(error.detail);
+    if (!isSilent) {
+      this.#counters.downstream_cx_protocol_error++;
+      this.#counters.downstream_rq_rx_reset++;
+    }
     this.#stream.refuse({
       status: error.status,
       // Envoy's codec says what it is, its connection manager does not.
@@ -171,6 +185,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   #refuseBody(): void {
     const { detail, status } = BAD_REQUEST;
+    this.#counters.downstream_cx_protocol_error++;
     this.#stream.onBadBody({ status, body: reasonOf(status), flag: "DPE", details: detail });
   }
 
@@ -186,7 +201,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   finishResponse(closes: boolean): void {
     this.out.flush();
     this.#isActive = false;
-    this.service.stats.requestsActive--;
+    this.#counters.downstream_rq_active--;
     if (closes) {
       this.#startClosing();
       return;
@@ -229,8 +244,12 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   onDeadline(): void {
     if (this.#isClosing) this.socket.destroy();
     else if (this.#heads.isInside) {
+      this.#counters.downstream_rq_header_timeout++;
       this.#refuse({ status: 408, detail: "request_header_timeout" });
-    } else this.#startClosing();
+    } else {
+      this.#counters.downstream_cx_idle_timeout++;
+      this.#startClosing();
+    }
   }
 
   /** Ends it unless a request is in progress. */
@@ -258,15 +277,22 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#countClose();
     this.#isClosing = true;
     this.#deadline.cancel();
     if (this.#isActive) {
       this.#isActive = false;
-      this.service.stats.requestsActive--;
+      this.#counters.downstream_rq_active--;
       this.#stream.onDownstreamClose();
     }
-    this.service.stats.connectionsActive--;
     this.#end.onConnectionEnd(this);
+  }
+
+  #countClose(): void {
+    countDestroyed(this.#counters, this.#isClosing, this.#isActive);
+    this.#counters.downstream_cx_tx_bytes_total += this.socket.bytesWritten;
+    const lengthMs = this.context.clock.monotonicMs() - this.#startMs;
+    this.service.stats.connectionLength.add(Math.floor(lengthMs));
   }
 
   onDrain(): void {

@@ -1,6 +1,7 @@
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import type { ListenerDeps } from "../listener/listener.ts";
+import { httpStats } from "../stats/http-stats.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
 
 /** The connection manager as the last filter of a chain. */
@@ -34,13 +35,7 @@ function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
     })),
     accessLogs: config.accessLogs.map((log) => logFiles.open(log)),
     routes: config.rdsName === "" ? { current: config.inlineRoutes } : routeSource(config.rdsName),
-    stats: {
-      connectionsTotal: 0,
-      connectionsActive: 0,
-      requestsTotal: 0,
-      requestsActive: 0,
-      classes: [0, 0, 0, 0, 0, 0],
-    },
+    stats: httpStats(context.counters, statPrefix),
     isDraining: false,
   };
 }

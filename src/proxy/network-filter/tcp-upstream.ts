@@ -55,6 +55,7 @@ export class TcpUpstream implements SocketOwner {
     this.#isConnected = true;
     this.#deadline.cancel();
     this.connectedMs = this.#context.clock.monotonicMs();
+    this.host.load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
     this.localAddress = localAddressOf(this.#socket);
     for (const bytes of this.takeEarly()) this.#socket.write(bytes);
     if (this.#isEndDue) this.#socket.end();

@@ -349,10 +349,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#perTry.cancel();
     this.#moved();
     this.#stream.times.note("readBeginMs");
-    const load = this.cluster?.load;
-    const digit = Math.floor(head.status / 100);
-    if (load !== undefined) load.classes[digit] = (load.classes[digit] ?? 0) + 1;
-    if (digit === 5 && this.#host !== undefined) this.#host.requestErrors++;
+    this.cluster?.load.countResponse(head.status);
+    if (head.status >= 500 && this.#host !== undefined) this.#host.requestErrors++;
     const policy = this.#policy;
     if (policy !== undefined && isRetriableResponse(policy, head) && this.#retry(policy, head)) {
       return;
@@ -361,7 +359,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     if (action?.internalRedirect?.statuses.has(head.status) === true) {
       if (this.#followRedirect(action, head)) return;
     }
-    this.#endRetry(digit !== 5);
+    this.#endRetry(head.status < 500);
     this.#isResponseStarted = true;
     this.#keeps = false;
     this.#kept.clear();
@@ -525,6 +523,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   #reply(reply: LocalReply): void {
+    this.cluster?.load.countResponse(reply.status);
     this.#end();
     const tells = this.#stream.virtualHost?.answersAttemptCount === true;
     const { headers = [] } = reply;

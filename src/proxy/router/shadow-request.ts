@@ -97,10 +97,8 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   }
 
   onResponseHead({ status }: ResponseHead): void {
-    const { classes } = this.#host.load;
-    const digit = Math.floor(status / 100);
-    classes[digit] = (classes[digit] ?? 0) + 1;
-    if (digit === 5) this.#host.requestErrors++;
+    this.#host.load.countResponse(status);
+    if (status >= 500) this.#host.requestErrors++;
   }
 
   // The response is for nobody.

@@ -8,7 +8,6 @@ type Stat = readonly [name: string, value: number];
 const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   assignment_stale: (load) => load.assignmentsStale,
   assignment_timeout_received: (load) => load.assignmentTimeouts,
-  init_fetch_timeout: (load) => load.firstAnswerTimeouts,
   lb_healthy_panic: (load) => load.panics,
   lb_subsets_active: (load) => load.subsetsActive,
   lb_subsets_created: (load) => load.subsetsCreated,
@@ -16,7 +15,6 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   lb_subsets_fallback_panic: (load) => load.subsetsFallbackPanic,
   lb_subsets_removed: (load) => load.subsetsRemoved,
   lb_subsets_selected: (load) => load.subsetsSelected,
-  lb_subsets_single_host_per_subset_duplicate: (load) => load.subsetsDuplicates,
   membership_change: (load) => load.membershipChanges,
   original_dst_host_invalid: (load) => load.originalDstInvalid,
   update_attempt: (load) => load.updateAttempts,
@@ -68,12 +66,21 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
 export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
   const prefix = `cluster.${config.statName}`;
   const healthy = hosts.filter(({ state }) => state.isHealthy).length;
+  // Envoy works it out where endpoints come by EDS only.
+  const weights = config.type === "EDS" ? hosts.map(({ state }) => state.weight) : [];
+  const maxWeight = weights.reduce((most, weight) => Math.max(most, weight), 0);
   const stats: Stat[] = [
     [`${prefix}.membership_healthy`, healthy],
     [`${prefix}.membership_total`, hosts.length],
-    [`${prefix}.max_host_weight`, Math.max(0, ...hosts.map(({ state }) => state.weight))],
+    [`${prefix}.max_host_weight`, maxWeight],
   ];
   for (const [name, read] of Object.entries(OF_LOAD)) stats.push([`${prefix}.${name}`, read(load)]);
+  // Like Envoy's, this one is there once there was one.
+  if (load.subsetsDuplicates > 0) {
+    const name = `${prefix}.lb_subsets_single_host_per_subset_duplicate`;
+    stats.push([name, load.subsetsDuplicates]);
+  }
+  if (config.type === "EDS") stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
   const [normal, high] = load.breakers;
   const own = `${prefix}.circuit_breakers`;
   return [

@@ -1,0 +1,112 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { PRIORITY } from "../cluster/breakers.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Thresholds } from "../cluster/cluster-config.ts";
+import type { Host } from "../cluster/host.ts";
+
+/** Nobody works out how well a host does: Envoy's word for that. */
+const NO_RATE = -1;
+
+/** One cluster in Envoy's text form. */
+export function clusterText(cluster: Cluster): string {
+  const { config } = cluster;
+  const lines = [
+    `observability_name::${config.name}`,
+    ...thresholdLines("default", config.thresholds[PRIORITY.default]),
+    ...thresholdLines("high", config.thresholds[PRIORITY.high]),
+    `added_via_api::${cluster.isDynamic}`,
+    ...cluster.hosts.flatMap((host) =>
+      Object.entries(hostValues(host)).map(([name, value]) => `${host.key}::${name}::${value}`),
+    ),
+  ];
+  return lines.map((line) => `${config.name}::${line}\n`).join("");
+}
+
+function thresholdLines(name: string, limits: Thresholds): string[] {
+  return [
+    `${name}_priority::max_connections::${limits.connectionsMax}`,
+    `${name}_priority::max_pending_requests::${limits.pendingMax}`,
+    `${name}_priority::max_requests::${limits.requestsMax}`,
+    `${name}_priority::max_retries::${limits.retriesMax}`,
+  ];
+}
+
+function counts(host: Host): Record<string, number> {
+  return {
+    cx_active: host.activeConnections,
+    cx_connect_fail: host.connectFails,
+    cx_total: host.connectionsTotal,
+    rq_active: host.activeRequests,
+    rq_error: host.requestErrors,
+    rq_success: Math.max(
+      0,
+      host.requestsTotal - host.requestErrors - host.requestTimeouts - host.activeRequests,
+    ),
+    rq_timeout: host.requestTimeouts,
+    rq_total: host.requestsTotal,
+  };
+}
+
+function hostValues(host: Host): Record<string, string | number> {
+  const { hostname, weight, region, zone, subZone, isHealthy } = host.state;
+  return {
+    ...counts(host),
+    hostname,
+    health_flags: isHealthy ? "healthy" : "/failed_eds_health",
+    weight,
+    region,
+    zone,
+    sub_zone: subZone,
+    canary: "false",
+    priority: 0,
+    success_rate: NO_RATE,
+    local_origin_success_rate: NO_RATE,
+  };
+}
+
+const GAUGES: ReadonlySet<string> = new Set(["cx_active", "rq_active"]);
+
+/** One cluster in the shape of Envoy's `ClusterStatus`. */
+export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue {
+  return {
+    name: config.name,
+    ...(isDynamic ? { added_via_api: true } : {}),
+    host_statuses: hosts.map((host) => {
+      const { isHealthy, weight, hostname, region, zone, subZone } = host.state;
+      return {
+        address: addressJson(host),
+        stats: Object.entries(counts(host)).map(([name, value]) => ({
+          ...(GAUGES.has(name) ? { type: "GAUGE" } : {}),
+          ...(value === 0 ? {} : { value: String(value) }),
+          name,
+        })),
+        health_status: { eds_health_status: isHealthy ? "HEALTHY" : "UNHEALTHY" },
+        weight,
+        ...(hostname === "" ? {} : { hostname }),
+        locality: { region, zone, sub_zone: subZone },
+      };
+    }),
+    circuit_breakers: {
+      thresholds: [
+        thresholdJson("DEFAULT", config.thresholds[PRIORITY.default]),
+        thresholdJson("HIGH", config.thresholds[PRIORITY.high]),
+      ],
+    },
+    observability_name: config.name,
+  };
+}
+
+function addressJson({ address, port }: Host): JsonValue {
+  if (address.startsWith("/")) return { pipe: { path: address } };
+  return { socket_address: { address, port_value: port } };
+}
+
+function thresholdJson(priority: string, limits: Thresholds): JsonValue {
+  return {
+    ...(priority === "DEFAULT" ? {} : { priority }),
+    max_connections: limits.connectionsMax,
+    max_pending_requests: limits.pendingMax,
+    max_requests: limits.requestsMax,
+    max_retries: limits.retriesMax,
+  };
+}
