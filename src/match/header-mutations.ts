@@ -82,15 +82,22 @@ function decodeDirection(
   { path, direction, issues }: { path: string; direction: string; issues: Issue[] },
 ): HeaderMutations | undefined {
   if (toAdd.length === 0 && toRemove.length === 0) return undefined;
-  const add = toAdd.map((option, at) =>
-    decodeAddition(option, joinPath(path, `${direction}_headers_to_add[${at}]`), issues),
-  );
+  const add = decodeAdditions(toAdd, joinPath(path, `${direction}_headers_to_add`), issues);
   for (const [at, name] of toRemove.entries()) {
     if (!isFixed(name)) continue;
     const what = ":-prefixed or host headers may not be removed";
     issues.push({ path: joinPath(path, `${direction}_headers_to_remove[${at}]`), message: what });
   }
   return { add, remove: toRemove.map((name) => wireText(name).toLowerCase()) };
+}
+
+/** Decodes headers to write; `path` is that of the list. */
+export function decodeAdditions(
+  options: readonly HeaderValueOption[],
+  path: string,
+  issues: Issue[],
+): readonly HeaderAddition[] {
+  return options.map((option, at) => decodeAddition(option, `${path}[${at}]`, issues));
 }
 
 function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]): HeaderAddition {

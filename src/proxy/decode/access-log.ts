@@ -50,17 +50,17 @@ const ACCESS_LOGS: readonly Extension<AccessLogConfig>[] = [
       }
       case "logFormat":
       case undefined:
-        return { path: message.path, format: decodeFormat(given.value, path, issues) };
+        return { path: message.path, format: decodeLogFormat(given.value, path, issues) };
     }
   }),
   extension(StdoutAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StdoutAccessLogSchema, message, ["log_format"], path));
-    const format = decodeFormat(message.accessLogFormat.value, path, issues);
+    const format = decodeLogFormat(message.accessLogFormat.value, path, issues);
     return { path: "/dev/stdout", format };
   }),
   extension(StderrAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StderrAccessLogSchema, message, ["log_format"], path));
-    const format = decodeFormat(message.accessLogFormat.value, path, issues);
+    const format = decodeLogFormat(message.accessLogFormat.value, path, issues);
     return { path: "/dev/stderr", format };
   }),
 ];
@@ -144,13 +144,22 @@ const FORMAT_FIELDS = [
   "json_format_options",
 ];
 
-function decodeFormat(
+function decodeLogFormat(
   message: SubstitutionFormatString | undefined,
   path: string,
   issues: Issue[],
 ): EntryFormat {
   const formatPath = joinPath(path, "log_format");
   if (message === undefined) return compileText(DEFAULT_FORMAT, formatPath, issues);
+  return decodeFormat(message, formatPath, issues);
+}
+
+/** Compiles a text or JSON format; `formatPath` is its own. */
+export function decodeFormat(
+  message: SubstitutionFormatString,
+  formatPath: string,
+  issues: Issue[],
+): EntryFormat {
   issues.push(...refuseFields(SubstitutionFormatStringSchema, message, FORMAT_FIELDS, formatPath));
   const { format, omitEmptyValues: omitsEmpty } = message;
   const formatters = decodeFormatters(message.formatters, formatPath, issues);

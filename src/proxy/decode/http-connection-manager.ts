@@ -16,6 +16,7 @@ import { decodeClientCert } from "./client-cert.ts";
 import { isAds } from "./config-source.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { decodeHttpOptions, decodeTimeouts, OPTION_FIELDS } from "./http-options.ts";
+import { decodeLocalReplies } from "./local-replies.ts";
 import { decodeRouteTable } from "./route-table.ts";
 
 const FIELDS = [
@@ -33,6 +34,7 @@ const FIELDS = [
   "drain_timeout",
   "delayed_close_timeout",
   "access_log",
+  "local_reply_config",
   "generate_request_id",
   "preserve_external_request_id",
   "always_set_request_id_in_response",
@@ -69,6 +71,9 @@ export function decodeHttpConnectionManager(
     ...decodeTimeouts(message),
     ...decodeHttpFilters(message.httpFilters, path, issues),
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
+    localReplies:
+      message.localReplyConfig &&
+      decodeLocalReplies(message.localReplyConfig, joinPath(path, "local_reply_config"), issues),
   };
   return issues.length === before ? config : undefined;
 }

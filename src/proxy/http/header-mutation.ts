@@ -24,7 +24,7 @@ export function mutateHead(
 }
 
 /** Does what each level of the configuration says, one after the other: first remove, then add. */
-function applyMutations(
+export function applyMutations(
   levels: readonly HeaderMutations[],
   headers: HeaderList,
   info: StreamInfo,

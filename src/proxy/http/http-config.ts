@@ -4,6 +4,7 @@ import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
+import type { LocalReplyConfig } from "./local-reply-config.ts";
 import type { HeadLimits } from "./parse-head.ts";
 import type { TargetPreparer } from "./request-target.ts";
 
@@ -51,6 +52,8 @@ export interface HttpConfig {
   /** Whether the router leaves out the headers that it adds for Envoy's sake. */
   readonly suppressesEnvoyHeaders: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
+  /** `undefined`: answers of our own are left as they are. */
+  readonly localReplies: LocalReplyConfig | undefined;
 }
 
 /** A connection manager at run time. */

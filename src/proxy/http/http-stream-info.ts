@@ -67,8 +67,8 @@ export class HttpStreamInfo implements StreamInfo {
   readonly #stream: InformedStream;
   readonly upstream: UpstreamInfo;
   readonly logType = "DownstreamEnd";
-  /** Like Envoy, only the format of such a body may read it. */
-  readonly localReplyBody = "";
+  /** Like Envoy, only the format of such a body may read it: it is empty at any other time. */
+  localReplyBody = "";
   readonly terminationDetails = "";
 
   constructor(stream: InformedStream) {

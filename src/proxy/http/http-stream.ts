@@ -497,7 +497,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     this.details = reply.details;
     if (reply.closes === true) this.closes = true;
     this.#localHead ??= new ResponseHead();
-    const body = fillLocalHead(this.#localHead, reply, this.head);
+    const replies = this.config.localReplies;
+    const body = fillLocalHead(this.#localHead, reply, this.head, replies && { replies, of: this });
     const hasBody = body !== "" && this.head.method !== "HEAD";
     this.#respond(this.#localHead, hasBody);
     if (hasBody && this.#responseSink !== undefined) {

@@ -1,4 +1,5 @@
 import type { LocalReply } from "./local-reply.ts";
+import { type LocalReplyConfig, type ShapedStream, shapeReply } from "./local-reply-config.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
 
 /** Envoy's mapping of HTTP statuses for clients that speak gRPC; whatever else is 2, UNKNOWN. */
@@ -14,24 +15,41 @@ const GRPC_BY_STATUS: Readonly<Record<number, number>> = {
 };
 
 /** Makes the head of a local reply, for a client that speaks gRPC one of gRPC; answers the body. */
-export function fillLocalHead(head: ResponseHead, reply: LocalReply, request: RequestHead): string {
+export function fillLocalHead(
+  head: ResponseHead,
+  given: LocalReply,
+  request: RequestHead,
+  shape: { readonly replies: LocalReplyConfig; readonly of: ShapedStream } | undefined,
+): string {
   const { headers } = head;
   head.reset();
-  head.status = reply.status;
-  for (let at = 0; at < (reply.headers?.length ?? 0); at += 2) {
-    headers.add(reply.headers?.[at] ?? "", reply.headers?.[at + 1] ?? "");
+  head.status = given.status;
+  for (let at = 0; at < (given.headers?.length ?? 0); at += 2) {
+    headers.add(given.headers?.[at] ?? "", given.headers?.[at + 1] ?? "");
   }
-  if (reply.isVerbatim !== true && isGrpcRequest(request)) {
-    fillGrpcHead(head, reply, request);
+  if (given.isVerbatim === true) return fillBodyHead(head, given);
+  const reply = shape === undefined ? given : shapeReply(shape.replies, given, head, shape.of);
+  head.status = reply.status;
+  if (!isGrpcRequest(request)) return fillBodyHead(head, reply);
+  fillGrpcHead(head, reply, request);
+  return "";
+}
+
+function fillBodyHead(head: ResponseHead, { body, contentType = TEXT }: LocalReply): string {
+  const { headers } = head;
+  if (body === "") {
+    headers.remove("content-type");
     return "";
   }
-  const { body } = reply;
-  if (body === "") return "";
   head.contentLength = body.length;
-  headers.add("content-length", String(body.length));
-  headers.add("content-type", "text/plain");
+  headers.set("content-length", String(body.length));
+  if (contentType !== TEXT || !headers.has("content-type")) {
+    headers.set("content-type", contentType);
+  }
   return body;
 }
+
+const TEXT = "text/plain";
 
 /** A response of nothing but a head: the status of the call stands in it, and why. */
 function fillGrpcHead(head: ResponseHead, reply: LocalReply, request: RequestHead): void {
@@ -39,10 +57,12 @@ function fillGrpcHead(head: ResponseHead, reply: LocalReply, request: RequestHea
   head.status = 200;
   headers.set("content-type", "application/grpc");
   const status = reply.grpcStatus ?? GRPC_BY_STATUS[reply.status] ?? 2;
-  headers.set("grpc-status", String(status));
-  if (reply.body !== "" && request.method !== "HEAD") {
-    headers.set("grpc-message", percentEncode(reply.body));
-  }
+  if (!headers.has("grpc-status")) headers.set("grpc-status", String(status));
+  if (reply.body === "" || request.method === "HEAD") return;
+  // The line end of JSON is no part of a message.
+  const isJson = reply.contentType === "application/json";
+  const message = isJson ? reply.body.replace(/\n$/, "") : reply.body;
+  headers.set("grpc-message", percentEncode(message));
 }
 
 /** gRPC over HTTP/2, PROTOCOL-HTTP2.md: `application/grpc`, or with a `+` or `;` after it. */

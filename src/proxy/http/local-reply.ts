@@ -9,6 +9,8 @@ export interface LocalReply {
   readonly details: string;
   /** Whether the connection ends with it. */
   readonly closes?: boolean;
+  /** Of the body; `text/plain` when absent. */
+  readonly contentType?: string;
   /** Further headers: name, value, name, value… */
   readonly headers?: readonly string[];
   /** What a client that speaks gRPC is told; without it that follows from the status. */
