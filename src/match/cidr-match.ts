@@ -21,8 +21,3 @@ export function decodeCidr(
   }
   return range;
 }
-
-/** The block as people write it. */
-export function cidrText({ addressPrefix, prefixLen = 0 }: CidrMessage): string {
-  return `${addressPrefix}/${prefixLen}`;
-}

@@ -48,7 +48,7 @@ export function decodeInternalRedirect(
   const given = message.redirectResponseCodes;
   for (const [at, name] of message.responseHeadersToCopy.entries()) {
     if (!name.startsWith(":") && name.toLowerCase() !== "host") continue;
-    const what = `":-prefixed headers or Hosts may not be specified here."`;
+    const what = ":-prefixed headers or Hosts may not be specified here.";
     issues.push({ path: joinPath(path, `response_headers_to_copy[${at}]`), message: what });
   }
   return {

@@ -121,7 +121,7 @@ function decodeHostRewrite(
         ? undefined
         : { kind: "literal", host: wireText(specifier.value) };
     case "autoHostRewrite":
-      return specifier.value ? { kind: "auto" } : undefined;
+      return specifier.value.value ? { kind: "auto" } : undefined;
     case "hostRewriteHeader":
       return specifier.value === ""
         ? undefined

@@ -1,78 +1,16 @@
-import { createRegistry, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { anyUnpack, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import type { JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
-import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
-import { AllowListedRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.js";
-import { SafeCrossSchemeConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.js";
-import { UriTemplateMatchConfigSchema } from "../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
-import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
-import { OmitHostMetadataConfigSchema } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
-import { EXTENSION_REGISTRY } from "../api/registry.ts";
-import { typeUrlOf } from "../api/type-url.ts";
-import { formatIssue } from "../base/issue.ts";
 import { createPrng } from "../base/prng.ts";
 import type { MatchRequest } from "./match-request.ts";
-import { plainRequest } from "./plain-request.ts";
-import { decodeRouteConfig, matchRouteConfig, type RouteConfig } from "./route-config.ts";
-import type { RouteDecodeDeps } from "./route-context.ts";
-
-const FILES: Readonly<Record<string, string>> = { "/etc/body": "from a file" };
-
-/** No files but those, and one filter that routes can talk to. */
-const DEPS: RouteDecodeDeps = {
-  readFile(path) {
-    const text = FILES[path];
-    if (text === undefined) throw new Error("no such file");
-    return text;
-  },
-  decodeOverride: ({ any }) =>
-    any.typeUrl === typeUrlOf(StringValueSchema) ? anyUnpack(any, StringValueSchema) : "unknown",
-};
-
-const REGISTRY = createRegistry(
-  ...EXTENSION_REGISTRY,
-  AllowListedRoutesConfigSchema,
-  FilterConfigSchema,
-  OmitHostMetadataConfigSchema,
-  SafeCrossSchemeConfigSchema,
-  StringValueSchema,
-  UriTemplateMatchConfigSchema,
-  UriTemplateRewriteConfigSchema,
-);
-
-function decode(json: JsonValue): RouteConfig {
-  const decoded = decodeRouteConfig(
-    fromJson(RouteConfigurationSchema, json, { registry: REGISTRY }),
-    DEPS,
-  );
-  if (!decoded.ok) throw new Error(decoded.issues.map(formatIssue).join("; "));
-  return decoded.value;
-}
-
-function issuesOf(json: JsonValue): string[] {
-  const decoded = decodeRouteConfig(
-    fromJson(RouteConfigurationSchema, json, { registry: REGISTRY }),
-    DEPS,
-  );
-  return decoded.ok ? [] : decoded.issues.map(formatIssue);
-}
-
-function table(routes: JsonValue[]): JsonValue {
-  return { name: "t", virtual_hosts: [{ name: "v", domains: ["*"], routes }] };
-}
-
-function request(path: string, headers: Record<string, string> = {}, method = "GET"): MatchRequest {
-  const entries = Object.entries(headers);
-  return plainRequest({ method, path, authority: "a.test", scheme: "http", headers: entries });
-}
+import { matchRouteConfig } from "./route-config.ts";
+import { decodeTable, requestFor, tableIssues, tableOf } from "./route-fixture.ts";
 
 const prng = createPrng(1);
 
 /** Whether a route with this match takes the request. */
 function isMatch(match: JsonValue, asked: MatchRequest): boolean {
-  const config = decode(table([{ match, direct_response: { status: 200 } }]));
+  const config = decodeTable(tableOf([{ match, direct_response: { status: 200 } }]));
   return matchRouteConfig(config, asked, prng).route !== undefined;
 }
 
@@ -84,7 +22,7 @@ describe("matchRouteConfig() on virtual hosts", () => {
     prefix: ["foo.*"],
     any: ["*"],
   };
-  const config = decode({
+  const config = decodeTable({
     virtual_hosts: Object.entries(domains).map(([name, list]) => ({ name, domains: list })),
   });
   const cases = [
@@ -105,7 +43,7 @@ describe("matchRouteConfig() on virtual hosts", () => {
   });
 
   test("the port does not count when the table says so", () => {
-    const ignoring = decode({
+    const ignoring = decodeTable({
       ignore_port_in_host_matching: true,
       virtual_hosts: [
         { name: "four", domains: ["a.test"] },
@@ -119,7 +57,7 @@ describe("matchRouteConfig() on virtual hosts", () => {
 
   test("a domain that stands there twice refuses the table", () => {
     const hosts = ["one", "two"].map((name) => ({ name, domains: ["a.test"] }));
-    expect(issuesOf({ name: "r", virtual_hosts: hosts })).toEqual([
+    expect(tableIssues({ name: "r", virtual_hosts: hosts })).toEqual([
       "Only unique values for domains are permitted. Duplicate entry of domain a.test in route r",
     ]);
   });
@@ -127,30 +65,30 @@ describe("matchRouteConfig() on virtual hosts", () => {
 
 describe("matchRouteConfig() on routes", () => {
   const cases: [JsonValue, MatchRequest, boolean][] = [
-    [{ prefix: "/a" }, request("/ab?x"), true],
-    [{ prefix: "/a" }, request("/A"), false],
-    [{ prefix: "/a", case_sensitive: false }, request("/Ab"), true],
-    [{ path: "/a" }, request("/a?x=1"), true],
-    [{ path: "/a" }, request("/a/"), false],
-    [{ path: "/A", case_sensitive: false }, request("/a"), true],
-    [{ path_separated_prefix: "/a" }, request("/a/b"), true],
-    [{ path_separated_prefix: "/a" }, request("/a?x"), true],
-    [{ path_separated_prefix: "/a" }, request("/ab"), false],
-    [{ safe_regex: { regex: "/a|/b" } }, request("/b?x"), true],
-    [{ safe_regex: { regex: "/a|/b" } }, request("/bc"), false],
-    [{ safe_regex: { regex: "(?i)/A[0-9]{2}" } }, request("/a12"), true],
-    [{ prefix: "/", headers: [{ name: "x" }] }, request("/", { x: "" }), true],
-    [{ prefix: "/", headers: [{ name: "x" }] }, request("/"), false],
-    [{ prefix: "/", headers: [{ name: "x", present_match: false }] }, request("/"), true],
-    [{ prefix: "/", headers: [{ name: "x", invert_match: true }] }, request("/"), true],
+    [{ prefix: "/a" }, requestFor("/ab?x"), true],
+    [{ prefix: "/a" }, requestFor("/A"), false],
+    [{ prefix: "/a", case_sensitive: false }, requestFor("/Ab"), true],
+    [{ path: "/a" }, requestFor("/a?x=1"), true],
+    [{ path: "/a" }, requestFor("/a/"), false],
+    [{ path: "/A", case_sensitive: false }, requestFor("/a"), true],
+    [{ path_separated_prefix: "/a" }, requestFor("/a/b"), true],
+    [{ path_separated_prefix: "/a" }, requestFor("/a?x"), true],
+    [{ path_separated_prefix: "/a" }, requestFor("/ab"), false],
+    [{ safe_regex: { regex: "/a|/b" } }, requestFor("/b?x"), true],
+    [{ safe_regex: { regex: "/a|/b" } }, requestFor("/bc"), false],
+    [{ safe_regex: { regex: "(?i)/A[0-9]{2}" } }, requestFor("/a12"), true],
+    [{ prefix: "/", headers: [{ name: "x" }] }, requestFor("/", { x: "" }), true],
+    [{ prefix: "/", headers: [{ name: "x" }] }, requestFor("/"), false],
+    [{ prefix: "/", headers: [{ name: "x", present_match: false }] }, requestFor("/"), true],
+    [{ prefix: "/", headers: [{ name: "x", invert_match: true }] }, requestFor("/"), true],
     [
       { prefix: "/", headers: [{ name: "End-User", string_match: { exact: "jason" } }] },
-      request("/", { "end-user": "jason" }),
+      requestFor("/", { "end-user": "jason" }),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "x", string_match: { exact: "j" }, invert_match: true }] },
-      request("/"),
+      requestFor("/"),
       false,
     ],
     [
@@ -165,96 +103,104 @@ describe("matchRouteConfig() on routes", () => {
           },
         ],
       },
-      request("/"),
+      requestFor("/"),
       false,
     ],
     [
       { prefix: "/", headers: [{ name: "x", string_match: { prefix: "AB", ignore_case: true } }] },
-      request("/", { x: "abc" }),
+      requestFor("/", { x: "abc" }),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "x", string_match: { suffix: "c" } }] },
-      request("/", { x: "abc" }),
+      requestFor("/", { x: "abc" }),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "x", string_match: { contains: "b" } }] },
-      request("/", { x: "abc" }),
+      requestFor("/", { x: "abc" }),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "x", string_match: { safe_regex: { regex: "a.c" } } }] },
-      request("/", { x: "abcd" }),
+      requestFor("/", { x: "abcd" }),
       false,
     ],
     [
       { prefix: "/", headers: [{ name: "x", range_match: { start: "-5", end: "10" } }] },
-      request("/", { x: "-5" }),
+      requestFor("/", { x: "-5" }),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "x", range_match: { start: "-5", end: "10" } }] },
-      request("/", { x: "10" }),
+      requestFor("/", { x: "10" }),
       false,
     ],
     [
       { prefix: "/", headers: [{ name: "x", range_match: { start: "0", end: "10" } }] },
-      request("/", { x: "5a" }),
+      requestFor("/", { x: "5a" }),
       false,
     ],
     [
       { prefix: "/", headers: [{ name: ":method", string_match: { exact: "PUT" } }] },
-      request("/", {}, "PUT"),
+      requestFor("/", {}, "PUT"),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: ":authority", string_match: { prefix: "a." } }] },
-      request("/"),
+      requestFor("/"),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: "host", string_match: { exact: "a.test" } }] },
-      request("/"),
+      requestFor("/"),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: ":path", string_match: { exact: "/q?z" } }] },
-      request("/q?z"),
+      requestFor("/q?z"),
       true,
     ],
     [
       { prefix: "/", headers: [{ name: ":scheme", string_match: { exact: "https" } }] },
-      request("/"),
+      requestFor("/"),
       false,
     ],
-    [{ prefix: "/", query_parameters: [{ name: "q" }] }, request("/?a=1&q"), true],
-    [{ prefix: "/", query_parameters: [{ name: "q" }] }, request("/?qq=1"), false],
+    [{ prefix: "/", query_parameters: [{ name: "q" }] }, requestFor("/?a=1&q"), true],
+    [{ prefix: "/", query_parameters: [{ name: "q" }] }, requestFor("/?qq=1"), false],
     [
       { prefix: "/", query_parameters: [{ name: "q", string_match: { exact: "1" } }] },
-      request("/?q=1&q=2"),
+      requestFor("/?q=1&q=2"),
       true,
     ],
     [
       { prefix: "/", query_parameters: [{ name: "q", string_match: { exact: "2" } }] },
-      request("/?q=1&q=2"),
+      requestFor("/?q=1&q=2"),
       false,
     ],
     [
       { prefix: "/", query_parameters: [{ name: "q", present_match: false }] },
-      request("/?x=1"),
+      requestFor("/?x=1"),
       true,
     ],
-    [{ prefix: "/", runtime_fraction: { default_value: { numerator: 0 } } }, request("/"), false],
-    [{ prefix: "/", runtime_fraction: { default_value: { numerator: 100 } } }, request("/"), true],
+    [
+      { prefix: "/", runtime_fraction: { default_value: { numerator: 0 } } },
+      requestFor("/"),
+      false,
+    ],
+    [
+      { prefix: "/", runtime_fraction: { default_value: { numerator: 100 } } },
+      requestFor("/"),
+      true,
+    ],
   ];
   test.each(cases)("%j", (match, asked, expected) => {
     expect(isMatch(match, asked)).toBe(expected);
   });
 
   test("the first route that matches wins, and the recorder hears why others lost", () => {
-    const config = decode(
-      table([
+    const config = decodeTable(
+      tableOf([
         { name: "one", match: { prefix: "/b" }, direct_response: { status: 200 } },
         {
           name: "two",
@@ -266,13 +212,13 @@ describe("matchRouteConfig() on routes", () => {
     );
     const lost: string[] = [];
     const recorder = { lost: (what: string, why: string) => lost.push(`${what}: ${why}`) };
-    expect(matchRouteConfig(config, request("/a"), prng, recorder).route?.name).toBe("three");
+    expect(matchRouteConfig(config, requestFor("/a"), prng, recorder).route?.name).toBe("three");
     expect(lost).toEqual(["route one: path is prefix /b", "route two: header end-user is present"]);
   });
 
   test("a fast match says the same as its criteria one by one", () => {
-    const config = decode(
-      table([
+    const config = decodeTable(
+      tableOf([
         {
           match: {
             prefix: "/a",
@@ -288,7 +234,7 @@ describe("matchRouteConfig() on routes", () => {
     const headers = fc.dictionary(fc.constantFrom("x", "y"), fc.constantFrom("1", "2"));
     fc.assert(
       fc.property(path, headers, (asked, given) => {
-        const one = request(asked, given);
+        const one = requestFor(asked, given);
         const each = route?.criteria.every((criterion) => criterion.matches(one));
         expect(route?.matches(one, prng)).toBe(each);
       }),
@@ -298,8 +244,8 @@ describe("matchRouteConfig() on routes", () => {
 
 describe("decodeRouteConfig()", () => {
   test("chooses clusters by weight", () => {
-    const config = decode(
-      table([
+    const config = decodeTable(
+      tableOf([
         {
           match: { prefix: "/" },
           route: {
@@ -314,11 +260,13 @@ describe("decodeRouteConfig()", () => {
         },
       ]),
     );
-    const { route } = matchRouteConfig(config, request("/"), prng);
+    const { route } = matchRouteConfig(config, requestFor("/"), prng);
     const counts: Record<string, number> = {};
     for (let draw = 0; draw < 10_000; draw++) {
       const name =
-        route?.action.kind === "cluster" ? route.action.chooseCluster(request("/"), prng).name : "";
+        route?.action.kind === "cluster"
+          ? route.action.chooseCluster(requestFor("/"), prng).name
+          : "";
       counts[name] = (counts[name] ?? 0) + 1;
     }
     expect(Object.keys(counts).sort()).toEqual(["nine", "one"]);
@@ -327,8 +275,8 @@ describe("decodeRouteConfig()", () => {
   });
 
   test("takes Istio's retry policy and timeouts", () => {
-    const config = decode(
-      table([
+    const config = decodeTable(
+      tableOf([
         {
           match: { prefix: "/" },
           route: {
@@ -371,32 +319,34 @@ describe("decodeRouteConfig()", () => {
     ["a field that is not built", { vhds: {} }, "vhds: is not supported yet"],
     [
       "one deep inside",
-      table([{ ...route, route: { cluster: "c", hedge_policy: {} } }]),
+      tableOf([{ ...route, route: { cluster: "c", hedge_policy: {} } }]),
       "virtual_hosts[0].routes[0].route.hedge_policy: is not supported yet",
     ],
     [
       "a match that is not built",
-      table([{ ...route, match: { prefix: "/", grpc: {} } }]),
+      tableOf([{ ...route, match: { prefix: "/", grpc: {} } }]),
       "virtual_hosts[0].routes[0].match.grpc: is not supported yet",
     ],
     [
       "a regular expression that RE2 refuses",
-      table([{ ...route, match: { safe_regex: { regex: "(?=a)" } } }]),
+      tableOf([{ ...route, match: { safe_regex: { regex: "(?=a)" } } }]),
       'virtual_hosts[0].routes[0].match.safe_regex: invalid regex "(?=a)": lookaround (?= is not part of it',
     ],
     [
       "weights without a sum",
-      table([{ ...route, route: { weighted_clusters: { clusters: [{ name: "a", weight: 0 }] } } }]),
+      tableOf([
+        { ...route, route: { weighted_clusters: { clusters: [{ name: "a", weight: 0 }] } } },
+      ]),
       "virtual_hosts[0].routes[0].route.weighted_clusters: Sum of weights in the weighted_cluster must be greater than 0.",
     ],
     [
       "a route without an action",
-      table([{ match: { prefix: "/" } }]),
+      tableOf([{ match: { prefix: "/" } }]),
       "virtual_hosts[0].routes[0]: has no action",
     ],
   ];
   test.each(refused)("refuses %s by name", (_what, json, issue) => {
-    expect(issuesOf(json)).toContain(issue);
+    expect(tableIssues(json)).toContain(issue);
   });
 
   test("builds redirects", () => {
@@ -409,8 +359,8 @@ describe("decodeRouteConfig()", () => {
       [{ scheme_redirect: "ftp" }, "ftp://a.test/old/x?q"],
     ];
     for (const [redirect, location] of cases) {
-      const config = decode(table([{ match: { prefix: "/old" }, redirect }]));
-      const asked = request("/old/x?q");
+      const config = decodeTable(tableOf([{ match: { prefix: "/old" }, redirect }]));
+      const asked = requestFor("/old/x?q");
       const { route: found } = matchRouteConfig(config, asked, prng);
       expect(found?.action.kind === "redirect" ? found.action.location(asked) : "").toBe(location);
     }

@@ -1,4 +1,5 @@
 import type { Issue } from "../../base/issue.ts";
+import type { ClusterAction } from "../../match/route.ts";
 import { allChains, type ListenerConfig } from "./listener-config.ts";
 
 /**
@@ -14,12 +15,17 @@ export function checkRouteClusters(
     if (table === undefined || table.validatesClusters === false) return [];
     return table.virtualHosts.flatMap(({ routes }) =>
       routes.flatMap(({ action }) =>
-        action.kind !== "cluster"
-          ? []
-          : action.clusterNames
-              .filter((name) => !hasCluster(name))
-              .map((name) => ({ path: "", message: `route: unknown cluster '${name}'` })),
+        action.kind === "cluster" ? unknownOf(action, hasCluster) : [],
       ),
     );
   });
+}
+
+function unknownOf(action: ClusterAction, hasCluster: (name: string) => boolean): Issue[] {
+  const shadows = action.mirrors.flatMap(({ cluster }) => (cluster === "" ? [] : [cluster]));
+  const unknown = (names: readonly string[], what: string): Issue[] =>
+    names
+      .filter((name) => !hasCluster(name))
+      .map((name) => ({ path: "", message: `route: unknown ${what} '${name}'` }));
+  return [...unknown(action.clusterNames, "cluster"), ...unknown(shadows, "shadow cluster")];
 }
