@@ -7,6 +7,8 @@ const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Somebody else's programs that tests are held against. */
 export type Program =
   | "envoy"
+  | "ip"
+  | "nft"
   | "kubectl"
   | "wrk"
   | "curl"

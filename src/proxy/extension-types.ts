@@ -16,6 +16,7 @@ import {
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { OriginalDstSchema } from "../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { ProxyProtocolSchema } from "../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
@@ -73,6 +74,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   LeastRequestSchema,
   MetadataFormatterSchema,
   NetworkRbacSchema,
+  OriginalDstSchema,
   PreviousHostsPredicateSchema,
   RandomSchema,
   RBACPerRouteSchema,

@@ -5,6 +5,7 @@ import {
   ListenerFilterSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { HttpInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { OriginalDstSchema } from "../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { ProxyProtocolSchema } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import type { Issue } from "../../base/issue.ts";
@@ -15,6 +16,7 @@ import type {
   ConnectionPredicate,
   ListenerFilterConfig,
 } from "../listener-filter/listener-filter.ts";
+import { createOriginalDst } from "../listener-filter/original-dst.ts";
 import { TLS_INSPECTOR } from "../listener-filter/tls-inspector.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeProxyProtocol } from "./proxy-protocol.ts";
@@ -22,6 +24,7 @@ import { decodeProxyProtocol } from "./proxy-protocol.ts";
 /** Every listener filter that is built. */
 const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
   extension(HttpInspectorSchema, () => HTTP_INSPECTOR),
+  extension(OriginalDstSchema, (_message, path, issues) => decodeOriginalDst(path, issues)),
   extension(ProxyProtocolSchema, decodeProxyProtocol),
   extension(TlsInspectorSchema, (message, path, issues) => {
     // How much is read at a time shows nowhere.
@@ -32,13 +35,24 @@ const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
   }),
 ];
 
+function decodeOriginalDst(path: string, issues: Issue[]): ListenerFilterConfig | undefined {
+  const filter = createOriginalDst();
+  if (filter === undefined) {
+    const what =
+      "the original destination can be asked for on Linux only, with koffi installed: npm install koffi";
+    issues.push({ path, message: what });
+  }
+  return filter;
+}
+
 /**
- * Decodes the listener filters, in order. Like Envoy, it adds the TLS inspector when the filter
- * chains ask for what only that finds out.
+ * Decodes the listener filters, in order. Like Envoy, it adds those that the listener does not
+ * name but cannot do without: the TLS inspector when the filter chains ask for what only that
+ * finds out, and the original destination's when connections go by it.
  */
 export function decodeListenerFilters(
   messages: readonly ListenerFilter[],
-  asksTls: boolean,
+  needs: { readonly tls: boolean; readonly originalDestination: boolean },
   issues: Issue[],
 ): readonly PlacedListenerFilter[] {
   const filters = messages.flatMap((message, at): PlacedListenerFilter[] => {
@@ -54,7 +68,15 @@ export function decodeListenerFilters(
       message.filterDisabled && decodePredicate(message.filterDisabled, disabledPath, issues);
     return [{ config, isDisabled }];
   });
-  if (asksTls && !filters.some(({ config }) => config === TLS_INSPECTOR)) {
+  const typeUrl = `type.googleapis.com/${OriginalDstSchema.typeName}`;
+  const hasOriginalDst = messages.some(
+    ({ configType: { case: kind, value } }) => kind === "typedConfig" && value.typeUrl === typeUrl,
+  );
+  if (needs.originalDestination && !hasOriginalDst) {
+    const config = decodeOriginalDst("use_original_dst", issues);
+    if (config !== undefined) filters.push({ config, isDisabled: undefined });
+  }
+  if (needs.tls && !filters.some(({ config }) => config === TLS_INSPECTOR)) {
     filters.push({ config: TLS_INSPECTOR, isDisabled: undefined });
   }
   return filters;

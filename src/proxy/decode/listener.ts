@@ -70,7 +70,11 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
     issues.push({ path: "filter_chains", message: name === "" ? what : `${what}: ${name}` });
   });
   const asksTls = message.filterChains.some(asksForTls);
-  const listenerFilters = decodeListenerFilters(message.listenerFilters, asksTls, issues);
+  const listenerFilters = decodeListenerFilters(
+    message.listenerFilters,
+    { tls: asksTls, originalDestination: message.useOriginalDst ?? false },
+    issues,
+  );
   if (issues.length > 0) return { ok: false, issues };
   return {
     ok: true,

@@ -117,7 +117,11 @@ function areWhole(extensions: Buffer): boolean {
 }
 
 function formatAddress(bytes: Buffer): string {
-  if (bytes.length === 4) return bytes.join(".");
+  return bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
+}
+
+/** The text of the 16 bytes of an IPv6 address. */
+export function formatIpv6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(2 * at).toString(16));
   return shortAddress(groups.join(":"));
 }
