@@ -156,7 +156,91 @@ const DELAYS: readonly FaultCase[] = [
   },
 ];
 
+/** Keys of the runtime that the bootstrap of these cases has; each says otherwise than the route. */
+export const RUNTIME = {
+  test: { none: 0, all: 100, status: 420, delay: 70, active: 0 },
+  "fault.http.runner.abort.http_status": 421,
+  "fault.http.runner.delay.fixed_duration_ms": 80,
+  "fault.http.idler.abort.abort_percent": 0,
+};
+
+const BY_RUNTIME: readonly FaultCase[] = [
+  {
+    name: "an abort that the runtime switches off",
+    fault: { abort: ABORT, abort_percent_runtime: "test.none" },
+    status: 200,
+  },
+  {
+    name: "an abort that the runtime switches on",
+    fault: { abort: { ...ABORT, percentage: {} }, abort_percent_runtime: "test.all" },
+    status: 418,
+  },
+  {
+    name: "an abort with the runtime's status",
+    fault: { abort: ABORT, abort_http_status_runtime: "test.status" },
+    status: 420,
+  },
+  {
+    name: "a delay as long as the runtime says",
+    fault: {
+      delay: { fixed_delay: "0.001s", percentage: ALWAYS },
+      delay_duration_runtime: "test.delay",
+    },
+    status: 200,
+    tookMs: 70,
+  },
+  {
+    name: "a delay that the runtime switches off",
+    fault: { delay: { ...DELAY, fixed_delay: "100s" }, delay_percent_runtime: "test.none" },
+    status: 200,
+  },
+  {
+    name: "no fault, as the runtime lets none be active",
+    fault: { abort: ABORT, max_active_faults_runtime: "test.active" },
+    status: 200,
+  },
+  {
+    name: "an abort and a delay that the runtime has for the client's cluster",
+    fault: { abort: ABORT, delay: DELAY, abort_http_status_runtime: "test.status" },
+    lines: "X-Envoy-Downstream-Service-Cluster: runner\r\n",
+    status: 421,
+    tookMs: 80,
+  },
+  {
+    name: "an abort that the runtime switches off for the client's cluster",
+    fault: { abort: ABORT },
+    lines: "X-Envoy-Downstream-Service-Cluster: idler\r\n",
+    status: 200,
+  },
+  {
+    name: "an abort of a client whose cluster the runtime does not know",
+    fault: { abort: ABORT, abort_http_status_runtime: "test.status" },
+    lines: "X-Envoy-Downstream-Service-Cluster: walker\r\n",
+    status: 418,
+  },
+  {
+    name: "a slow response that the runtime switches off",
+    fault: {
+      response_rate_limit: { fixed_limit: { limit_kbps: 1 }, percentage: ALWAYS },
+      response_rate_limit_percent_runtime: "test.none",
+    },
+    path: "/large",
+    status: 200,
+  },
+];
+
 const WHOM: readonly FaultCase[] = [
+  {
+    name: "an abort with something to log",
+    fault: { abort: ABORT, filter_metadata: { why: "a drill", at: 3, nested: { deep: [true] } } },
+    status: 418,
+  },
+  {
+    name: "a delay with something to log",
+    fault: { delay: DELAY, filter_metadata: { why: "a drill" } },
+    status: 200,
+    tookMs: 60,
+  },
   {
     name: "an abort for the route's cluster",
     fault: { abort: ABORT, upstream_cluster: "up" },
@@ -264,6 +348,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
   ...ABORTS,
   ...HEADER_ABORTS,
   ...DELAYS,
+  ...BY_RUNTIME,
   ...WHOM,
   ...SLOW,
 ];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
-import { FAULT_CASES, type FaultCase } from "./fault-cases.ts";
+import { ALWAYS, FAULT_CASES, type FaultCase, RUNTIME } from "./fault-cases.ts";
 import { findOutcome, type Outcome, statusesOf } from "./outcome.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { caseLog, logLines, statsOf, type TwinPlaces, Twins } from "./twins.ts";
@@ -13,6 +13,7 @@ const FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFa
 const ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const ACTIVE = "http.main.fault.active_faults";
 const SHARE_REQUESTS = 400;
+const RETRY = { retry_on: "5xx,retriable-status-codes", retriable_status_codes: [418] };
 const NAME = "envoy.filters.http.fault";
 
 function fault(settings: object): object {
@@ -25,11 +26,12 @@ function listener(name: string, { ports, logPath }: TwinPlaces, settings: object
       { name: NAME, typed_config: fault(settings) },
       { name: "envoy.filters.http.router", typed_config: { "@type": ROUTER } },
     ],
-    access_log: [caseLog(logPath)],
+    access_log: [caseLog(logPath, "%DYNAMIC_METADATA(envoy.filters.http.fault)%")],
     route_config: routeTable([
       ...FAULT_CASES.map((one, at) => ({
         match: { path: `/${at}` },
-        route: { cluster: "up", prefix_rewrite: one.path ?? "/" },
+        // Neither retries nor timeouts concern faults: the router comes after the filter.
+        route: { cluster: "up", prefix_rewrite: one.path ?? "/", retry_policy: RETRY },
         typed_per_filter_config: { [NAME]: fault(one.fault) },
       })),
       {
@@ -37,6 +39,13 @@ function listener(name: string, { ports, logPath }: TwinPlaces, settings: object
         route: { cluster: "up" },
         typed_per_filter_config: {
           [NAME]: fault({ abort: { http_status: 418, percentage: { numerator: 50 } } }),
+        },
+      },
+      {
+        match: { path: "/late" },
+        route: { cluster: "up", timeout: "0.2s" },
+        typed_per_filter_config: {
+          [NAME]: fault({ delay: { fixed_delay: "0.5s", percentage: ALWAYS } }),
         },
       },
       { match: { prefix: "/" }, route: { cluster: "up" } },
@@ -48,6 +57,7 @@ function bootstrap(places: TwinPlaces, upstreamPort: number): object {
   return {
     node: { id: "test", cluster: "test" },
     admin: { address: socketAddress(places.adminPort) },
+    layered_runtime: { layers: [{ name: "static", static_layer: RUNTIME }] },
     static_resources: {
       listeners: [
         listener("main", places, {}),
@@ -127,6 +137,10 @@ describe("faults", () => {
     }
   });
 
+  test("take no time of the route's", async () => {
+    for (const twin of twins.all) expect(await statusOf(twin, "main", "/late")).toBe(200);
+  });
+
   test("hit the share that was given", async () => {
     const shares = [];
     for (const twin of twins.all) {
@@ -162,7 +176,7 @@ describe.skipIf(!HAS_ENVOY)("faults in weft and Envoy", () => {
   test("are logged alike", async () => {
     // Every case, and the one that gave up; those of the statistics carry no name.
     const isNamed = (line: string): boolean => !line.startsWith("-");
-    const count = FAULT_CASES.length + SHARE_REQUESTS + 3;
+    const count = FAULT_CASES.length + SHARE_REQUESTS + 4;
     const [ours, theirs] = await Promise.all(twins.all.map((twin) => logLines(twin, count)));
     expect(ours?.filter(isNamed)).toEqual(theirs?.filter(isNamed));
   });

@@ -6,8 +6,9 @@ import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { findProgram } from "../programs.ts";
 import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
+import { REFUSED_FILTERS } from "./refused-filters.ts";
 
-const REFUSED = [...REFUSED_BOOTSTRAPS, ...REFUSED_CLUSTERS];
+const REFUSED = [...REFUSED_BOOTSTRAPS, ...REFUSED_CLUSTERS, ...REFUSED_FILTERS];
 
 const envoyProgram = findProgram("envoy");
 

@@ -65,7 +65,6 @@ const FIELDS = [
 
 function decodeSettings(message: HTTPFault, path: string, issues: Issue[]): FaultSettings {
   issues.push(...refuseFields(HTTPFaultSchema, message, FIELDS, path));
-  const { filterMetadata } = message;
   const { delay, abort, responseRateLimit } = message;
   const percentKey = message.responseRateLimitPercentRuntime;
   return {
@@ -104,10 +103,7 @@ function decodeSettings(message: HTTPFault, path: string, issues: Issue[]): Faul
       maxActive: message.maxActiveFaultsRuntime || "fault.http.max_active_faults",
     },
     countsByClient: !message.disableDownstreamClusterStats,
-    metadata:
-      filterMetadata === undefined || Object.keys(filterMetadata).length === 0
-        ? undefined
-        : filterMetadata,
+    metadata: message.filterMetadata ?? {},
   };
 }
 

@@ -60,7 +60,7 @@ export interface FaultSettings {
   /** Whether faults are counted by the cluster that the client says it is of, too. */
   readonly countsByClient: boolean;
   /** Noted with a request that was delayed or aborted. */
-  readonly metadata: DynamicMetadata | undefined;
+  readonly metadata: DynamicMetadata;
 }
 
 const ZERO = {
@@ -214,7 +214,7 @@ export class FaultFilter implements HttpFilter {
     const stream = this.#stream;
     this.#stats.count("delays_injected", settings.countsByClient ? this.#client : "");
     stream.addFlag("DI");
-    if (settings.metadata !== undefined) stream.setDynamicMetadata(METADATA, settings.metadata);
+    stream.setDynamicMetadata(METADATA, settings.metadata);
     this.#timer = stream.context.clock.setTimer(Math.min(delayMs, TIMER_MS_MAX), () => {
       this.#timer = undefined;
       if (!this.#abort(settings)) stream.continueRequest();
@@ -236,7 +236,7 @@ export class FaultFilter implements HttpFilter {
     if (!this.#begin(settings)) return false;
     const stream = this.#stream;
     this.#stats.count("aborts_injected", settings.countsByClient ? this.#client : "");
-    if (settings.metadata !== undefined) stream.setDynamicMetadata(METADATA, settings.metadata);
+    stream.setDynamicMetadata(METADATA, settings.metadata);
     const reply = {
       body: "fault filter abort",
       flag: "FI",
