@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
@@ -250,6 +251,14 @@ function mask(operator: string, value: unknown): unknown {
   return value.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:port");
 }
 
+test("a log that cannot be opened is refused in Envoy's words", () => {
+  const config = bootstrap("/nowhere/at/all", [1, 2, 3]);
+  const parsed = parseBootstrap(JSON.stringify(config));
+  expect(parsed.ok ? "" : parsed.issues[0]?.message).toBe(
+    "unable to open file '/nowhere/at/all/text': No such file or directory",
+  );
+});
+
 describe.runIf(envoyProgram)("access logs like the real Envoy's", () => {
   const [weft, envoy] = [0, 1].map((at) => (): Logged => planes[at] as Logged) as [
     () => Logged,
@@ -287,4 +296,17 @@ describe.runIf(envoyProgram)("access logs like the real Envoy's", () => {
     const file = `filter-${name}`;
     expect(read(weft().folder, file)).toEqual(read(envoy().folder, file));
   });
+});
+
+// The last one: it asks for more than the others count on.
+test("a log goes on in a new file when it is told that the old one was moved", async () => {
+  const [{ folder, ports } = { folder: "", ports: [] }] = planes;
+  const file = join(folder, "omittingText");
+  renameSync(file, `${file}.1`);
+  const reopened = await fetch(`http://127.0.0.1:${ports[0]}/reopen_logs`, { method: "POST" });
+  expect(await reopened.text()).toBe("OK\n");
+  await send(ports[1], "GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  await until(() => existsSync(file) && read(folder, "omittingText").length === 1, "a new file");
+  expect(read(folder, "omittingText.1")).toHaveLength(REQUESTS.length);
+  renameSync(`${file}.1`, file);
 });

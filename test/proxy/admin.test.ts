@@ -17,6 +17,10 @@ interface Answer {
   readonly text: string;
 }
 
+interface Dump {
+  readonly configs: readonly { readonly "@type": string }[];
+}
+
 function bootstrap(ports: Readonly<Record<"http" | "admin", number>>, refusedPort: number): object {
   const at = (port_value: number): object => ({
     address: { socket_address: { address: "127.0.0.1", port_value } },
@@ -274,6 +278,23 @@ describe("other pages", () => {
       hot_restart_version: "disabled",
       node: { id: "node-1", cluster: "tests", metadata: { a: 1 } },
     });
+  });
+
+  test("/config_dump gives one list, some names and some fields", async () => {
+    const page = "/config_dump?resource=static_clusters&mask=cluster.name";
+    const { weft, envoy } = await both(page);
+    const byName = (text: string): unknown => new Set((JSON.parse(text) as Dump).configs);
+    expect(byName(weft.text)).toEqual(byName(envoy.text));
+    const named = await both("/config_dump?include_eds&name_regex=^bad$");
+    const [ours, theirs] = [named.weft, named.envoy].map(({ text }) =>
+      (JSON.parse(text) as Dump).configs.map((one) => one["@type"]),
+    );
+    // A dump of Envoy's has parts for what there is none of.
+    expect(theirs).toEqual(expect.arrayContaining(ours ?? []));
+    expect(named.weft.text).not.toContain("up.a|b.test:");
+    const wrong = await both("/config_dump?resource=nothing");
+    expect(wrong.weft.text).toBe(wrong.envoy.text);
+    expect(wrong.weft.status).toBe(wrong.envoy.status);
   });
 
   test("/memory counts bytes", async () => {

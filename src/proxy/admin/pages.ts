@@ -11,7 +11,7 @@ import type { RouteSet } from "../route-set.ts";
 import type { StatSources } from "../stats/collect.ts";
 import { statsPage } from "../stats/stats-page.ts";
 import { clusterStatus, clusterText } from "./clusters-page.ts";
-import { dumpConfig } from "./config-dump.ts";
+import { dumpPage } from "./config-dump.ts";
 import { memoryInfo, serverInfo } from "./server-info.ts";
 
 /** What the pages show. */
@@ -61,7 +61,7 @@ export const PAGES: readonly Page[] = [
   {
     path: "/config_dump",
     help: "dump current configurations",
-    render: ({ state }) => ({ body: { configs: dumpConfig(state) } }),
+    render: ({ state, query }) => dumpPage(state, query),
   },
   {
     path: "/contention",

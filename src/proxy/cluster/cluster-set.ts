@@ -52,6 +52,10 @@ export class ClusterSet {
     return this.#active.get(name);
   }
 
+  get warming(): readonly Cluster[] {
+    return [...this.#warming.values()];
+  }
+
   get active(): readonly Cluster[] {
     return [...this.#active.values()];
   }

@@ -84,13 +84,23 @@ export function decodeAccessLogs(
   });
 }
 
+/** What Linux calls the ways in which a file is not opened. */
+const OPEN_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: "Permission denied",
+  EISDIR: "Is a directory",
+  ENOENT: "No such file or directory",
+  ENOTDIR: "Not a directory",
+  EROFS: "Read-only file system",
+};
+
 /** Like Envoy, a log that cannot be opened is refused, and one that can is there from now on. */
 function checkWritable(file: string, path: string, issues: Issue[]): void {
   if (file === "/dev/stdout" || file === "/dev/stderr") return;
   try {
     closeSync(openSync(file, "a"));
   } catch (error) {
-    const [, cause = String(error)] = /^\w+: ([^,]*),/.exec(String((error as Error).message)) ?? [];
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const cause = OPEN_ERRORS[code] ?? message;
     issues.push({ path, message: `unable to open file '${file}': ${cause}` });
   }
 }

@@ -31,6 +31,10 @@ export class ListenerSet {
     this.#log = deps.context.log;
   }
 
+  get warming(): readonly Listener[] {
+    return [...this.#warming.values()];
+  }
+
   get active(): readonly Listener[] {
     return [...this.#active.values()];
   }
