@@ -125,7 +125,11 @@ beforeAll(async () => {
   for (const { cluster, server, common, options } of cases) {
     const port = await startServer(server);
     clusters.push(
-      staticCluster(cluster, [port], { transport_socket: upstreamTls(common, options) }),
+      staticCluster(cluster, [port], {
+        transport_socket: upstreamTls(common, options),
+        // Each request shakes hands anew, with the session of the one before.
+        max_requests_per_connection: 1,
+      }),
     );
   }
   const plain = createTcp((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
@@ -217,9 +221,28 @@ describe("TLS to hosts does as Envoy's", () => {
     "alpn",
   ])("%s is reached", async (cluster) => {
     const { weft, envoy } = await both.each(({ ports }) => get(ports.in, cluster));
-    expect(weft[0]).toBe(200);
+    expect(weft).toEqual([200, expect.anything()]);
     expect(weft).toEqual(envoy);
   });
+
+  test.each(["verified", "newest", "uri"])(
+    "%s is reached again by its session",
+    async (cluster) => {
+      const { weft, envoy } = await both.each(async ({ ports, stats }) => {
+        const stat = `cluster.${cluster}.ssl.session_reused`;
+        const before = (await stats(stat))[stat];
+        const answers = [];
+        for (let request = 0; request < 3; request++) answers.push(await get(ports.in, cluster));
+        const after = (await stats(stat))[stat];
+        return {
+          answers: answers.map(([status]) => status),
+          isReused: Number(after) > Number(before),
+        };
+      });
+      expect(weft).toEqual({ answers: [200, 200, 200], isReused: true });
+      expect(envoy).toEqual(weft);
+    },
+  );
 
   const refused: readonly [cluster: string, stat: string][] = [
     ["bad_uri", "fail_verify_san"],

@@ -34,6 +34,13 @@ interface Session {
   readonly bytes: Buffer;
   /** TLS 1.3: using one twice would let observers link connections (RFC 8446 C.4). */
   readonly isSingleUse: boolean;
+  /** Who it was agreed with: a resumed handshake does not show the certificate again. */
+  readonly shown: Shown;
+}
+
+/** The host's certificate as the first handshake showed it, known once that is over. */
+interface Shown {
+  peer: Certificate | undefined;
 }
 
 const NO_TICKET_KEYS = { kind: "inline", value: [] } as const;
@@ -122,11 +129,14 @@ export class UpstreamTls {
       ...(this.#alpn === undefined ? {} : { ALPNProtocols: this.#alpn }),
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
-    this.#prepare(socket, context);
+    const shown: Shown = { peer: undefined };
+    this.#prepare(socket, context, shown);
     let isOpen = false;
     socket.once("secure", () => {
       isOpen = true;
-      const info = this.#verify(socket, context);
+      const isResumed = tlsHandle(socket)?.isSessionReused() === true;
+      shown.peer = isResumed ? session?.shown.peer : readPeer(socket);
+      const info = this.#verify(socket, context, shown.peer);
       if (typeof info === "string") socket.destroy(new TransportError(formatTlsError(info)));
       else onConnect(info);
     });
@@ -141,7 +151,7 @@ export class UpstreamTls {
   }
 
   /** Node's own checks are left out: they read the whole chain into objects each time. */
-  #prepare(socket: TLSSocket, context: ClientContext): void {
+  #prepare(socket: TLSSocket, context: ClientContext, shown: Shown): void {
     socket.removeAllListeners("secure");
     for (const listener of socket.listeners("end")) {
       if (listener.name === "onConnectEnd") socket.off("end", listener as () => void);
@@ -151,16 +161,19 @@ export class UpstreamTls {
     handle.enableSessionCallbacks();
     handle.onnewsession = (_id, bytes) => {
       const isSingleUse = socket.getProtocol() === "TLSv1.3";
-      context.sessions.push({ bytes, isSingleUse });
+      context.sessions.push({ bytes, isSingleUse, shown });
       if (context.sessions.length > this.config.sessionsMax) context.sessions.shift();
     };
   }
 
   /** What the session is, or why it must not be. */
-  #verify(socket: TLSSocket, { validation, local }: ClientContext): SessionInfo | string {
+  #verify(
+    socket: TLSSocket,
+    { validation, local }: ClientContext,
+    peer: Certificate | undefined,
+  ): SessionInfo | string {
     const stats = this.#stats;
     const handle = tlsHandle(socket) as TlsHandle;
-    const peer = readPeer(socket);
     const chainError = handle.verifyError() ?? undefined;
     if (validation !== undefined) {
       if (peer === undefined)
