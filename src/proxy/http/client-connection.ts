@@ -37,6 +37,8 @@ export interface ConnectionPool {
 }
 
 const HEAD_BYTES_MAX = 61_440;
+/** A connection that its peer closes so soon after a response was never meant to be kept. */
+const HASTE_MS = 10;
 /** Of a response that nobody wants any more, so much is read to keep the connection. */
 const DISCARD_BYTES_MAX = 65_536;
 
@@ -70,6 +72,8 @@ export class ClientConnection implements SocketOwner, BodySink {
   #isReusable = true;
   #discarded = 0;
   #exchanges = 0;
+  /** When the last exchange ended; 0 before there was one. */
+  #freeSinceMs = 0;
   /** From the beginning of an exchange until somebody is done with it. */
   #isCounted = false;
   #countedSent = 0;
@@ -82,6 +86,8 @@ export class ClientConnection implements SocketOwner, BodySink {
   transportFailure = "";
   /** Closes when its exchange ends. */
   isDraining = false;
+  /** Once closed: whether the peer did that right behind a response, without saying so. */
+  isHasty = false;
 
   constructor(host: Host, pool: ConnectionPool, context: ProxyContext, priority: Priority) {
     this.host = host;
@@ -274,10 +280,9 @@ export class ClientConnection implements SocketOwner, BodySink {
       this.close();
       return;
     }
-    if (idleTimeoutMs !== 0) {
-      const { clock, deadlines } = this.#context;
-      deadlines.set(this.#deadline, idleTimeoutMs, clock.monotonicMs());
-    }
+    const { clock, deadlines } = this.#context;
+    this.#freeSinceMs = clock.monotonicMs();
+    if (idleTimeoutMs !== 0) deadlines.set(this.#deadline, idleTimeoutMs, this.#freeSinceMs);
     this.#pool.onIdle(this);
   }
 
@@ -360,8 +365,13 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#deadline.cancel();
     this.#lifetime?.cancel();
     const { load } = this.host;
+    const nowMs = this.#context.clock.monotonicMs();
+    const isAnswered = this.#isCounted && !this.#awaitsHead;
+    if (isRemote && this.#freeSinceMs !== 0 && !isAnswered) {
+      this.isHasty = nowMs - this.#freeSinceMs < HASTE_MS;
+    }
     load.countDestroyed(isRemote, this.#isCounted);
-    load.connectionLength.add(Math.floor(this.#context.clock.monotonicMs() - this.connectStartMs));
+    load.connectionLength.add(Math.floor(nowMs - this.connectStartMs));
     this.#countEnd();
     this.host.onConnectionClosed(this.priority, this.#isConnected);
     this.#pool.onClosed(this);

@@ -4,6 +4,9 @@ import type { ProxyContext } from "../context.ts";
 import { ClientConnection, type ConnectionPool } from "./client-connection.ts";
 import { RESET, type ResetReason } from "./local-reply.ts";
 
+/** A host that closed a connection right behind a response is not trusted for so many more. */
+const SUSPICION_MAX = 100;
+
 /** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
 export interface Waiter {
   onConnection(connection: ClientConnection): void;
@@ -27,6 +30,10 @@ export class HttpPool implements ConnectionPool {
   readonly #idle: ClientConnection[] = [];
   #connecting = 0;
   #waiting: Waiter[] = [];
+  /** Free, but perhaps about to close: see `onIdle`. */
+  readonly #resting: ClientConnection[] = [];
+  /** How many more connections rest, since one closed right behind a response. */
+  #suspicion = 0;
 
   private constructor(host: Host, context: ProxyContext, priority: Priority) {
     this.#host = host;
@@ -71,7 +78,7 @@ export class HttpPool implements ConnectionPool {
 
   /** Makes as many connections as are waited for, and allowed. */
   #connectForWaiting(): void {
-    while (this.#waiting.length > this.#connecting) {
+    while (this.#waiting.length > this.#connecting + this.#resting.length) {
       const isAllowed = this.#host.canConnect(this.#priority);
       if (!isAllowed) this.#host.load.connectionsOverflow++;
       // A host without any gets one in any case, or it would starve (Envoy does the same).
@@ -92,13 +99,35 @@ export class HttpPool implements ConnectionPool {
 
   onConnected(connection: ClientConnection): void {
     this.#connecting--;
-    this.onIdle(connection);
-  }
-
-  /** A connection can serve, for the first time or again. */
-  onIdle(connection: ClientConnection): void {
     if (connection.isDraining) return connection.close();
     this.#idle.push(connection);
+    this.#serveWaiting();
+  }
+
+  /** A connection can serve again. */
+  onIdle(connection: ClientConnection): void {
+    if (connection.isDraining) return connection.close();
+    if (this.#waiting.length === 0 && this.#suspicion === 0) {
+      this.#idle.push(connection);
+      if (this.#host.isRemoved) this.retire();
+      return;
+    }
+    if (this.#suspicion > 0) this.#suspicion--;
+    this.#resting.push(connection);
+    // Its end may be right behind the response that freed it, and is read in the next turn of the
+    // event loop: after that the second callback comes.
+    setImmediate(() => setImmediate(() => this.#awake(connection)));
+  }
+
+  #awake(connection: ClientConnection): void {
+    const at = this.#resting.indexOf(connection);
+    if (at === -1) return;
+    this.#resting.splice(at, 1);
+    this.#idle.push(connection);
+    this.#serveWaiting();
+  }
+
+  #serveWaiting(): void {
     while (this.#waiting.length > 0) {
       const free = this.#idle.pop();
       if (free === undefined) return;
@@ -110,8 +139,11 @@ export class HttpPool implements ConnectionPool {
 
   onClosed(connection: ClientConnection): void {
     this.#open.delete(connection);
-    const at = this.#idle.indexOf(connection);
-    if (at !== -1) this.#idle.splice(at, 1);
+    for (const list of [this.#idle, this.#resting]) {
+      const at = list.indexOf(connection);
+      if (at !== -1) list.splice(at, 1);
+    }
+    if (connection.isHasty) this.#suspicion = SUSPICION_MAX;
     this.#connectForWaiting();
   }
 
@@ -134,6 +166,7 @@ export class HttpPool implements ConnectionPool {
 
   retire(): void {
     for (const connection of this.#open) connection.isDraining = true;
-    for (const connection of this.#idle.splice(0)) connection.close();
+    const free = [...this.#idle.splice(0), ...this.#resting.splice(0)];
+    for (const connection of free) connection.close();
   }
 }
