@@ -25,6 +25,7 @@ export const OPTION_FIELDS: readonly string[] = [
   "common_http_protocol_options",
   "http_protocol_options",
   "max_request_headers_kb",
+  "request_timeout",
   "use_remote_address",
   "xff_num_trusted_hops",
   "skip_xff_append",
@@ -154,7 +155,14 @@ function decodeLimits(
   const common = message.commonHttpProtocolOptions;
   if (common !== undefined) {
     const at = joinPath(path, "common_http_protocol_options");
-    const fields = ["idle_timeout", "max_headers_count", "headers_with_underscores_action"];
+    const fields = [
+      "idle_timeout",
+      "max_connection_duration",
+      "max_headers_count",
+      "max_requests_per_connection",
+      "max_stream_duration",
+      "headers_with_underscores_action",
+    ];
     issues.push(...refuseFields(HttpProtocolOptionsSchema, common, fields, at));
   }
   const http1 = message.httpProtocolOptions;
@@ -189,14 +197,25 @@ const DELAYED_CLOSE_MS = 1000;
 
 type Timeouts = Pick<
   HttpConfig,
-  "idleTimeoutMs" | "streamIdleTimeoutMs" | "headTimeoutMs" | "delayedCloseMs"
+  | "idleTimeoutMs"
+  | "streamIdleTimeoutMs"
+  | "streamDurationMsMax"
+  | "requestTimeoutMs"
+  | "requestsMax"
+  | "connectionDurationMsMax"
+  | "headTimeoutMs"
+  | "delayedCloseMs"
 >;
 
-/** Decodes how long a connection manager waits. */
+/** Decodes how long a connection manager waits, and how much it takes of one connection. */
 export function decodeTimeouts(message: HttpConnectionManager): Timeouts {
-  const idle = message.commonHttpProtocolOptions?.idleTimeout;
+  const common = message.commonHttpProtocolOptions;
   return {
-    idleTimeoutMs: durationMs(idle) ?? IDLE_TIMEOUT_MS,
+    idleTimeoutMs: durationMs(common?.idleTimeout) ?? IDLE_TIMEOUT_MS,
+    streamDurationMsMax: durationMs(common?.maxStreamDuration) ?? 0,
+    requestTimeoutMs: durationMs(message.requestTimeout) ?? 0,
+    requestsMax: common?.maxRequestsPerConnection ?? 0,
+    connectionDurationMsMax: durationMs(common?.maxConnectionDuration) ?? 0,
     streamIdleTimeoutMs: durationMs(message.streamIdleTimeout) ?? STREAM_IDLE_TIMEOUT_MS,
     headTimeoutMs: durationMs(message.requestHeadersTimeout) ?? 0,
     delayedCloseMs: durationMs(message.delayedCloseTimeout) ?? DELAYED_CLOSE_MS,

@@ -22,7 +22,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
   "envoy.config.route.v3.RouteAction": ["upgrade_configs"],
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
-    "max_stream_duration",
     "grpc_timeout_header_max",
     "grpc_timeout_header_offset",
   ],

@@ -43,6 +43,13 @@ export interface HttpConfig {
   readonly idleTimeoutMs: number;
   /** Of a request during which nothing moves; 0 is none. */
   readonly streamIdleTimeoutMs: number;
+  /** From a request's head to the end of its response; 0 is no limit. */
+  readonly streamDurationMsMax: number;
+  /** From a request's head to its end; 0 is none. */
+  readonly requestTimeoutMs: number;
+  /** A connection takes no more requests after so many, or so long; 0 is no limit. */
+  readonly requestsMax: number;
+  readonly connectionDurationMsMax: number;
   /** From the first byte of a request's head to its last; 0 is none. */
   readonly headTimeoutMs: number;
   /** How long a connection that is closed is left to the client to close. */

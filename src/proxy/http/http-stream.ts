@@ -7,7 +7,6 @@ import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
-import { Deadline } from "../net/deadlines.ts";
 import type { Sender } from "../net/sender.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import { type RoutedStream, Router } from "../router/router.ts";
@@ -30,13 +29,17 @@ import {
   NO_PATH,
   NO_ROUTE,
   REQUEST_IDLE,
+  REQUEST_TOO_LONG,
+  REQUEST_TOO_SLOW,
   STREAM_IDLE,
+  STREAM_TOO_LONG,
   UPGRADE_REFUSED,
 } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { appendVia, prepareRequest } from "./request-headers.ts";
 import { statusLine } from "./status-text.ts";
+import { StreamTimers, type TimedStream } from "./stream-timers.ts";
 
 /** Why an upgrade went no further. */
 const UPGRADE_UNSUCCESSFUL = "websocket_handshake_unsuccessful";
@@ -49,6 +52,8 @@ export interface StreamConnection {
   readonly connection: ConnectionInfo;
   readonly socket: Socket;
   readonly out: Sender;
+  /** No more requests are taken after this one. */
+  readonly isDraining: boolean;
   pauseReading(): void;
   resumeReading(): void;
   /** The response has been written; `closes` ends the connection with it. */
@@ -64,7 +69,7 @@ export interface StreamConnection {
  * request on. The response goes through the filters the other way round. Whatever answers instead
  * does so through `localReply`.
  */
-export class HttpStream implements RoutedStream, FilterStream, InformedStream {
+export class HttpStream implements RoutedStream, FilterStream, InformedStream, TimedStream {
   readonly head: RequestHead;
   readonly context: ProxyContext;
   readonly #connection: StreamConnection;
@@ -72,7 +77,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   readonly times: StreamTimes;
   /** What header values and access logs read. */
   readonly info: HttpStreamInfo;
-  readonly #idle: Deadline;
+  readonly #timers: StreamTimers;
   readonly #filters: FilterRun;
   #metadata: Map<string, DynamicMetadata> | undefined = undefined;
   scheme = "http";
@@ -87,7 +92,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   #heldBody: Buffer[] = [];
   /** What filters put before the client, the outermost; absent when none did. */
   #responseSink: BodySink | undefined = undefined;
-  #lastMoveMs = 0;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
@@ -111,7 +115,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     this.times = new StreamTimes(this.context.clock, connection.service.accessLogs.length > 0);
     this.info = new HttpStreamInfo(this);
     this.#filters = new FilterRun(connection.service.filters, this);
-    this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
+    this.#timers = new StreamTimers(this);
   }
 
   // What the matchers and access logs see.
@@ -159,7 +163,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     if (reply !== undefined) return this.localReply(reply);
     prepareRequest(this);
     if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
-    if (config.streamIdleTimeoutMs !== 0) this.#setIdle(config.streamIdleTimeoutMs);
+    this.#timers.start(this.times.startMs, isRequestDone);
     // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
     if (head.path.charCodeAt(0) !== 47) {
       return this.localReply(head.method === "CONNECT" ? NO_ROUTE : NO_PATH);
@@ -174,8 +178,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     this.virtualHost = virtualHost;
     const route = virtualHost && routeWithin(virtualHost, this, this.context.prng);
     this.route = route;
-    const isCluster = route !== undefined && route.action.kind === "cluster";
-    this.choice = isCluster ? route.action.chooseCluster(this, this.context.prng) : undefined;
+    this.choice = undefined;
+    if (route !== undefined && route.action.kind === "cluster") {
+      this.choice = route.action.chooseCluster(this, this.context.prng);
+      this.#timers.follow(route.action, this.times.startMs);
+    }
     this.#filters.begin(this.#overrides);
   }
 
@@ -252,7 +259,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   #reset(isRequestDone: boolean): void {
     const nowMs = this.context.clock.monotonicMs();
     this.times.reset(nowMs);
-    this.#lastMoveMs = nowMs;
+    this.knownRemote = undefined;
     if (isRequestDone) this.times.requestEndMs = nowMs;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
@@ -288,22 +295,23 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     return true;
   }
 
-  #setIdle(delayMs: number): void {
-    this.context.deadlines.set(this.#idle, delayMs, this.#lastMoveMs);
+  onStreamIdle(): void {
+    this.#giveUp(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
   }
 
-  /** Nothing moved since the deadline was set, or since some point after: then it waits on. */
-  #onIdle(): void {
-    const { streamIdleTimeoutMs } = this.config;
-    const leftMs = this.#lastMoveMs + streamIdleTimeoutMs - this.context.clock.monotonicMs();
-    if (leftMs > 1) return this.#setIdle(streamIdleTimeoutMs);
-    if (this.#isResponseStarted) return this.#break("SI", "stream_idle_timeout");
+  onStreamTooLong(): void {
+    this.#giveUp(this.#isRequestDone ? STREAM_TOO_LONG : REQUEST_TOO_LONG);
+  }
+
+  onRequestTooSlow(): void {
+    this.#giveUp(REQUEST_TOO_SLOW);
+  }
+
+  /** Answers in the upstream's stead, or breaks off what it has begun. */
+  #giveUp(reply: LocalReply): void {
+    if (this.#isResponseStarted) return this.#break(reply.flag, reply.details);
     this.router.destroy();
-    this.localReply(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
-  }
-
-  #moved(): void {
-    if (this.#idle.isSet) this.#lastMoveMs = this.context.clock.monotonicMs();
+    this.localReply(reply);
   }
 
   // From the client.
@@ -311,7 +319,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
     this.bytesReceived += to - from;
     if (this.#isOver) return;
-    this.#moved();
+    this.#timers.moved();
     if (this.#isHeld) this.#hold(buffer, from, to);
     else this.router.sendBytes(buffer, from, to);
   }
@@ -324,6 +332,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
 
   onBodyEnd(): void {
     this.#isRequestDone = true;
+    this.#timers.requestEnded();
     this.times.requestEndMs = this.context.clock.monotonicMs();
     if (!this.#isOver && !this.#isHeld) this.router.endRequest();
   }
@@ -382,7 +391,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   // From the upstream.
 
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
-    this.#moved();
+    this.#timers.moved();
     if (this.#isRequestDone && !this.config.suppressesEnvoyHeaders) {
       const tookMs = Math.round(this.context.clock.monotonicMs() - this.times.requestEndMs);
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
@@ -425,7 +434,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   }
 
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
-    this.#moved();
+    this.#timers.moved();
     if (this.#responseSink === undefined) this.#sendBytes(buffer, from, to);
     else this.#responseSink.onBodyBytes(buffer, from, to);
   }
@@ -444,7 +453,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
   readonly #clientSink: BodySink = {
     onBodyBytes: (buffer, from, to) => {
       if (this.#isOver) return;
-      this.#moved();
+      this.#timers.moved();
       this.#sendBytes(buffer, from, to);
     },
     onBodyEnd: () => {
@@ -532,7 +541,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
       if (requestId !== undefined) headers.set("x-request-id", requestId);
     }
     // An answer that comes before the end of the request leaves bytes that nobody will read.
-    if (head.wantsClose || !this.#isRequestDone || service.isDraining) this.closes = status !== 101;
+    if (head.wantsClose || !this.#isRequestDone || this.#connection.isDraining)
+      this.closes = status !== 101;
     if (head.minor === 0 && !head.wantsKeepAlive) this.closes = true;
     let text = statusLine(status, head.minor) + headers.encode() + framing;
     if (this.closes) text += "connection: close\r\n";
@@ -560,7 +570,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream {
     this.#isOver = true;
     this.#isHeld = false;
     if (this.#heldBody.length > 0) this.#heldBody = [];
-    this.#idle.cancel();
+    this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.#connection.service.stats);
     for (const log of this.#connection.service.accessLogs) log.log(this.info);

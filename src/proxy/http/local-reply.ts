@@ -77,6 +77,19 @@ export const REQUEST_IDLE: LocalReply = {
   flag: "SI",
   details: "stream_idle_timeout",
 };
+export const STREAM_TOO_LONG: LocalReply = {
+  status: 504,
+  body: "downstream duration timeout",
+  flag: "",
+  details: "max_duration_timeout",
+};
+export const REQUEST_TOO_LONG: LocalReply = { ...STREAM_TOO_LONG, status: 408 };
+export const REQUEST_TOO_SLOW: LocalReply = {
+  status: 408,
+  body: "request timeout",
+  flag: "",
+  details: "request_overall_timeout",
+};
 export const UPGRADE_REFUSED: LocalReply = {
   status: 403,
   body: "",

@@ -39,6 +39,10 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   readonly #deadline: Deadline;
   readonly #counters: HttpCounters;
   readonly #startMs: number;
+  /** Ends it when it is old; absent when it may be as old as it gets. */
+  readonly #age: Deadline | undefined;
+  #requests = 0;
+  #isOld = false;
   /** Between the head of a request and the end of its response. */
   #isActive = false;
   #isRequestDone = false;
@@ -71,7 +75,25 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#counters.downstream_cx_http1_total++;
     this.#counters.downstream_cx_active++;
     this.#counters.downstream_cx_http1_active++;
+    const { connectionDurationMsMax } = service.config;
+    if (connectionDurationMsMax !== 0) {
+      this.#age = new Deadline({ onDeadline: () => this.#onOldAge() });
+      context.deadlines.set(this.#age, connectionDurationMsMax, context.clock.monotonicMs());
+    }
     this.#waitForRequest();
+  }
+
+  /** Whether the request in progress is the last. */
+  get isDraining(): boolean {
+    const { requestsMax } = this.service.config;
+    return (
+      this.service.isDraining || this.#isOld || (requestsMax !== 0 && this.#requests >= requestsMax)
+    );
+  }
+
+  #onOldAge(): void {
+    this.#isOld = true;
+    this.closeIfIdle();
   }
 
   onBytes(buffer: Buffer, length: number): void {
@@ -127,13 +149,14 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
       found === "error" ? this.#heads.error : parseRequestHead(this.#heads.text, head, limits);
     if (error !== undefined) {
       // What its codec refuses has no headers for Envoy yet.
-      if (found === "error" || !SILENT_DETAILS.has(error.detail)) head.reset();
+      if (found === "error" || !MANAGERS_BODIES.has(error.detail)) head.reset();
       this.#refuse(error);
       return to;
     }
     this.#deadline.cancel();
     const next = this.#heads.next;
     this.#isActive = true;
+    this.#requests++;
     this.#startBody(head);
     this.#counters.downstream_rq_total++;
     this.#counters.downstream_rq_http1_total++;
@@ -169,16 +192,15 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#counters.downstream_rq_active++;
     this.#isActive = true;
     this.#isRequestDone = false;
-    const isSilent = SILENT_DETAILS.has(error.detail);
-    if (!isSilent) {
+    const managersBody = MANAGERS_BODIES.get(error.detail);
+    if (managersBody === undefined) {
       this.#counters.downstream_cx_protocol_error++;
       this.#counters.downstream_rq_rx_reset++;
     }
     this.#stream.refuse({
       status: error.status,
-      // Envoy's codec says what it is, its connection manager does not.
-      body: isSilent ? "" : reasonOf(error.status),
-      flag: isSilent ? "" : "DPE",
+      body: managersBody ?? reasonOf(error.status),
+      flag: managersBody === undefined ? "DPE" : "",
       details: error.detail,
     });
   }
@@ -222,7 +244,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   #waitForRequest(): void {
     const { idleTimeoutMs } = this.service.config;
-    if (this.service.isDraining && !this.#isClosing) this.#startClosing();
+    if (this.isDraining && !this.#isClosing) this.#startClosing();
     else if (idleTimeoutMs !== 0) this.#setDeadline(idleTimeoutMs);
   }
 
@@ -280,6 +302,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#countClose();
     this.#isClosing = true;
     this.#deadline.cancel();
+    this.#age?.cancel();
     if (this.#isActive) {
       this.#isActive = false;
       this.#counters.downstream_rq_active--;
@@ -300,9 +323,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 }
 
-/** Refusals that Envoy makes above its codec: without a body or a flag. */
-const SILENT_DETAILS: ReadonlySet<string> = new Set([
-  "missing_host_header",
-  "path_normalization_failed",
-  "request_header_timeout",
+/** Bodies of the refusals that Envoy makes above its codec, without a flag. */
+const MANAGERS_BODIES: ReadonlyMap<string, string> = new Map([
+  ["missing_host_header", ""],
+  ["path_normalization_failed", ""],
+  ["request_header_timeout", "request header timeout"],
 ]);
