@@ -25,6 +25,8 @@ export interface Exchange {
 
 /** After the last byte so long is waited for more, unless an exchange says otherwise. */
 const QUIET_MS = 800;
+/** For the first byte it is waited longer: a busy machine must not be taken for a silent proxy. */
+const FIRST_FACTOR = 4;
 
 /** One upstream with the listener of one proxy in front of it: one exchange at a time. */
 export interface Lane {
@@ -103,10 +105,11 @@ async function run(
       socket.destroy();
       resolve(closed);
     };
-    const timer = setTimeout(() => end(false), quietMs);
+    let timer = setTimeout(() => end(false), quietMs * FIRST_FACTOR);
     socket.write(parts[0] ?? "", "latin1");
     socket.on("data", (bytes: Buffer) => {
-      timer.refresh();
+      clearTimeout(timer);
+      timer = setTimeout(() => end(false), quietMs);
       reader.push(bytes.toString("latin1"));
       const part = parts[sent];
       if (part === undefined || reader.messages.length === 0) return;
