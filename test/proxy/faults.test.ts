@@ -143,7 +143,8 @@ describe("a client that breaks off", () => {
     socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await once(socket, "data");
     socket.resetAndDestroy();
-    await until(() => Promise.resolve(closed === 1), "the upstream's connection to close");
+    await until(() => Promise.resolve(closed > 0), "the upstream's connection to close");
+    expect(closed).toBe(1);
   });
 
   test("before an answer costs the upstream its connection", async () => {
@@ -155,6 +156,7 @@ describe("a client that breaks off", () => {
     await until(() => Promise.resolve(upstream.requests.length === 1), "the request");
     socket.resetAndDestroy();
     await until(() => Promise.resolve(upstream.openConnections === 0), "its connection to close");
+    expect(upstream.requests).toHaveLength(1);
   });
 });
 

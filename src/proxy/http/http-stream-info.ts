@@ -250,6 +250,8 @@ export function countStream(stream: InformedStream, { counters, requestTime }: H
   else if (flag === "NC") counters.no_cluster++;
   else if (flag === "SI") counters.downstream_rq_idle_timeout++;
   else if (flag === "DC") counters.downstream_rq_rx_reset++;
+  else if (details === "max_duration_timeout") counters.downstream_rq_max_duration_reached++;
+  else if (details === "request_overall_timeout") counters.downstream_rq_timeout++;
   // Envoy counts redirects here too, and nothing as rq_redirect.
   else if (details === "direct_response") counters.rq_direct_response++;
   else if (details === "absolute_path_rejected") counters.downstream_rq_non_relative_path++;

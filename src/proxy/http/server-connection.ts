@@ -93,6 +93,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   #onOldAge(): void {
     this.#isOld = true;
+    this.#counters.downstream_cx_max_duration_reached++;
     this.closeIfIdle();
   }
 
@@ -156,7 +157,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#deadline.cancel();
     const next = this.#heads.next;
     this.#isActive = true;
-    this.#requests++;
+    if (++this.#requests === this.service.config.requestsMax) {
+      this.#counters.downstream_cx_max_requests_reached++;
+    }
     this.#startBody(head);
     this.#counters.downstream_rq_total++;
     this.#counters.downstream_rq_http1_total++;
