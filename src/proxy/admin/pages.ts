@@ -1,4 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
+import { formatHostPort } from "../../base/ip.ts";
 import { compileFinder } from "../../match/regex.ts";
 import type { TypeStatus } from "../../xdsclient/resource-type.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
@@ -162,7 +163,7 @@ function renderClusters({ state, query }: PageRequest): Rendered {
 function renderListeners({ state: { listeners }, query }: PageRequest): Rendered {
   if (query.get("format") !== "json") {
     const lines = listeners.active.flatMap(({ config, boundAddresses }) =>
-      boundAddresses.map(({ address, port }) => `${config.name}::${address}:${port}\n`),
+      boundAddresses.map(({ address, port }) => `${config.name}::${formatBound(address, port)}\n`),
     );
     return { body: lines.join("") };
   }
@@ -177,6 +178,11 @@ function renderListeners({ state: { listeners }, query }: PageRequest): Rendered
   return { body: { listener_statuses: statuses } };
 }
 
+function formatBound(address: string, port: number): string {
+  return address.startsWith("/") ? address : formatHostPort(address, port);
+}
+
 function socketAddress({ address, port }: { address: string; port: number }): JsonValue {
+  if (address.startsWith("/")) return { pipe: { path: address } };
   return { socket_address: { address, port_value: port } };
 }
