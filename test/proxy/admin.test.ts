@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -144,6 +145,18 @@ describe("/stats", () => {
     const { weft, envoy } = await both("/stats");
     const known = linesOf(envoy.text);
     expect([...linesOf(weft.text).keys()].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test("lacks only names that docs/statistics.md gives a reason for", async () => {
+    const { weft, envoy } = await both("/stats");
+    const ours = linesOf(weft.text);
+    const lacking = [...linesOf(envoy.text).keys()].filter((name) => !ours.has(name));
+    const page = readFileSync(new URL("../../docs/statistics.md", import.meta.url), "utf8");
+    const reasons = [...page.matchAll(/^\| `([^`]+)`/gm)].map(([, name = ""]) => {
+      const pattern = name.replaceAll(".", "\\.").replaceAll("*", ".*");
+      return new RegExp(`^${pattern}$`);
+    });
+    expect(lacking.filter((name) => !reasons.some((one) => one.test(name)))).toEqual([]);
   });
 
   test("counts as Envoy does", async () => {

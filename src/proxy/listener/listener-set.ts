@@ -31,6 +31,11 @@ export class ListenerSet {
     this.#log = deps.context.log;
   }
 
+  /** Those that were replaced or removed and still have connections. */
+  get drainingCount(): number {
+    return this.#draining.size;
+  }
+
   get warming(): readonly Listener[] {
     return [...this.#warming.values()];
   }

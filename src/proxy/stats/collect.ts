@@ -39,10 +39,13 @@ export function collectStats(sources: StatSources): Stat[] {
     addResponses(`cluster.${cluster.config.statName}.upstream_rq`, cluster.load.responses, add);
   }
   add("cluster_manager.active_clusters", clusters.active.length);
+  add("cluster_manager.warming_clusters", clusters.warming.length);
   const isConnected = sources.isConnected();
   if (isConnected !== undefined) add("control_plane.connected_state", isConnected ? 1 : 0);
   for (const [name, value] of Object.entries(sources.fileStats)) add(`filesystem.${name}`, value);
   add("listener_manager.total_listeners_active", listeners.active.length);
+  add("listener_manager.total_listeners_draining", listeners.drainingCount);
+  add("listener_manager.total_listeners_warming", listeners.warming.length);
   for (const [name, value] of counters.entries()) add(name, value);
   addServer(sources, add);
   return stats;
@@ -86,7 +89,7 @@ function addServer({ state, uptimeS, counters }: StatSources, add: Add): void {
 
 /** Names that go up and down; every other one only goes up. */
 const GAUGE =
-  /(?:_active|_open|\.(?:membership_(?:healthy|total)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.active_clusters|\.active_(?:connections|faults)|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
+  /(?:_active|_open|\.(?:membership_(?:healthy|total)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.active_(?:connections|faults)|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
 
 function isGauge(name: string): boolean {
   return GAUGE.test(name);
