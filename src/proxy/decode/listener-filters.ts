@@ -1,9 +1,9 @@
 import {
-  type ListenerFilter,
   type ListenerFilterChainMatchPredicate,
   ListenerFilterChainMatchPredicateSchema,
   ListenerFilterSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
+import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { HttpInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { OriginalDstSchema } from "../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { ProxyProtocolSchema } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
@@ -46,13 +46,11 @@ function decodeOriginalDst(path: string, issues: Issue[]): ListenerFilterConfig 
 }
 
 /**
- * Decodes the listener filters, in order. Like Envoy, it adds those that the listener does not
- * name but cannot do without: the TLS inspector when the filter chains ask for what only that
- * finds out, and the original destination's when connections go by it.
+ * Decodes the listener filters, in order. Like Envoy, it adds the original destination's when
+ * connections go by it; what filter chains ask for beyond that must be named.
  */
 export function decodeListenerFilters(
-  messages: readonly ListenerFilter[],
-  needs: { readonly tls: boolean; readonly originalDestination: boolean },
+  { listenerFilters: messages, useOriginalDst }: Listener,
   issues: Issue[],
 ): readonly PlacedListenerFilter[] {
   const filters = messages.flatMap((message, at): PlacedListenerFilter[] => {
@@ -72,12 +70,9 @@ export function decodeListenerFilters(
   const hasOriginalDst = messages.some(
     ({ configType: { case: kind, value } }) => kind === "typedConfig" && value.typeUrl === typeUrl,
   );
-  if (needs.originalDestination && !hasOriginalDst) {
+  if (useOriginalDst === true && !hasOriginalDst) {
     const config = decodeOriginalDst("use_original_dst", issues);
     if (config !== undefined) filters.push({ config, isDisabled: undefined });
-  }
-  if (needs.tls && !filters.some(({ config }) => config === TLS_INSPECTOR)) {
-    filters.push({ config: TLS_INSPECTOR, isDisabled: undefined });
   }
   return filters;
 }

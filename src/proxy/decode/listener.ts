@@ -69,12 +69,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
     const what = "multiple filter chains with overlapping matching rules are defined";
     issues.push({ path: "filter_chains", message: name === "" ? what : `${what}: ${name}` });
   });
-  const asksTls = message.filterChains.some(asksForTls);
-  const listenerFilters = decodeListenerFilters(
-    message.listenerFilters,
-    { tls: asksTls, originalDestination: message.useOriginalDst ?? false },
-    issues,
-  );
+  const listenerFilters = decodeListenerFilters(message, issues);
   if (issues.length > 0) return { ok: false, issues };
   return {
     ok: true,
@@ -91,7 +86,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       findChain,
       defaultChain,
       backlog: message.tcpBacklogSize ?? BACKLOG,
-      frameDigest: digestFrame(message, asksTls),
+      frameDigest: digestFrame(message),
       body,
     },
   };
@@ -108,21 +103,14 @@ function decodeAddresses(message: Listener, issues: Issue[]): ListenAddress[] {
 }
 
 /** What must be the same for an update to leave connections of unchanged chains alone. */
-function digestFrame(message: Listener, asksTls: boolean): string {
+function digestFrame(message: Listener): string {
   const frame: Listener = { ...message, filterChains: [] };
   delete frame.defaultFilterChain;
-  return `${asksTls} ${digest(toBinary(ListenerSchema, frame))}`;
+  return digest(toBinary(ListenerSchema, frame));
 }
 
 function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("base64");
-}
-
-/** Whether a chain asks for what only the ClientHello tells. */
-function asksForTls({ filterChainMatch: match }: FilterChain): boolean {
-  if (match === undefined) return false;
-  if (match.transportProtocol !== "") return match.transportProtocol === "tls";
-  return match.serverNames.length > 0 || match.applicationProtocols.length > 0;
 }
 
 const CHAIN_FIELDS = [
