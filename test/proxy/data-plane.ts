@@ -17,12 +17,17 @@ export interface DataPlane {
   stop(): Promise<void>;
 }
 
+/** As JSON, or as YAML where somebody wrote it. */
+function textOf(bootstrap: object | string): string {
+  return typeof bootstrap === "string" ? bootstrap : JSON.stringify(bootstrap);
+}
+
 /** Starts weft's proxy in this process. */
 export async function startWeft(
-  bootstrap: object,
+  bootstrap: object | string,
   deps: Partial<ProxyDeps> = {},
 ): Promise<DataPlane & { readonly proxy: Proxy }> {
-  const parsed = parseBootstrap(JSON.stringify(bootstrap));
+  const parsed = parseBootstrap(textOf(bootstrap));
   if (!parsed.ok) throw new Error(parsed.issues.map(formatIssue).join("\n"));
   const proxy = new Proxy(parsed.value, {
     clock: nodeClock,
@@ -39,12 +44,12 @@ export async function startWeft(
 /** Starts real Envoy as a process; resolves when its admin port says that it is ready. */
 export async function startEnvoy(
   program: string,
-  bootstrap: object,
+  bootstrap: object | string,
   adminPort: number,
 ): Promise<DataPlane> {
   const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
-  const file = join(folder, "bootstrap.json");
-  writeFileSync(file, JSON.stringify(bootstrap));
+  const file = join(folder, "bootstrap.yaml");
+  writeFileSync(file, textOf(bootstrap));
   const log = join(folder, "log");
   const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id"];
   // Access logs are compared while it runs.

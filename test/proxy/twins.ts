@@ -46,7 +46,7 @@ export class Twins {
 
   static async start(
     names: readonly string[],
-    bootstrap: (places: TwinPlaces) => object,
+    bootstrap: (places: TwinPlaces) => object | string,
   ): Promise<Twins> {
     const folder = mkdtempSync(join(tmpdir(), "weft-twins-"));
     const place = async (name: string): Promise<TwinPlaces> => {
