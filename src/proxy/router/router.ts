@@ -24,7 +24,7 @@ import {
   upstreamReset,
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
-import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
+import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
@@ -54,23 +54,13 @@ export interface RoutedStream extends FilterStream {
   redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
 }
 
-/** How an attempt may run out of time, by Envoy's details. */
-const TIMEOUT = {
-  response: "response_timeout",
-  perTry: "upstream_per_try_timeout",
-  perTryIdle: "upstream_per_try_idle_timeout",
-} as const;
-type TimeoutKind = (typeof TIMEOUT)[keyof typeof TIMEOUT];
-
 /**
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
  */
-export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext {
+export class Router implements ResponseSink, Waiter, PickContext {
   readonly #stream: RoutedStream;
-  readonly #timeout: Deadline;
-  readonly #perTry: Deadline;
-  readonly #perTryIdle: Deadline;
+  readonly #timers: AttemptTimers;
   #action: ClusterAction | undefined = undefined;
   #policy: RetryPolicy | undefined = undefined;
   #limits: RequestLimits = NO_LIMITS;
@@ -90,8 +80,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   #keeps = false;
   #shadows: readonly ShadowRequest[] = NO_SHADOWS;
   #tellsAttempts = false;
-  #requestDoneMs = 0;
-  #lastMoveMs = 0;
   #isStarting = false;
   #isWaiting = false;
   #isRequestDone = false;
@@ -103,9 +91,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
 
   constructor(stream: RoutedStream) {
     this.#stream = stream;
-    this.#timeout = new Deadline(this);
-    this.#perTry = new Deadline({ onDeadline: () => this.#failTimeout(TIMEOUT.perTry) });
-    this.#perTryIdle = new Deadline({ onDeadline: () => this.#onPerTryIdle() });
+    this.#timers = new AttemptTimers(stream.context, (kind) => this.#failTimeout(kind));
   }
 
   get host(): Host | undefined {
@@ -149,7 +135,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#keeps = (mayRetry || action.internalRedirect !== undefined) && head.upgrade === "";
     this.#tellTimeLeft(head);
     prepareRequestHead(this.#stream, action, choice);
-    if (isRequestDone) this.#startTimeout();
+    if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
     if (action.mirrors.length > 0) this.#startShadows(action);
     this.#isStarting = true;
     this.#attempt(cluster);
@@ -162,14 +148,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
       for (const bytes of this.#kept.pieces) shadow.sendBytes(bytes, 0, bytes.length);
       if (this.#isRequestDone) shadow.endRequest();
     }
-  }
-
-  #startTimeout(): void {
-    const { timeoutMs } = this.#limits;
-    if (timeoutMs === 0) return;
-    const { clock, deadlines } = this.#stream.context;
-    this.#requestDoneMs = clock.monotonicMs();
-    deadlines.set(this.#timeout, timeoutMs, this.#requestDoneMs);
   }
 
   // What the choice of a host may depend on.
@@ -212,20 +190,13 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     if (action !== undefined && this.#stream.choice?.hostRewrite?.kind === "auto") {
       takeHostName(this.#stream, action, host);
     }
-    if (this.#isRequestDone) this.#startPerTry();
+    if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
     this.#isWaiting = true;
     HttpPool.of(host, this.#stream.context, this.priority).acquire(this);
   }
 
-  #startPerTry(): void {
-    const { perTryTimeoutMs } = this.#limits;
-    if (perTryTimeoutMs === 0) return;
-    const { clock, deadlines } = this.#stream.context;
-    deadlines.set(this.#perTry, perTryTimeoutMs, clock.monotonicMs());
-  }
-
   onConnection(connection: ClientConnection): void {
-    const { head, context } = this.#stream;
+    const { head } = this.#stream;
     this.#isWaiting = false;
     this.#connection = connection;
     this.upstreamConnection = connection;
@@ -239,11 +210,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     if (this.#kept.bytes > this.#keptMax) this.#keeps = false;
     if (!this.#keeps) this.#kept.clear();
     if (this.#isRequestDone) this.#writeEnd(connection);
-    const idleMs = this.#policy?.perTryIdleTimeoutMs ?? 0;
-    if (idleMs !== 0) {
-      this.#lastMoveMs = context.clock.monotonicMs();
-      context.deadlines.set(this.#perTryIdle, idleMs, this.#lastMoveMs);
-    }
+    this.#timers.startIdle(this.#policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
     if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
     if (!this.#isStarting) this.#stream.resumeRequest();
@@ -277,7 +244,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     const { timeoutMs, perTryTimeoutMs } = this.#limits;
     const expectedMs = perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
     if (this.attempts <= 1 || timeoutMs === 0 || !this.#isRequestDone) return expectedMs;
-    const goneMs = Math.floor(this.#stream.context.clock.monotonicMs() - this.#requestDoneMs);
+    const { goneMs } = this.#timers;
     // Zero would mean that there is no bound at all.
     return goneMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - goneMs);
   }
@@ -319,8 +286,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#isRequestDone = true;
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
     for (const shadow of this.#shadows) shadow.endRequest();
-    this.#startTimeout();
-    if (this.#host !== undefined) this.#startPerTry();
+    this.#timers.startResponse(this.#limits.timeoutMs);
+    if (this.#host !== undefined) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
   }
 
   /** What one read from the client brought has been handed over. */
@@ -346,8 +313,8 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
-    this.#perTry.cancel();
-    this.#moved();
+    this.#timers.endPerTry();
+    this.#timers.moved();
     this.#stream.times.note("readBeginMs");
     this.cluster?.load.countResponse(head.status);
     if (head.status >= 500 && this.#host !== undefined) this.#host.requestErrors++;
@@ -384,8 +351,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   /** Drops the attempt in favour of the way that a redirect names; the body stays. */
   leave(keepsBody: boolean): void {
     this.#endRetry(false);
-    this.#timeout.cancel();
-    this.#perTryIdle.cancel();
+    this.#timers.end();
     this.#abandon();
     this.#release();
     this.#shadows = NO_SHADOWS;
@@ -393,7 +359,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
   }
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
-    if (this.#perTryIdle.isSet) this.#moved();
+    this.#timers.moved();
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 
@@ -401,8 +367,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#stream.times.note("readEndMs");
     this.#connection = undefined;
     this.#release();
-    this.#timeout.cancel();
-    this.#perTryIdle.cancel();
+    this.#timers.end();
     this.#shadows = NO_SHADOWS;
     this.#stream.onUpstreamEnd();
   }
@@ -461,8 +426,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     }
     const { clock, prng } = this.#stream.context;
     const waitMs = backOffMs(policy, this.attempts, response, prng.next(), clock.nowMs());
-    this.#perTry.cancel();
-    this.#perTryIdle.cancel();
+    this.#timers.endAttempt();
     this.#abandon();
     this.#release();
     breakers.retries++;
@@ -481,22 +445,6 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#holdsRetry = false;
     if (this.#breakers !== undefined) this.#breakers.retries--;
     if (isSuccess && this.cluster !== undefined) this.cluster.load.retriesSucceeded++;
-  }
-
-  #moved(): void {
-    if (this.#perTryIdle.isSet) this.#lastMoveMs = this.#stream.context.clock.monotonicMs();
-  }
-
-  #onPerTryIdle(): void {
-    const idleMs = this.#policy?.perTryIdleTimeoutMs ?? 0;
-    const { clock, deadlines } = this.#stream.context;
-    const isIdle = this.#lastMoveMs + idleMs - clock.monotonicMs() <= 1;
-    if (isIdle) this.#failTimeout(TIMEOUT.perTryIdle);
-    else deadlines.set(this.#perTryIdle, idleMs, this.#lastMoveMs);
-  }
-
-  onDeadline(): void {
-    this.#failTimeout(TIMEOUT.response);
   }
 
   #failTimeout(kind: TimeoutKind): void {
@@ -542,9 +490,7 @@ export class Router implements ResponseSink, Waiter, DeadlineEntry, PickContext 
     this.#endRetry(false);
     this.#abandon();
     this.#release();
-    this.#timeout.cancel();
-    this.#perTry.cancel();
-    this.#perTryIdle.cancel();
+    this.#timers.end();
     this.#keeps = false;
     this.#kept.clear();
     this.#retryTimer?.cancel();

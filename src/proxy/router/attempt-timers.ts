@@ -1,0 +1,84 @@
+import type { ProxyContext } from "../context.ts";
+import { Deadline } from "../net/deadlines.ts";
+
+/** How a request may run out of time, by Envoy's details. */
+export const TIMEOUT = {
+  response: "response_timeout",
+  perTry: "upstream_per_try_timeout",
+  perTryIdle: "upstream_per_try_idle_timeout",
+} as const;
+export type TimeoutKind = (typeof TIMEOUT)[keyof typeof TIMEOUT];
+
+/** What bounds one request and each of its attempts in time. All lengths in milliseconds, 0 is none. */
+export class AttemptTimers {
+  readonly #context: ProxyContext;
+  readonly #onTimeout: (kind: TimeoutKind) => void;
+  readonly #response: Deadline;
+  readonly #perTry: Deadline;
+  readonly #idle: Deadline;
+  #requestDoneMs = 0;
+  #idleMs = 0;
+  #lastMoveMs = 0;
+
+  constructor(context: ProxyContext, onTimeout: (kind: TimeoutKind) => void) {
+    this.#context = context;
+    this.#onTimeout = onTimeout;
+    this.#response = new Deadline({ onDeadline: () => this.#onTimeout(TIMEOUT.response) });
+    this.#perTry = new Deadline({ onDeadline: () => this.#onTimeout(TIMEOUT.perTry) });
+    this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
+  }
+
+  /** The whole request has come: from here to the end of the response. */
+  startResponse(lengthMs: number): void {
+    if (lengthMs === 0) return;
+    this.#requestDoneMs = this.#context.clock.monotonicMs();
+    this.#context.deadlines.set(this.#response, lengthMs, this.#requestDoneMs);
+  }
+
+  /** From the beginning of an attempt to the head of its response. */
+  startPerTry(lengthMs: number): void {
+    if (lengthMs === 0) return;
+    this.#context.deadlines.set(this.#perTry, lengthMs, this.#context.clock.monotonicMs());
+  }
+
+  /** Of an attempt during which nothing comes from the upstream. */
+  startIdle(lengthMs: number): void {
+    if (lengthMs === 0) return;
+    this.#idleMs = lengthMs;
+    this.#lastMoveMs = this.#context.clock.monotonicMs();
+    this.#context.deadlines.set(this.#idle, lengthMs, this.#lastMoveMs);
+  }
+
+  /** Something came from the upstream. */
+  moved(): void {
+    if (this.#idle.isSet) this.#lastMoveMs = this.#context.clock.monotonicMs();
+  }
+
+  #onIdle(): void {
+    const isOver = this.#lastMoveMs + this.#idleMs - this.#context.clock.monotonicMs() <= 1;
+    if (isOver) this.#onTimeout(TIMEOUT.perTryIdle);
+    else this.#context.deadlines.set(this.#idle, this.#idleMs, this.#lastMoveMs);
+  }
+
+  /** Since the whole request had come. */
+  get goneMs(): number {
+    return Math.floor(this.#context.clock.monotonicMs() - this.#requestDoneMs);
+  }
+
+  /** The attempt's response has begun. */
+  endPerTry(): void {
+    this.#perTry.cancel();
+  }
+
+  /** The attempt is over; the request may go on. */
+  endAttempt(): void {
+    this.#perTry.cancel();
+    this.#idle.cancel();
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#response.cancel();
+    this.endAttempt();
+  }
+}
