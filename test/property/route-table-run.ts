@@ -76,11 +76,14 @@ export async function askInTurn(
 ): Promise<readonly string[]> {
   const socket = connect(port, "127.0.0.1").setNoDelay(true);
   const reader = new MessageReader("response", []);
+  // Whoever closes the connection refused the last request.
+  const closed = new AbortController();
+  socket.on("close", () => closed.abort());
   socket.on("data", (chunk: Buffer) => reader.push(chunk.toString("latin1")));
   try {
     for (const [at, query] of queries.entries()) {
       socket.write(requestText(query), "latin1");
-      const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+      const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
       while (reader.messages.length <= at) await once(socket, "data", { signal });
     }
   } finally {
