@@ -14,6 +14,8 @@ const names = [
   "optional",
   "spiffe",
   "typed",
+  "unasked",
+  "pinnedUntrusted",
   "revoked",
   "pinned",
   "untrusted",
@@ -71,6 +73,14 @@ async function createListeners(): Promise<Record<Name, object>> {
       { ...trusted, match_typed_subject_alt_names: [san("DNS", { exact: "any.wild.example" })] },
       required,
     ),
+    unasked: validating({
+      ...trusted,
+      match_typed_subject_alt_names: [san("URI", { exact: SPIFFE })],
+    }),
+    pinnedUntrusted: validating({
+      verify_certificate_hash: ["0".repeat(64)],
+      trust_chain_verification: "ACCEPT_UNTRUSTED",
+    }),
     revoked: validating(
       { ...trusted, crl: inline(await ca.revoke([clients.revoked.serial])) },
       required,
@@ -178,6 +188,8 @@ describe("client certificates", () => {
     ["required", "good"],
     ["optional", "none"],
     ["optional", "good"],
+    ["pinnedUntrusted", "none"],
+    ["pinnedUntrusted", "stranger"],
     ["spiffe", "good"],
     ["typed", "other"],
     ["revoked", "good"],
@@ -201,6 +213,7 @@ describe("client certificates", () => {
     ["revoked", "revoked", "fail_verify_error"],
     ["pinned", "good", "fail_verify_cert_hash"],
     ["pinned", "none", "fail_verify_no_cert"],
+    ["unasked", "none", "fail_verify_no_cert"],
     ["untrusted", "none", "fail_verify_no_cert"],
   ];
   // Envoy sends an alert. Node's OpenSSL tells of the certificate only after the handshake is

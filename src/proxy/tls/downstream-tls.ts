@@ -170,8 +170,9 @@ class DownstreamTls implements DownstreamTransport {
 /** Whether a client is asked for its certificate, by what it would be held against. */
 function asksCertificate(validation: ValidationConfig | undefined): "no" | "if there" | "always" {
   if (validation === undefined) return "no";
-  if (validation.hashes.length > 0 || validation.spkis.length > 0) {
-    return validation.acceptsUntrusted ? "if there" : "always";
+  const { hashes, spkis, sans, acceptsUntrusted } = validation;
+  if (hashes.length > 0 || spkis.length > 0 || sans.length > 0) {
+    return acceptsUntrusted ? "if there" : "always";
   }
   return validation.trustedCa === undefined ? "no" : "if there";
 }
