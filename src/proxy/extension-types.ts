@@ -47,6 +47,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { SPIFFECertValidatorConfigSchema } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 /** Every type that may stand in an `Any` of a bootstrap. */
 export const EXTENSION_TYPES: Registry = createRegistry(
@@ -85,6 +86,8 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   ReqWithoutQuerySchema,
   RouterSchema,
   SniClusterSchema,
+  SPIFFECertValidatorConfigSchema,
+  SPIFFECertValidatorConfigSchema,
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
   SubsetSchema,

@@ -100,7 +100,7 @@ export class Proxy {
     this.#clusters = new ClusterSet({
       clock,
       prng,
-      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters },
+      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters, clock },
       createResolver: createNameResolver,
     });
     const flushQueue = new FlushQueue(DirectWriter.create());

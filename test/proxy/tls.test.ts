@@ -1,5 +1,7 @@
 import { connect } from "node:net";
+import "reflect-metadata";
 import type { ConnectionOptions } from "node:tls";
+import { KeyUsageFlags } from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
@@ -15,6 +17,9 @@ const names = [
   "spiffe",
   "typed",
   "unasked",
+  "lasting",
+  "shallow",
+  "domains",
   "pinnedUntrusted",
   "revoked",
   "pinned",
@@ -30,18 +35,37 @@ const SPIFFE = "spiffe://cluster.local/ns/a/sa/client";
 
 const both = new BothPlanes<Name>();
 let ca: TestAuthority;
-let clients: Record<"good" | "other" | "expired" | "revoked" | "stranger", TestCertificate>;
+const TLS_TYPES = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
+
+type ClientName =
+  | "good"
+  | "other"
+  | "expired"
+  | "revoked"
+  | "stranger"
+  | "deep"
+  | "foreign"
+  | "imposter";
+let clients: Record<ClientName, TestCertificate>;
 
 async function createListeners(): Promise<Record<Name, object>> {
   ca = await TestAuthority.create();
   const foreign = await TestAuthority.create("CN=foreign");
   const sans = [{ type: "url" as const, value: SPIFFE }];
+  const middle = await TestAuthority.create("CN=middle", ca);
+  // SPIFFE asks that a certificate says what its key is for.
+  const keyUsage = KeyUsageFlags.digitalSignature;
+  const deep = await middle.issue({ sans, keyUsage });
+  const foreignId = "spiffe://foreign.example/ns/a/sa/b";
   clients = {
-    good: await ca.issue({ subject: "CN=good,O=weft", sans }),
+    deep: { ...deep, cert: deep.cert + middle.cert },
+    foreign: await foreign.issue({ keyUsage, sans: [{ type: "url", value: foreignId }] }),
+    imposter: await ca.issue({ keyUsage, sans: [{ type: "url", value: foreignId }] }),
+    good: await ca.issue({ subject: "CN=good,O=weft", sans, keyUsage }),
     other: await ca.issue({ sans: [{ type: "dns", value: "*.wild.example" }] }),
-    expired: await ca.issue({ sans, validDays: [-3, -1] }),
+    expired: await ca.issue({ sans, keyUsage, validDays: [-3, -1] }),
     revoked: await ca.issue({ sans }),
-    stranger: await foreign.issue({ sans }),
+    stranger: await foreign.issue({ sans, keyUsage }),
   };
   const server = tlsCertificate(await ca.issue({ subject: "CN=server" }));
   const one = { tls_certificates: [server] };
@@ -73,6 +97,20 @@ async function createListeners(): Promise<Record<Name, object>> {
       { ...trusted, match_typed_subject_alt_names: [san("DNS", { exact: "any.wild.example" })] },
       required,
     ),
+    lasting: validating({ ...trusted, allow_expired_certificate: true }, required),
+    shallow: validating({ ...trusted, max_verify_depth: 0 }, required),
+    domains: validating({
+      custom_validator_config: {
+        name: "envoy.tls.cert_validator.spiffe",
+        typed_config: {
+          "@type": `${TLS_TYPES}.SPIFFECertValidatorConfig`,
+          trust_domains: [
+            { name: "cluster.local", trust_bundle: inline(ca.cert) },
+            { name: "foreign.example", trust_bundle: inline(foreign.cert) },
+          ],
+        },
+      },
+    }),
     unasked: validating({
       ...trusted,
       match_typed_subject_alt_names: [san("URI", { exact: SPIFFE })],
@@ -188,6 +226,14 @@ describe("client certificates", () => {
     ["required", "good"],
     ["optional", "none"],
     ["optional", "good"],
+    ["required", "deep"],
+    ["lasting", "expired"],
+    ["lasting", "good"],
+    ["lasting", "deep"],
+    ["shallow", "good"],
+    ["domains", "good"],
+    ["domains", "deep"],
+    ["domains", "foreign"],
     ["pinnedUntrusted", "none"],
     ["pinnedUntrusted", "stranger"],
     ["spiffe", "good"],
@@ -213,6 +259,14 @@ describe("client certificates", () => {
     ["revoked", "revoked", "fail_verify_error"],
     ["pinned", "good", "fail_verify_cert_hash"],
     ["pinned", "none", "fail_verify_no_cert"],
+    ["lasting", "stranger", "fail_verify_error"],
+    ["shallow", "deep", "fail_verify_error"],
+    ["domains", "imposter", "fail_verify_error"],
+    ["domains", "stranger", "fail_verify_error"],
+    ["domains", "other", "fail_verify_error"],
+    ["domains", "expired", "fail_verify_error"],
+    ["domains", "revoked", "fail_verify_error"],
+    ["domains", "none", "fail_verify_no_cert"],
     ["unasked", "none", "fail_verify_no_cert"],
     ["untrusted", "none", "fail_verify_no_cert"],
   ];

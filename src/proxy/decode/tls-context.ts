@@ -82,6 +82,7 @@ const DOWNSTREAM_FIELDS = [
   "session_ticket_keys",
   "session_ticket_keys_sds_secret_config",
   "disable_stateless_session_resumption",
+  // Sessions are kept by their clients only, in tickets.
   "disable_stateful_session_resumption",
   "session_timeout",
   "ocsp_staple_policy",
@@ -111,7 +112,6 @@ function decodeDownstream(
     requiresClientCertificate: message.requireClientCertificate ?? false,
     ticketKeys: decodeTickets(message, path, issues),
     issuesTickets: !(tickets.case === stateless && tickets.value),
-    keepsSessions: !message.disableStatefulSessionResumption,
     sessionTimeoutS: Math.floor((durationMs(message.sessionTimeout) ?? 0) / 1000),
     scansAllOnSniMismatch: message.fullScanCertsOnSniMismatch ?? false,
   };

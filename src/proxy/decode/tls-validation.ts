@@ -6,12 +6,17 @@ import {
   SubjectAltNameMatcherSchema,
   CertificateValidationContext_TrustChainVerification as Verification,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import {
+  type SPIFFECertValidatorConfig,
+  SPIFFECertValidatorConfigSchema,
+} from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import type { StringMatcher } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { compileStringMatch } from "../../match/string-match.ts";
 import type { Pem, SanMatcher, ValidationConfig } from "../tls/tls-config.ts";
 import { loadDataSource } from "./data-source.ts";
+import { decodeExtension, extension } from "./extension.ts";
 
 const FIELDS = [
   "trusted_ca",
@@ -24,8 +29,8 @@ const FIELDS = [
   "crl",
   "allow_expired_certificate",
   "trust_chain_verification",
-  "only_verify_leaf_cert_crl",
   "max_verify_depth",
+  "custom_validator_config",
 ];
 
 const SAN_TYPES: Readonly<Record<SanType, SanMatcher["type"] | undefined>> = {
@@ -80,10 +85,54 @@ export function decodeValidation(
     sans: decodeSans(message, path, issues),
     allowsExpired: message.allowExpiredCertificate,
     acceptsUntrusted: message.trustChainVerification === Verification.ACCEPT_UNTRUSTED,
-    checksLeafCrlOnly: message.onlyVerifyLeafCertCrl,
     depthMax: message.maxVerifyDepth,
+    trustDomains: decodeTrustDomains(message, path, issues, files),
     identity: JSON.stringify([trustedCa, crl, message], withoutFiles),
   };
+}
+
+/** The one validator besides the default one that is built: SPIFFE's. */
+function decodeTrustDomains(
+  { customValidatorConfig: custom }: CertificateValidationContext,
+  path: string,
+  issues: Issue[],
+  files: FileList,
+): ValidationConfig["trustDomains"] {
+  if (custom === undefined) return [];
+  const at = joinPath(path, "custom_validator_config");
+  const validators = [
+    extension(SPIFFECertValidatorConfigSchema, (message, spiffePath) =>
+      decodeSpiffe(message, spiffePath, issues, files),
+    ),
+  ];
+  const named = { name: custom.name, any: custom.typedConfig, path: at };
+  return decodeExtension(validators, named, issues) ?? [];
+}
+
+function decodeSpiffe(
+  message: SPIFFECertValidatorConfig,
+  path: string,
+  issues: Issue[],
+  files: FileList,
+): ValidationConfig["trustDomains"] {
+  const names = new Set<string>();
+  return message.trustDomains.flatMap(({ name, trustBundle }, at) => {
+    const bundlePath = joinPath(path, `trust_domains[${at}].trust_bundle`);
+    if (names.has(name)) {
+      issues.push({
+        path,
+        message: `Multiple trust bundles are given for one trust domain for ${name}`,
+      });
+    }
+    names.add(name);
+    const loaded = loadDataSource(trustBundle, bundlePath, issues);
+    if (loaded === undefined) {
+      if (trustBundle === undefined) issues.push({ path: bundlePath, message: "is missing" });
+      return [];
+    }
+    if (loaded.file !== undefined) files.push(loaded.file);
+    return [{ name, bundle: { text: loaded.bytes.toString("utf8"), from: loaded.from } }];
+  });
 }
 
 /** Bytes of protobuf that JSON would write out number by number. */
@@ -145,8 +194,8 @@ export function mergeValidation(base: ValidationConfig, over: ValidationConfig):
     sans: [...base.sans, ...over.sans],
     allowsExpired: base.allowsExpired || over.allowsExpired,
     acceptsUntrusted: base.acceptsUntrusted || over.acceptsUntrusted,
-    checksLeafCrlOnly: base.checksLeafCrlOnly || over.checksLeafCrlOnly,
     depthMax: over.depthMax ?? base.depthMax,
+    trustDomains: over.trustDomains.length > 0 ? over.trustDomains : base.trustDomains,
     identity: `${base.identity}\n${over.identity}`,
   };
 }

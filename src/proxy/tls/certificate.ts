@@ -22,6 +22,9 @@ export interface AlternativeNames {
 
 const SAN_OID = "2.5.29.17";
 const KEY_USAGE_OID = "2.5.29.15";
+const BASIC_CONSTRAINTS_OID = "2.5.29.19";
+const NAME_CONSTRAINTS_OID = "2.5.29.30";
+const PURPOSE_OID = "2.5.29.37";
 
 /** The parts of a certificate's signed half (RFC 5280 4.1). */
 interface Parts {
@@ -116,18 +119,54 @@ export class Certificate implements CertificateInfo {
     return this.x509.toString();
   }
 
+  /** What it came with, itself first. */
+  get chain(): readonly X509Certificate[] {
+    return this.#chain();
+  }
+
   get chainPem(): string {
-    return this.#chain()
-      .map((certificate) => certificate.toString())
-      .join("");
+    return this.chain.map((certificate) => certificate.toString()).join("");
   }
 
   /** Whether its key may sign handshakes: true when the certificate does not restrict it. */
   get allowsDigitalSignature(): boolean {
+    return this.#allowsUsage(0x80);
+  }
+
+  get allowsCertificateSigning(): boolean {
+    return this.#allowsUsage(0x04);
+  }
+
+  /** Whether its key may sign certificates or revocation lists. */
+  get allowsSigning(): boolean {
+    return this.#allowsUsage(0x06);
+  }
+
+  #allowsUsage(mask: number): boolean {
     const usage = this.#read().extensions.get(KEY_USAGE_OID);
     if (usage === undefined) return true;
     const bits = content(readDer(usage.bytes, usage.from, usage.to));
-    return ((bits[1] ?? 0) & 0x80) !== 0;
+    return ((bits[1] ?? 0) & mask) !== 0;
+  }
+
+  /** The extended key usages, by their identifiers; `undefined` when there is no such restriction. */
+  get purposes(): readonly string[] | undefined {
+    const usage = this.#read().extensions.get(PURPOSE_OID);
+    return usage && children(readDer(usage.bytes, usage.from, usage.to)).map(readOid);
+  }
+
+  get hasNameConstraints(): boolean {
+    return this.#read().extensions.has(NAME_CONSTRAINTS_OID);
+  }
+
+  /** Authorities that may stand below it; `undefined` is any number. */
+  get pathLength(): number | undefined {
+    const basic = this.#read().extensions.get(BASIC_CONSTRAINTS_OID);
+    if (basic === undefined) return undefined;
+    const length = children(readDer(basic.bytes, basic.from, basic.to)).find(
+      ({ tag }) => tag === TAG.integer,
+    );
+    return length && Number(readInteger(content(length)));
   }
 
   #read(): Parts {

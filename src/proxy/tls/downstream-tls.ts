@@ -25,7 +25,7 @@ import type { DownstreamTlsConfig, ValidationConfig } from "./tls-config.ts";
 import { formatTlsError, libraryError } from "./tls-error.ts";
 import { tlsHandle } from "./tls-handle.ts";
 import { type Material, TlsMaterial } from "./tls-material.ts";
-import { verifyPeer } from "./verify-peer.ts";
+import { PeerValidator } from "./verify-peer.ts";
 
 /** TLS as the transport of a filter chain. */
 export function downstreamTls(config: DownstreamTlsConfig): TransportConfig {
@@ -41,7 +41,7 @@ interface ServerCertificate {
 /** Everything that handshakes of one version of the secrets share. */
 interface ServerContext {
   readonly choices: readonly [Choice<ServerCertificate>, ...Choice<ServerCertificate>[]];
-  readonly validation: ValidationConfig | undefined;
+  readonly validator: PeerValidator | undefined;
   /** Whether clients are asked for a certificate, and whether they must have one. */
   readonly asksCertificate: boolean;
   readonly requiresCertificate: boolean;
@@ -101,7 +101,9 @@ class DownstreamTls implements DownstreamTransport {
       validation?.identity,
       config.requiresClientCertificate,
     ]);
-    const extras = this.#extras(identity, certificates.length > 1);
+    const validator =
+      validation && new PeerValidator(validation, "client", this.deps.context.clock);
+    const extras = this.#extras(identity, certificates.length > 1, validator);
     const keys = ticketKeys.length === 0 ? undefined : new TicketKeys(ticketKeys);
     const [first, ...more] = certificates.map((certificate) => {
       const parts = { certificate, validation };
@@ -117,18 +119,22 @@ class DownstreamTls implements DownstreamTransport {
     if (first === undefined) throw new Error("no certificate");
     return {
       choices: [first, ...more],
-      validation,
+      validator,
       asksCertificate: asks !== "no" || config.requiresClientCertificate,
       requiresCertificate: asks === "always" || config.requiresClientCertificate,
     };
   }
 
-  #extras(identity: string, sharesTickets: boolean): ContextExtras {
+  #extras(
+    identity: string,
+    sharesTickets: boolean,
+    validator: PeerValidator | undefined,
+  ): ContextExtras {
     const { issuesTickets, sessionTimeoutS, parameters } = this.config;
     const options =
       NO_RENEGOTIATION |
       constants.SSL_OP_PRIORITIZE_CHACHA |
-      (issuesTickets ? 0 : constants.SSL_OP_NO_TICKET);
+      (issuesTickets && validator?.allowsResumption !== false ? 0 : constants.SSL_OP_NO_TICKET);
     return {
       secureOptions: options,
       // A session is resumed only where its client would be accepted anew.
@@ -170,7 +176,8 @@ class DownstreamTls implements DownstreamTransport {
 /** Whether a client is asked for its certificate, by what it would be held against. */
 function asksCertificate(validation: ValidationConfig | undefined): "no" | "if there" | "always" {
   if (validation === undefined) return "no";
-  const { hashes, spkis, sans, acceptsUntrusted } = validation;
+  const { hashes, spkis, sans, acceptsUntrusted, trustDomains } = validation;
+  if (trustDomains.length > 0) return "always";
   if (hashes.length > 0 || spkis.length > 0 || sans.length > 0) {
     return acceptsUntrusted ? "if there" : "always";
   }
@@ -253,7 +260,7 @@ class ServerHandshake implements Handshake {
 
   #onSecure(socket: TLSSocket, local: Certificate): void {
     const { stats } = this.#tls;
-    const { validation, asksCertificate: asks, requiresCertificate } = this.#context;
+    const { validator, asksCertificate: asks, requiresCertificate } = this.#context;
     const peer = asks ? readPeer(socket) : undefined;
     const handle = tlsHandle(socket);
     let isPeerValidated = false;
@@ -264,14 +271,14 @@ class ServerHandshake implements Handshake {
         this.#connection.transportFailure = formatTlsError("PEER_DID_NOT_RETURN_A_CERTIFICATE");
         return this.destroy(true);
       }
-    } else if (validation !== undefined) {
-      const chainError = handle?.verifyError() ?? undefined;
-      const refusal = verifyPeer(validation, peer, chainError, stats);
+    } else if (validator !== undefined) {
+      const chainError = validator.checkChain(peer, handle?.verifyError() ?? undefined);
+      const refusal = validator.verify(peer, chainError, stats);
       if (refusal !== undefined) {
         this.#connection.transportFailure = formatTlsError(`CERTIFICATE_VERIFY_FAILED:${refusal}`);
         return this.destroy(true);
       }
-      isPeerValidated = validation.trustedCa !== undefined && chainError === undefined;
+      isPeerValidated = validator.validates && chainError === undefined;
     }
     const info = new SessionInfo(socket, { peer, isPeerValidated, local });
     countHandshake(stats, info, handle?.isSessionReused() === true);

@@ -80,13 +80,13 @@ export function createContext(
     ciphers: `${TLS13_CIPHERS}:${parameters.ciphers || DEFAULT_CIPHERS}`,
     ecdhCurve: parameters.curves,
     // An empty list keeps Node from loading the authorities that it ships.
-    ca: validation?.trustedCa === undefined ? [] : [validation.trustedCa.text],
+    ca: authorities(validation),
     // One that was signed by a trusted authority may itself be trusted, as in Envoy.
     allowPartialTrustChain: true,
     ...extras,
   };
   if (parameters.signatureAlgorithms !== "") options.sigalgs = parameters.signatureAlgorithms;
-  if (validation?.crl !== undefined && !validation.checksLeafCrlOnly) {
+  if (validation?.crl !== undefined) {
     options.crl = splitPem(validation.crl.text);
   }
   if (certificate !== undefined) {
@@ -100,6 +100,16 @@ export function createContext(
   } catch (error) {
     throw new ContextError(explain(error, certificate), { cause: error });
   }
+}
+
+/** Their names are told to clients that are asked for a certificate. */
+function authorities(validation: ValidationConfig | undefined): string[] {
+  if (validation === undefined) return [];
+  const { trustedCa, trustDomains } = validation;
+  return [
+    ...(trustedCa === undefined ? [] : [trustedCa]),
+    ...trustDomains.map((one) => one.bundle),
+  ].map(({ text }) => text);
 }
 
 /** What Envoy says when its library refuses a key or a parameter. */
@@ -158,7 +168,13 @@ function readCertificates({ text, from }: Pem, what: string): Certificate[] {
 
 /** Throws when a validation context cannot be what somebody meant. */
 export function checkValidation(validation: ValidationConfig): void {
-  const { trustedCa, crl, sans, allowsExpired } = validation;
+  const { trustedCa, crl, sans, allowsExpired, trustDomains } = validation;
+  for (const { bundle } of trustDomains) {
+    if (readCertificates(bundle, "trusted CA certificates").length === 0) {
+      throw new ContextError(`SPIFFE: Failed to load trusted CA certificate from ${bundle.from}`);
+    }
+  }
+  if (trustDomains.length > 0) return;
   if (trustedCa === undefined) {
     if (crl !== undefined)
       throw new ContextError(`Failed to load CRL from ${crl.from} without trusted CA`);
@@ -176,6 +192,9 @@ export function checkValidation(validation: ValidationConfig): void {
     throw new ContextError(`Failed to load trusted CA certificates from ${trustedCa.from}`);
   }
   if (crl === undefined) return;
+  if (allowsExpired) {
+    throw new ContextError("crl together with allow_expired_certificate is not supported yet");
+  }
   const lists = splitPem(crl.text);
   if (lists.length === 0) throw new ContextError(`Failed to load CRL from ${crl.from}`);
   try {

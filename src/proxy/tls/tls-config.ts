@@ -49,8 +49,9 @@ export interface ValidationConfig {
   readonly sans: readonly SanMatcher[];
   readonly allowsExpired: boolean;
   readonly acceptsUntrusted: boolean;
-  readonly checksLeafCrlOnly: boolean;
   readonly depthMax: number | undefined;
+  /** The authorities of each SPIFFE trust domain, in place of `trustedCa`. */
+  readonly trustDomains: readonly { readonly name: string; readonly bundle: Pem }[];
   /** Says what it asks for: two with the same identity accept the same peers. */
   readonly identity: string;
 }
@@ -91,7 +92,6 @@ export interface DownstreamTlsConfig extends CommonTlsConfig {
   /** Each 80 bytes: a name of 16, and two keys of 32. Empty: the proxy makes its own. */
   readonly ticketKeys: Given<readonly Buffer[]>;
   readonly issuesTickets: boolean;
-  readonly keepsSessions: boolean;
   /** 0: the library's default. */
   readonly sessionTimeoutS: number;
   readonly scansAllOnSniMismatch: boolean;

@@ -1,5 +1,6 @@
 import { type NetConnectOpts, Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
+import type { Clock } from "../../base/clock.ts";
 import type { CounterGroups } from "../counters.ts";
 import { onRead, type ReadBuffer, type SocketOwner, watch } from "../net/socket.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
@@ -8,23 +9,24 @@ import { Certificate } from "./certificate.ts";
 import { type ContextCache, createContext, NO_RENEGOTIATION } from "./secure-context.ts";
 import { countHandshake, readPeer, SessionInfo } from "./session-info.ts";
 import { type SslStats, sslStats } from "./ssl-stats.ts";
-import type { UpstreamTlsConfig, ValidationConfig } from "./tls-config.ts";
+import type { UpstreamTlsConfig } from "./tls-config.ts";
 import { formatTlsError, libraryError, TransportError } from "./tls-error.ts";
 import { type TlsHandle, tlsHandle } from "./tls-handle.ts";
 import { type Material, TlsMaterial } from "./tls-material.ts";
-import { verifyPeer } from "./verify-peer.ts";
+import { PeerValidator } from "./verify-peer.ts";
 
 /** What the TLS of clusters needs. */
 export interface UpstreamTlsDeps {
   readonly tlsContexts: ContextCache;
   readonly secrets: SecretStore;
   readonly counters: CounterGroups;
+  readonly clock: Clock;
 }
 
 /** Everything that connections of one version of the secrets share. */
 interface ClientContext {
   readonly secure: SecureContext;
-  readonly validation: ValidationConfig | undefined;
+  readonly validator: PeerValidator | undefined;
   readonly local: Certificate | undefined;
   /** Sessions to resume, the newest last. */
   readonly sessions: Session[];
@@ -35,12 +37,7 @@ interface Session {
   /** TLS 1.3: using one twice would let observers link connections (RFC 8446 C.4). */
   readonly isSingleUse: boolean;
   /** Who it was agreed with: a resumed handshake does not show the certificate again. */
-  readonly shown: Shown;
-}
-
-/** The host's certificate as the first handshake showed it, known once that is over. */
-interface Shown {
-  peer: Certificate | undefined;
+  readonly peer: Certificate | undefined;
 }
 
 const NO_TICKET_KEYS = { kind: "inline", value: [] } as const;
@@ -51,6 +48,7 @@ export class UpstreamTls {
   readonly #stats: SslStats;
   readonly #alpn: Buffer | undefined;
   readonly #contexts: ContextCache;
+  readonly #clock: Clock;
   readonly #material: TlsMaterial;
   #context: ClientContext | undefined = undefined;
 
@@ -58,9 +56,10 @@ export class UpstreamTls {
   constructor(
     config: UpstreamTlsConfig,
     prefix: string,
-    { tlsContexts, secrets, counters }: UpstreamTlsDeps,
+    { tlsContexts, secrets, counters, clock }: UpstreamTlsDeps,
   ) {
     this.config = config;
+    this.#clock = clock;
     this.#stats = sslStats(counters, prefix, "client");
     this.#alpn = config.alpn.length === 0 ? undefined : encodeAlpn(config.alpn);
     this.#contexts = tlsContexts;
@@ -91,7 +90,7 @@ export class UpstreamTls {
     const [local] = certificate === undefined ? [] : Certificate.readAll(certificate.chain.text);
     return {
       secure: this.#contexts.get(this.config, { certificate, validation }, extras),
-      validation,
+      validator: validation && new PeerValidator(validation, "server", this.#clock),
       local,
       sessions: [],
     };
@@ -129,16 +128,29 @@ export class UpstreamTls {
       ...(this.#alpn === undefined ? {} : { ALPNProtocols: this.#alpn }),
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
-    const shown: Shown = { peer: undefined };
-    this.#prepare(socket, context, shown);
     let isOpen = false;
+    let peer: Certificate | undefined;
+    const newSessions: Buffer[] = [];
+    const keepSessions = (): void => {
+      const isSingleUse = socket.getProtocol() === "TLSv1.3";
+      for (const bytes of newSessions.splice(0)) this.#keep(context, { bytes, isSingleUse, peer });
+    };
+    this.#prepare(socket, (bytes) => {
+      newSessions.push(bytes);
+      if (isOpen) keepSessions();
+    });
     socket.once("secure", () => {
-      isOpen = true;
       const isResumed = tlsHandle(socket)?.isSessionReused() === true;
-      shown.peer = isResumed ? session?.shown.peer : readPeer(socket);
-      const info = this.#verify(socket, context, shown.peer);
-      if (typeof info === "string") socket.destroy(new TransportError(formatTlsError(info)));
-      else onConnect(info);
+      peer = isResumed ? session?.peer : readPeer(socket);
+      const info = this.#verify(socket, context, peer);
+      if (typeof info === "string") {
+        socket.destroy(new TransportError(formatTlsError(info)));
+        return;
+      }
+      isOpen = true;
+      // TLS 1.2 brings them before the host is known to be who it should be.
+      keepSessions();
+      onConnect(info);
     });
     watch(socket, {
       onBytes: () => undefined,
@@ -151,7 +163,7 @@ export class UpstreamTls {
   }
 
   /** Node's own checks are left out: they read the whole chain into objects each time. */
-  #prepare(socket: TLSSocket, context: ClientContext, shown: Shown): void {
+  #prepare(socket: TLSSocket, onSession: (bytes: Buffer) => void): void {
     socket.removeAllListeners("secure");
     for (const listener of socket.listeners("end")) {
       if (listener.name === "onConnectEnd") socket.off("end", listener as () => void);
@@ -159,26 +171,30 @@ export class UpstreamTls {
     const handle = tlsHandle(socket);
     if (handle === undefined || this.config.sessionsMax === 0) return;
     handle.enableSessionCallbacks();
-    handle.onnewsession = (_id, bytes) => {
-      const isSingleUse = socket.getProtocol() === "TLSv1.3";
-      context.sessions.push({ bytes, isSingleUse, shown });
-      if (context.sessions.length > this.config.sessionsMax) context.sessions.shift();
-    };
+    handle.onnewsession = (_id, bytes) => onSession(bytes);
+  }
+
+  #keep({ sessions, validator }: ClientContext, session: Session): void {
+    if (validator?.allowsResumption === false) return;
+    sessions.push(session);
+    if (sessions.length > this.config.sessionsMax) sessions.shift();
   }
 
   /** What the session is, or why it must not be. */
   #verify(
     socket: TLSSocket,
-    { validation, local }: ClientContext,
+    { validator, local }: ClientContext,
     peer: Certificate | undefined,
   ): SessionInfo | string {
     const stats = this.#stats;
     const handle = tlsHandle(socket) as TlsHandle;
-    const chainError = handle.verifyError() ?? undefined;
-    if (validation !== undefined) {
+    let isPeerValidated = false;
+    if (validator !== undefined) {
       if (peer === undefined)
         return "CERTIFICATE_VERIFY_FAILED:verify cert failed: no peer certificate";
-      const refusal = verifyPeer(validation, peer, chainError, stats);
+      const chainError = validator.checkChain(peer, handle.verifyError() ?? undefined);
+      isPeerValidated = validator.validates && chainError === undefined;
+      const refusal = validator.verify(peer, chainError, stats);
       if (refusal !== undefined) return `CERTIFICATE_VERIFY_FAILED:${refusal}`;
     }
     const isRsa = peer?.x509.publicKey.asymmetricKeyType === "rsa";
@@ -186,7 +202,6 @@ export class UpstreamTls {
       stats.counters["ssl.was_key_usage_invalid"]++;
       return "KEY_USAGE_BIT_INCORRECT";
     }
-    const isPeerValidated = validation?.trustedCa !== undefined && chainError === undefined;
     const info = new SessionInfo(socket, { peer, isPeerValidated, local });
     countHandshake(stats, info, handle.isSessionReused());
     return info;

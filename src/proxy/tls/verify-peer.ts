@@ -1,42 +1,109 @@
-import type { Certificate } from "./certificate.ts";
+import type { Clock } from "../../base/clock.ts";
+import { Certificate } from "./certificate.ts";
+import { type ChainRules, checkChain, DEPTH_MAX, PURPOSE } from "./certificate-chain.ts";
 import type { SslStats } from "./ssl-stats.ts";
 import type { SanMatcher, ValidationConfig } from "./tls-config.ts";
 
 /** What became of a peer's certificate: `undefined` lets it pass, text says why not. */
 export type Refusal = string | undefined;
 
-/**
- * Whether a peer may stay, after OpenSSL built its chain and `chainError` said what it found wrong
- * with it. The order and the words are Envoy's default validator's.
- */
-export function verifyPeer(
-  config: ValidationConfig,
-  certificate: Certificate,
-  chainError: Error | undefined,
-  stats: SslStats,
-): Refusal {
-  if (config.trustedCa !== undefined && chainError !== undefined && !config.acceptsUntrusted) {
-    stats.counters["ssl.fail_verify_error"]++;
-    return `verify cert failed: X509_verify_cert: certificate verification error: ${chainError.message}`;
-  }
-  if (config.sans.length > 0 && !matchesSans(config.sans, certificate)) {
-    if (!config.acceptsUntrusted) {
-      stats.counters["ssl.fail_verify_san"]++;
-      const sans = certificate.names.all.join(", ");
-      return `verify cert failed: SAN matcher, certificate SANs are [${sans}]`;
+/** Looks at the certificates of peers, by one validation context. */
+export class PeerValidator {
+  readonly #config: ValidationConfig;
+  readonly #clock: Clock;
+  readonly #purpose: ChainRules["purpose"];
+  /** For what the TLS library itself cannot leave out or add. */
+  readonly #anchors: readonly Certificate[] | undefined;
+  readonly #domains: ReadonlyMap<string, readonly Certificate[]> | undefined;
+
+  constructor(config: ValidationConfig, peer: keyof typeof PURPOSE, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#purpose = PURPOSE[peer];
+    const { trustedCa, trustDomains, allowsExpired, depthMax } = config;
+    if (trustedCa !== undefined && (allowsExpired || depthMax !== undefined)) {
+      this.#anchors = Certificate.readAll(trustedCa.text);
+    }
+    if (trustDomains.length > 0) {
+      this.#domains = new Map(
+        trustDomains.map(({ name, bundle }) => [name, Certificate.readAll(bundle.text)] as const),
+      );
     }
   }
-  const { hashes, spkis } = config;
-  if (hashes.length === 0 && spkis.length === 0) return undefined;
-  if (hashes.includes(certificate.sha256) || spkis.includes(certificate.spkiSha256))
-    return undefined;
-  if (config.acceptsUntrusted) return undefined;
-  stats.counters["ssl.fail_verify_cert_hash"]++;
-  return "verify cert failed: cert hash and spki";
+
+  /**
+   * Whether what the library keeps of a session is enough to judge its peer again: the peer's own
+   * certificate, and whether OpenSSL found its chain good.
+   */
+  get allowsResumption(): boolean {
+    return this.#anchors === undefined && this.#domains === undefined;
+  }
+
+  /** Whether a chain to an authority is asked for at all. */
+  get validates(): boolean {
+    return this.#config.trustedCa !== undefined || this.#domains !== undefined;
+  }
+
+  /** What is wrong with the chain, after OpenSSL has built one and `found` says what it thinks. */
+  checkChain(peer: Certificate, found: Error | undefined): string | undefined {
+    if (this.#domains !== undefined) return this.#checkIdentity(peer, this.#domains);
+    if (this.#config.trustedCa === undefined) return undefined;
+    if (this.#anchors === undefined) return found?.message;
+    // OpenSSL tells one error of several, so that of its word only "all is well" can be used.
+    if (found !== undefined && !this.#config.allowsExpired) return found.message;
+    return this.#search(peer, this.#anchors);
+  }
+
+  #search(peer: Certificate, anchors: readonly Certificate[]): string | undefined {
+    const presented = peer.chain.map((x509) => new Certificate(x509));
+    return checkChain(peer, presented, {
+      anchors,
+      nowMs: this.#clock.nowMs(),
+      ignoresTime: this.#config.allowsExpired,
+      depthMax: this.#config.depthMax ?? DEPTH_MAX,
+      purpose: this.#purpose,
+    });
+  }
+
+  /** By the authorities of its own trust domain (SPIFFE X.509-SVID, 5). */
+  #checkIdentity(
+    peer: Certificate,
+    domains: ReadonlyMap<string, readonly Certificate[]>,
+  ): string | undefined {
+    if (peer.x509.ca || peer.allowsSigning) return "SPIFFE certificate is one of an authority";
+    const id = peer.uriSans.find((uri) => uri.startsWith("spiffe://"));
+    const domain = id?.slice("spiffe://".length).split("/", 1)[0] ?? "";
+    const anchors = domains.get(domain);
+    if (anchors === undefined) return "no trust bundle for the SPIFFE identity of the certificate";
+    return this.#search(peer, anchors);
+  }
+
+  /**
+   * Whether a peer may stay; `chainError` is what `checkChain` found. The order and the words are
+   * those of Envoy's default validator.
+   */
+  verify(peer: Certificate, chainError: string | undefined, stats: SslStats): Refusal {
+    const { acceptsUntrusted, sans, hashes, spkis } = this.#config;
+    if (acceptsUntrusted) return undefined;
+    const { counters } = stats;
+    if (chainError !== undefined) {
+      counters["ssl.fail_verify_error"]++;
+      return `verify cert failed: X509_verify_cert: certificate verification error: ${chainError}`;
+    }
+    if (sans.length > 0 && !matchesSans(sans, peer)) {
+      counters["ssl.fail_verify_san"]++;
+      const names = peer.names.all.join(", ");
+      return `verify cert failed: SAN matcher, certificate SANs are [${names}]`;
+    }
+    if (hashes.length === 0 && spkis.length === 0) return undefined;
+    if (hashes.includes(peer.sha256) || spkis.includes(peer.spkiSha256)) return undefined;
+    counters["ssl.fail_verify_cert_hash"]++;
+    return "verify cert failed: cert hash and spki";
+  }
 }
 
 /** Whether one of the names is one of those asked for. */
-export function matchesSans(matchers: readonly SanMatcher[], { names }: Certificate): boolean {
+function matchesSans(matchers: readonly SanMatcher[], { names }: Certificate): boolean {
   return matchers.some((matcher) => {
     switch (matcher.type) {
       case "DNS":
