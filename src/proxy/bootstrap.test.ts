@@ -143,6 +143,11 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment: cannot be "x"`,
     ],
     [
+      "probes that Node cannot set",
+      CLUSTER("upstream_connection_options: { tcp_keepalive: { keepalive_probes: 3 } }"),
+      `${C}.upstream_connection_options.tcp_keepalive.keepalive_probes: 3 is not supported yet, only 10`,
+    ],
+    [
       "EDS where endpoints are fixed",
       CLUSTER("eds_cluster_config: {}"),
       `${C}.eds_cluster_config: cannot be set in a non-EDS cluster.`,

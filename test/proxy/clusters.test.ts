@@ -94,6 +94,60 @@ describe("circuit breakers", () => {
   });
 });
 
+describe("circuit breakers of high priority", () => {
+  test("are the others' business", async () => {
+    const up = await startUpstream();
+    const thresholds = [{ priority: "HIGH", max_pending_requests: 0 }, { max_retries: 0 }];
+    const cluster = staticCluster("up", [up.port], { circuit_breakers: { thresholds } });
+    const seen = [];
+    for (const priority of ["DEFAULT", "HIGH"]) {
+      const both = await startPlanes(cluster, { priority });
+      seen.push(await both.each((plane) => get(plane)));
+    }
+    expect(seen[0]).toEqual({ weft: "200 hi", envoy: "200 hi" });
+    expect(seen[1]).toEqual({ weft: OVERFLOW, envoy: OVERFLOW });
+  });
+});
+
+describe("retries", () => {
+  const BAD = "HTTP/1.1 500 Bad\r\nContent-Length: 0\r\n\r\n";
+
+  test.each([
+    ["a number", { max_retries: 0 }],
+    ["a budget", { retry_budget: { budget_percent: { value: 0 }, min_retry_concurrency: 0 } }],
+  ])("are bound by %s", async (_what, limits) => {
+    const up = await startUpstream({ "/": { send: BAD } });
+    const cluster = staticCluster("up", [up.port], { circuit_breakers: { thresholds: [limits] } });
+    const both = await startPlanes(cluster, { retry_policy: { retry_on: "5xx" } });
+    const seen = await both.each(async (plane) => {
+      const answer = await get(plane);
+      const names = ["upstream_rq_retry", "upstream_rq_retry_overflow", "upstream_rq_total"];
+      return { answer, stats: await stats(plane, names) };
+    });
+    expect(seen.weft).toEqual({ answer: "500 ", stats: [0, 1, 1] });
+    expect(seen.weft).toEqual(seen.envoy);
+  });
+
+  test("may be a share of what is in flight", async () => {
+    const up = await startUpstream({ "/": { send: BAD }, "/slow": {} });
+    const retryBudget = { budget_percent: { value: 100 }, min_retry_concurrency: 0 };
+    const thresholds = [{ retry_budget: retryBudget, track_remaining: true }];
+    const cluster = staticCluster("up", [up.port], { circuit_breakers: { thresholds } });
+    const both = await startPlanes(cluster, { retry_policy: { retry_on: "5xx" } });
+    const seen = await both.each(async (plane) => {
+      const slow = send(plane, "/slow");
+      await awaitStat(plane, "upstream_rq_active", 1);
+      await get(plane);
+      const names = ["upstream_rq_retry", "upstream_rq_retry_overflow"];
+      const after = await stats(plane, names);
+      await destroy(slow);
+      return after;
+    });
+    expect(seen.weft).toEqual([1, 0]);
+    expect(seen.weft).toEqual(seen.envoy);
+  });
+});
+
 describe("connections to a host", () => {
   test("that cannot be made fail everybody who waits for them", async () => {
     const server = createServer();

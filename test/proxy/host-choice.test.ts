@@ -1,6 +1,22 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { staticCluster } from "./bootstrap-json.ts";
-import { awaitStat, closeAll, get, startPlanes, startUpstream, stats } from "./cluster-planes.ts";
+import {
+  httpListener,
+  routeTable,
+  socketAddress,
+  staticCluster,
+  tcpListener,
+} from "./bootstrap-json.ts";
+import { BothPlanes } from "./both-planes.ts";
+import {
+  awaitStat,
+  closeAll,
+  closers,
+  get,
+  startPlanes,
+  startUpstream,
+  stats,
+} from "./cluster-planes.ts";
+import { exchangeRaw } from "./raw-exchange.ts";
 
 afterEach(closeAll);
 
@@ -109,5 +125,45 @@ describe("ORIGINAL_DST", () => {
     });
     expect(seen.weft).toEqual(seen.envoy);
     expect(seen.weft).toEqual({ answer: "200 hi", again: "200 hi" });
+  });
+
+  test("sends where a connection wanted to go, over TCP and HTTP", async () => {
+    const up = await startUpstream();
+    const both = new BothPlanes<"tcp" | "http">();
+    closers.push(() => both.stop());
+    const filters = [
+      {
+        name: "envoy.filters.listener.proxy_protocol",
+        typed_config: {
+          "@type":
+            "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+        },
+      },
+    ];
+    const routes = [{ match: { prefix: "/" }, route: { cluster: "up" } }];
+    await both.start(["tcp", "http"], (ports) => ({
+      admin: { address: socketAddress(ports.admin) },
+      static_resources: {
+        listeners: [
+          { ...tcpListener("tcp", ports.tcp, { cluster: "up" }), listener_filters: filters },
+          {
+            ...httpListener("http", ports.http, { route_config: routeTable(routes) }),
+            listener_filters: filters,
+          },
+        ],
+        clusters: [CLUSTER],
+      },
+    }));
+    const text = `PROXY TCP4 127.0.0.9 127.0.0.1 1000 ${up.port}\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const seen = await both.each(async ({ ports }) => {
+      const bodies: (string | undefined)[] = [];
+      for (const port of [ports.tcp, ports.http]) {
+        const { messages } = await exchangeRaw({ port, parts: [text], answers: 1 });
+        bodies.push(messages[0]?.body);
+      }
+      return bodies;
+    });
+    expect(seen.weft).toEqual(["hi", "hi"]);
+    expect(seen.weft).toEqual(seen.envoy);
   });
 });

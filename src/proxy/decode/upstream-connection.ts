@@ -17,6 +17,9 @@ import type { UpstreamOptions } from "./upstream-options.ts";
 
 /** Linux's own time until it asks a silent peer. */
 const KEEP_ALIVE_S = 7200;
+/** What libuv sets for every probe after the first, and how many it lets go unanswered. */
+const PROBE_INTERVAL_S = 1;
+const PROBES = 10;
 
 /** Decodes how a cluster's connections live. */
 export function decodeConnection(
@@ -44,15 +47,29 @@ function decodeOptions(
   return decodeKeepAlive(options.tcpKeepalive, joinPath(path, "tcp_keepalive"), issues);
 }
 
-/** Node sets when the first probe goes, and nothing of the further ones. */
+/**
+ * Node lets us say when the first probe goes. Ten more follow, one a second, whatever the system's
+ * own settings are; other numbers cannot be asked for.
+ */
 function decodeKeepAlive(
   message: TcpKeepalive | undefined,
   path: string,
   issues: Issue[],
 ): number | undefined {
   if (message === undefined) return undefined;
-  issues.push(...refuseFields(TcpKeepaliveSchema, message, ["keepalive_time"], path));
-  return message.keepaliveTime ?? KEEP_ALIVE_S;
+  const { keepaliveTime, keepaliveInterval, keepaliveProbes } = message;
+  const fields = ["keepalive_time", "keepalive_interval", "keepalive_probes"];
+  issues.push(...refuseFields(TcpKeepaliveSchema, message, fields, path));
+  const fixed = [
+    ["keepalive_interval", keepaliveInterval, PROBE_INTERVAL_S],
+    ["keepalive_probes", keepaliveProbes, PROBES],
+  ] as const;
+  for (const [field, given, only] of fixed) {
+    if (given === undefined || given === only) continue;
+    const what = `${given} is not supported yet, only ${only}`;
+    issues.push({ path: joinPath(path, field), message: what });
+  }
+  return keepaliveTime ?? KEEP_ALIVE_S;
 }
 
 function decodeBind(
