@@ -116,9 +116,15 @@ async function runAll(bench: Bench, scenarios: readonly Scenario[]): Promise<voi
   for (const scenario of scenarios) {
     const [load = 0] = loadavg();
     process.stderr.write(`${scenario.name} (load average ${load.toFixed(1)})\n`);
-    const made = await runScenario(bench, scenario);
-    if (made.length > 0) process.stdout.write(`${formatTable(made)}\n\n`);
-    rows.push(...made);
+    try {
+      const made = await runScenario(bench, scenario);
+      if (made.length > 0) process.stdout.write(`${formatTable(made)}\n\n`);
+      rows.push(...made);
+    } catch (error) {
+      // A figure with a failed request in it is none, and says nothing of the other scenarios.
+      process.stderr.write(`failed: ${scenario.name}: ${String(error)}\n`);
+      process.exitCode = 1;
+    }
   }
   const result = {
     at: new Date(startMs).toISOString(),
