@@ -1,15 +1,8 @@
 import type { PeerAddress, TlsInfo } from "./connection-info.ts";
 import type { MatchRequest, MetadataValue } from "./match-request.ts";
 
-/** Where metadata of configuration comes from, by the names of Envoy's METADATA operator. */
-export const METADATA_KINDS = [
-  "CLUSTER",
-  "ROUTE",
-  "UPSTREAM_HOST",
-  "LISTENER",
-  "LISTENER_FILTER_CHAIN",
-  "VIRTUAL_HOST",
-] as const;
+/** Where metadata of configuration is kept, by the names of Envoy's METADATA operator. */
+export const METADATA_KINDS = ["CLUSTER", "UPSTREAM_HOST"] as const;
 export type MetadataKind = (typeof METADATA_KINDS)[number];
 
 /** Moments in the life of a stream that are kept, by the names of COMMON_DURATION. */
@@ -33,6 +26,8 @@ export type TimePoint = (typeof TIME_POINTS)[number];
 export interface UpstreamInfo {
   /** `undefined` while none was chosen. */
   readonly cluster: string | undefined;
+  /** The name under which it is counted and logged, which its configuration may give. */
+  readonly clusterAlias: string | undefined;
   /** `address:port` of the host, or its path; `undefined` while none was chosen. */
   readonly host: string | undefined;
   /** The host's name, where its configuration gives one; else its address with the port. */

@@ -66,7 +66,7 @@ describe("compileFormat()", () => {
     ["%QUERY_PARAM(y)% %QUERY_PARAMS(DECODED)%", "Ab x=1&y=Ab"],
     ["%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)%", "- a.test:80"],
     ["%RESPONSE_CODE_DETAILS% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%", "a_reason a reason"],
-    ["%CLUSTER_METADATA(ns:o)% %METADATA(ROUTE:ns:n)%", '{"b":true,"l":[1,"2",null]} 1.5'],
+    ["%CLUSTER_METADATA(ns:o)% %METADATA(UPSTREAM_HOST:ns:n)%", '{"b":true,"l":[1,"2",null]} 1.5'],
     ["%DYNAMIC_METADATA(ns:o):2% %DYNAMIC_METADATA(no)%", '{"b":true,"l":[1,"2",null]} -'],
     ["%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(16)%", "10.1.0.0/16"],
     ["%DOWNSTREAM_LOCAL_ADDRESS%", "[2001:db8:0:0:1:0:0:1]:80"],
@@ -103,6 +103,7 @@ describe("compileFormat()", () => {
       '%COALESCE({"operators":["NOPE"]})%',
       "COALESCE: failed to parse operator at index 0: unknown command: 'NOPE'",
     ],
+    ["%METADATA(ROUTE:ns)%", "metadata of type ROUTE is not supported yet"],
     ["%CEL(request.method)%", "operator CEL is not supported yet"],
   ])("refuses %s", (text, message) => {
     expect(format(text)).toBe(`refused: ${message}`);

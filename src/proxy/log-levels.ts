@@ -25,7 +25,6 @@ const COMPONENTS = [
   "secret",
   "upstream",
 ] as const;
-export type LogComponent = (typeof COMPONENTS)[number];
 
 const USAGE =
   "usage: /logging?<name>=<level> (change single level)\n" +

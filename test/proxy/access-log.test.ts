@@ -129,6 +129,8 @@ function cluster(name: string, port: number): object {
   const metadata = { filter_metadata: { ns: { h: "host", o: { b: true, a: [1] } } } };
   return {
     name,
+    metadata,
+    ...(name === "up" ? { alt_stat_name: "other:name" } : {}),
     connect_timeout: "1s",
     load_assignment: {
       cluster_name: name,

@@ -112,12 +112,23 @@ const anyMetadata: Operator = {
   takesLength: true,
   create(argument, length) {
     const [kind = ""] = argument.split(":", 1);
+    if (UNBUILT_KINDS.has(kind)) {
+      throw new FormatProblem(`metadata of type ${kind} is not supported yet`);
+    }
     if (!isKind(kind)) {
       throw new FormatProblem(`${kind} is not supported type of metadata`);
     }
     return cut(createMetadata(kind, argument.substring(kind.length + 1)), length);
   },
 };
+
+/** Types of metadata that Envoy keeps and nobody here does. */
+const UNBUILT_KINDS: ReadonlySet<string> = new Set([
+  "ROUTE",
+  "LISTENER",
+  "LISTENER_FILTER_CHAIN",
+  "VIRTUAL_HOST",
+]);
 
 function isKind(name: string): name is MetadataKind | "DYNAMIC" {
   return name === "DYNAMIC" || METADATA_KINDS.includes(name as MetadataKind);
@@ -238,7 +249,7 @@ const TIME_OPERATORS: OperatorTable = {
 };
 
 const UPSTREAM_OPERATORS: OperatorTable = {
-  UPSTREAM_CLUSTER: text(({ upstream }) => upstream.cluster),
+  UPSTREAM_CLUSTER: text(({ upstream }) => upstream.clusterAlias),
   UPSTREAM_CLUSTER_RAW: text(({ upstream }) => upstream.cluster),
   UPSTREAM_HOST: text(({ upstream }) => upstream.host),
   UPSTREAM_HOST_NAME: text(({ upstream }) => upstream.hostName),

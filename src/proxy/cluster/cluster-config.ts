@@ -130,6 +130,8 @@ export interface ClusterConfig {
   readonly name: string;
   /** What statistics are kept under. */
   readonly statName: string;
+  /** What logs call it: `alt_stat_name`, else its name. */
+  readonly alias: string;
   readonly type: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS" | "ORIGINAL_DST";
   /** The name to ask EDS for; only for that type. */
   readonly edsName: string;

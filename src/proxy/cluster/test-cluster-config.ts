@@ -15,6 +15,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
   return {
     name: "c",
     statName: "c",
+    alias: "c",
     type: "STATIC",
     edsName: "",
     edsFirstAnswerMs: 0,

@@ -68,6 +68,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
   const config: ClusterConfig = {
     name: message.name,
     statName: statName(message),
+    alias: message.altStatName || message.name,
     ...decodeDiscovery(message, issues),
     lb: decodeLoadBalancing(message, issues),
     connectTimeoutMs,

@@ -130,7 +130,10 @@ export class HttpStreamInfo implements StreamInfo {
     return this.#stream.context.createRequestId();
   }
   get startMs(): number {
-    return this.#stream.times.wallMs;
+    const { times, context } = this.#stream;
+    if (times.isKept) return times.wallMs;
+    // Header values may ask for it where there is no log.
+    return Math.floor(context.clock.nowMs() - (context.clock.monotonicMs() - times.startMs));
   }
   get nowMs(): number {
     return this.#stream.context.clock.nowMs();
@@ -194,7 +197,7 @@ export class HttpStreamInfo implements StreamInfo {
   metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined {
     const { router } = this.#stream;
     if (kind === "UPSTREAM_HOST") return router.host?.state.metadata[namespace];
-    return undefined;
+    return router.cluster?.config.metadata[namespace];
   }
 }
 
@@ -206,6 +209,9 @@ class HttpUpstreamInfo implements UpstreamInfo {
     this.#stream = stream;
   }
 
+  get clusterAlias(): string | undefined {
+    return this.#stream.router.cluster?.config.alias;
+  }
   get cluster(): string | undefined {
     return this.#stream.router.cluster?.config.name;
   }

@@ -69,6 +69,7 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     bytesSent: summary.bytesSent,
     upstream: {
       cluster: summary.cluster || undefined,
+      clusterAlias: host === undefined ? summary.cluster || undefined : host.load.config.alias,
       host: host?.key,
       hostName: host && (host.state.hostname || host.key),
       localAddress: upstream?.localAddress,
@@ -84,6 +85,6 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     responseHeader: () => undefined,
     responseTrailer: () => undefined,
     metadata: (kind, namespace) =>
-      kind === "UPSTREAM_HOST" ? host?.state.metadata[namespace] : undefined,
+      (kind === "UPSTREAM_HOST" ? host?.state : host?.load.config)?.metadata[namespace],
   };
 }
