@@ -19,6 +19,8 @@ export interface RefusedBootstrap {
 const TYPE = "type.googleapis.com/";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const STDOUT = `${TYPE}envoy.extensions.access_loggers.stream.v3.StdoutAccessLog`;
+const ECHO = filter("network.echo.v3.Echo", {}) as { readonly typed_config: object };
+const HTTP_INSPECTOR = filter("listener.http_inspector.v3.HttpInspector", {});
 const LIMIT = "network.connection_limit.v3.ConnectionLimit";
 const UP = staticCluster("up", [9]);
 const TO_UP = { match: { prefix: "/" }, route: { cluster: "up" } };
@@ -275,6 +277,57 @@ const TABLE: readonly (readonly [string, object, string])[] = [
       },
     }),
     "transport_api_version: V2 is not supported, only V3",
+  ],
+  [
+    "a Unix socket whose path is too long",
+    listener({ address: { pipe: { path: `/${"x".repeat(120)}` } } }),
+    "exceeds maximum UNIX domain socket path size of 108.",
+  ],
+  [
+    "an IPv4 address that takes IPv4",
+    listener({
+      address: { socket_address: { address: "127.0.0.1", port_value: 1, ipv4_compat: true } },
+    }),
+    "ipv4_compat is set, and 127.0.0.1 is no IPv6 address",
+  ],
+  [
+    "a listener filter that nobody knows",
+    listener({ listener_filters: [{ name: "nobody", typed_config: ECHO.typed_config }] }),
+    "Didn't find a registered implementation for 'nobody'",
+  ],
+  [
+    "a predicate without a rule",
+    listener({ listener_filters: [{ ...HTTP_INSPECTOR, filter_disabled: {} }] }),
+    "listener_filters[0].filter_disabled: has no rule",
+  ],
+  [
+    "one rule where two must be",
+    listener({
+      listener_filters: [
+        { ...HTTP_INSPECTOR, filter_disabled: { or_match: { rules: [{ any_match: true }] } } },
+      ],
+    }),
+    "or_match.rules",
+  ],
+  ["a balance of no kind", listener({ connection_balance_config: {} }), "names no balance"],
+  [
+    "two places for the options of a log",
+    tcp({
+      cluster: "up",
+      access_log_flush_interval: "1s",
+      access_log_options: { flush_access_log_on_connected: true },
+    }),
+    "Only one of access_log_options",
+  ],
+  [
+    "a duration of a connection that is too short",
+    tcp({ cluster: "up", max_downstream_connection_duration: "0.0001s" }),
+    "max_downstream_connection_duration",
+  ],
+  [
+    "a weight of none",
+    tcp({ weighted_clusters: { clusters: [{ name: "up", weight: 0 }] } }),
+    "weight",
   ],
   [
     "a last filter before another",

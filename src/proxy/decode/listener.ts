@@ -8,6 +8,7 @@ import {
 import {
   AdditionalAddressSchema,
   type Listener,
+  Listener_ConnectionBalanceConfigSchema,
   ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
@@ -37,7 +38,10 @@ const FIELDS = [
   // Tells control planes and people what the listener is for; plain listeners behave the same.
   "traffic_direction",
   "tcp_backlog_size",
-  // One process accepts for itself.
+  // One process accepts for itself, and has no limit on all connections that these could lift.
+  "connection_balance_config",
+  "bypass_overload_manager",
+  "ignore_global_conn_limit",
   "enable_reuse_port",
   "reuse_port",
   "listener_filters",
@@ -48,13 +52,21 @@ const FIELDS = [
   "drain_type",
 ];
 
+/** Socket options that Node cannot set; switched off they are as good as absent. */
+const SWITCHES = [
+  ["transparent", "transparent"],
+  ["freebind", "freebind"],
+] as const;
+
 const BACKLOG = 511;
 /** Envoy's default for all listener filters together. */
 const INSPECTION_MS = 15_000;
 
 /** Decodes a listener; `body` is what it was encoded as. */
 export function decodeListener(message: Listener, body: Uint8Array): Result<ListenerConfig> {
-  const issues = refuseFields(ListenerSchema, message, FIELDS, "");
+  const off = SWITCHES.filter(([, field]) => message[field] === false).map(([name]) => name);
+  const issues = refuseFields(ListenerSchema, message, [...FIELDS, ...off], "");
+  decodeBalance(message, issues);
   const addresses = decodeAddresses(message, issues);
   const chains = message.filterChains.flatMap(
     (chain, at) => decodeChain(chain, `filter_chains[${at}]`, issues) ?? [],
@@ -90,6 +102,15 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       body,
     },
   };
+}
+
+/** With one process every balance is exact; what an extension would do is not known. */
+function decodeBalance({ connectionBalanceConfig: balance }: Listener, issues: Issue[]): void {
+  if (balance === undefined) return;
+  const path = "connection_balance_config";
+  const schema = Listener_ConnectionBalanceConfigSchema;
+  issues.push(...refuseFields(schema, balance, ["exact_balance"], path));
+  if (balance.balanceType.case === undefined) issues.push({ path, message: "names no balance" });
 }
 
 function decodeAddresses(message: Listener, issues: Issue[]): ListenAddress[] {
