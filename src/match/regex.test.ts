@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compileRegex } from "./regex.ts";
+import { compileCapture, compileRegex, compileReplace } from "./regex.ts";
 
 function isMatch(pattern: string, value: string): boolean | string {
   const compiled = compileRegex(pattern);
@@ -66,4 +67,60 @@ describe("compileRegex()", () => {
     const expected = values.map((value) => value.at(-13) === "a");
     expect(values.map((value) => isMatch(pattern, value))).toEqual(expected);
   });
+});
+
+describe("compileReplace()", () => {
+  const replace = (pattern: string, substitution: string, text: string): string => {
+    const compiled = compileReplace(pattern, substitution);
+    if (!compiled.ok) throw new Error(compiled.issues[0]?.message);
+    return compiled.value(text);
+  };
+
+  const cases: [string, string, string, string][] = [
+    ["a", "b", "banana", "bbnbnb"],
+    ["(a|ab)(c|bcd)?", "[\\1\\2]", "abcd", "[abcd]"],
+    ["(a+)(b*)", "\\2\\1", "aabab", "baaba"],
+    ["a*?", "-", "aa", "-a-a-"],
+    ["b*", "-", "abc", "-a-c-"],
+    ["(?U)a+", "-", "aa", "--"],
+    ["^a", "-", "aaa", "-aa"],
+    ["a$", "-", "aaa", "aa-"],
+    ["\\bb", "-", "b ab b", "- ab -"],
+    ["(?P<n>x)y", "\\0\\1\\\\", "xy", "xyx\\"],
+    ["(x)?y", "<\\1>", "yxy", "<><x>"],
+    // What no group found, or what is no escape, changes nothing.
+    ["(a)", "\\2", "a", "a"],
+    ["a", "\\n", "a", "a"],
+    ["a", "b\\", "a", "a"],
+    ["a", "b", "", ""],
+  ];
+  test.each(cases)("%s by %s in %s", (pattern, substitution, text, expected) => {
+    expect(replace(pattern, substitution, text)).toBe(expected);
+  });
+
+  test("finds what JavaScript's own engine finds", () => {
+    const atom = fc.constantFrom("a", "b", ".", "[ab]", "(a)", "(b|ab)", "(a|b)?", "(?:ab)");
+    const piece = fc
+      .tuple(atom, fc.constantFrom("", "*", "+", "?", "+?", "{1,2}"))
+      .filter(([text, repeat]) => !(text.endsWith("?") && repeat !== ""))
+      .map((parts) => parts.join(""));
+    const pattern = fc
+      .array(piece, { minLength: 1, maxLength: 4 })
+      .map((pieces) => pieces.join(""));
+    fc.assert(
+      fc.property(pattern, fc.string({ unit: fc.constantFrom("a", "b", "c") }), (given, text) => {
+        const groups = (given.match(/\((?!\?)/g) ?? []).length;
+        // An empty match right behind another counts with JavaScript, and not with RE2.
+        fc.pre(!new RegExp(`^(?:${given})$`).test(""));
+        const theirs = text.replace(new RegExp(given, "g"), groups === 0 ? "<$&>" : "<$1|$&>");
+        expect(replace(given, groups === 0 ? "<\\0>" : "<\\1|\\0>", text)).toBe(theirs);
+      }),
+    );
+  });
+});
+
+test("compileCapture() says what groups found in a whole text", () => {
+  const compiled = compileCapture("/([^/]+)/(.*)x?");
+  expect(compiled.ok && compiled.value("/a/b/c")).toEqual(["a", "b/c"]);
+  expect(compiled.ok && compiled.value("a/b")).toBeUndefined();
 });

@@ -25,6 +25,12 @@ export function decodeRuntime(message: LayeredRuntime | undefined, issues: Issue
   if (message !== undefined) {
     issues.push(...refuseFields(LayeredRuntimeSchema, message, ["layers"], "layered_runtime"));
     const names = new Set<string>();
+    const admins = message.layers.filter((layer) => layer.layerSpecifier.case === "adminLayer");
+    if (admins.length > 1) {
+      const what =
+        "Too many admin layers specified in LayeredRuntime, at most one may be specified";
+      issues.push({ path: "layered_runtime", message: what });
+    }
     for (const [at, layer] of message.layers.entries()) {
       const path = `layered_runtime.layers[${at}]`;
       if (names.has(layer.name)) {
@@ -89,11 +95,13 @@ function addValue(key: string, value: JsonValue, target: Target): void {
   } else if ("numerator" in value || "denominator" in value) {
     const named = value["denominator"] ?? "HUNDRED";
     const denominator = typeof named === "string" ? DENOMINATORS[named] : undefined;
-    if (denominator === undefined) {
-      issues.push({ path: `${path}["${key}"]`, message: "has an unknown denominator" });
-    }
     const numerator = Number(value["numerator"] ?? 0);
-    values.set(key, { number: undefined, share: Math.min(1, numerator / (denominator ?? 100)) });
+    // Envoy passes over such a value; nobody can have meant that.
+    if (denominator === undefined || !(numerator >= 0)) {
+      issues.push({ path: `${path}["${key}"]`, message: "is no fraction" });
+      return;
+    }
+    values.set(key, { number: undefined, share: Math.min(1, numerator / denominator) });
   } else addStruct(value, key, target);
 }
 
