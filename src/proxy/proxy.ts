@@ -138,6 +138,8 @@ export class Proxy {
         listeners: this.#listeners,
         routes: this.#routes,
         counters: this.#counters,
+        secrets: this.#secrets,
+        nowMs: () => clock.nowMs(),
         adsStatus: () => this.#ads?.status() ?? [],
         isConnected: () => this.#ads?.isConnected,
         logFiles: this.#logFiles,

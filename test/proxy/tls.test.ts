@@ -356,3 +356,15 @@ describe("handshakes that come to nothing", () => {
     expect(await until(async () => (await active()).weft === 0, "no connections")).toBe(true);
   });
 });
+
+test("/certs tells of the certificates in use", async () => {
+  const { weft, envoy } = await both.each(async ({ ports }) => {
+    const answer = await fetch(`http://127.0.0.1:${ports.admin}/certs`);
+    const { certificates } = (await answer.json()) as { certificates: object[] };
+    // Envoy names every trust bundle after the last one.
+    const texts = certificates.map((one) => JSON.stringify(one));
+    return texts.filter((text) => !text.includes("foreign.example")).sort();
+  });
+  expect(weft.length).toBeGreaterThan(0);
+  expect(weft).toEqual(envoy);
+});

@@ -9,8 +9,10 @@ import type { CounterGroups } from "../counters.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import type { LogLevels } from "../log-levels.ts";
 import type { RouteSet } from "../route-set.ts";
+import type { SecretStore } from "../secret/secret-store.ts";
 import type { StatSources } from "../stats/collect.ts";
 import { statsPage } from "../stats/stats-page.ts";
+import { certsPage } from "./certs-page.ts";
 import { clusterStatus, clusterText } from "./clusters-page.ts";
 import { dumpPage } from "./config-dump.ts";
 import { memoryInfo, serverInfo } from "./server-info.ts";
@@ -23,6 +25,8 @@ export interface AdminState {
   readonly listeners: ListenerSet;
   readonly routes: RouteSet;
   readonly counters: CounterGroups;
+  readonly secrets: SecretStore;
+  readonly nowMs: () => number;
   readonly logFiles: LogFiles;
   readonly logLevels: LogLevels;
   readonly adsStatus: () => readonly TypeStatus[];
@@ -58,6 +62,11 @@ const OK: Rendered = { body: "OK\n" };
 /** Every page that is built, under Envoy's paths. */
 export const PAGES: readonly Page[] = [
   { path: "/", help: "Admin home page", render: () => ({ body: helpText() }) },
+  {
+    path: "/certs",
+    help: "print certs on machine",
+    render: ({ state }) => ({ body: certsPage(state.secrets.materials, state.nowMs()) }),
+  },
   { path: "/clusters", help: "upstream cluster status", render: renderClusters },
   {
     path: "/config_dump",

@@ -12,6 +12,7 @@ import { checkRules } from "../check-rules.ts";
 import { decodeSecret } from "../decode/secret.ts";
 import { ContextError } from "../tls/secure-context.ts";
 import type { SecretRef } from "../tls/tls-config.ts";
+import type { TlsMaterial } from "../tls/tls-material.ts";
 import { FileWatch } from "./file-watch.ts";
 import type { Secret } from "./secret.ts";
 import { readSecretFile } from "./secret-file.ts";
@@ -51,6 +52,8 @@ export interface SecretStoreDeps {
 export class SecretStore {
   readonly #deps: SecretStoreDeps;
   readonly #entries = new Map<string, Entry>();
+  /** What contexts in use are made of, whether by secrets or not; for the admin port. */
+  readonly materials = new Set<TlsMaterial>();
   #isClosed = false;
 
   constructor(deps: SecretStoreDeps) {

@@ -13,6 +13,3 @@ export type Secret =
   | (SecretBase & { readonly kind: "certificate"; readonly value: CertificateConfig })
   | (SecretBase & { readonly kind: "validation"; readonly value: ValidationConfig })
   | (SecretBase & { readonly kind: "ticketKeys"; readonly value: readonly Buffer[] });
-
-/** The secret of one kind. */
-export type SecretOf<Kind extends Secret["kind"]> = Extract<Secret, { readonly kind: Kind }>;

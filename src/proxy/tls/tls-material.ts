@@ -28,6 +28,7 @@ export interface MaterialUser {
 export class TlsMaterial {
   readonly #config: CommonTlsConfig;
   readonly #user: MaterialUser;
+  readonly #secrets: SecretStore;
   readonly #certificates: (CertificateConfig | undefined)[];
   #validation: ValidationConfig | undefined;
   #isValidationThere: boolean;
@@ -50,6 +51,8 @@ export class TlsMaterial {
     this.#validation = config.validation;
     this.#isValidationThere = config.validationRef === undefined;
     this.#ticketKeys = ticketKeys.kind === "inline" ? ticketKeys.value : undefined;
+    this.#secrets = secrets;
+    secrets.materials.add(this);
     const whole = this.#whole();
     if (whole !== undefined) user.prepare(whole)();
     for (const [at, given] of config.certificates.entries()) {
@@ -149,7 +152,13 @@ export class TlsMaterial {
     return { certificates, validation: this.#validation, ticketKeys: this.#ticketKeys };
   }
 
+  /** All of it; `undefined` while something is missing. */
+  get current(): Material | undefined {
+    return this.#whole();
+  }
+
   close(): void {
+    this.#secrets.materials.delete(this);
     for (const use of this.#uses) use.close();
   }
 }
