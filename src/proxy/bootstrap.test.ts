@@ -176,9 +176,9 @@ describe("parseBootstrap()", () => {
   });
 
   test("says everything that is wrong, not the first thing only", () => {
-    expect(issuesOf(withManager("add_user_agent: true\nproxy_100_continue: true"))).toEqual([
+    expect(issuesOf(withManager("add_user_agent: true\nappend_local_overload: true"))).toEqual([
       `${AT}.add_user_agent: is not supported yet`,
-      `${AT}.proxy_100_continue: is not supported yet`,
+      `${AT}.append_local_overload: is not supported yet`,
     ]);
   });
 

@@ -3,10 +3,16 @@ import { findProgram } from "../programs.ts";
 import { HEADER_OPTIONS } from "./options/header-options.ts";
 import { TARGET_OPTIONS } from "./options/target-options.ts";
 import { TIME_OPTIONS } from "./options/time-options.ts";
+import { UPGRADE_OPTIONS } from "./options/upgrade-options.ts";
 import { statusesOf } from "./outcome.ts";
 import { type OptionCase, runSide, type SideOutcome } from "./side-by-side.ts";
 
-const CASES: readonly OptionCase[] = [...HEADER_OPTIONS, ...TARGET_OPTIONS, ...TIME_OPTIONS];
+const CASES: readonly OptionCase[] = [
+  ...HEADER_OPTIONS,
+  ...TARGET_OPTIONS,
+  ...TIME_OPTIONS,
+  ...UPGRADE_OPTIONS,
+];
 const hasEnvoy = findProgram("envoy") !== undefined;
 
 let weft: readonly SideOutcome[] = [];

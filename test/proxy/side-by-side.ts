@@ -50,20 +50,14 @@ export async function runSide(
     ...cases.map((one) => one.scripts ?? {}),
   ) as OptionCase["scripts"];
   const upstream = await ScriptedUpstream.start(scripts ?? {});
-  const listeners = [...new Map(cases.map((one) => [keyOf(one), one])).values()];
-  const [adminPort = 0, ...ports] = await freePorts(listeners.length + 1);
-  const portOf = new Map(listeners.map((one, at) => [keyOf(one), ports[at] ?? 0]));
-  const at = { adminPort, ports, log, upstreamPort: upstream.port };
-  const bootstrap = createBootstrap(listeners, at);
-  let plane: DataPlane | undefined;
+  const target = { program, log, upstreamPort: upstream.port };
+  let side: Side | undefined;
   try {
-    plane =
-      program === undefined
-        ? await startWeft(bootstrap)
-        : await startEnvoy(program, bootstrap, adminPort);
+    side = await startSide(cases, target);
+    const { portOf } = side;
     const outcomes: Omit<SideOutcome, "logs">[] = [];
     // The first request finds a cold proxy.
-    await markLog(ports[0] ?? 0);
+    await markLog([...portOf.values()][0] ?? 0);
     for (const one of cases) {
       const port = portOf.get(keyOf(one)) ?? 0;
       outcomes.push(await runCase(one, port, upstream));
@@ -72,7 +66,7 @@ export async function runSide(
     const logs = await readCaseLog(log, cases.length + 1);
     return outcomes.map((outcome, index) => ({ ...outcome, logs: logs[index + 1] ?? [] }));
   } finally {
-    await plane?.stop();
+    await side?.plane.stop();
     await upstream.stop();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -81,6 +75,39 @@ export async function runSide(
 /** Cases with the same configuration share a listener. */
 function keyOf({ options, routes, cluster }: OptionCase): string {
   return JSON.stringify([options, routes, cluster]);
+}
+
+/** A running proxy, and the port of each configuration. */
+interface Side {
+  readonly plane: DataPlane;
+  readonly portOf: ReadonlyMap<string, number>;
+}
+
+const STARTS_MAX = 3;
+
+/** Starts it; a port that somebody else took in the meantime costs another attempt. */
+async function startSide(
+  cases: readonly OptionCase[],
+  target: {
+    readonly program: string | undefined;
+    readonly log: string;
+    readonly upstreamPort: number;
+  },
+): Promise<Side> {
+  const listeners = [...new Map(cases.map((one) => [keyOf(one), one])).values()];
+  for (let start = 1; ; start++) {
+    const [adminPort = 0, ...ports] = await freePorts(listeners.length + 1);
+    const bootstrap = createBootstrap(listeners, { ...target, adminPort, ports });
+    try {
+      const plane =
+        target.program === undefined
+          ? await startWeft(bootstrap)
+          : await startEnvoy(target.program, bootstrap, adminPort);
+      return { plane, portOf: new Map(listeners.map((one, at) => [keyOf(one), ports[at] ?? 0])) };
+    } catch (error) {
+      if (start === STARTS_MAX) throw error;
+    }
+  }
 }
 
 async function runCase(
@@ -107,6 +134,12 @@ async function runCase(
   return { ...outcome, rest, waited: performance.now() - startMs >= (one.waitsMs ?? 0) * 0.95 };
 }
 
+/** Routes of a case name its cluster `up`. */
+function toOwnCluster(routes: readonly object[], name: string): readonly object[] {
+  const text = JSON.stringify(routes).replaceAll('"cluster":"up"', `"cluster":"${name}"`);
+  return JSON.parse(text) as readonly object[];
+}
+
 function createBootstrap(
   cases: readonly OptionCase[],
   at: { adminPort: number; ports: readonly number[]; log: string; upstreamPort: number },
@@ -120,7 +153,7 @@ function createBootstrap(
         httpListener(`l${index}`, at.ports[index] ?? 0, {
           route_config: routeTable([
             marked,
-            ...(routes ?? []),
+            ...toOwnCluster(routes ?? [], `up${index}`),
             { match: { prefix: "/" }, route: { cluster: `up${index}` } },
           ]),
           access_log: caseLog(at.log),

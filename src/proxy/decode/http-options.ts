@@ -33,6 +33,7 @@ export const OPTION_FIELDS: readonly string[] = [
   "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
   "internal_address_config",
   "via",
+  "proxy_100_continue",
   "scheme_header_transformation",
   "normalize_path",
   "merge_slashes",
@@ -48,7 +49,10 @@ export const OPTION_FIELDS: readonly string[] = [
 const HEADERS_KB = 60;
 const HEADER_COUNT = 100;
 
-type Options = Pick<HttpConfig, "client" | "prepareTarget" | "scheme" | "via" | "limits">;
+type Options = Pick<
+  HttpConfig,
+  "client" | "prepareTarget" | "scheme" | "via" | "limits" | "proxies100Continue"
+>;
 
 /** Decodes how requests are read and their headers put right. */
 export function decodeHttpOptions(
@@ -62,6 +66,7 @@ export function decodeHttpOptions(
     scheme: decodeScheme(message, path, issues),
     via: wireText(message.via),
     limits: decodeLimits(message, path, issues),
+    proxies100Continue: message.proxy100Continue,
   };
 }
 

@@ -2,6 +2,10 @@ import { readFileSync } from "node:fs";
 import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
+  type RouteAction_UpgradeConfig,
+  RouteAction_UpgradeConfigSchema,
+} from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "../../api/gen/envoy/config/route/v3/route_pb.js";
@@ -20,7 +24,8 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.route.v3.VirtualHost": [],
   "envoy.config.route.v3.Route": [],
   "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
-  "envoy.config.route.v3.RouteAction": ["upgrade_configs"],
+  "envoy.config.route.v3.RouteAction": [],
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": ["connect_config"],
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
     "grpc_timeout_header_max",
     "grpc_timeout_header_offset",
@@ -41,6 +46,9 @@ export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfi
 
 /** Walks everything that the message holds. */
 function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issues: Issue[]): void {
+  if (schema === RouteAction_UpgradeConfigSchema && isConnect(message)) {
+    issues.push({ path: joinPath(path, "upgrade_type"), message: "CONNECT is not supported yet" });
+  }
   for (const field of schema.fields) {
     if (!isFieldSet(message, field)) continue;
     const at = joinPath(path, field.name);
@@ -59,6 +67,11 @@ function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issu
       refuseUnbuilt(field.message, item as Message, itemPath, issues);
     }
   }
+}
+
+function isConnect(message: Message): boolean {
+  const type = (message as RouteAction_UpgradeConfig).upgradeType.toLowerCase();
+  return type === "connect" || type === "connect-udp";
 }
 
 /** A limit of zero is none, which is how it is without the field. */

@@ -16,6 +16,8 @@ import { parseResponseHead } from "./parse-head.ts";
 
 /** Who gets a response. */
 export interface ResponseSink extends BodySink {
+  /** A response that says something before the final one; never 101. */
+  onInterim?(head: ResponseHead): void;
   /** `head` is valid until the response ends. `onBodyEnd` follows, at once when there is no body. */
   onResponseHead(head: ResponseHead, hasBody: boolean): void;
   /** The exchange is over and broken; nothing else follows. */
@@ -225,7 +227,9 @@ export class ClientConnection implements SocketOwner, BodySink {
     if ((head.status < 200 || head.status === 204) && !dropFraming(head)) return -1;
     if (head.status === 101 ? !this.#isUpgrade : head.status < 200) {
       // Those before the final one are not passed on, as in Envoy; 101 was not asked for.
-      return head.status === 101 ? -1 : this.#heads.next;
+      if (head.status === 101) return -1;
+      this.#sink?.onInterim?.(head);
+      return this.#heads.next;
     }
     this.#awaitsHead = false;
     this.#takeFraming(head);

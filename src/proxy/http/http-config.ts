@@ -36,6 +36,8 @@ export interface HttpConfig {
   /** What this proxy calls itself in `via`; "" for nothing. */
   readonly via: string;
   readonly writeClientCert: ClientCertWriter;
+  /** Whether the upstream decides if a client goes on with its body. */
+  readonly proxies100Continue: boolean;
   /** Values of `Upgrade` that are let through, in lower case. */
   readonly upgrades: ReadonlySet<string>;
   readonly limits: HeadLimits;

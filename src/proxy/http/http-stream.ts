@@ -40,6 +40,7 @@ import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { appendVia, prepareRequest } from "./request-headers.ts";
 import { statusLine } from "./status-text.ts";
 import { StreamTimers, type TimedStream } from "./stream-timers.ts";
+import { allowsUpgrade, emptyRefusal, passOverUpgrade } from "./upgrade.ts";
 
 /** Why an upgrade went no further. */
 const UPGRADE_UNSUCCESSFUL = "websocket_handshake_unsuccessful";
@@ -162,13 +163,18 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const reply = config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
     prepareRequest(this);
-    if (head.upgrade !== "" && !this.#takeUpgrade(config, isRequestDone)) return;
+    if (passOverUpgrade(head)) this.#isRequestDone = isRequestDone;
+    if (head.expectsContinue && config.proxies100Continue) {
+      head.headers.set("expect", "100-continue");
+    }
     this.#timers.start(this.times.startMs, isRequestDone);
     // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
     if (head.path.charCodeAt(0) !== 47) {
       return this.localReply(head.method === "CONNECT" ? NO_ROUTE : NO_PATH);
     }
     this.#findRoute();
+    if (head.upgrade !== "" && !allowsUpgrade(head, this.route, config))
+      return this.localReply(UPGRADE_REFUSED);
     this.#runFilters();
   }
 
@@ -281,20 +287,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (this.times.isKept) this.times.wallMs = this.context.clock.nowMs();
   }
 
-  /** False when the upgrade is refused; one that nobody speaks is passed over, as Envoy does. */
-  #takeUpgrade(config: HttpConfig, isRequestDone: boolean): boolean {
-    const wanted = this.head.upgrade.toLowerCase();
-    if (config.upgrades.has(wanted)) return true;
-    if (wanted !== "h2c") {
-      this.localReply(UPGRADE_REFUSED);
-      return false;
-    }
-    this.head.upgrade = "";
-    this.#isRequestDone = isRequestDone;
-    this.head.headers.remove("http2-settings");
-    return true;
-  }
-
   onStreamIdle(): void {
     this.#giveUp(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
   }
@@ -390,6 +382,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   // From the upstream.
 
+  onUpstreamInterim({ status, headers }: ResponseHead): void {
+    if (!this.config.proxies100Continue || this.#isResponseStarted) return;
+    const { out } = this.#connection;
+    out.text(`${statusLine(status, this.head.minor)}${headers.encode()}\r\n`);
+    out.flush();
+  }
+
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
     this.#timers.moved();
     if (this.#isRequestDone && !this.config.suppressesEnvoyHeaders) {
@@ -397,8 +396,18 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
     this.status = head.status;
-    if (this.head.upgrade !== "" && head.status !== 101) this.details = UPGRADE_UNSUCCESSFUL;
+    const isTunnel = this.head.upgrade !== "";
+    if (isTunnel && head.status !== 101) return this.#refuseTunnel(head, hasBody);
     this.#respond(head, hasBody);
+  }
+
+  /** The upstream does not change the protocol. Of a WebSocket's refusal only the head is sent. */
+  #refuseTunnel(head: ResponseHead, hasBody: boolean): void {
+    this.details = UPGRADE_UNSUCCESSFUL;
+    if (!hasBody || !emptyRefusal(this.head, head)) return this.#respond(head, hasBody);
+    this.#respond(head, false);
+    this.router.destroy();
+    this.#finish();
   }
 
   /** Sends a head, the upstream's or our own, through the filters to the client. */

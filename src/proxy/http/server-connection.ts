@@ -169,11 +169,11 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 
   #startBody(head: RequestHead): void {
-    const isTunnel =
-      head.upgrade !== "" && this.service.config.upgrades.has(head.upgrade.toLowerCase());
+    // Whether the route allows it is not known yet; where it does not, the connection ends.
+    const isTunnel = head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c";
     this.#body.start(requestFraming(head, isTunnel), head.contentLength);
     this.#isRequestDone = this.#body.isDone;
-    if (head.expectsContinue) {
+    if (head.expectsContinue && !this.service.config.proxies100Continue) {
       this.out.text("HTTP/1.1 100 Continue\r\n\r\n");
       this.out.flush();
     }

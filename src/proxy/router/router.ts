@@ -42,6 +42,8 @@ export interface RoutedStream extends FilterStream {
   readonly choice: ClusterChoice | undefined;
   /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
+  /** Something before the final response. */
+  onUpstreamInterim(head: ResponseHead): void;
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
   onUpstreamEnd(): void;
   onUpstreamReadEnd(): void;
@@ -310,6 +312,10 @@ export class Router implements ResponseSink, Waiter, PickContext {
 
   onSendDrain(): void {
     this.#stream.resumeRequest();
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#stream.onUpstreamInterim(head);
   }
 
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
