@@ -170,6 +170,23 @@ describe("names", () => {
     expect(await haveHosts(both, ["127.0.1.1:80"])).toBe(true);
   });
 
+  test.each(["AUTO", "ALL", "V6_ONLY"])("may be localhost: %s", async (family) => {
+    const server = await startServer();
+    for (const resolver of [{}, { typed_dns_resolver_config: undefined }]) {
+      const both = await startPlanes(server, ["localhost"], {
+        dns_lookup_family: family,
+        ...resolver,
+      });
+      const seen = await both.each(async (plane) => {
+        await until(async () => (await addresses(plane)).length > 0, `${plane.name} to have hosts`);
+        return addresses(plane);
+      });
+      expect(seen.weft).toContain("[::1]:80");
+      expect(seen.weft).toEqual(seen.envoy);
+    }
+    expect(server.questions).toEqual([]);
+  });
+
   test("that the hosts file knows are not asked for", async () => {
     const server = await startServer();
     const both = await startPlanes(server, ["localhost"]);

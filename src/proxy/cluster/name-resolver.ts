@@ -32,11 +32,23 @@ export function createNameResolver(config: DnsConfig): NameResolver {
   const { family, respectsTtl, resolver } = config;
   // The machine's own way to resolve tells no time to live and knows no other servers.
   if (!respectsTtl && resolver === undefined) {
-    const ask = (name: string, version: 4 | 6): Promise<readonly ResolvedAddress[]> =>
-      lookupAddresses(name, version);
+    const ask: Ask = async (name, version) => {
+      const found = await lookupAddresses(name, version);
+      return found.length === 0 && isLocalhost(name) ? [LOOPBACK[version]] : found;
+    };
     return { resolve: (name) => resolveFamily(family, name, ask), close: () => undefined };
   }
   return new ServerResolver(family, resolver?.servers ?? []);
+}
+
+/** What `localhost` and all below it mean, whoever is asked (RFC 6761 6.3; so has it c-ares). */
+const LOOPBACK: Readonly<Record<4 | 6, ResolvedAddress>> = {
+  4: { address: "127.0.0.1", ttlS: 0 },
+  6: { address: "::1", ttlS: 0 },
+};
+
+function isLocalhost(name: string): boolean {
+  return /(?:^|\.)localhost\.?$/i.test(name);
 }
 
 type Ask = (name: string, version: 4 | 6) => Promise<readonly ResolvedAddress[]>;
@@ -103,7 +115,8 @@ class ServerResolver implements NameResolver {
     const search = searchList(readLines(RESOLVER_FILE));
     return resolveFamily(this.#family, name, async (asked, version) => {
       const listed = hostsEntries(hosts, asked, version);
-      return listed.length > 0 ? listed : this.#search(asked, version, search);
+      if (listed.length > 0) return listed;
+      return isLocalhost(asked) ? [LOOPBACK[version]] : this.#search(asked, version, search);
     });
   }
 
