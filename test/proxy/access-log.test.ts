@@ -22,7 +22,8 @@ const JSON_FORMAT = {
   n: "%RESPONSE_CODE%",
   l: ["%REQ(none)%", "%PROTOCOL%", 5, true, null, []],
   o: { q: "%REQ(none)%" },
-  num: 1.5,
+  // A whole number: of others Envoy makes text when it reads them from YAML.
+  num: 7,
   t: "",
   s: 'pl"ain',
   agent: "%REQ(user-agent)%",
