@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { connect } from "node:net";
 import "reflect-metadata";
 import type { ConnectionOptions } from "node:tls";
@@ -28,6 +29,10 @@ const names = [
   "new",
   "several",
   "scanning",
+  "oldKeys",
+  "newKeys",
+  "otherKeys",
+  "locked",
 ] as const;
 type Name = (typeof names)[number];
 
@@ -134,7 +139,39 @@ async function createListeners(): Promise<Record<Name, object>> {
     }),
     new: downstreamTls({ ...one, tls_params: { tls_minimum_protocol_version: "TLSv1_3" } }),
     several: downstreamTls(several),
+    ...ticketListeners(server),
+    locked: downstreamTls({ tls_certificates: [await lockedCertificate()] }),
     scanning: downstreamTls(several, { full_scan_certs_on_sni_mismatch: true }),
+  };
+}
+
+/** Three sets of ticket keys: the second begins with another and still knows the first's. */
+function ticketListeners(server: object): Record<"oldKeys" | "newKeys" | "otherKeys", object> {
+  const key = (byte: number): object => ({
+    inline_bytes: Buffer.alloc(80, byte).toString("base64"),
+  });
+  const withKeys = (...keys: object[]): object =>
+    downstreamTls({ tls_certificates: [server] }, { session_ticket_keys: { keys } });
+  return {
+    oldKeys: withKeys(key(1)),
+    newKeys: withKeys(key(2), key(1)),
+    otherKeys: withKeys(key(3)),
+  };
+}
+
+/** Its key is encrypted with a password. */
+async function lockedCertificate(): Promise<object> {
+  const { cert, key } = await ca.issue({ subject: "CN=locked" });
+  const locked = createPrivateKey(key).export({
+    type: "pkcs8",
+    format: "pem",
+    cipher: "aes-128-cbc",
+    passphrase: "open sesame",
+  });
+  return {
+    certificate_chain: inline(cert),
+    private_key: inline(String(locked)),
+    password: inline("open sesame"),
   };
 }
 
@@ -181,6 +218,7 @@ describe("handshakes agree on what Envoy agrees on", () => {
     ["ChaCha20 for who wants it", "plain", { ciphers: "TLS_CHACHA20_POLY1305_SHA256" }],
     ["a list of ciphers and a highest version", "old", {}],
     ["a lowest version", "new", {}],
+    ["a key behind a password", "locked", {}],
     ["a name's certificate", "several", { servername: "second.example" }],
     ["a wildcard's certificate", "several", { servername: "a.third.example" }],
     ["no wildcard over two labels", "several", { servername: "a.b.third.example" }],
@@ -301,6 +339,20 @@ describe("sessions", () => {
       return { status: again.status, isReused: again.isReused };
     });
     expect(weft).toEqual({ status: "200", isReused: true });
+    expect(weft).toEqual(envoy);
+  });
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)("of %s outlive a change of keys", async (version) => {
+    const { weft, envoy } = await both.each(async ({ ports }) => {
+      const { session } = await askTls(ports.oldKeys, { maxVersion: version });
+      if (session === undefined) throw new Error("there was no session");
+      const options = { maxVersion: version, session };
+      return {
+        isKnown: (await askTls(ports.newKeys, options)).isReused,
+        isForeign: (await askTls(ports.otherKeys, options)).isReused,
+      };
+    });
+    expect(weft).toEqual({ isKnown: true, isForeign: false });
     expect(weft).toEqual(envoy);
   });
 
