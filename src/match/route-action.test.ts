@@ -69,7 +69,7 @@ describe("decodeRouteConfig() on header mutations", () => {
 
   test.each([
     [false, "x=cluster x=route x=host x=table", "-y-cluster -y-route -y-host -y-table"],
-    [true, "x=table x=host x=route x=cluster", "-y-table -y-host -y-route -y-cluster"],
+    [true, "x=cluster x=table x=host x=route", "-y-cluster -y-table -y-host -y-route"],
   ])("puts the levels in order, most_specific_header_mutations_wins: %s", (wins, sent, got) => {
     const { action } = routeOf(table(wins));
     const choice =

@@ -84,7 +84,11 @@ export async function askInTurn(
     for (const [at, query] of queries.entries()) {
       socket.write(requestText(query), "latin1");
       const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
-      while (reader.messages.length <= at) await once(socket, "data", { signal });
+      while (reader.messages.length <= at) {
+        await once(socket, "data", { signal }).catch((cause: unknown) => {
+          throw new Error(`no answer to ${JSON.stringify(query)}, number ${at}`, { cause });
+        });
+      }
     }
   } finally {
     socket.destroy();
