@@ -1,3 +1,4 @@
+import { grpcStatusOf } from "../grpc-status.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { lowerAscii, wireText } from "../wire-text.ts";
 import { cut, type Field, FormatProblem, type Operator, type OperatorTable } from "./operator.ts";
@@ -64,18 +65,6 @@ const GRPC_NAMES = [
   "Unauthenticated",
 ];
 
-/** HTTP statuses that a gRPC client reads as something else than "unknown". */
-const GRPC_BY_STATUS: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-};
-
 /** The gRPC status of a stream that asks for gRPC; of others there is none. */
 export function grpcStatus(info: StreamInfo): number | undefined {
   const type = info.requestHeader("content-type");
@@ -83,7 +72,7 @@ export function grpcStatus(info: StreamInfo): number | undefined {
   const given = info.responseTrailer("grpc-status") ?? info.responseHeader("grpc-status");
   if (given !== undefined) return /^\d+$/.test(given) ? Number(given) : -1;
   if (info.status === 0) return undefined;
-  return GRPC_BY_STATUS[info.status] ?? 2;
+  return grpcStatusOf(info.status);
 }
 
 function createGrpcStatus(form: string): Field {

@@ -1,18 +1,7 @@
+import { grpcStatusOf } from "../../match/grpc-status.ts";
 import type { LocalReply } from "./local-reply.ts";
 import { type LocalReplyConfig, type ShapedStream, shapeReply } from "./local-reply-config.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
-
-/** Envoy's mapping of HTTP statuses for clients that speak gRPC; whatever else is 2, UNKNOWN. */
-const GRPC_BY_STATUS: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-};
 
 /** Makes the head of a local reply, for a client that speaks gRPC one of gRPC; answers the body. */
 export function fillLocalHead(
@@ -56,7 +45,7 @@ function fillGrpcHead(head: ResponseHead, reply: LocalReply, request: RequestHea
   const { headers } = head;
   head.status = 200;
   headers.set("content-type", "application/grpc");
-  const status = reply.grpcStatus ?? GRPC_BY_STATUS[reply.status] ?? 2;
+  const status = reply.grpcStatus ?? grpcStatusOf(reply.status);
   if (!headers.has("grpc-status")) headers.set("grpc-status", String(status));
   if (reply.body === "" || request.method === "HEAD") return;
   // The line end of JSON is no part of a message.

@@ -59,12 +59,6 @@ export const NO_HEALTHY_UPSTREAM: LocalReply = {
   flag: "UH",
   details: "no_healthy_upstream",
 };
-export const RESPONSE_TIMEOUT: LocalReply = {
-  status: 504,
-  body: "upstream request timeout",
-  flag: "UT",
-  details: "response_timeout",
-};
 export const STREAM_IDLE: LocalReply = {
   status: 504,
   body: "stream timeout",
