@@ -84,7 +84,7 @@ export class MessageReader {
       if (lineEnd === -1) return undefined;
       const size = Number.parseInt(this.rest.substring(at, lineEnd), 16);
       const start = lineEnd + 2;
-      if (Number.isNaN(size)) return undefined;
+      if (!(size >= 0)) return undefined;
       if (this.rest.length < start + size + 2) return undefined;
       // No trailers: neither proxy passes them on.
       if (size === 0) return { body, end: start + 2 };

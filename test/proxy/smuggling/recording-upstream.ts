@@ -36,6 +36,7 @@ export class RecordingUpstream {
 
   #giveUp(socket: Socket, reader: MessageReader): void {
     this.#readers.delete(socket);
+    socket.destroy();
     this.#seen.push(`${reader.rest.split("\r\n", 1)[0]} ${UNFINISHED}`);
     reader.rest = "";
   }
