@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import {
   AdminSchema,
   type Bootstrap,
+  type Bootstrap_DynamicResources,
   Bootstrap_DynamicResourcesSchema,
   Bootstrap_StaticResourcesSchema,
   BootstrapSchema,
@@ -48,6 +49,8 @@ export interface ProxyBootstrap {
   /** Whether the control plane is asked for all clusters, and for all listeners. */
   readonly asksClusters: boolean;
   readonly asksListeners: boolean;
+  /** So long a control plane is waited for before the proxy counts as ready; 0 is for ever. */
+  readonly firstAnswerMs: number;
   readonly runtime: RuntimeReader;
   readonly stats: StatsConfig;
   readonly statsFlushMs: number;
@@ -164,7 +167,8 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   if (issues.length > 0) return { ok: false, issues };
   const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
-  const asks = { adsCluster, asksClusters, asksListeners };
+  const firstAnswerMs = decodeFirstAnswerMs(message.dynamicResources);
+  const asks = { adsCluster, asksClusters, asksListeners, firstAnswerMs };
   const statsFlushMs = durationMs(message.statsFlushInterval) ?? STATS_FLUSH_MS;
   const shows = { stats, statsFlushMs, json };
   return {
@@ -261,6 +265,17 @@ function decodeAdmin(message: Bootstrap, issues: Issue[]): HostPort | undefined 
   issues.push(...refuseFields(AdminSchema, admin, fields, "admin"));
   if (admin.address === undefined) return undefined;
   return decodeAddress(admin.address, "admin.address", issues);
+}
+
+/** Envoy's wait for a first answer. */
+const FIRST_ANSWER_MS = 15_000;
+
+/** Like Envoy, listeners are asked for once clusters are there or given up: the waits add up. */
+function decodeFirstAnswerMs(dynamic: Bootstrap_DynamicResources | undefined): number {
+  const waits = [dynamic?.cdsConfig, dynamic?.ldsConfig].flatMap((source) =>
+    source === undefined ? [] : (durationMs(source.initialFetchTimeout) ?? FIRST_ANSWER_MS),
+  );
+  return waits.includes(0) ? 0 : waits.reduce((sum, waitMs) => sum + waitMs, 0);
 }
 
 /** The name of the cluster to ask, if anything is dynamic. */

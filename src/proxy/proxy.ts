@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { formatHostPort } from "../base/ip.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -78,6 +78,7 @@ export class Proxy {
   /** The type without whose first answer nothing can be served. */
   readonly #awaited: string | undefined;
   #hasAwaited = false;
+  #firstAnswer: Timer | undefined = undefined;
   #isAskSet = false;
 
   constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
@@ -232,6 +233,12 @@ export class Proxy {
     this.#askForNames();
     this.#askForSecrets();
     this.#adsDone = ads.run(this.#stopping.signal);
+    const { firstAnswerMs } = this.#bootstrap;
+    if (this.#awaited === undefined || firstAnswerMs === 0) return;
+    // Nobody answers: what is static serves, and the rest may come later.
+    this.#firstAnswer = clock.setTimer(firstAnswerMs, () => {
+      this.#hasAwaited = true;
+    });
   }
 
   #isAsked(typeUrl: string): boolean {
@@ -240,7 +247,10 @@ export class Proxy {
   }
 
   #onApplied(typeUrl: string): void {
-    if (typeUrl === this.#awaited) this.#hasAwaited = true;
+    if (typeUrl === this.#awaited) {
+      this.#hasAwaited = true;
+      this.#firstAnswer?.cancel();
+    }
     this.#askForNames();
   }
 
@@ -283,6 +293,7 @@ export class Proxy {
   /** Accepts nothing more, lets requests end for at most `drainMs`, then closes everything. */
   async stop(drainMs: number): Promise<void> {
     this.#stopping.abort();
+    this.#firstAnswer?.cancel();
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();

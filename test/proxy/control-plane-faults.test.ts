@@ -150,6 +150,25 @@ describe("a control plane that errs", () => {
     await whenAnswered("200 two");
   });
 
+  test("never answers: the proxy is ready after Envoy's 15 s for clusters and for listeners", async () => {
+    const mischief = new Mischief(() => undefined);
+    await mischief.start(adsPort);
+    const clock = new SimClock();
+    await startProxy({ clock });
+    await clock.advance(29_999);
+    expect(proxy.state).toBe("PRE_INITIALIZING");
+    await clock.advance(1);
+    expect(proxy.state).toBe("LIVE");
+    await mischief.stop();
+    await comeBack(one);
+    const answer = await until(async () => {
+      await clock.advance(WAIT_MS_MAX);
+      const text = await body().catch(() => "");
+      return text === "200 one" && text;
+    }, "the answer");
+    expect(answer).toBe("200 one");
+  });
+
   test.each([
     ["accepts and says nothing", () => undefined, 1],
     ["sends what is no HTTP/2", (socket: Socket) => socket.write("\x00\xff garbage\r\n\r\n"), 3],

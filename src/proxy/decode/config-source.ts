@@ -12,7 +12,7 @@ export function isAds(source: ConfigSource | undefined, path: string, issues: Is
     issues.push({ path, message: "is missing" });
     return false;
   }
-  // Only v3 is spoken; how long a first response is waited for is the proxy's own bound.
+  // How long a first response is waited for concerns whoever waits.
   const handled = ["ads", "resource_api_version", "initial_fetch_timeout"];
   issues.push(...refuseFields(ConfigSourceSchema, source, handled, path));
   refuseVersion(source.resourceApiVersion, joinPath(path, "resource_api_version"), issues);
