@@ -48,7 +48,8 @@ export async function startEnvoy(
   adminPort: number,
 ): Promise<DataPlane> {
   const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
-  const file = join(folder, "bootstrap.yaml");
+  // Envoy reads numbers of YAML otherwise than those of JSON.
+  const file = join(folder, `bootstrap.${typeof bootstrap === "string" ? "yaml" : "json"}`);
   writeFileSync(file, textOf(bootstrap));
   const log = join(folder, "log");
   const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id"];
