@@ -81,15 +81,32 @@ export async function startEnvoy(
   return { stop };
 }
 
-/** So many ports of 127.0.0.1 that nobody listens on now. */
+/**
+ * Below the ports that the system gives to connections: one that was looked at and let go must not
+ * become the near end of somebody's connection. Each worker of the test runner has a part of its own.
+ */
+const PORTS_FIRST = 12_000;
+const PORTS_OF_WORKER = 2_000;
+const WORKERS = 8;
+let nextPort = process.pid % PORTS_OF_WORKER;
+
+/** So many ports of 127.0.0.1 that nobody listens on now, and that no other test gets. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
+  const worker = Number(process.env["VITEST_POOL_ID"] ?? 0) % WORKERS;
   const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+  for (let tries = 0; ports.length < count && tries < PORTS_OF_WORKER; tries++) {
+    nextPort = (nextPort + 1) % PORTS_OF_WORKER;
+    const port = PORTS_FIRST + worker * PORTS_OF_WORKER + nextPort;
+    if (await isFree(port)) ports.push(port);
   }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  if (ports.length < count) throw new Error("no port is free");
   return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
