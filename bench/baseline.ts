@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { spread } from "./statistics.ts";
 
@@ -12,13 +12,26 @@ const REPEATS_MAX = 2;
 
 /** Ratios to Envoy that a change is held against, by scenario. */
 interface Baseline {
-  readonly conditions: { readonly node: string; readonly cpu: string; readonly pairs: number };
+  readonly conditions: {
+    readonly node: string;
+    readonly cpu: string;
+    readonly pairs: number;
+    /** Before the first run: above the number of cores, others took part of what was measured. */
+    readonly loadAverage: number;
+  };
   readonly ratios: Readonly<Record<string, number>>;
 }
 
+const [loadAverage = 0] = loadavg();
+
 /** Writes what was just measured as the new baseline. */
 export function saveBaseline(ratios: Readonly<Record<string, number>>, pairs: number): void {
-  const conditions = { node: process.version, cpu: cpus()[0]?.model ?? "", pairs };
+  const conditions = {
+    node: process.version,
+    cpu: cpus()[0]?.model ?? "",
+    pairs,
+    loadAverage: Number(loadAverage.toFixed(1)),
+  };
   const rounded = Object.fromEntries(
     Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toFixed(3))]),
   );
@@ -45,8 +58,15 @@ export async function isKept(
   first: readonly number[],
   measureAgain: () => Promise<readonly number[]>,
 ): Promise<boolean> {
-  const known = readBaseline().ratios[scenario];
+  const { ratios, conditions } = readBaseline();
+  const known = ratios[scenario];
   if (known === undefined) return true;
+  if (Math.max(loadAverage, conditions.loadAverage) > cpus().length) {
+    process.stderr.write(
+      `the load average was ${loadAverage.toFixed(1)}, the baseline's ${conditions.loadAverage}: ` +
+        "a busy machine makes weft look better than a quiet one\n",
+    );
+  }
   const limit = known * WORSE_MAX;
   let pairs = first;
   for (let repeat = 0; spread(pairs).median > limit && repeat < REPEATS_MAX; repeat++) {
