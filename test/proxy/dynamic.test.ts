@@ -256,10 +256,10 @@ describe("a proxy under a control plane", () => {
       "r: virtual_hosts[0].routes[0]: has no action",
     );
     expect((await get()).body).toBe("two");
-    const bad = httpListener("in", port, { ...rds("r"), proxy_100_continue: true });
+    const bad = httpListener("in", port, { ...rds("r"), tracing: {} });
     controlPlane.set("listener", { in: bad });
-    expect(await controlPlane.refusal("listener", "proxy_100")).toBe(
-      "in: filter_chains[0].filters[0].proxy_100_continue: is not supported yet",
+    expect(await controlPlane.refusal("listener", "tracing")).toBe(
+      "in: filter_chains[0].filters[0].tracing: is not supported yet",
     );
     expect((await get()).body).toBe("two");
   });
