@@ -61,4 +61,6 @@ export interface ConnectionInfo {
   readonly applicationProtocols: readonly string[];
   /** `undefined` on plain text. */
   readonly tls: TlsInfo | undefined;
+  /** Why its handshake failed, in the form of Envoy's transport failure reason; "" when not. */
+  readonly transportFailure: string;
 }

@@ -40,6 +40,7 @@ export function plainRequest(parts: RequestParts): MatchRequest {
       transportProtocol: "raw_buffer",
       applicationProtocols: [],
       tls: undefined,
+      transportFailure: "",
       ...connection,
     },
   };

@@ -90,11 +90,9 @@ export function decodeRouteConfig(
       issues.push({ path: "", message: what });
     },
   );
+  const internalOnlyHeaders = decodeInternalOnly(message, issues);
   if (issues.length > 0) return { ok: false, issues };
   const { name, validateClusters: validatesClusters } = message;
-  const internalOnlyHeaders = message.internalOnlyHeaders.map((header) =>
-    wireText(header).toLowerCase(),
-  );
   return {
     ok: true,
     value: { name, virtualHosts, findVirtualHost, validatesClusters, internalOnlyHeaders },
@@ -123,4 +121,16 @@ function tableContext(
     mirrors: decodeMirrors(message.requestMirrorPolicies, { path: "", issues }, []),
     retryPolicy: undefined,
   };
+}
+
+function decodeInternalOnly(message: RouteConfiguration, issues: Issue[]): readonly string[] {
+  return message.internalOnlyHeaders.map((header, at) => {
+    const name = wireText(header).toLowerCase();
+    // Without these a request has no way any more.
+    if (name === "host" || name.startsWith(":")) {
+      const what = `"${header}" cannot be taken from a request`;
+      issues.push({ path: `internal_only_headers[${at}]`, message: what });
+    }
+    return name;
+  });
 }

@@ -5,7 +5,7 @@ import { exchangeRaw } from "./raw-exchange.ts";
 /** What both proxies must say of a request besides its bytes. */
 const FORMAT =
   "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% " +
-  "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %PROTOCOL% %REQ(:METHOD)% %REQ(MARK)%\n";
+  "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %PROTOCOL% %REQ(:METHOD)% %TRAILER(X-T)% %REQ(MARK)%\n";
 const FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 /** A header of the requests that stand in the log between two cases. */
 const MARK = "between";

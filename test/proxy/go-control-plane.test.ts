@@ -85,11 +85,11 @@ describe.skipIf(program === undefined)("weft's proxy under go-control-plane", ()
       await until(() => heard.some((it) => it.type === type && it.version === "v2"), kind);
     }
     expect(heard.filter(({ refusal }) => refusal !== "")).toEqual([]);
-    give("v3", one, { proxy_100_continue: true });
+    give("v3", one, { add_user_agent: true });
     const refusal = await until(() => heard.find((it) => it.refusal !== ""), "a refusal");
     expect(refusal.type).toBe(RESOURCE_TYPE_URL.listener);
     expect(refusal.version).toBe("v2");
-    expect(refusal.refusal).toMatch(/^in: .*proxy_100_continue/);
+    expect(refusal.refusal).toMatch(/^in: .*add_user_agent/);
     // The rest of that snapshot holds.
     await whenAnswered("one");
   });

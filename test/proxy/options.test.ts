@@ -3,7 +3,9 @@ import { findProgram } from "../programs.ts";
 import { HEADER_OPTIONS } from "./options/header-options.ts";
 import { TARGET_OPTIONS } from "./options/target-options.ts";
 import { TIME_OPTIONS } from "./options/time-options.ts";
+import { TRAILER_OPTIONS } from "./options/trailer-options.ts";
 import { UPGRADE_OPTIONS } from "./options/upgrade-options.ts";
+import { UPSTREAM_OPTIONS } from "./options/upstream-options.ts";
 import { statusesOf } from "./outcome.ts";
 import { type OptionCase, runSide, type SideOutcome } from "./side-by-side.ts";
 
@@ -11,7 +13,9 @@ const CASES: readonly OptionCase[] = [
   ...HEADER_OPTIONS,
   ...TARGET_OPTIONS,
   ...TIME_OPTIONS,
+  ...TRAILER_OPTIONS,
   ...UPGRADE_OPTIONS,
+  ...UPSTREAM_OPTIONS,
 ];
 const hasEnvoy = findProgram("envoy") !== undefined;
 

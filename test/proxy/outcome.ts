@@ -58,5 +58,6 @@ function normalize(message: WireMessage, ignored: readonly string[]): WireMessag
         .replace(/^x-forwarded-port: \d+$/, "x-forwarded-port: some"),
     )
     .sort();
-  return { ...message, headers };
+  const names = message.names?.toSorted();
+  return { ...message, headers, ...(names === undefined ? {} : { names }) };
 }

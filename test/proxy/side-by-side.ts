@@ -14,6 +14,8 @@ export interface OptionCase {
   /** Merged into the connection manager's. */
   readonly options: object;
   readonly routes?: readonly object[];
+  /** Merged into the route table. */
+  readonly table?: object;
   /** Merged into the cluster's. */
   readonly cluster?: object;
   /** What the client writes, in Latin-1; several parts wait for one another. */
@@ -25,6 +27,10 @@ export interface OptionCase {
   readonly scripts?: Readonly<Record<string, Script>>;
   /** At least so long it takes until the last answer: the time that was configured. */
   readonly waitsMs?: number;
+  /** Whether the upstream may see its requests in any order. */
+  readonly isUnordered?: boolean;
+  /** What stands in lines of the log that may be missing, and why stands beside the case. */
+  readonly ignoredLog?: string;
   /** Headers of the answer that may differ, and why stands beside the case. */
   readonly ignoredHeaders?: readonly string[];
 }
@@ -64,7 +70,12 @@ export async function runSide(
       await markLog(port);
     }
     const logs = await readCaseLog(log, cases.length + 1);
-    return outcomes.map((outcome, index) => ({ ...outcome, logs: logs[index + 1] ?? [] }));
+    return outcomes.map((outcome, index) => {
+      const ignored = cases[index]?.ignoredLog;
+      const lines = logs[index + 1] ?? [];
+      const kept = lines.filter((line) => ignored === undefined || !line.includes(ignored));
+      return { ...outcome, logs: kept };
+    });
   } finally {
     await side?.plane.stop();
     await upstream.stop();
@@ -73,8 +84,8 @@ export async function runSide(
 }
 
 /** Cases with the same configuration share a listener. */
-function keyOf({ options, routes, cluster }: OptionCase): string {
-  return JSON.stringify([options, routes, cluster]);
+function keyOf({ options, routes, table, cluster }: OptionCase): string {
+  return JSON.stringify([options, routes, table, cluster]);
 }
 
 /** A running proxy, and the port of each configuration. */
@@ -131,7 +142,16 @@ async function runCase(
     .split("\r\n")
     .sort()
     .join("\r\n");
-  return { ...outcome, rest, waited: performance.now() - startMs >= (one.waitsMs ?? 0) * 0.95 };
+  const upstreamSaw =
+    one.isUnordered === true
+      ? outcome.upstream.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+      : outcome.upstream;
+  return {
+    ...outcome,
+    upstream: upstreamSaw,
+    rest,
+    waited: performance.now() - startMs >= (one.waitsMs ?? 0) * 0.95,
+  };
 }
 
 /** Routes of a case name its cluster `up`. */
@@ -149,13 +169,16 @@ function createBootstrap(
     node: { id: "node-id", cluster: "node-cluster" },
     admin: { address: socketAddress(at.adminPort) },
     static_resources: {
-      listeners: cases.map(({ options, routes }, index) =>
+      listeners: cases.map(({ options, routes, table }, index) =>
         httpListener(`l${index}`, at.ports[index] ?? 0, {
-          route_config: routeTable([
-            marked,
-            ...toOwnCluster(routes ?? [], `up${index}`),
-            { match: { prefix: "/" }, route: { cluster: `up${index}` } },
-          ]),
+          route_config: {
+            ...routeTable([
+              marked,
+              ...toOwnCluster(routes ?? [], `up${index}`),
+              { match: { prefix: "/" }, route: { cluster: `up${index}` } },
+            ]),
+            ...table,
+          },
           access_log: caseLog(at.log),
           delayed_close_timeout: "0.02s",
           ...options,

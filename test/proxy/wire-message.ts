@@ -6,12 +6,23 @@ export interface WireMessage {
   readonly headers: readonly string[];
   /** Latin-1, without its chunks. */
   readonly body: string;
+  /** The names as they were written, in order, where one of them is not in lower case. */
+  readonly names?: readonly string[];
+  /** The lines behind the last chunk, as they were written, where there are some. */
+  readonly trailers?: readonly string[];
 }
 
 /** The value of a header, if it is there. */
 export function headerOf(message: WireMessage | undefined, name: string): string | undefined {
   const prefix = `${name}: `;
   return message?.headers.find((header) => header.startsWith(prefix))?.substring(prefix.length);
+}
+
+/** Where a body ends, and what it was. */
+interface FoundBody {
+  readonly body: string;
+  readonly end: number;
+  readonly trailers?: readonly string[];
 }
 
 /** Takes a stream of messages apart. Meant for well-formed input: a proxy writes it. */
@@ -44,19 +55,18 @@ export class MessageReader {
       const colon = field.indexOf(":");
       return field.substring(0, colon).toLowerCase() + field.substring(colon);
     });
-    const message = { line, headers, body: "" };
+    const written = fields.map((field) => field.substring(0, field.indexOf(":")));
+    const isLower = written.every((name) => name === name.toLowerCase());
+    const message = { line, headers, body: "", ...(isLower ? {} : { names: written }) };
     const found = this.#takeBody(message, headEnd + 4, isEnd);
     if (found === undefined) return false;
-    this.messages.push({ ...message, body: found.body });
+    const { body, trailers = [] } = found;
+    this.messages.push({ ...message, body, ...(trailers.length > 0 ? { trailers } : {}) });
     this.rest = this.rest.substring(found.end);
     return true;
   }
 
-  #takeBody(
-    message: WireMessage,
-    from: number,
-    isEnd: boolean,
-  ): { body: string; end: number } | undefined {
+  #takeBody(message: WireMessage, from: number, isEnd: boolean): FoundBody | undefined {
     if (this.#hasNoBody(message)) return { body: "", end: from };
     if (headerOf(message, "transfer-encoding") === "chunked") return this.#takeChunks(from);
     const length = headerOf(message, "content-length");
@@ -77,7 +87,7 @@ export class MessageReader {
     return status < 200 || status === 204 || status === 304 || this.#methods[finals] === "HEAD";
   }
 
-  #takeChunks(from: number): { body: string; end: number } | undefined {
+  #takeChunks(from: number): FoundBody | undefined {
     let body = "";
     for (let at = from; ; ) {
       const lineEnd = this.rest.indexOf("\r\n", at);
@@ -86,10 +96,20 @@ export class MessageReader {
       const start = lineEnd + 2;
       if (!(size >= 0)) return undefined;
       if (this.rest.length < start + size + 2) return undefined;
-      // No trailers: neither proxy passes them on.
-      if (size === 0) return { body, end: start + 2 };
+      if (size === 0) return this.#takeTrailers(body, start);
       body += this.rest.substring(start, start + size);
       at = start + size + 2;
+    }
+  }
+
+  #takeTrailers(body: string, from: number): FoundBody | undefined {
+    const trailers: string[] = [];
+    for (let at = from; ; ) {
+      const lineEnd = this.rest.indexOf("\r\n", at);
+      if (lineEnd === -1) return undefined;
+      if (lineEnd === at) return { body, trailers, end: at + 2 };
+      trailers.push(this.rest.substring(at, lineEnd));
+      at = lineEnd + 2;
     }
   }
 }

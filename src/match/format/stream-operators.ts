@@ -203,7 +203,6 @@ const UNBUILT: OperatorTable = Object.fromEntries(
     "DOWNSTREAM_HEADER_BYTES_RECEIVED",
     "DOWNSTREAM_HEADER_BYTES_SENT",
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
-    "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
     "DOWNSTREAM_WIRE_BYTES_RECEIVED",
     "DOWNSTREAM_WIRE_BYTES_SENT",
     "REQUEST_HEADERS_BYTES",
@@ -275,6 +274,9 @@ export const STREAM_OPERATORS: OperatorTable = {
   CONNECTION_TERMINATION_DETAILS: text((info) => info.terminationDetails),
   // No filter sets one.
   CUSTOM_FLAGS: plain(() => ""),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: text(({ connection }) =>
+    connection.transportFailure.replaceAll(/\s/g, "_"),
+  ),
   DYNAMIC_METADATA: metadata("DYNAMIC", true),
   ENVIRONMENT: environment,
   FILTER_CHAIN_NAME: text((info) => info.connection.filterChainName),

@@ -170,6 +170,10 @@ export interface ConnectionConfig {
   /** 0: no limit. */
   readonly maxRequests: number;
   readonly responseHeads: HeadOptions;
+  /** Whether trailers go through in both directions; else they are dropped. */
+  readonly passesTrailers: boolean;
+  /** Whether requests go out with a whole URL as their target. */
+  readonly sendsFullUrl: boolean;
   /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
   readonly keepAliveS: number | undefined;
   /** Where connections come from, by the IP version of where they go. */

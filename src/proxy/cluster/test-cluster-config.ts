@@ -41,6 +41,8 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
         underscores: "allow",
         allowsChunkedLength: false,
       },
+      passesTrailers: false,
+      sendsFullUrl: false,
       keepAliveS: undefined,
       sources: [],
     },

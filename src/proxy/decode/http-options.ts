@@ -51,7 +51,7 @@ const HEADER_COUNT = 100;
 
 type Options = Pick<
   HttpConfig,
-  "client" | "prepareTarget" | "scheme" | "via" | "limits" | "proxies100Continue"
+  "client" | "prepareTarget" | "scheme" | "via" | "limits" | "passesTrailers" | "proxies100Continue"
 >;
 
 /** Decodes how requests are read and their headers put right. */
@@ -66,6 +66,7 @@ export function decodeHttpOptions(
     scheme: decodeScheme(message, path, issues),
     via: wireText(message.via),
     limits: decodeLimits(message, path, issues),
+    passesTrailers: message.httpProtocolOptions?.enableTrailers ?? false,
     proxies100Continue: message.proxy100Continue,
   };
 }
@@ -178,6 +179,9 @@ function decodeLimits(
       "accept_http_10",
       "default_host_for_http_10",
       "allow_chunked_length",
+      "enable_trailers",
+      // Says what happens to requests that go out.
+      "send_fully_qualified_url",
       "use_balsa_parser",
       // Errors of HTTP/1.1 messages end the connection in either case.
       "override_stream_error_on_invalid_http_message",

@@ -20,7 +20,7 @@ import { decodeRouteSettings } from "./http-filters.ts";
  * built.
  */
 const UNBUILT: Readonly<Record<string, readonly string[]>> = {
-  "envoy.config.route.v3.RouteConfiguration": ["internal_only_headers"],
+  "envoy.config.route.v3.RouteConfiguration": [],
   "envoy.config.route.v3.VirtualHost": [],
   "envoy.config.route.v3.Route": [],
   "envoy.config.route.v3.RouteMatch": ["connect_matcher"],

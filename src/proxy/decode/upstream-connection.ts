@@ -32,6 +32,8 @@ export function decodeConnection(
     maxDurationMs: options.maxDurationMs,
     maxRequests: message.maxRequestsPerConnection ?? options.maxRequests,
     responseHeads: options.responseHeads,
+    passesTrailers: options.passesTrailers,
+    sendsFullUrl: options.sendsFullUrl,
     keepAliveS: decodeOptions(message, issues),
     sources: decodeBind(message, issues),
   };

@@ -25,6 +25,8 @@ export interface UpstreamOptions {
   readonly maxStreamDurationMs: number;
   readonly maxRequests: number;
   readonly responseHeads: HeadOptions;
+  readonly passesTrailers: boolean;
+  readonly sendsFullUrl: boolean;
 }
 
 /** Envoy's defaults. */
@@ -44,10 +46,19 @@ const DEFAULTS: UpstreamOptions = {
     underscores: "allow",
     allowsChunkedLength: false,
   },
+  passesTrailers: false,
+  sendsFullUrl: false,
 };
 
-/** Of HTTP/1.1's options those that only say something about requests that come in. */
-const HTTP1_FIELDS = ["allow_absolute_url", "accept_http_10", "default_host_for_http_10"];
+const HTTP1_FIELDS = [
+  // These only say something about requests that come in.
+  "allow_absolute_url",
+  "accept_http_10",
+  "default_host_for_http_10",
+  "allow_chunked_length",
+  "enable_trailers",
+  "send_fully_qualified_url",
+];
 
 const HTTP_OPTIONS = extension(HttpProtocolOptionsSchema, decodeHttpOptions);
 
@@ -76,15 +87,31 @@ function decodeHttpOptions(
     "use_downstream_protocol_config",
   ];
   issues.push(...refuseFields(HttpProtocolOptionsSchema, message, fields, path));
-  const common = message.commonHttpProtocolOptions;
+  const common = decodeCommon(
+    message.commonHttpProtocolOptions,
+    joinPath(path, "common_http_protocol_options"),
+    issues,
+  );
+  const { isHttp2, http1 } = decodeProtocol(message, path, issues);
   return {
-    isHttp2: decodeProtocol(message, path, issues),
-    ...decodeCommon(common, joinPath(path, "common_http_protocol_options"), issues),
+    ...common,
+    isHttp2,
+    responseHeads: {
+      ...common.responseHeads,
+      allowsChunkedLength: http1?.allowChunkedLength ?? false,
+    },
+    passesTrailers: http1?.enableTrailers ?? false,
+    sendsFullUrl: http1?.sendFullyQualifiedUrl ?? false,
   };
 }
 
-/** Whether it is HTTP/2. */
-function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issue[]): boolean {
+/** What is spoken, and how. */
+interface Protocol {
+  readonly isHttp2: boolean;
+  readonly http1?: Http1ProtocolOptions | undefined;
+}
+
+function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issue[]): Protocol {
   const { upstreamProtocolOptions: options } = message;
   if (options.case === "useDownstreamProtocolConfig") {
     // Clients speak HTTP/1.1 here, so the options of the other versions are never used.
@@ -92,18 +119,22 @@ function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issu
     const handled = ["http_protocol_options", "http2_protocol_options", "http3_protocol_options"];
     const schema = HttpProtocolOptions_UseDownstreamHttpConfigSchema;
     issues.push(...refuseFields(schema, options.value, handled, at));
-    checkHttp1(options.value.httpProtocolOptions, at, issues);
-    return false;
+    const http1 = options.value.httpProtocolOptions;
+    checkHttp1(http1, at, issues);
+    return { isHttp2: false, http1 };
   }
-  if (options.case !== "explicitHttpConfig") return false;
+  if (options.case !== "explicitHttpConfig") return { isHttp2: false };
   const at = joinPath(path, "explicit_http_config");
   // The details of HTTP/2 are the gRPC library's own business.
   const handled = ["http_protocol_options", "http2_protocol_options"];
   const schema = HttpProtocolOptions_ExplicitHttpConfigSchema;
   issues.push(...refuseFields(schema, options.value, handled, at));
   const { protocolConfig } = options.value;
-  if (protocolConfig.case === "httpProtocolOptions") checkHttp1(protocolConfig.value, at, issues);
-  return protocolConfig.case === "http2ProtocolOptions";
+  if (protocolConfig.case !== "httpProtocolOptions") {
+    return { isHttp2: protocolConfig.case === "http2ProtocolOptions" };
+  }
+  checkHttp1(protocolConfig.value, at, issues);
+  return { isHttp2: false, http1: protocolConfig.value };
 }
 
 function checkHttp1(
@@ -120,7 +151,7 @@ function decodeCommon(
   common: CommonOptions | undefined,
   path: string,
   issues: Issue[],
-): Omit<UpstreamOptions, "isHttp2"> {
+): UpstreamOptions {
   if (common === undefined) return DEFAULTS;
   const fields = [
     "idle_timeout",
@@ -133,6 +164,7 @@ function decodeCommon(
   ];
   issues.push(...refuseFields(CommonOptionsSchema, common, fields, path));
   return {
+    ...DEFAULTS,
     idleTimeoutMs: durationMs(common.idleTimeout) ?? IDLE_TIMEOUT_MS,
     maxDurationMs: durationMs(common.maxConnectionDuration) ?? 0,
     maxStreamDurationMs: durationMs(common.maxStreamDuration) ?? 0,

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BodyReader, FRAMING } from "./body-reader.ts";
+import type { HeaderList } from "./header-list.ts";
 
 /** Feeds `text` in pieces and says what came out: the body, and where it ended. */
 function readAll(framing: number, length: number, text: string, cuts: readonly number[] = []) {
@@ -44,6 +45,42 @@ describe("BodyReader", () => {
       ends: 1,
       rest: "next",
     });
+  });
+
+  const lines = "X-T: 1\r\ny:\r\nx-t:  2 \r\n";
+
+  test.each([0, 1, 7, 20])("`read()` collects trailers where they are wanted, cut at %i", (cut) => {
+    const reader = new BodyReader(1000, { headerCountMax: 3, underscores: "allow" });
+    const bytes = Buffer.from(`1\r\na\r\n0\r\n${lines}\r\n`, "latin1");
+    let found: string | undefined;
+    const sink = {
+      onBodyBytes: () => undefined,
+      onBodyEnd: (trailers?: HeaderList) => {
+        found = trailers?.encode();
+      },
+    };
+    reader.start(FRAMING.chunked, 0);
+    reader.read(bytes, 0, cut, sink);
+    reader.read(bytes, cut, bytes.length, sink);
+    expect(found).toBe("x-t: 1\r\ny: \r\nx-t: 2\r\n");
+    // The next message has none.
+    reader.start(FRAMING.chunked, 0);
+    reader.read(Buffer.from("0\r\n\r\n"), 0, 5, sink);
+    expect(found).toBeUndefined();
+  });
+
+  test.each([
+    ["too many", `${lines}z: 1\r\n`, "http1.too_many_headers"],
+    ["too large", `X-T: ${"a".repeat(1000)}\r\n`, "http1.headers_too_large"],
+    ["a bare CR", "X-T: a\rb\r\n", "http1.codec_error"],
+    ["a control character", "X-T: a\0b\r\n", "http1.invalid_characters"],
+  ])("`error` says what is wrong with trailers: %s", (_, trailers, detail) => {
+    const reader = new BodyReader(1000, { headerCountMax: 3, underscores: "allow" });
+    reader.start(FRAMING.chunked, 0);
+    const bytes = Buffer.from(`0\r\n${trailers}\r\n`, "latin1");
+    const sink = { onBodyBytes: () => undefined, onBodyEnd: () => undefined };
+    expect(reader.read(bytes, 0, bytes.length, sink)).toBe(-1);
+    expect(reader.error.detail).toBe(detail);
   });
 
   test("`read()` goes on until the connection ends where nothing else says so", () => {

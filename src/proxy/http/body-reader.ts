@@ -1,9 +1,15 @@
+import { TOO_LARGE } from "./head-reader.ts";
+import { HeaderList } from "./header-list.ts";
 import { TOKEN_LOWER } from "./header-name.ts";
+import type { HeadError } from "./message-head.ts";
+import { BAD_CHARACTER, BAD_REQUEST } from "./parse-fields.ts";
+import { parseTrailers, type TrailerOptions } from "./parse-trailers.ts";
 
 /** Takes a body as it is read. The bytes are only valid during the call. */
 export interface BodySink {
   onBodyBytes(buffer: Buffer, from: number, to: number): void;
-  onBodyEnd(): void;
+  /** `trailers` came behind the last chunk, where somebody wants them. */
+  onBodyEnd(trailers?: HeaderList): void;
 }
 
 /** How a message's end is found. */
@@ -38,10 +44,15 @@ const COLON = 58;
 
 /**
  * Reads one body after the other out of bytes that come in any pieces, and finds where each ends.
- * Chunk extensions and trailers are checked and dropped, as Envoy does unless told otherwise.
+ * Chunk extensions are checked and dropped; so are trailers, as Envoy does unless told otherwise.
  */
 export class BodyReader {
   readonly #trailerBytesMax: number;
+  /** How trailers are read; absent where they are dropped. */
+  readonly #trailerOptions: TrailerOptions | undefined;
+  /** The trailer lines so far, where they are wanted. */
+  #trailerText = "";
+  #trailers: HeaderList | undefined = undefined;
   #state: number = STATE.done;
   /** Bytes left of the body or of the chunk. */
   #left = 0;
@@ -49,8 +60,12 @@ export class BodyReader {
   #trailerBytes = 0;
   #nameDone = false;
 
-  constructor(trailerBytesMax: number) {
+  /** Why `read` said -1. */
+  error: HeadError = BAD_REQUEST;
+
+  constructor(trailerBytesMax: number, trailers?: TrailerOptions) {
     this.#trailerBytesMax = trailerBytesMax;
+    this.#trailerOptions = trailers;
   }
 
   get isDone(): boolean {
@@ -65,6 +80,7 @@ export class BodyReader {
   start(framing: number, length: number): void {
     this.#left = length;
     this.#trailerBytes = 0;
+    this.#trailers = undefined;
     if (framing === FRAMING.chunked) this.#state = STATE.sizeFirst;
     else if (framing === FRAMING.untilClose) this.#state = STATE.untilClose;
     else this.#state = framing === FRAMING.length && length > 0 ? STATE.length : STATE.done;
@@ -105,7 +121,7 @@ export class BodyReader {
           at++;
       }
       if (this.#state === STATE.done) {
-        sink.onBodyEnd();
+        sink.onBodyEnd(this.#trailers);
         return at;
       }
     }
@@ -162,7 +178,8 @@ export class BodyReader {
   }
 
   #stepTrailer(code: number): boolean {
-    if (++this.#trailerBytes > this.#trailerBytesMax) return false;
+    if (++this.#trailerBytes > this.#trailerBytesMax) return this.#failTrailers(TOO_LARGE);
+    if (this.#trailerOptions !== undefined) this.#trailerText += String.fromCharCode(code);
     switch (this.#state) {
       case STATE.trailerStart:
         if (code === CR) {
@@ -177,7 +194,7 @@ export class BodyReader {
           this.#state = STATE.trailerLf;
           return this.#nameDone;
         }
-        if (this.#nameDone) return isLineByte(code);
+        if (this.#nameDone) return isLineByte(code) || this.#failTrailers(BAD_CHARACTER);
         if (code === COLON) {
           this.#nameDone = true;
           return true;
@@ -188,8 +205,28 @@ export class BodyReader {
         return code === LF;
       default:
         this.#state = STATE.done;
-        return code === LF;
+        return code === LF && this.#takeTrailers();
     }
+  }
+
+  #takeTrailers(): boolean {
+    const options = this.#trailerOptions;
+    const text = this.#trailerText;
+    if (options === undefined || text.length <= 2) {
+      this.#trailerText = "";
+      return true;
+    }
+    this.#trailerText = "";
+    const parsed = parseTrailers(text, options);
+    if (!(parsed instanceof HeaderList)) return this.#failTrailers(parsed);
+    this.#trailers = parsed;
+    return true;
+  }
+
+  /** Who drops trailers does not know what is wrong with them either. */
+  #failTrailers(error: HeadError): false {
+    if (this.#trailerOptions !== undefined) this.error = error;
+    return false;
   }
 }
 

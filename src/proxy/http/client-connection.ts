@@ -10,6 +10,7 @@ import { TransportError } from "../tls/tls-error.ts";
 import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
 import { dropFraming, responseFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
+import type { HeaderList } from "./header-list.ts";
 import { RESET, type ResetReason } from "./local-reply.ts";
 import { ResponseHead } from "./message-head.ts";
 import { parseResponseHead } from "./parse-head.ts";
@@ -59,7 +60,8 @@ export class ClientConnection implements SocketOwner, BodySink {
   readonly #deadline: Deadline;
   readonly #heads = new HeadReader("response");
   readonly #head = new ResponseHead();
-  readonly #body = new BodyReader(HEAD_BYTES_MAX);
+  readonly #body: BodyReader;
+  #trailers: HeaderList | undefined = undefined;
   /** The one place that writes; flush it when an event has written all it has. */
   readonly out: Sender;
   #sink: ResponseSink | undefined = undefined;
@@ -97,6 +99,8 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#pool = pool;
     this.#context = context;
     this.#deadline = new Deadline(this);
+    const { passesTrailers, responseHeads } = host.load.config.connection;
+    this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
     this.connectStartMs = context.clock.monotonicMs();
     this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
     this.out = new Sender(this.#socket, context.flushQueue);
@@ -258,18 +262,21 @@ export class ClientConnection implements SocketOwner, BodySink {
     if (this.#discarded > DISCARD_BYTES_MAX) this.close();
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#isEnding = true;
+    this.#trailers = trailers;
   }
 
   #finish(): void {
     this.#isEnding = false;
     const sink = this.#sink;
+    const trailers = this.#trailers;
     this.#sink = undefined;
+    this.#trailers = undefined;
     // First, so that the next request of the same client finds this connection idle.
     this.#endExchange();
     if (sink === undefined) return;
-    sink.onBodyEnd();
+    sink.onBodyEnd(trailers);
   }
 
   #endExchange(): void {

@@ -3,7 +3,7 @@ import { TOKEN_LOWER } from "./header-name.ts";
 import { type HeadError } from "./message-head.ts";
 import { BAD_REQUEST } from "./parse-fields.ts";
 
-const TOO_LARGE: HeadError = { status: 431, detail: "http1.headers_too_large" };
+export const TOO_LARGE: HeadError = { status: 431, detail: "http1.headers_too_large" };
 
 /** How much of a read is looked at first: most heads end before, most bodies go on after. */
 const FIRST_SLICE_BYTES = 4096;

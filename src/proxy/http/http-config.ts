@@ -41,6 +41,8 @@ export interface HttpConfig {
   /** Values of `Upgrade` that are let through, in lower case. */
   readonly upgrades: ReadonlySet<string>;
   readonly limits: HeadLimits;
+  /** Whether trailers go through in both directions; else they are dropped. */
+  readonly passesTrailers: boolean;
   /** Of a connection without requests; 0 is none. */
   readonly idleTimeoutMs: number;
   /** Of a request during which nothing moves; 0 is none. */

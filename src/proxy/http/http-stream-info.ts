@@ -60,6 +60,8 @@ export interface InformedStream extends FilterStream {
   readonly bytesSent: number;
   /** `undefined` before there is a response. */
   readonly responseHeaders: HeaderList | undefined;
+  /** What came behind the response's last chunk; `undefined` for nothing. */
+  readonly responseTrailers: HeaderList | undefined;
 }
 
 /** A request as access logs and header values read it: looks things up only when asked. */
@@ -190,9 +192,8 @@ export class HttpStreamInfo implements StreamInfo {
     if (name === "connection") return this.#stream.closes && status !== 0 ? "close" : undefined;
     return responseHeaders?.get(name);
   }
-  // Trailers are passed on without being read.
-  responseTrailer(): undefined {
-    return undefined;
+  responseTrailer(name: string): string | undefined {
+    return this.#stream.responseTrailers?.first(name);
   }
   metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined {
     const { router } = this.#stream;

@@ -24,6 +24,7 @@ import {
   type InformedStream,
   StreamTimes,
 } from "./http-stream-info.ts";
+import { encodeLastChunk } from "./last-chunk.ts";
 import {
   type LocalReply,
   NO_PATH,
@@ -37,7 +38,8 @@ import {
 } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
-import { appendVia, prepareRequest } from "./request-headers.ts";
+import { prepareRequest } from "./request-headers.ts";
+import { prepareResponse } from "./response-headers.ts";
 import { statusLine } from "./status-text.ts";
 import { StreamTimers, type TimedStream } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, passOverUpgrade } from "./upgrade.ts";
@@ -107,6 +109,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   bytesReceived = 0;
   bytesSent = 0;
   responseHeaders: HeaderList | undefined = undefined;
+  requestTrailers: HeaderList | undefined = undefined;
+  responseTrailers: HeaderList | undefined = undefined;
 
   constructor(connection: StreamConnection, head: RequestHead) {
     this.head = head;
@@ -162,7 +166,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
     const reply = config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
-    prepareRequest(this);
+    prepareRequest(this, this.#connection.service.routes.current);
     if (passOverUpgrade(head)) this.#isRequestDone = isRequestDone;
     if (head.expectsContinue && config.proxies100Continue) {
       head.headers.set("expect", "100-continue");
@@ -225,6 +229,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     }
     this.redirects.push(before.route?.name ?? "");
     this.router.leave(response.status !== 303);
+    // Envoy brings the body along, not what follows it.
+    this.requestTrailers = undefined;
     this.#filters.onStreamEnd();
     this.#filters.begin(this.#overrides);
     this.#runFilters();
@@ -279,6 +285,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.choice = undefined;
     if (this.redirects.length > 0) this.redirects = [];
     this.responseHeaders = undefined;
+    this.requestTrailers = undefined;
+    this.responseTrailers = undefined;
     this.status = 0;
     this.flag = "";
     this.details = "via_upstream";
@@ -322,8 +330,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#connection.pauseReading();
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#isRequestDone = true;
+    this.requestTrailers = trailers;
     this.#timers.requestEnded();
     this.times.requestEndMs = this.context.clock.monotonicMs();
     if (!this.#isOver && !this.#isHeld) this.router.endRequest();
@@ -448,7 +457,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     else this.#responseSink.onBodyBytes(buffer, from, to);
   }
 
-  onUpstreamEnd(): void {
+  onUpstreamEnd(trailers: HeaderList | undefined): void {
+    this.responseTrailers = trailers;
     if (this.status === 101 && !this.#isRequestDone) {
       // Of a tunnel the end is a reset for Envoy, though it is passed on in order.
       this.addFlag("UC");
@@ -483,7 +493,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   #sendEnd(): void {
-    if (this.#isChunked) this.#connection.out.text("0\r\n\r\n");
+    if (this.#isChunked) {
+      const trailers = this.config.passesTrailers ? this.responseTrailers : undefined;
+      this.#connection.out.text(encodeLastChunk(trailers));
+    }
     this.#finish();
   }
 
@@ -532,23 +545,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   #sendHead(status: number, headers: HeaderList, framing: string): void {
     const { service, out } = this.#connection;
-    const { config } = service;
     const { head } = this;
     this.status = status;
     this.times.note("answerBeginMs");
     countResponse(service.stats.counters, status);
-    if (!headers.has("date")) headers.add("date", this.context.date.text());
-    if (config.serverHeader === "overwrite") headers.set("server", config.serverName);
-    else if (config.serverHeader === "append_if_absent" && !headers.has("server")) {
-      headers.add("server", config.serverName);
-    }
-    if (config.via !== "") appendVia(headers, config.via);
-    // Whoever asks for a trace is told its name.
-    const isTraced = head.hasInternalHeaders && head.headers.has("x-envoy-force-trace");
-    if (config.returnsRequestId || isTraced) {
-      const requestId = head.headers.get("x-request-id");
-      if (requestId !== undefined) headers.set("x-request-id", requestId);
-    }
+    prepareResponse(headers, this);
     // An answer that comes before the end of the request leaves bytes that nobody will read.
     if (head.wantsClose || !this.#isRequestDone || this.#connection.isDraining)
       this.closes = status !== 101;

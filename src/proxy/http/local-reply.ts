@@ -105,7 +105,8 @@ export function maxDurationReached(isRequestDone: boolean): LocalReply {
 export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: string } {
   if (reason === RESET.maxDuration) return { flag: "UMSDR", details: MAX_DURATION_DETAILS };
   const cause = reason.replaceAll(" ", "_");
-  return { flag: "UC", details: `upstream_reset_after_response_started{${cause}}` };
+  const flag = reason === RESET.protocol ? "UPE" : "UC";
+  return { flag, details: `upstream_reset_after_response_started{${cause}}` };
 }
 
 /** The cluster that a route names is not there. */

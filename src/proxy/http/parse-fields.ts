@@ -11,7 +11,7 @@ const COLON = 58;
 const CONTENT_LENGTH_DIGITS_MAX = 15;
 
 export const BAD_REQUEST: HeadError = { status: 400, detail: "http1.codec_error" };
-const BAD_CHARACTER: HeadError = { status: 400, detail: "http1.invalid_characters" };
+export const BAD_CHARACTER: HeadError = { status: 400, detail: "http1.invalid_characters" };
 const BAD_UNDERSCORE: HeadError = { status: 400, detail: "http1.unexpected_underscore" };
 const BAD_AUTHORITY: HeadError = { status: 400, detail: "http.invalid_authority" };
 const BAD_NOMINATION: HeadError = { status: 400, detail: "http1.connection_header_rejected" };

@@ -1,10 +1,11 @@
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
+import type { RouteConfig } from "../../match/route-config.ts";
 import type { ProxyContext } from "../context.ts";
 import { findClient } from "./client-address.ts";
 import type { HeaderList } from "./header-list.ts";
 import { INTERNAL_NAMES } from "./header-name.ts";
 import type { HttpConfig } from "./http-config.ts";
-import type { RequestHead } from "./message-head.ts";
+import { CODING, type RequestHead } from "./message-head.ts";
 
 /** What a request's headers are put right by, and what comes out of them. */
 export interface PreparedStream {
@@ -21,7 +22,7 @@ export interface PreparedStream {
  * Puts the headers of a request right before its route is looked for, in Envoy's order: who the
  * client is, then what only a client inside may say, then the request's id.
  */
-export function prepareRequest(stream: PreparedStream): void {
+export function prepareRequest(stream: PreparedStream, routes: RouteConfig | undefined): void {
   const { head, config, connection, context } = stream;
   const { client } = config;
   const { headers } = head;
@@ -34,9 +35,9 @@ export function prepareRequest(stream: PreparedStream): void {
     if (found.isInternal) isEdge = false;
     if (client.usesRemoteAddress) appendForwarded(stream, plainScheme);
     if (found.isInternal) headers.set("x-envoy-internal", "true");
-    else if (head.hasInternalHeaders) removeInternalHeaders(head);
+    else removeInternalHeaders(head, routes);
     if (isEdge) sealEdge(head, found.remote.address);
-  } else if (head.hasInternalHeaders) removeInternalHeaders(head);
+  } else removeInternalHeaders(head, routes);
   config.writeClientCert(headers, connection.tls);
   takeScheme(stream, plainScheme);
   if (client.appendsForwardedPort && !headers.has("x-forwarded-port")) {
@@ -105,7 +106,18 @@ function schemeOf({ tls }: ConnectionInfo): "http" | "https" {
   return tls === undefined ? "http" : "https";
 }
 
-function removeInternalHeaders(head: RequestHead): void {
+function removeInternalHeaders(head: RequestHead, routes: RouteConfig | undefined): void {
+  const names = routes?.internalOnlyHeaders;
+  if (names !== undefined && names.length > 0) removeNames(head, names);
+  if (!head.hasInternalHeaders) return;
   for (const name of INTERNAL_NAMES) head.headers.remove(name);
   head.hasInternalHeaders = false;
+}
+
+function removeNames(head: RequestHead, names: readonly string[]): void {
+  for (const name of names) head.headers.remove(name);
+  if (head.contentLength === -1 || head.headers.has("content-length")) return;
+  // The upstream must be able to tell where the body ends.
+  if (head.contentLength > 0) head.coding = CODING.chunked;
+  head.contentLength = -1;
 }

@@ -8,10 +8,10 @@ import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { requestFraming } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
+import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-config.ts";
 import { HttpStream, type StreamConnection } from "./http-stream.ts";
 import { type HeadError, RequestHead } from "./message-head.ts";
-import { BAD_REQUEST } from "./parse-fields.ts";
 import { parseRequestHead } from "./parse-head.ts";
 import { reasonOf } from "./status-text.ts";
 
@@ -64,7 +64,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.context = context;
     this.connection = connection;
     this.#end = end;
-    this.#body = new BodyReader(service.config.limits.headBytesMax);
+    const { limits, passesTrailers } = service.config;
+    this.#body = new BodyReader(limits.headBytesMax, passesTrailers ? limits : undefined);
     this.#deadline = new Deadline(this);
     this.socket = adopt(this);
     this.out = new Sender(this.socket, context.flushQueue);
@@ -183,9 +184,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#stream.onBodyBytes(buffer, from, to);
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#isRequestDone = true;
-    this.#stream.onBodyEnd();
+    this.#stream.onBodyEnd(trailers);
   }
 
   /** A head that cannot be read: answered without a stream, then closed. */
@@ -209,7 +210,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 
   #refuseBody(): void {
-    const { detail, status } = BAD_REQUEST;
+    const { detail, status } = this.#body.error;
     this.#counters.downstream_cx_protocol_error++;
     this.#stream.onBadBody({ status, body: reasonOf(status), flag: "DPE", details: detail });
   }

@@ -1,3 +1,6 @@
+import type { ConnectionConfig } from "../cluster/cluster-config.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import { encodeLastChunk } from "../http/last-chunk.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
 import type { Sender } from "../net/sender.ts";
 
@@ -5,8 +8,13 @@ import type { Sender } from "../net/sender.ts";
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
 
 /** A request head as it goes to an upstream, with its empty line. */
-export function encodeRequestHead(head: RequestHead): string {
-  let text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
+export function encodeRequestHead(
+  head: RequestHead,
+  scheme: string,
+  { sendsFullUrl }: ConnectionConfig,
+): string {
+  const origin = sendsFullUrl ? `${scheme}://${head.authority}` : "";
+  let text = `${head.method} ${origin}${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
   if (head.upgrade !== "") {
     text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
   } else if (head.coding === CODING.chunked) {
@@ -34,7 +42,11 @@ export function writeRequestBytes(
   out.text("\r\n");
 }
 
-/** The end of a request's body. */
-export function writeRequestEnd(out: Sender, coding: number): void {
-  if (coding === CODING.chunked) out.text("0\r\n\r\n");
+/** The end of a request's body, with its trailers where the upstream gets any. */
+export function writeRequestEnd(
+  out: Sender,
+  coding: number,
+  trailers: HeaderList | undefined,
+): void {
+  if (coding === CODING.chunked) out.text(encodeLastChunk(trailers));
 }

@@ -8,6 +8,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { PickContext } from "../cluster/pick-context.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import type { HeaderList } from "../http/header-list.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
@@ -38,6 +39,8 @@ import { startShadows } from "./shadows.ts";
 export interface RoutedStream extends FilterStream {
   readonly times: StreamTimes;
   readonly config: HttpConfig;
+  /** Behind the last chunk of the request, once that has come. */
+  readonly requestTrailers: HeaderList | undefined;
   /** Where a cluster route sends this request; `undefined` for other routes. */
   readonly choice: ClusterChoice | undefined;
   /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
@@ -45,7 +48,7 @@ export interface RoutedStream extends FilterStream {
   /** Something before the final response. */
   onUpstreamInterim(head: ResponseHead): void;
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
-  onUpstreamEnd(): void;
+  onUpstreamEnd(trailers: HeaderList | undefined): void;
   onUpstreamReadEnd(): void;
   /** The response broke off after its head was passed on. */
   onUpstreamBroken(flag: string, details: string): void;
@@ -148,7 +151,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.#shadows = startShadows(action.mirrors, this.#stream, this.#limits.timeoutMs);
     for (const shadow of this.#shadows) {
       for (const bytes of this.#kept.pieces) shadow.sendBytes(bytes, 0, bytes.length);
-      if (this.#isRequestDone) shadow.endRequest();
+      if (this.#isRequestDone) shadow.endRequest(this.#stream.requestTrailers);
     }
   }
 
@@ -205,7 +208,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.transportFailure = "";
     this.#stream.times.note("sendBeginMs");
     connection.begin(this, head.method === "HEAD", head.upgrade !== "");
-    connection.out.text(this.#encodeHead(head));
+    connection.out.text(this.#encodeHead(head, connection));
     for (const bytes of this.#kept.pieces) {
       writeRequestBytes(connection.out, head.coding, bytes, 0, bytes.length);
     }
@@ -224,15 +227,15 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.onReset(reason);
   }
 
-  #encodeHead(head: RequestHead): string {
-    const { virtualHost } = this.#stream;
+  #encodeHead(head: RequestHead, connection: ClientConnection): string {
+    const { virtualHost, scheme } = this.#stream;
     const { headers } = head;
     if (this.attempts > 1) this.#tellTimeLeft(head);
     if (this.#tellsAttempts) headers.set("x-envoy-attempt-count", String(this.attempts));
     if (this.attempts > 1 && virtualHost?.tellsTimeoutRetry === true) {
       headers.set("x-envoy-is-timeout-retry", String(this.#isTimeoutRetry));
     }
-    return encodeRequestHead(head);
+    return encodeRequestHead(head, scheme, connection.host.load.config.connection);
   }
 
   #tellTimeLeft({ headers }: RequestHead): void {
@@ -279,15 +282,17 @@ export class Router implements ResponseSink, Waiter, PickContext {
 
   #writeEnd(connection: ClientConnection): void {
     this.#stream.times.note("sendEndMs");
-    writeRequestEnd(connection.out, this.#stream.head.coding);
-    if (this.#stream.head.upgrade !== "") connection.endTunnel();
+    const { head, requestTrailers } = this.#stream;
+    const { passesTrailers } = connection.host.load.config.connection;
+    writeRequestEnd(connection.out, head.coding, passesTrailers ? requestTrailers : undefined);
+    if (head.upgrade !== "") connection.endTunnel();
     else connection.endRequest();
   }
 
   endRequest(): void {
     this.#isRequestDone = true;
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
-    for (const shadow of this.#shadows) shadow.endRequest();
+    for (const shadow of this.#shadows) shadow.endRequest(this.#stream.requestTrailers);
     this.#timers.startResponse(this.#limits.timeoutMs);
     if (this.#host !== undefined) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
   }
@@ -369,13 +374,13 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#stream.times.note("readEndMs");
     this.#connection = undefined;
     this.#release();
     this.#timers.end();
     this.#shadows = NO_SHADOWS;
-    this.#stream.onUpstreamEnd();
+    this.#stream.onUpstreamEnd(trailers);
   }
 
   onReadEnd(): void {

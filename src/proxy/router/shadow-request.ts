@@ -1,6 +1,7 @@
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import type { HeaderList } from "../http/header-list.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
@@ -23,6 +24,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   readonly #timeout: Deadline;
   readonly #early = new KeptBody();
   #connection: ClientConnection | undefined = undefined;
+  #trailers: HeaderList | undefined = undefined;
   #isRequestDone = false;
   #isWaiting = true;
   #isOver = false;
@@ -82,13 +84,14 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     }
   }
 
-  endRequest(): void {
+  endRequest(trailers: HeaderList | undefined): void {
     this.#isRequestDone = true;
+    if (this.#host.load.config.connection.passesTrailers) this.#trailers = trailers;
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
   }
 
   #writeEnd(connection: ClientConnection): void {
-    writeRequestEnd(connection.out, this.#coding);
+    writeRequestEnd(connection.out, this.#coding, this.#trailers);
     connection.endRequest();
   }
 

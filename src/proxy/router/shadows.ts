@@ -1,5 +1,6 @@
 import type { MirrorPolicy } from "../../match/mirror-policy.ts";
 import { currentShare } from "../../match/runtime-reader.ts";
+import type { ConnectionConfig } from "../cluster/cluster-config.ts";
 import { encodeRequestHead } from "./encode-request.ts";
 import type { RoutedStream } from "./router.ts";
 import { ShadowRequest } from "./shadow-request.ts";
@@ -25,7 +26,7 @@ export function startShadows(
     }
     shadows.push(
       new ShadowRequest(context, host, {
-        head: encodeShadowHead(stream, policy),
+        head: encodeShadowHead(stream, policy, host.load.config.connection),
         isHead: head.method === "HEAD",
         coding: head.coding,
         timeoutMs,
@@ -36,7 +37,11 @@ export function startShadows(
 }
 
 /** The request's head as the copy has it; the request's own stays as it is. */
-function encodeShadowHead({ head, context }: RoutedStream, policy: MirrorPolicy): string {
+function encodeShadowHead(
+  { head, context, scheme }: RoutedStream,
+  policy: MirrorPolicy,
+  upstream: ConnectionConfig,
+): string {
   const { headers, authority } = head;
   const own = headers.snapshot();
   if (policy.appendsShadow) head.authority = withShadow(authority);
@@ -44,7 +49,7 @@ function encodeShadowHead({ head, context }: RoutedStream, policy: MirrorPolicy)
   const before = headers.get("x-forwarded-for");
   const { localAddress } = context;
   headers.set("x-forwarded-for", before === undefined ? localAddress : `${before},${localAddress}`);
-  const text = encodeRequestHead(head);
+  const text = encodeRequestHead(head, scheme, upstream);
   headers.restore(own);
   head.authority = authority;
   return text;
