@@ -1,8 +1,11 @@
 import { connect, type NetConnectOpts, Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
 
-/** One read of one socket: larger bodies come in pieces of this size. */
-const READ_BUFFER_BYTES = 65_536;
+/**
+ * One read of one socket: larger bodies come in pieces of this size. 64 KiB cost 40 to 100 % more CPU
+ * for each MiB here, 16 KiB 50 %; 32 and 256 KiB lie in between (docs/performance.md).
+ */
+const READ_BUFFER_BYTES = 49_152;
 
 /** What a connection is told by its socket. */
 export interface SocketOwner {
