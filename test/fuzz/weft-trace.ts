@@ -99,7 +99,7 @@ export class WeftReader implements BodySink, Trace {
     if (head.status >= 200 && head.minor === 0 && !head.wantsKeepAlive) this.#endsAfter = true;
     this.#start(String(head.status), head);
     const isFinal = head.status >= 200;
-    this.#startBody(isFinal ? responseFraming(head, false) : FRAMING.none, head);
+    this.#startBody(isFinal ? responseFraming(head, "GET") : FRAMING.none, head);
     return undefined;
   }
 

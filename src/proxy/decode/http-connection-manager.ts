@@ -135,8 +135,8 @@ function decodeUpgrades(
     const schema = HttpConnectionManager_UpgradeConfigSchema;
     issues.push(...refuseFields(schema, upgrade, fields, upgradePath));
     const type = upgrade.upgradeType.toLowerCase();
-    if (type === "connect" || type === "connect-udp") {
-      issues.push({ path: upgradePath, message: "CONNECT is not supported yet" });
+    if (type === "connect-udp") {
+      issues.push({ path: upgradePath, message: "CONNECT-UDP is not supported yet" });
     }
     if (seen.has(type)) issues.push({ path: upgradePath, message: `"${type}" stands there twice` });
     seen.add(type);

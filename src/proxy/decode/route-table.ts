@@ -23,9 +23,11 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.route.v3.RouteConfiguration": [],
   "envoy.config.route.v3.VirtualHost": [],
   "envoy.config.route.v3.Route": [],
-  "envoy.config.route.v3.RouteMatch": ["connect_matcher"],
   "envoy.config.route.v3.RouteAction": [],
-  "envoy.config.route.v3.RouteAction.UpgradeConfig": ["connect_config"],
+  "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": [
+    "proxy_protocol_config",
+    "allow_post",
+  ],
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
     "grpc_timeout_header_max",
     "grpc_timeout_header_offset",
@@ -46,8 +48,11 @@ export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfi
 
 /** Walks everything that the message holds. */
 function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issues: Issue[]): void {
-  if (schema === RouteAction_UpgradeConfigSchema && isConnect(message)) {
-    issues.push({ path: joinPath(path, "upgrade_type"), message: "CONNECT is not supported yet" });
+  if (schema === RouteAction_UpgradeConfigSchema && isConnectUdp(message)) {
+    issues.push({
+      path: joinPath(path, "upgrade_type"),
+      message: "CONNECT-UDP is not supported yet",
+    });
   }
   for (const field of schema.fields) {
     if (!isFieldSet(message, field)) continue;
@@ -69,9 +74,8 @@ function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issu
   }
 }
 
-function isConnect(message: Message): boolean {
-  const type = (message as RouteAction_UpgradeConfig).upgradeType.toLowerCase();
-  return type === "connect" || type === "connect-udp";
+function isConnectUdp(message: Message): boolean {
+  return (message as RouteAction_UpgradeConfig).upgradeType.toLowerCase() === "connect-udp";
 }
 
 /** A limit of zero is none, which is how it is without the field. */

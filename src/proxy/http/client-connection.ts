@@ -29,6 +29,35 @@ export interface ResponseSink extends BodySink {
   onSendDrain(): void;
 }
 
+/** What carries one exchange to an upstream host, as its owner sees it. */
+export interface UpstreamExchange {
+  readonly host: Host;
+  readonly connectStartMs: number;
+  /** -1 until it is made. */
+  readonly connectedMs: number;
+  /** Its own end; `undefined` until it is made. */
+  readonly localAddress: PeerAddress | undefined;
+  readonly tls: TlsInfo | undefined;
+  /** `undefined` where the bytes inside a CONNECT are all that is sent. */
+  readonly protocol: "HTTP/1.1" | undefined;
+  /** Whether the peer has answered on it before: then its closing may just be its old age. */
+  readonly isReused: boolean;
+  /** What TLS or the system says of its end; "" when that was not the cause. */
+  readonly transportFailure: string;
+  /** The one place that writes; flush it when an event has written all it has. */
+  readonly out: Sender;
+  /** Begins an exchange; then what there is of the request is to be written to `out`. */
+  begin(sink: ResponseSink, method: string, isUpgrade: boolean): void;
+  /** All of the request has been written. */
+  endRequest(): void;
+  /** The client of a tunnel sends no more. */
+  endTunnel(): void;
+  /** Nobody wants the response any more; what can be kept of the connection is kept. */
+  abandon(): void;
+  pause(): void;
+  resume(): void;
+}
+
 /** Whom a connection tells of its life. */
 export interface ConnectionPool {
   /** It stands, and can serve. */
@@ -46,7 +75,8 @@ const HASTE_MS = 10;
 const DISCARD_BYTES_MAX = 65_536;
 
 /** One HTTP/1.1 connection to an upstream host: one exchange at a time, then back to its pool. */
-export class ClientConnection implements SocketOwner, BodySink {
+export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange {
+  readonly protocol = "HTTP/1.1";
   readonly host: Host;
   readonly connectStartMs: number;
   /** -1 until it is made. */
@@ -65,7 +95,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   /** The one place that writes; flush it when an event has written all it has. */
   readonly out: Sender;
   #sink: ResponseSink | undefined = undefined;
-  #isHeadRequest = false;
+  #method = "";
   #isRequestDone = true;
   #awaitsHead = false;
   #isUpgrade = false;
@@ -110,17 +140,15 @@ export class ClientConnection implements SocketOwner, BodySink {
     context.deadlines.set(this.#deadline, connectTimeoutMs, this.connectStartMs);
   }
 
-  /** Whether the peer has answered on it before: then its closing may just be its old age. */
   get isReused(): boolean {
     return this.#exchanges > 1;
   }
 
-  /** Begins an exchange; then the head is to be written to `out`. */
-  begin(sink: ResponseSink, isHeadRequest: boolean, isUpgrade: boolean): void {
+  begin(sink: ResponseSink, method: string, isUpgrade: boolean): void {
     this.#deadline.cancel();
     this.#count();
     this.#sink = sink;
-    this.#isHeadRequest = isHeadRequest;
+    this.#method = method;
     this.#isUpgrade = isUpgrade;
     this.#isRequestDone = false;
     this.#awaitsHead = true;
@@ -160,20 +188,19 @@ export class ClientConnection implements SocketOwner, BodySink {
     this.#countedSent = this.out.bytesSent;
   }
 
-  /** All of the request has been written. */
   endRequest(): void {
     this.#isRequestDone = true;
   }
 
-  /** The client of a tunnel sends no more. */
   endTunnel(): void {
     this.#isReusable = false;
     this.out.flushNow();
     this.#socket.end();
   }
 
-  /** Nobody wants the response any more; what can be kept of the connection is kept. */
   abandon(): void {
+    // What came right before the client's end is still meant for the peer.
+    if (this.#body.isUntilClose) this.out.flushNow();
     this.#sink = undefined;
     this.#countEnd();
     this.#discarded = 0;
@@ -246,7 +273,7 @@ export class ClientConnection implements SocketOwner, BodySink {
   }
 
   #takeFraming(head: ResponseHead): void {
-    const framing = responseFraming(head, this.#isHeadRequest);
+    const framing = responseFraming(head, this.#method);
     this.#body.start(framing, head.contentLength);
     const keepsAlive = head.minor === 1 ? !head.wantsClose : head.wantsKeepAlive;
     this.#isReusable = keepsAlive && framing !== FRAMING.untilClose;
@@ -364,6 +391,7 @@ export class ClientConnection implements SocketOwner, BodySink {
 
   /** The exchange breaks off, and the connection with it. */
   #fail(reason: ResetReason): void {
+    if (this.#isClosed) return;
     const sink = this.#sink;
     if (reason === RESET.protocol) this.host.load.connectionProtocolErrors++;
     this.#close(reason !== RESET.protocol && reason !== RESET.maxDuration);

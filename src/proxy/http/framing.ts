@@ -9,12 +9,17 @@ export function requestFraming(head: RequestHead, isTunnel: boolean): number {
 }
 
 /** How the end of a final response's body is found: one of `FRAMING` (RFC 9112 6.3). */
-export function responseFraming(head: ResponseHead, isHeadRequest: boolean): number {
+export function responseFraming(head: ResponseHead, method: string): number {
   const { status } = head;
-  if (status === 101) return FRAMING.untilClose;
-  if (isHeadRequest || status === 204 || status === 304) return FRAMING.none;
+  if (status === 101 || opensTunnel(method, status)) return FRAMING.untilClose;
+  if (method === "HEAD" || status === 204 || status === 304) return FRAMING.none;
   if (head.coding === CODING.chunked) return FRAMING.chunked;
   return head.contentLength === -1 ? FRAMING.untilClose : FRAMING.length;
+}
+
+/** Whether the answer to a CONNECT says that everything behind it is what the tunnel carries. */
+export function opensTunnel(method: string, status: number): boolean {
+  return status >= 200 && status < 300 && method === "CONNECT";
 }
 
 /**

@@ -1,7 +1,11 @@
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
-import { ClientConnection, type ConnectionPool } from "./client-connection.ts";
+import {
+  ClientConnection,
+  type ConnectionPool,
+  type UpstreamExchange,
+} from "./client-connection.ts";
 import { RESET, type ResetReason } from "./local-reply.ts";
 
 /** A host that closed a connection right behind a response is not trusted for so many more. */
@@ -9,7 +13,7 @@ const SUSPICION_MAX = 100;
 
 /** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
 export interface Waiter {
-  onConnection(connection: ClientConnection): void;
+  onConnection(connection: UpstreamExchange): void;
   /** `transportFailure` is why one could not be made, in the words of TLS or the system. */
   onNoConnection(reason: ResetReason, transportFailure: string): void;
 }

@@ -231,7 +231,7 @@ class HttpUpstreamInfo implements UpstreamInfo {
     return host && { address: host.address, port: host.port };
   }
   get protocol(): string | undefined {
-    return this.#stream.router.upstreamConnection === undefined ? undefined : "HTTP/1.1";
+    return this.#stream.router.upstreamConnection?.protocol;
   }
   get attempts(): number {
     return this.#stream.router.attempts;

@@ -14,6 +14,7 @@ import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-reader.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
+import { opensTunnel } from "./framing.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
@@ -28,7 +29,6 @@ import { encodeLastChunk } from "./last-chunk.ts";
 import {
   type LocalReply,
   NO_PATH,
-  NO_ROUTE,
   REQUEST_IDLE,
   REQUEST_TOO_LONG,
   REQUEST_TOO_SLOW,
@@ -42,7 +42,7 @@ import { prepareRequest } from "./request-headers.ts";
 import { prepareResponse } from "./response-headers.ts";
 import { statusLine } from "./status-text.ts";
 import { StreamTimers, type TimedStream } from "./stream-timers.ts";
-import { allowsUpgrade, emptyRefusal, passOverUpgrade } from "./upgrade.ts";
+import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
 /** Why an upgrade went no further. */
 const UPGRADE_UNSUCCESSFUL = "websocket_handshake_unsuccessful";
@@ -163,7 +163,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#reset(isRequestDone);
     const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
-    if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
+    const isTunnel = head.upgrade !== "" || head.method === "CONNECT";
+    if (isTunnel) this.#isRequestDone = false;
     const reply = config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
     prepareRequest(this, this.#connection.service.routes.current);
@@ -172,12 +173,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       head.headers.set("expect", "100-continue");
     }
     this.#timers.start(this.times.startMs, isRequestDone);
-    // "*" and "?query" have no path that a route could be about, and CONNECT has none at all.
-    if (head.path.charCodeAt(0) !== 47) {
-      return this.localReply(head.method === "CONNECT" ? NO_ROUTE : NO_PATH);
+    // "*" and "?query" have no path that a route could be about. CONNECT has none at all.
+    if (head.path.charCodeAt(0) !== 47 && head.method !== "CONNECT") {
+      return this.localReply(NO_PATH);
     }
     this.#findRoute();
-    if (head.upgrade !== "" && !allowsUpgrade(head, this.route, config))
+    if (isTunnel && !allowsUpgrade(head, this.route, config))
       return this.localReply(UPGRADE_REFUSED);
     this.#runFilters();
   }
@@ -434,7 +435,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#isChunked = false;
     if (status === 101) {
       framing = `connection: ${head.connection}\r\n`;
-    } else if (head.contentLength === -1) {
+    } else if (head.contentLength === -1 && !opensTunnel(this.head.method, status)) {
       if (!hasBody && this.head.method !== "HEAD") {
         if (status !== 204 && status !== 304) framing = "content-length: 0\r\n";
       } else if (this.head.minor === 0) {
@@ -459,7 +460,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   onUpstreamEnd(trailers: HeaderList | undefined): void {
     this.responseTrailers = trailers;
-    if (this.status === 101 && !this.#isRequestDone) {
+    if (!this.#isRequestDone && endsTunnel(this)) {
       // Of a tunnel the end is a reset for Envoy, though it is passed on in order.
       this.addFlag("UC");
       this.details = "upstream_reset_after_response_started{connection_termination}";
@@ -555,7 +556,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.closes = status !== 101;
     if (head.minor === 0 && !head.wantsKeepAlive) this.closes = true;
     let text = statusLine(status, head.minor) + headers.encode() + framing;
-    if (this.closes) text += "connection: close\r\n";
+    // In a tunnel there is nothing more to say of the connection.
+    if (status === 200 && head.method === "CONNECT") this.closes = false;
+    else if (this.closes) text += "connection: close\r\n";
     else if (head.minor === 0) text += "connection: keep-alive\r\n";
     out.text(`${text}\r\n`);
   }

@@ -9,7 +9,6 @@ import {
 } from "./message-head.ts";
 import {
   BAD_REQUEST,
-  isAuthority,
   parseFields,
   removeNominated,
   type UnderscoreAction,
@@ -194,9 +193,14 @@ function takeAbsoluteTarget(target: string, head: RequestHead): HeadError | unde
 
 function takeConnectTarget(target: string, head: RequestHead): HeadError | undefined {
   const hasPort = /:\d{1,5}$/.test(target);
-  if (!hasPort || !isAuthority(target) || !hasPortInRange(target)) return BAD_URL;
+  if (!hasPort || !URL_AUTHORITY.test(target) || !hasPortInRange(target)) return BAD_URL;
   if (head.coding !== CODING.none) return UNKNOWN_CODING;
   if (head.contentLength > 0) return UNSAFE_CONNECT;
+  // A length of nothing is no harm, and goes no further.
+  if (head.contentLength === 0) {
+    head.contentLength = -1;
+    head.headers.remove("content-length");
+  }
   head.authority = target;
   head.hasHost = true;
   return undefined;

@@ -171,7 +171,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   #startBody(head: RequestHead): void {
     // Whether the route allows it is not known yet; where it does not, the connection ends.
-    const isTunnel = head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c";
+    const isUpgrade = head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c";
+    const isTunnel = isUpgrade || head.method === "CONNECT";
     this.#body.start(requestFraming(head, isTunnel), head.contentLength);
     this.#isRequestDone = this.#body.isDone;
     if (head.expectsContinue && !this.service.config.proxies100Continue) {
@@ -290,7 +291,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 
   onEnd(): void {
-    if (this.#body.isUntilClose && this.#isActive && !this.#isRequestDone) {
+    const isInTunnel = this.#body.isUntilClose && this.#isActive && !this.#isRequestDone;
+    if (isInTunnel && this.#head.method !== "CONNECT") {
       this.#body.finish();
       this.onBodyEnd();
       this.#stream.onReadEnd();

@@ -1,17 +1,34 @@
 import type { Route } from "../../match/route.ts";
+import { opensTunnel } from "./framing.ts";
 import type { HttpConfig } from "./http-config.ts";
+import type { InformedStream } from "./http-stream-info.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
 
-/** Whether the protocol may change: the route decides, where it says nothing the listener. */
+/**
+ * Whether the protocol may change, or a tunnel open: the route decides, where it says nothing the
+ * listener. A CONNECT that no route takes goes on to be told so.
+ */
 export function allowsUpgrade(
-  { upgrade }: RequestHead,
+  { method, upgrade }: RequestHead,
   route: Route | undefined,
   config: HttpConfig,
 ): boolean {
-  const wanted = upgrade.toLowerCase();
+  const isConnect = method === "CONNECT";
+  if (isConnect && route === undefined) return true;
+  // What would be spoken in a tunnel that is a WebSocket as well, nobody knows.
+  if (isConnect && upgrade !== "") return false;
+  const wanted = isConnect ? "connect" : upgrade.toLowerCase();
+  // One that was passed over.
+  if (wanted === "") return true;
   const action = route?.action;
   const policy = action?.kind === "cluster" ? action.upgrades.get(wanted) : undefined;
   return policy?.isEnabled ?? config.upgrades.has(wanted);
+}
+
+/** Whether the end of the response is that of a tunnel over HTTP, not of bare TCP. */
+export function endsTunnel({ method, status, router }: InformedStream): boolean {
+  if (status === 101) return true;
+  return opensTunnel(method, status) && router.upstreamConnection?.protocol !== undefined;
 }
 
 /** Takes out an upgrade that nobody speaks, as Envoy does with h2c; false for another. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
-import { PRIORITY } from "../cluster/breakers.ts";
+import { PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
@@ -26,26 +26,37 @@ export class TcpUpstream implements SocketOwner {
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
   readonly #socket: Socket;
-  readonly #out: Sender;
+  /** What it sends; before it is connected `write` keeps it. */
+  readonly out: Sender;
+  readonly #priority: Priority;
   readonly #deadline: Deadline;
   #early: Buffer[] = [];
+  /** Whether connecting took too long. */
+  isTooLate = false;
   #isConnected = false;
   #isEndDue = false;
   #isClosed = false;
 
-  constructor(host: Host, context: ProxyContext, events: UpstreamEvents) {
+  constructor(
+    host: Host,
+    context: ProxyContext,
+    events: UpstreamEvents,
+    priority: Priority = PRIORITY.default,
+  ) {
+    this.#priority = priority;
     this.host = host;
     this.#context = context;
     this.connectStartMs = context.clock.monotonicMs();
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#onTimeout() });
     this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
-    this.#out = new Sender(this.#socket, context.flushQueue);
-    host.onConnectionOpened(PRIORITY.default);
+    this.out = new Sender(this.#socket, context.flushQueue);
+    host.onConnectionOpened(priority);
     context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
   }
 
   #onTimeout(): void {
+    this.isTooLate = true;
     this.host.load.connectTimeouts++;
     this.#socket.destroy();
   }
@@ -68,9 +79,9 @@ export class TcpUpstream implements SocketOwner {
       this.#early.push(Buffer.from(buffer.subarray(0, length)));
       return false;
     }
-    this.#out.bytes(buffer, 0, length);
-    this.#out.flushNow();
-    return this.#out.isFull;
+    this.out.bytes(buffer, 0, length);
+    this.out.flushNow();
+    return this.out.isFull;
   }
 
   /** What was kept; the caller has it now. */
@@ -119,7 +130,7 @@ export class TcpUpstream implements SocketOwner {
 
   onClose(error: Error | undefined): void {
     this.#deadline.cancel();
-    this.host.onConnectionClosed(PRIORITY.default, this.#isConnected);
+    this.host.onConnectionClosed(this.#priority, this.#isConnected);
     if (!this.#isClosed) this.#events.onClose(this.#isConnected, error);
   }
 }

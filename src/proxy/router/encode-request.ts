@@ -14,7 +14,9 @@ export function encodeRequestHead(
   { sendsFullUrl }: ConnectionConfig,
 ): string {
   const origin = sendsFullUrl ? `${scheme}://${head.authority}` : "";
-  let text = `${head.method} ${origin}${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
+  // A CONNECT has no path.
+  const target = head.path === "" ? head.authority : origin + head.path;
+  let text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.encode()}`;
   if (head.upgrade !== "") {
     text += `connection: ${head.connection}\r\nupgrade: ${head.upgrade}\r\n`;
   } else if (head.coding === CODING.chunked) {

@@ -7,7 +7,8 @@ import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { PickContext } from "../cluster/pick-context.ts";
-import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
+import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
+import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
@@ -26,6 +27,7 @@ import {
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
+import { BAD_CONNECT, canConnectTo, isTerminated } from "./connect.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
@@ -34,6 +36,7 @@ import { backOffMs, isRetriableReset, isRetriableResponse, omitsHost } from "./r
 import { answerRoute } from "./route-answer.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { startShadows } from "./shadows.ts";
+import { TcpTunnel } from "./tcp-tunnel.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
@@ -72,9 +75,9 @@ export class Router implements ResponseSink, Waiter, PickContext {
   cluster: Cluster | undefined = undefined;
   #breakers: Breakers | undefined = undefined;
   #host: Host | undefined = undefined;
-  #connection: ClientConnection | undefined = undefined;
+  #connection: UpstreamExchange | undefined = undefined;
   /** The last one, which may serve others by now: for logs. */
-  upstreamConnection: ClientConnection | undefined = undefined;
+  upstreamConnection: UpstreamExchange | undefined = undefined;
   /** Why the last attempt had no connection, in the system's words; "" when it had. */
   transportFailure = "";
   #retryTimer: Timer | undefined = undefined;
@@ -85,6 +88,10 @@ export class Router implements ResponseSink, Waiter, PickContext {
   #keeps = false;
   #shadows: readonly ShadowRequest[] = NO_SHADOWS;
   #tellsAttempts = false;
+  /** The other end of a CONNECT, while it is waited for. */
+  #tunnel: TcpTunnel | undefined = undefined;
+  /** What the client sends stays here until the upstream has opened the tunnel. */
+  #isTunnelShut = false;
   #isStarting = false;
   #isWaiting = false;
   #isRequestDone = false;
@@ -141,7 +148,9 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.#tellTimeLeft(head);
     prepareRequestHead(this.#stream, action, choice);
     if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
-    if (action.mirrors.length > 0) this.#startShadows(action);
+    this.#isTunnelShut = head.method === "CONNECT";
+    if (this.#isTunnelShut && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
+    if (action.mirrors.length > 0 && !this.#isTunnelShut) this.#startShadows(action);
     this.#isStarting = true;
     this.#attempt(cluster);
     this.#isStarting = false;
@@ -197,23 +206,24 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
     if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
     this.#isWaiting = true;
-    HttpPool.of(host, this.#stream.context, this.priority).acquire(this);
+    const { context } = this.#stream;
+    if (this.#isTunnelShut && action !== undefined && isTerminated(action)) {
+      this.#tunnel = TcpTunnel.open(host, context, this.priority, this);
+    } else HttpPool.of(host, context, this.priority).acquire(this);
   }
 
-  onConnection(connection: ClientConnection): void {
+  onConnection(connection: UpstreamExchange): void {
     const { head } = this.#stream;
     this.#isWaiting = false;
+    this.#tunnel = undefined;
     this.#connection = connection;
     this.upstreamConnection = connection;
     this.transportFailure = "";
     this.#stream.times.note("sendBeginMs");
-    connection.begin(this, head.method === "HEAD", head.upgrade !== "");
-    connection.out.text(this.#encodeHead(head, connection));
-    for (const bytes of this.#kept.pieces) {
-      writeRequestBytes(connection.out, head.coding, bytes, 0, bytes.length);
-    }
-    if (this.#kept.bytes > this.#keptMax) this.#keeps = false;
-    if (!this.#keeps) this.#kept.clear();
+    connection.begin(this, head.method, head.upgrade !== "");
+    if (connection.protocol === undefined) this.#isTunnelShut = false;
+    else connection.out.text(this.#encodeHead(head, connection));
+    if (!this.#isTunnelShut) this.#writeKept(connection);
     if (this.#isRequestDone) this.#writeEnd(connection);
     this.#timers.startIdle(this.#policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
@@ -221,13 +231,22 @@ export class Router implements ResponseSink, Waiter, PickContext {
     if (!this.#isStarting) this.#stream.resumeRequest();
   }
 
+  #writeKept(connection: UpstreamExchange): void {
+    for (const bytes of this.#kept.pieces) {
+      writeRequestBytes(connection.out, this.#stream.head.coding, bytes, 0, bytes.length);
+    }
+    if (this.#kept.bytes > this.#keptMax) this.#keeps = false;
+    if (!this.#keeps) this.#kept.clear();
+  }
+
   onNoConnection(reason: ResetReason, transportFailure: string): void {
     this.#isWaiting = false;
+    this.#tunnel = undefined;
     this.transportFailure = transportFailure;
     this.onReset(reason);
   }
 
-  #encodeHead(head: RequestHead, connection: ClientConnection): string {
+  #encodeHead(head: RequestHead, connection: UpstreamExchange): string {
     const { virtualHost, scheme } = this.#stream;
     const { headers } = head;
     if (this.attempts > 1) this.#tellTimeLeft(head);
@@ -256,7 +275,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
 
   /** More of the request's body; `flushRequest` follows. */
   sendBytes(buffer: Buffer, from: number, to: number): void {
-    const connection = this.#connection;
+    const connection = this.#isTunnelShut ? undefined : this.#connection;
     if (this.#keeps || connection === undefined) this.#keep(buffer, from, to);
     if (connection !== undefined) {
       writeRequestBytes(connection.out, this.#stream.head.coding, buffer, from, to);
@@ -271,7 +290,8 @@ export class Router implements ResponseSink, Waiter, PickContext {
   /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
   #keep(buffer: Buffer, from: number, to: number): void {
     const max = this.#keptMax;
-    if (this.#connection !== undefined && this.#kept.bytes + to - from > max) {
+    const isSent = this.#connection !== undefined && !this.#isTunnelShut;
+    if (isSent && this.#kept.bytes + to - from > max) {
       this.#keeps = false;
       this.#kept.clear();
       return;
@@ -280,7 +300,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
     if (this.#kept.bytes > max) this.#stream.pauseRequest();
   }
 
-  #writeEnd(connection: ClientConnection): void {
+  #writeEnd(connection: UpstreamExchange): void {
     this.#stream.times.note("sendEndMs");
     const { head, requestTrailers } = this.#stream;
     const { passesTrailers } = connection.host.load.config.connection;
@@ -339,12 +359,23 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
     this.#endRetry(head.status < 500);
     this.#isResponseStarted = true;
+    if (this.#isTunnelShut) this.#openTunnel(head);
     this.#keeps = false;
     this.#kept.clear();
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
       head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
     this.#stream.onUpstreamHead(head, hasBody);
+  }
+
+  /** Bytes behind a CONNECT that was not granted would be taken for requests. */
+  #openTunnel({ status }: ResponseHead): void {
+    const connection = this.#connection;
+    if (connection === undefined || !opensTunnel("CONNECT", status)) return;
+    this.#isTunnelShut = false;
+    this.#writeKept(connection);
+    connection.out.flush();
+    this.#stream.resumeRequest();
   }
 
   #followRedirect(action: ClusterAction, head: ResponseHead): boolean {
@@ -512,9 +543,13 @@ export class Router implements ResponseSink, Waiter, PickContext {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();
-    if (this.#isWaiting && this.#host !== undefined) {
+    if (!this.#isWaiting || this.#host === undefined) return;
+    this.#isWaiting = false;
+    if (this.#tunnel === undefined) {
       HttpPool.of(this.#host, this.#stream.context, this.priority).cancel(this);
-      this.#isWaiting = false;
+    } else {
+      this.#tunnel.abandon();
+      this.#tunnel = undefined;
     }
   }
 

@@ -18,7 +18,7 @@ const EARLY_BYTES_MAX = 1_048_576;
 export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   readonly #host: Host;
   readonly #head: string;
-  readonly #isHead: boolean;
+  readonly #method: string;
   readonly #coding: number;
   readonly #pool: HttpPool;
   readonly #timeout: Deadline;
@@ -35,14 +35,14 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     host: Host,
     options: {
       readonly head: string;
-      readonly isHead: boolean;
+      readonly method: string;
       readonly coding: number;
       readonly timeoutMs: number;
     },
   ) {
     this.#host = host;
     this.#head = options.head;
-    this.#isHead = options.isHead;
+    this.#method = options.method;
     this.#coding = options.coding;
     this.#timeout = new Deadline(this);
     this.#pool = HttpPool.of(host, context);
@@ -55,7 +55,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   onConnection(connection: ClientConnection): void {
     this.#isWaiting = false;
     this.#connection = connection;
-    connection.begin(this, this.#isHead, false);
+    connection.begin(this, this.#method, false);
     connection.out.text(this.#head);
     for (const bytes of this.#early.pieces) {
       writeRequestBytes(connection.out, this.#coding, bytes, 0, bytes.length);

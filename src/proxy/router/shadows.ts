@@ -27,7 +27,7 @@ export function startShadows(
     shadows.push(
       new ShadowRequest(context, host, {
         head: encodeShadowHead(stream, policy, host.load.config.connection),
-        isHead: head.method === "HEAD",
+        method: head.method,
         coding: head.coding,
         timeoutMs,
       }),

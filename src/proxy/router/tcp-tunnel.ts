@@ -1,0 +1,175 @@
+import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type { Breakers, Priority } from "../cluster/breakers.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ProxyContext } from "../context.ts";
+import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
+import type { Waiter } from "../http/http-pool.ts";
+import { RESET, type ResetReason } from "../http/local-reply.ts";
+import { ResponseHead } from "../http/message-head.ts";
+import type { Sender } from "../net/sender.ts";
+import { describeConnectError } from "../net/socket.ts";
+import { TcpUpstream, type UpstreamEvents } from "../network-filter/tcp-upstream.ts";
+import { TransportError } from "../tls/tls-error.ts";
+
+/**
+ * The far end of a CONNECT that this proxy answers itself: one TCP connection for one tunnel, never
+ * of a pool, counted by the cluster as Envoy counts it. When either side ends so does the other.
+ */
+export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
+  readonly protocol = undefined;
+  readonly isReused = false;
+  readonly host: Host;
+  transportFailure = "";
+  readonly #context: ProxyContext;
+  readonly #breakers: Breakers;
+  readonly #waiter: Waiter;
+  readonly #upstream: TcpUpstream;
+  #sink: ResponseSink | undefined = undefined;
+  #state: "connecting" | "open" | "closed" = "connecting";
+
+  private constructor(host: Host, context: ProxyContext, priority: Priority, waiter: Waiter) {
+    this.host = host;
+    this.#context = context;
+    this.#waiter = waiter;
+    this.#breakers = host.load.breakers[priority];
+    this.#breakers.pending++;
+    host.load.pendingTotal++;
+    this.#upstream = new TcpUpstream(host, context, this, priority);
+  }
+
+  /**
+   * Connects; the waiter is told of it. `undefined` when the breakers allow no more, and the waiter
+   * knows. Where connections are at their bound Envoy lets a tunnel wait for the end of another;
+   * as that may never come it is refused here.
+   */
+  static open(
+    host: Host,
+    context: ProxyContext,
+    priority: Priority,
+    waiter: Waiter,
+  ): TcpTunnel | undefined {
+    const { load } = host;
+    const canWait = load.breakers[priority].canWait();
+    if (canWait && host.canConnect(priority)) return new TcpTunnel(host, context, priority, waiter);
+    if (canWait) load.connectionsOverflow++;
+    else load.pendingOverflow++;
+    waiter.onNoConnection(RESET.overflow, "");
+    return undefined;
+  }
+
+  get connectStartMs(): number {
+    return this.#upstream.connectStartMs;
+  }
+  get connectedMs(): number {
+    return this.#upstream.connectedMs;
+  }
+  get localAddress(): PeerAddress | undefined {
+    return this.#upstream.localAddress;
+  }
+  get tls(): TlsInfo | undefined {
+    return this.#upstream.tls;
+  }
+  get out(): Sender {
+    return this.#upstream.out;
+  }
+
+  onReady(): void {
+    const { host } = this;
+    const { load } = host;
+    if (!this.#breakers.canRequest()) {
+      load.requestsOverflow++;
+      this.#close(false);
+      this.#waiter.onNoConnection(RESET.overflow, "");
+      return;
+    }
+    this.#breakers.pending--;
+    this.#state = "open";
+    this.#breakers.requests++;
+    load.requestsTotal++;
+    host.activeRequests++;
+    host.requestsTotal++;
+    this.#waiter.onConnection(this);
+    // The waiter has written what the client sent ahead.
+    const head = new ResponseHead();
+    head.status = 200;
+    this.#sink?.onResponseHead(head, true);
+    this.#sink?.onReadEnd();
+  }
+
+  begin(sink: ResponseSink): void {
+    this.#sink = sink;
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.host.load.bytesReceived += length;
+    this.#sink?.onBodyBytes(buffer, 0, length);
+    this.#sink?.onReadEnd();
+  }
+
+  onDrain(): void {
+    this.#sink?.onSendDrain();
+  }
+
+  onEnd(): void {
+    const sink = this.#sink;
+    this.#close(false);
+    sink?.onBodyEnd();
+  }
+
+  onClose(isConnected: boolean, error: Error | undefined): void {
+    const sink = this.#sink;
+    if (isConnected) {
+      this.#close(true);
+      sink?.onReset(RESET.termination);
+      return;
+    }
+    this.transportFailure =
+      error instanceof TransportError ? error.message : describeConnectError(error);
+    const isTooLate = this.#upstream.isTooLate;
+    this.host.load.pendingFailures++;
+    this.#close(!isTooLate);
+    const reason: ResetReason = isTooLate ? RESET.connectTimeout : RESET.connectFailure;
+    this.#waiter.onNoConnection(reason, isTooLate ? "" : this.transportFailure);
+  }
+
+  endRequest(): void {
+    this.endTunnel();
+  }
+
+  endTunnel(): void {
+    this.out.flushNow();
+    this.#upstream.end();
+  }
+
+  abandon(): void {
+    if (this.#state === "connecting") this.host.load.requestsCancelled++;
+    else this.out.flushNow();
+    this.#close(false);
+  }
+
+  pause(): void {
+    this.#upstream.pause();
+  }
+
+  resume(): void {
+    this.#upstream.resume();
+  }
+
+  #close(isRemote: boolean): void {
+    if (this.#state === "closed") return;
+    const { host } = this;
+    const { load } = host;
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    this.#sink = undefined;
+    if (wasOpen) {
+      this.#breakers.requests--;
+      host.activeRequests--;
+    } else this.#breakers.pending--;
+    load.countDestroyed(isRemote, wasOpen);
+    load.bytesSent += this.out.bytesSent;
+    const lengthMs = this.#context.clock.monotonicMs() - this.connectStartMs;
+    load.connectionLength.add(Math.floor(lengthMs));
+    this.#upstream.destroy();
+  }
+}
