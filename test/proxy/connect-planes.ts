@@ -133,7 +133,7 @@ export class ConnectPlanes {
     return this.#sockets.size;
   }
 
-  async start(more: Readonly<Record<string, number>> = {}): Promise<void> {
+  async start(): Promise<void> {
     const echo = await this.serve((socket) => socket.on("data", (bytes) => socket.write(bytes)));
     const says = await this.serve((socket) => socket.end("hello"));
     const resets = await this.serve((socket) => {
@@ -153,7 +153,7 @@ export class ConnectPlanes {
           }),
         ),
         clusters: [
-          staticCluster("echo", [more["echo"] ?? echo]),
+          staticCluster("echo", [echo]),
           staticCluster("says", [says]),
           staticCluster("resets", [resets]),
           staticCluster("http", [http]),
