@@ -1,7 +1,9 @@
+import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ClusterAction } from "../../match/route.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 import type { RequestHead } from "../http/message-head.ts";
 import { isAuthority } from "../http/parse-fields.ts";
+import { encodeProxyHeader } from "./proxy-header.ts";
 
 /** A CONNECT with a path would be that of HTTP/2, which asks for a protocol. */
 export const BAD_CONNECT: LocalReply = {
@@ -16,7 +18,16 @@ export function canConnectTo({ path, authority }: RequestHead): boolean {
   return path === "" && authority !== "" && isAuthority(authority);
 }
 
-/** Whether this proxy is the end of a CONNECT, and sends on what is inside. */
-export function isTerminated({ upgrades }: ClusterAction): boolean {
-  return upgrades.get("connect")?.connect !== undefined;
+/**
+ * What is sent first where this proxy is the end of a CONNECT and sends on what is inside: "" or a
+ * header in Latin-1. `undefined` where it passes the CONNECT itself on.
+ */
+export function tunnelPrefix(
+  { upgrades }: ClusterAction,
+  connection: ConnectionInfo,
+): string | undefined {
+  const connect = upgrades.get("connect")?.connect;
+  if (connect === undefined) return undefined;
+  const { proxyProtocol } = connect;
+  return proxyProtocol === undefined ? "" : encodeProxyHeader(proxyProtocol, connection);
 }

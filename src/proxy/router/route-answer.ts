@@ -10,7 +10,8 @@ export function answerRoute(
   const { status } = action;
   const details = "direct_response";
   if (action.kind === "redirect") {
-    const headers = ["location", action.location(stream)];
+    // For Envoy a CONNECT, which has no path, cannot be sent anywhere.
+    const headers = stream.path === "" ? [] : ["location", action.location(stream)];
     return { status, body: "", flag: "", details, headers };
   }
   const reply: LocalReply = { status, body: action.body, flag: "", details };

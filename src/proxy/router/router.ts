@@ -27,7 +27,7 @@ import {
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
-import { BAD_CONNECT, canConnectTo, isTerminated } from "./connect.ts";
+import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
@@ -206,9 +206,10 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
     if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
     this.#isWaiting = true;
-    const { context } = this.#stream;
-    if (this.#isTunnelShut && action !== undefined && isTerminated(action)) {
-      this.#tunnel = TcpTunnel.open(host, context, this.priority, this);
+    const { context, connection } = this.#stream;
+    const prefix = this.#isTunnelShut && action && tunnelPrefix(action, connection);
+    if (typeof prefix === "string") {
+      this.#tunnel = TcpTunnel.open(host, { context, priority: this.priority, prefix }, this);
     } else HttpPool.of(host, context, this.priority).acquire(this);
   }
 

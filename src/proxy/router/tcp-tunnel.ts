@@ -11,6 +11,13 @@ import { describeConnectError } from "../net/socket.ts";
 import { TcpUpstream, type UpstreamEvents } from "../network-filter/tcp-upstream.ts";
 import { TransportError } from "../tls/tls-error.ts";
 
+/** What a tunnel is opened with; `prefix` (Latin-1) is sent before anything of the client's. */
+interface TunnelOptions {
+  readonly context: ProxyContext;
+  readonly priority: Priority;
+  readonly prefix: string;
+}
+
 /**
  * The far end of a CONNECT that this proxy answers itself: one TCP connection for one tunnel, never
  * of a pool, counted by the cluster as Envoy counts it. When either side ends so does the other.
@@ -22,14 +29,16 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   transportFailure = "";
   readonly #context: ProxyContext;
   readonly #breakers: Breakers;
+  readonly #prefix: string;
   readonly #waiter: Waiter;
   readonly #upstream: TcpUpstream;
   #sink: ResponseSink | undefined = undefined;
   #state: "connecting" | "open" | "closed" = "connecting";
 
-  private constructor(host: Host, context: ProxyContext, priority: Priority, waiter: Waiter) {
+  private constructor(host: Host, { context, priority, prefix }: TunnelOptions, waiter: Waiter) {
     this.host = host;
     this.#context = context;
+    this.#prefix = prefix;
     this.#waiter = waiter;
     this.#breakers = host.load.breakers[priority];
     this.#breakers.pending++;
@@ -42,15 +51,11 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
    * knows. Where connections are at their bound Envoy lets a tunnel wait for the end of another;
    * as that may never come it is refused here.
    */
-  static open(
-    host: Host,
-    context: ProxyContext,
-    priority: Priority,
-    waiter: Waiter,
-  ): TcpTunnel | undefined {
+  static open(host: Host, options: TunnelOptions, waiter: Waiter): TcpTunnel | undefined {
+    const { priority } = options;
     const { load } = host;
     const canWait = load.breakers[priority].canWait();
-    if (canWait && host.canConnect(priority)) return new TcpTunnel(host, context, priority, waiter);
+    if (canWait && host.canConnect(priority)) return new TcpTunnel(host, options, waiter);
     if (canWait) load.connectionsOverflow++;
     else load.pendingOverflow++;
     waiter.onNoConnection(RESET.overflow, "");
@@ -88,7 +93,9 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     load.requestsTotal++;
     host.activeRequests++;
     host.requestsTotal++;
+    this.out.text(this.#prefix);
     this.#waiter.onConnection(this);
+    this.out.flush();
     // The waiter has written what the client sent ahead.
     const head = new ResponseHead();
     head.status = 200;

@@ -1,0 +1,44 @@
+import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import type { ConnectionInfo } from "../../match/connection-info.ts";
+
+const V2_MARK = "\r\n\r\n\0\r\nQUIT\n";
+/** The proxy speaks for itself: no addresses. */
+const V2_LOCAL = `${V2_MARK}\x20\0\0\0`;
+
+/**
+ * The header that tells a TCP server whom the proxy speaks for (HAProxy, `proxy-protocol.txt`
+ * 2.1 and 2.2); Latin-1, one character for each byte.
+ */
+export function encodeProxyHeader(
+  version: "V1" | "V2",
+  { remote, local }: Pick<ConnectionInfo, "remote" | "local">,
+): string {
+  const isV4 = isIPv4(remote.address) && isIPv4(local.address);
+  const isV6 = isIPv6(remote.address) && isIPv6(local.address);
+  if (!isV4 && !isV6) return version === "V1" ? "PROXY UNKNOWN\r\n" : V2_LOCAL;
+  if (version === "V1") {
+    const family = isV4 ? "TCP4" : "TCP6";
+    return `PROXY ${family} ${remote.address} ${local.address} ${remote.port} ${local.port}\r\n`;
+  }
+  const encode = isV4 ? ipv4Bytes : ipv6Bytes;
+  const body =
+    encode(remote.address) + encode(local.address) + twoBytes(remote.port) + twoBytes(local.port);
+  return `${V2_MARK}\x21${isV4 ? "\x11" : "\x21"}${twoBytes(body.length)}${body}`;
+}
+
+function ipv4Bytes(address: string): string {
+  return String.fromCharCode(...address.split(".").map(Number));
+}
+
+function ipv6Bytes(address: string): string {
+  const [bare = ""] = address.split("%");
+  const [before = "", after = ""] = bare.split("::");
+  const first = before.split(":").filter((group) => group !== "");
+  const last = after.split(":").filter((group) => group !== "");
+  const zeros = Array.from({ length: 8 - first.length - last.length }, () => "0");
+  return [...first, ...zeros, ...last].map((group) => twoBytes(parseInt(group, 16))).join("");
+}
+
+function twoBytes(value: number): string {
+  return String.fromCharCode(value >> 8, value & 255);
+}
