@@ -88,6 +88,8 @@ describe("parseRequestHead()", () => {
     ["GET /x", 426],
     ["CONNECT /x HTTP/1.1", 400],
     ["CONNECT a.test HTTP/1.1", 400],
+    ["CONNECT u@a.test:443 HTTP/1.1", 400],
+    ["CONNECT :443 HTTP/1.1", 400],
   ] as const;
   test.each(badLines)("refuses the line %j", (line, status) => {
     expect(get("", line).status).toBe(status);
