@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
@@ -17,9 +17,9 @@ import { TestAuthority } from "./test-pki.ts";
 const run = promisify(execFile);
 const curl = findProgram("curl");
 const CONNECT = "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n";
-const BYTES = 20 * 1024 * 1024;
-/** What all buffers on the way may hold: the kernel's and the proxy's, on both sides. */
-const BYTES_HELD_MAX = 12 * 1024 * 1024;
+const BYTES = 64 * 1024 * 1024;
+/** What may be on the way: nearly all of it in the kernel's buffers, some 10 MiB for each hop. */
+const BYTES_HELD_MAX = 40 * 1024 * 1024;
 const ALLOWED = { upgrade_configs: [{ upgrade_type: "CONNECT" }] };
 const ENDED = { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] };
 
@@ -30,6 +30,7 @@ const servers: Server[] = [];
 const folder = mkdtempSync(join(tmpdir(), "weft-tunnel-"));
 /** The other ends of tunnels, in the order in which they came. */
 const peers: Socket[] = [];
+const clients: Socket[] = [];
 
 async function listen(server: Server): Promise<number> {
   servers.push(server);
@@ -82,6 +83,11 @@ beforeAll(async () => {
   }));
 }, 60_000);
 
+// One that failed leaves nothing for those behind it to trip over.
+afterEach(async () => {
+  for (const socket of [...clients.splice(0), ...peers]) await destroy(socket);
+});
+
 afterAll(async () => {
   await both.stop();
   for (const peer of peers) peer.destroy();
@@ -93,6 +99,7 @@ afterAll(async () => {
 async function openTunnel(port: number): Promise<{ client: Socket; peer: Socket }> {
   const before = peers.length;
   const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  clients.push(client);
   client.on("error", () => undefined);
   client.write(CONNECT);
   const [head] = (await once(client, "data")) as [Buffer];
@@ -172,6 +179,7 @@ describe("a tunnel", () => {
     for (const { ports } of both.planes) {
       const before = peers.length;
       const client = connect(ports.pending, "127.0.0.1");
+      clients.push(client);
       client.on("error", () => undefined);
       client.write(CONNECT);
       const peer = await until(() => peers[before], "the CONNECT");
