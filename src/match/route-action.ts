@@ -77,7 +77,11 @@ export function decodeClusterAction(
     kind: "cluster",
     ...decodeClusters(message, decodeHostRewrite(message, context), context),
     notFoundStatus: NOT_FOUND_STATUS[message.clusterNotFoundResponseCode] ?? 503,
-    timeoutMs: durationMs(message.timeout) ?? TIMEOUT_MS_DEFAULT,
+    // The newer limit takes the place of the older, as in Envoy.
+    timeoutMs:
+      message.maxStreamDuration === undefined
+        ? (durationMs(message.timeout) ?? TIMEOUT_MS_DEFAULT)
+        : 0,
     idleTimeoutMs: durationMs(message.idleTimeout),
     streamLimits: decodeStreamLimits(message, context),
     retryPolicy:

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
 import { HEADER_OPTIONS } from "./options/header-options.ts";
+import { INJECTION_OPTIONS } from "./options/injection-options.ts";
 import { TARGET_OPTIONS } from "./options/target-options.ts";
 import { TIME_OPTIONS } from "./options/time-options.ts";
 import { TRAILER_OPTIONS } from "./options/trailer-options.ts";
@@ -11,6 +12,7 @@ import { type OptionCase, runSide, type SideOutcome } from "./side-by-side.ts";
 
 const CASES: readonly OptionCase[] = [
   ...HEADER_OPTIONS,
+  ...INJECTION_OPTIONS,
   ...TARGET_OPTIONS,
   ...TIME_OPTIONS,
   ...TRAILER_OPTIONS,

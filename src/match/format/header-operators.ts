@@ -159,11 +159,17 @@ function createServerName(argument: string): Field {
   return (info) => info.connection.serverName || undefined;
 }
 
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
 function createQueryParams(form: string): Field {
   if (form === "DECODED") {
     return (info) => {
       const query = queryOf(info.requestHeader(":path"));
-      return query === undefined ? undefined : percentDecode(query);
+      if (query === undefined) return undefined;
+      const decoded = percentDecode(query);
+      // Like Envoy: nobody's line is to end here.
+      return CONTROL.test(decoded) ? query : decoded;
     };
   }
   if (form === "" || form === "ORIG") return (info) => queryOf(info.requestHeader(":path"));

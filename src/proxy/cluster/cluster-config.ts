@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { NameFormat } from "../http/header-case.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
 
@@ -174,6 +175,8 @@ export interface ConnectionConfig {
   readonly passesTrailers: boolean;
   /** Whether requests go out with a whole URL as their target. */
   readonly sendsFullUrl: boolean;
+  /** How names of headers of requests are written; `undefined` for lower case. */
+  readonly nameFormat: NameFormat | undefined;
   /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
   readonly keepAliveS: number | undefined;
   /** Where connections come from, by the IP version of where they go. */

@@ -43,6 +43,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       },
       passesTrailers: false,
       sendsFullUrl: false,
+      nameFormat: undefined,
       keepAliveS: undefined,
       sources: [],
     },

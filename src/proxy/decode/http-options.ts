@@ -19,6 +19,7 @@ import type { ClientAddressOptions } from "../http/client-address.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { UnderscoreAction } from "../http/parse-fields.ts";
 import { compileTarget, type EscapedSlashes } from "../http/request-target.ts";
+import { decodeHeaderCase } from "./header-case.ts";
 
 /** Fields of a connection manager that are decoded here. */
 export const OPTION_FIELDS: readonly string[] = [
@@ -51,7 +52,14 @@ const HEADER_COUNT = 100;
 
 type Options = Pick<
   HttpConfig,
-  "client" | "prepareTarget" | "scheme" | "via" | "limits" | "passesTrailers" | "proxies100Continue"
+  | "client"
+  | "prepareTarget"
+  | "scheme"
+  | "via"
+  | "limits"
+  | "passesTrailers"
+  | "nameFormat"
+  | "proxies100Continue"
 >;
 
 /** Decodes how requests are read and their headers put right. */
@@ -66,6 +74,11 @@ export function decodeHttpOptions(
     scheme: decodeScheme(message, path, issues),
     via: wireText(message.via),
     limits: decodeLimits(message, path, issues),
+    nameFormat: decodeHeaderCase(
+      message.httpProtocolOptions,
+      joinPath(path, "http_protocol_options"),
+      issues,
+    ),
     passesTrailers: message.httpProtocolOptions?.enableTrailers ?? false,
     proxies100Continue: message.proxy100Continue,
   };
@@ -180,6 +193,7 @@ function decodeLimits(
       "default_host_for_http_10",
       "allow_chunked_length",
       "enable_trailers",
+      "header_key_format",
       // Says what happens to requests that go out.
       "send_fully_qualified_url",
       "use_balsa_parser",

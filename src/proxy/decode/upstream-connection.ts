@@ -34,6 +34,7 @@ export function decodeConnection(
     responseHeads: options.responseHeads,
     passesTrailers: options.passesTrailers,
     sendsFullUrl: options.sendsFullUrl,
+    nameFormat: options.nameFormat,
     keepAliveS: decodeOptions(message, issues),
     sources: decodeBind(message, issues),
   };

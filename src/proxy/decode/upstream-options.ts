@@ -14,8 +14,10 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { NameFormat } from "../http/header-case.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import { decodeExtension, extension } from "./extension.ts";
+import { decodeHeaderCase } from "./header-case.ts";
 
 /** How a cluster's hosts are spoken to. */
 export interface UpstreamOptions {
@@ -27,6 +29,7 @@ export interface UpstreamOptions {
   readonly responseHeads: HeadOptions;
   readonly passesTrailers: boolean;
   readonly sendsFullUrl: boolean;
+  readonly nameFormat: NameFormat | undefined;
 }
 
 /** Envoy's defaults. */
@@ -48,6 +51,7 @@ const DEFAULTS: UpstreamOptions = {
   },
   passesTrailers: false,
   sendsFullUrl: false,
+  nameFormat: undefined,
 };
 
 const HTTP1_FIELDS = [
@@ -57,6 +61,7 @@ const HTTP1_FIELDS = [
   "default_host_for_http_10",
   "allow_chunked_length",
   "enable_trailers",
+  "header_key_format",
   "send_fully_qualified_url",
 ];
 
@@ -92,7 +97,7 @@ function decodeHttpOptions(
     joinPath(path, "common_http_protocol_options"),
     issues,
   );
-  const { isHttp2, http1 } = decodeProtocol(message, path, issues);
+  const { isHttp2, http1, nameFormat } = decodeProtocol(message, path, issues);
   return {
     ...common,
     isHttp2,
@@ -102,6 +107,7 @@ function decodeHttpOptions(
     },
     passesTrailers: http1?.enableTrailers ?? false,
     sendsFullUrl: http1?.sendFullyQualifiedUrl ?? false,
+    nameFormat,
   };
 }
 
@@ -109,6 +115,7 @@ function decodeHttpOptions(
 interface Protocol {
   readonly isHttp2: boolean;
   readonly http1?: Http1ProtocolOptions | undefined;
+  readonly nameFormat?: NameFormat | undefined;
 }
 
 function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issue[]): Protocol {
@@ -120,8 +127,7 @@ function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issu
     const schema = HttpProtocolOptions_UseDownstreamHttpConfigSchema;
     issues.push(...refuseFields(schema, options.value, handled, at));
     const http1 = options.value.httpProtocolOptions;
-    checkHttp1(http1, at, issues);
-    return { isHttp2: false, http1 };
+    return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
   }
   if (options.case !== "explicitHttpConfig") return { isHttp2: false };
   const at = joinPath(path, "explicit_http_config");
@@ -133,18 +139,20 @@ function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issu
   if (protocolConfig.case !== "httpProtocolOptions") {
     return { isHttp2: protocolConfig.case === "http2ProtocolOptions" };
   }
-  checkHttp1(protocolConfig.value, at, issues);
-  return { isHttp2: false, http1: protocolConfig.value };
+  const http1 = protocolConfig.value;
+  return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
 }
 
-function checkHttp1(
+/** How it writes the names of headers. */
+function decodeHttp1(
   options: Http1ProtocolOptions | undefined,
   path: string,
   issues: Issue[],
-): void {
-  if (options === undefined) return;
+): NameFormat | undefined {
+  if (options === undefined) return undefined;
   const at = joinPath(path, "http_protocol_options");
   issues.push(...refuseFields(Http1ProtocolOptionsSchema, options, HTTP1_FIELDS, at));
+  return decodeHeaderCase(options, at, issues);
 }
 
 function decodeCommon(

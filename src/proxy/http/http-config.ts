@@ -3,6 +3,7 @@ import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
+import type { NameFormat } from "./header-case.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { LocalReplyConfig } from "./local-reply-config.ts";
 import type { HeadLimits } from "./parse-head.ts";
@@ -43,6 +44,8 @@ export interface HttpConfig {
   readonly limits: HeadLimits;
   /** Whether trailers go through in both directions; else they are dropped. */
   readonly passesTrailers: boolean;
+  /** How names of headers to clients are written; `undefined` for lower case. */
+  readonly nameFormat: NameFormat | undefined;
   /** Of a connection without requests; 0 is none. */
   readonly idleTimeoutMs: number;
   /** Of a request during which nothing moves; 0 is none. */

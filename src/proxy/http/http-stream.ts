@@ -15,6 +15,7 @@ import type { BodySink } from "./body-reader.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
 import { opensTunnel } from "./framing.ts";
+import { formatNames } from "./header-case.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
@@ -395,7 +396,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   onUpstreamInterim({ status, headers }: ResponseHead): void {
     if (!this.config.proxies100Continue || this.#isResponseStarted) return;
     const { out } = this.#connection;
-    out.text(`${statusLine(status, this.head.minor)}${headers.encode()}\r\n`);
+    const text = `${statusLine(status, this.head.minor)}${headers.encode()}\r\n`;
+    out.text(formatNames(text, this.config.nameFormat));
     out.flush();
   }
 
@@ -425,9 +427,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#isResponseStarted = true;
     this.#responseSink = undefined;
     const mutations = (this.choice ?? this.route)?.mutations.response;
-    if (mutations !== undefined && mutations.length > 0) {
-      mutateHead(mutations, head, this.info);
-    }
+    if (mutations !== undefined && mutations.length > 0) mutateHead(mutations, head, this.info);
     this.#filters.onResponseHead(head, hasBody);
     const { headers, status } = head;
     this.responseHeaders = headers;
@@ -545,11 +545,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   #sendHead(status: number, headers: HeaderList, framing: string): void {
-    const { service, out } = this.#connection;
     const { head } = this;
     this.status = status;
     this.times.note("answerBeginMs");
-    countResponse(service.stats.counters, status);
+    countResponse(this.#connection.service.stats.counters, status);
     prepareResponse(headers, this);
     // An answer that comes before the end of the request leaves bytes that nobody will read.
     if (head.wantsClose || !this.#isRequestDone || this.#connection.isDraining)
@@ -560,7 +559,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (status === 200 && head.method === "CONNECT") this.closes = false;
     else if (this.closes) text += "connection: close\r\n";
     else if (head.minor === 0) text += "connection: keep-alive\r\n";
-    out.text(`${text}\r\n`);
+    this.#connection.out.text(formatNames(`${text}\r\n`, this.config.nameFormat));
   }
 
   #finish(): void {

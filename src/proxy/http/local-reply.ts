@@ -109,6 +109,12 @@ export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: s
   return { flag, details: `upstream_reset_after_response_started{${cause}}` };
 }
 
+/** A header that the route adds to the request has a value that would end its line. */
+export function invalidHeaderValue(name: string): LocalReply {
+  const details = `filter_removed_required_request_headers{invalid_header_value_for:_${name}}`;
+  return { status: 503, body: `invalid header value for: ${name}`, flag: "DPE", details };
+}
+
 /** The cluster that a route names is not there. */
 export function clusterNotFound(status: number): LocalReply {
   return { status, body: "", flag: "NC", details: "cluster_not_found" };

@@ -31,6 +31,15 @@ const VALUE: Uint8Array = new Uint8Array(256).map((_, code) =>
   (code < 32 && code !== TAB) || code === 127 ? 0 : 1,
 );
 
+/** Whether a text can stand in a header: no line end and no other control character but the tab. */
+export function isFieldValue(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if ((code < 32 && code !== TAB) || code === 127) return false;
+  }
+  return true;
+}
+
 /**
  * Parses the header lines in `text[from, to)`, each with its CRLF, into `head`. `to` must not be
  * the end of the text: the empty line follows.

@@ -1,4 +1,5 @@
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
+import { formatNames } from "../http/header-case.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { encodeLastChunk } from "../http/last-chunk.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
@@ -11,7 +12,7 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE",
 export function encodeRequestHead(
   head: RequestHead,
   scheme: string,
-  { sendsFullUrl }: ConnectionConfig,
+  { sendsFullUrl, nameFormat }: ConnectionConfig,
 ): string {
   const origin = sendsFullUrl ? `${scheme}://${head.authority}` : "";
   // A CONNECT has no path.
@@ -24,7 +25,7 @@ export function encodeRequestHead(
   } else if (head.contentLength === -1 && !BODILESS.has(head.method)) {
     text += "content-length: 0\r\n";
   }
-  return `${text}\r\n`;
+  return formatNames(`${text}\r\n`, nameFormat);
 }
 
 /** Part of a request's body, in the framing that its head announced. */
@@ -49,6 +50,8 @@ export function writeRequestEnd(
   out: Sender,
   coding: number,
   trailers: HeaderList | undefined,
+  { passesTrailers }: ConnectionConfig,
 ): void {
-  if (coding === CODING.chunked) out.text(encodeLastChunk(trailers));
+  if (coding !== CODING.chunked) return;
+  out.text(encodeLastChunk(passesTrailers ? trailers : undefined));
 }

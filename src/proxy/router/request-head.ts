@@ -5,14 +5,17 @@ import { mutateHead } from "../http/header-mutation.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
 import type { RoutedStream } from "./router.ts";
 
-/** Puts into the request what its route says, before the first attempt, in Envoy's order. */
+/**
+ * Puts into the request what its route says, before the first attempt, in Envoy's order. Returns
+ * the first name whose value cannot stand in a header; "" for none.
+ */
 export function prepareRequestHead(
   stream: RoutedStream,
   action: ClusterAction,
   { hostRewrite, mutations }: ClusterChoice,
-): void {
+): string {
   const { head, config } = stream;
-  if (mutations.request.length > 0) mutateRequest(stream, mutations.request);
+  const refused = mutations.request.length > 0 ? mutateRequest(stream, mutations.request) : "";
   const tellsOriginals = !config.suppressesEnvoyHeaders;
   if (hostRewrite?.kind === "weighted") {
     head.authority = hostRewrite.host;
@@ -20,17 +23,19 @@ export function prepareRequestHead(
     const host = rewrittenHost(hostRewrite, head);
     if (host !== undefined) replaceHost(stream, action, host);
   }
-  if (action.rewritePath === undefined) return;
+  if (action.rewritePath === undefined) return refused;
   const path = action.rewritePath(head.path);
   if (tellsOriginals) head.headers.set("x-envoy-original-path", head.path);
   head.path = path;
+  return refused;
 }
 
-function mutateRequest({ head, info }: RoutedStream, levels: readonly HeaderMutations[]): void {
+function mutateRequest({ head, info }: RoutedStream, levels: readonly HeaderMutations[]): string {
   const hadLength = head.contentLength > 0;
-  mutateHead(levels, head, info);
+  const refused = mutateHead(levels, head, info);
   // The upstream must be able to tell where the body ends.
   if (hadLength && head.contentLength === -1) head.coding = CODING.chunked;
+  return refused;
 }
 
 /** `undefined` where the host stays, or is only known with the upstream host. */

@@ -17,6 +17,7 @@ import type { StreamTimes } from "../http/http-stream-info.ts";
 import {
   brokenOff,
   clusterNotFound,
+  invalidHeaderValue,
   type LocalReply,
   maxDurationReached,
   NO_HEALTHY_UPSTREAM,
@@ -146,7 +147,8 @@ export class Router implements ResponseSink, Waiter, PickContext {
     const mayRetry = this.#policy !== undefined && this.#policy.retriesMax > 0;
     this.#keeps = (mayRetry || action.internalRedirect !== undefined) && head.upgrade === "";
     this.#tellTimeLeft(head);
-    prepareRequestHead(this.#stream, action, choice);
+    const refused = prepareRequestHead(this.#stream, action, choice);
+    if (refused !== "") return this.#reply(invalidHeaderValue(refused));
     if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
     this.#isTunnelShut = head.method === "CONNECT";
     if (this.#isTunnelShut && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
@@ -304,8 +306,8 @@ export class Router implements ResponseSink, Waiter, PickContext {
   #writeEnd(connection: UpstreamExchange): void {
     this.#stream.times.note("sendEndMs");
     const { head, requestTrailers } = this.#stream;
-    const { passesTrailers } = connection.host.load.config.connection;
-    writeRequestEnd(connection.out, head.coding, passesTrailers ? requestTrailers : undefined);
+    const config = connection.host.load.config.connection;
+    writeRequestEnd(connection.out, head.coding, requestTrailers, config);
     if (head.upgrade !== "") connection.endTunnel();
     else connection.endRequest();
   }

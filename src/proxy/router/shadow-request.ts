@@ -86,12 +86,13 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
 
   endRequest(trailers: HeaderList | undefined): void {
     this.#isRequestDone = true;
-    if (this.#host.load.config.connection.passesTrailers) this.#trailers = trailers;
+    this.#trailers = trailers;
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
   }
 
   #writeEnd(connection: ClientConnection): void {
-    writeRequestEnd(connection.out, this.#coding, this.#trailers);
+    const config = this.#host.load.config.connection;
+    writeRequestEnd(connection.out, this.#coding, this.#trailers, config);
     connection.endRequest();
   }
 

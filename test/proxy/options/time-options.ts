@@ -9,8 +9,60 @@ function common(options: object): object {
   return { common_http_protocol_options: options };
 }
 
+/** What a route says counts, whatever the connection manager has. */
+const OF_ROUTES: readonly OptionCase[] = [
+  { idle_timeout: SHORT },
+  { max_stream_duration: { max_stream_duration: SHORT } },
+].flatMap((limit) => {
+  const [name = ""] = Object.keys(limit);
+  const options = { stream_idle_timeout: "3s", ...common({ max_stream_duration: "3s" }) };
+  const routes = [{ match: { prefix: "/" }, route: { cluster: "up", ...limit } }];
+  const shared = { options, routes, waitsMs: SHORT_MS };
+  return [
+    {
+      name: `${name} of a route and half a body`,
+      ...shared,
+      send: post("/x", "Content-Length: 10\r\n", "hi"),
+      status: [408],
+    },
+    {
+      name: `${name} of a route and a silent upstream`,
+      ...shared,
+      scripts: { "/quiet": {} },
+      send: get("/quiet"),
+      status: [504],
+    },
+    {
+      name: `${name} of a route and half an answer`,
+      ...shared,
+      scripts: { "/half": { send: HEAD_ONLY } },
+      send: get("/half"),
+      status: [],
+    },
+  ];
+});
+
 /** How long connection managers and routes wait, and what slow peers get. */
 export const TIME_OPTIONS: readonly OptionCase[] = [
+  ...OF_ROUTES,
+  {
+    name: "max_stream_duration of a route in place of its timeout",
+    options: {},
+    routes: [
+      {
+        match: { prefix: "/quiet" },
+        route: {
+          cluster: "up",
+          timeout: "0.05s",
+          max_stream_duration: { max_stream_duration: SHORT },
+        },
+      },
+    ],
+    scripts: { "/quiet": {} },
+    send: get("/quiet"),
+    waitsMs: SHORT_MS,
+    status: [504],
+  },
   {
     name: "request_headers_timeout",
     options: { request_headers_timeout: SHORT },

@@ -59,5 +59,23 @@ const CONTINUES: readonly OptionCase[] = [false, true].flatMap((proxies) => [
   },
 ]);
 
+/** What a client says before it knows that the protocol has changed. */
+const EARLY: readonly OptionCase[] = [
+  ["with the head", [`${get("/echo", WEBSOCKET)}early`]],
+  ["right behind the head", [get("/echo", WEBSOCKET), "early"]],
+  ["of a refused upgrade", [`${get("/no", WEBSOCKET)}early`]],
+].map(([name, send]) => ({
+  name: `early data ${String(name)}`,
+  options: { upgrade_configs: [{ upgrade_type: "websocket" }] },
+  scripts: {
+    "/echo": {
+      send: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframe",
+      end: "fin",
+    },
+  },
+  send: send as readonly string[],
+  status: [String(name).includes("refused") ? 200 : 101],
+}));
+
 /** What connection managers do about protocols that change, and bodies that wait. */
-export const UPGRADE_OPTIONS: readonly OptionCase[] = [...UPGRADES, ...CONTINUES];
+export const UPGRADE_OPTIONS: readonly OptionCase[] = [...UPGRADES, ...CONTINUES, ...EARLY];

@@ -18,8 +18,64 @@ const CLIENTS: Readonly<Record<string, object>> = {
   "an internal client": { use_remote_address: true, internal_address_config: LOCAL },
 };
 
+const PROPER = { header_key_format: { proper_case_words: {} } };
+const PROPER_BOTH = {
+  options: {
+    http_protocol_options: { ...PROPER, enable_trailers: true },
+    proxy_100_continue: true,
+  },
+  cluster: upstreamHttp1({ ...PROPER, enable_trailers: true }),
+};
+const ODD_NAMES = "x_odd#name$r.z: 1\r\nX-B3-flags: 2\r\ncontent-md5: a-b:c-d\r\n";
+const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-t: a\r\n\r\n";
+
+/** How names are written. */
+const NAMES: readonly OptionCase[] = [
+  {
+    name: "proper_case_words of requests and responses",
+    ...PROPER_BOTH,
+    scripts: { "/odd": { send: `HTTP/1.1 200 OK\r\n${ODD_NAMES}${CHUNKED}` } },
+    send: `POST /odd HTTP/1.1\r\nhost: a.test\r\n${ODD_NAMES}${CHUNKED}`,
+    status: [200],
+  },
+  {
+    name: "proper_case_words of interim responses",
+    ...PROPER_BOTH,
+    scripts: {
+      "/103": {
+        send: "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi",
+      },
+    },
+    send: get("/103"),
+    status: [103, 200],
+  },
+  {
+    name: "proper_case_words of answers of the proxy's own",
+    ...PROPER_BOTH,
+    routes: [
+      { match: { prefix: "/d" }, direct_response: { status: 200, body: { inline_string: "a" } } },
+    ],
+    send: get("/d", "Connection: close\r\n"),
+    status: [200],
+  },
+  {
+    name: "proper_case_words of a WebSocket",
+    ...PROPER_BOTH,
+    options: { ...PROPER_BOTH.options, upgrade_configs: [{ upgrade_type: "websocket" }] },
+    scripts: {
+      "/ws": {
+        send: "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        end: "fin",
+      },
+    },
+    send: get("/ws", "connection: upgrade\r\nupgrade: websocket\r\n"),
+    status: [101],
+  },
+];
+
 /** How requests are written to upstreams, and responses read. */
 export const UPSTREAM_OPTIONS: readonly OptionCase[] = [
+  ...NAMES,
   {
     name: "send_fully_qualified_url",
     options: {},
