@@ -150,9 +150,10 @@ export class Router implements ResponseSink, Waiter, PickContext {
     const refused = prepareRequestHead(this.#stream, action, choice);
     if (refused !== "") return this.#reply(invalidHeaderValue(refused));
     if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
-    this.#isTunnelShut = head.method === "CONNECT";
-    if (this.#isTunnelShut && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
-    if (action.mirrors.length > 0 && !this.#isTunnelShut) this.#startShadows(action);
+    const isConnect = head.method === "CONNECT";
+    this.#isTunnelShut = isConnect || head.upgrade !== "";
+    if (isConnect && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
+    if (action.mirrors.length > 0 && !isConnect) this.#startShadows(action);
     this.#isStarting = true;
     this.#attempt(cluster);
     this.#isStarting = false;
@@ -208,8 +209,8 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
     if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
     this.#isWaiting = true;
-    const { context, connection } = this.#stream;
-    const prefix = this.#isTunnelShut && action && tunnelPrefix(action, connection);
+    const { context, connection, head } = this.#stream;
+    const prefix = head.method === "CONNECT" && action && tunnelPrefix(action, connection);
     if (typeof prefix === "string") {
       this.#tunnel = TcpTunnel.open(host, { context, priority: this.priority, prefix }, this);
     } else HttpPool.of(host, context, this.priority).acquire(this);
@@ -304,8 +305,10 @@ export class Router implements ResponseSink, Waiter, PickContext {
   }
 
   #writeEnd(connection: UpstreamExchange): void {
-    this.#stream.times.note("sendEndMs");
     const { head, requestTrailers } = this.#stream;
+    // What waits for the upgrade goes before the end.
+    if (this.#isTunnelShut && head.upgrade !== "") return;
+    this.#stream.times.note("sendEndMs");
     const config = connection.host.load.config.connection;
     writeRequestEnd(connection.out, head.coding, requestTrailers, config);
     if (head.upgrade !== "") connection.endTunnel();
@@ -371,12 +374,15 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
-  /** Bytes behind a CONNECT that was not granted would be taken for requests. */
+  /** Bytes behind what was not granted would be taken for requests. */
   #openTunnel({ status }: ResponseHead): void {
     const connection = this.#connection;
-    if (connection === undefined || !opensTunnel("CONNECT", status)) return;
+    const { method, upgrade } = this.#stream.head;
+    const isOpen = upgrade === "" ? opensTunnel(method, status) : status === 101;
+    if (connection === undefined || !isOpen) return;
     this.#isTunnelShut = false;
     this.#writeKept(connection);
+    if (this.#isRequestDone && upgrade !== "") this.#writeEnd(connection);
     connection.out.flush();
     this.#stream.resumeRequest();
   }
