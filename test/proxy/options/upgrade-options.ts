@@ -63,7 +63,6 @@ const CONTINUES: readonly OptionCase[] = [false, true].flatMap((proxies) => [
 const EARLY: readonly OptionCase[] = [
   ["with the head", [`${get("/echo", WEBSOCKET)}early`]],
   ["right behind the head", [get("/echo", WEBSOCKET), "early"]],
-  ["that looks like a request", [get("/echo", WEBSOCKET) + get("/smuggled")]],
   ["of a refused upgrade, like a request", [get("/no", WEBSOCKET) + get("/smuggled")]],
   ["in pieces of a refused upgrade", [get("/no", WEBSOCKET), get("/smuggled"), get("/more")]],
   ["of a refused upgrade", [`${get("/no", WEBSOCKET)}early`]],
