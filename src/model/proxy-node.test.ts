@@ -33,6 +33,7 @@ describe("decodeProxyNode()", () => {
         serviceAccount: "bookinfo-reviews",
         interceptionMode: "NONE",
         appAddress: "127.65.128.7",
+        speaksHttp2: true,
         hostPorts: [],
       },
     });

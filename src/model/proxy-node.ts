@@ -35,6 +35,7 @@ export function decodeProxyNode({ id, metadata = {} }: NodeRecord): Result<Proxy
     labels: read.labels("LABELS"),
     serviceAccount: read.text("SERVICE_ACCOUNT") ?? "default",
     interceptionMode: read.interceptionMode("INTERCEPTION_MODE", type),
+    speaksHttp2: read.text("WEFT_PROXY") !== "weft",
     appAddress: read.text("WEFT_APP_ADDRESS") ?? APP_ADDRESS_DEFAULT,
     hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
   };

@@ -19,6 +19,8 @@ export interface ProxyNode {
    * `http_proxy` takes what goes out. `REDIRECT` is not generated yet.
    */
   readonly interceptionMode: "NONE" | "REDIRECT";
+  /** Whether it can speak HTTP/2 to upstreams; weft's own proxy says that it cannot yet. */
+  readonly speaksHttp2: boolean;
   /** Where the app behind a `NONE` sidecar listens; "127.0.0.1" when it did not say. */
   readonly appAddress: string;
   /** Ports of the host that lead to a port of this pod (`containerPort` → address and port). */

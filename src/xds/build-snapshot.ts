@@ -29,7 +29,7 @@ export interface SnapshotResult {
  */
 export function buildSnapshot(view: ProxyView): SnapshotResult {
   const { proxy, inbound, outbound, virtualHosts, gatewayPorts, issues } = view;
-  const shared = encodeOutbound(outbound);
+  const shared = encodeOutbound(outbound, proxy.speaksHttp2);
   const own = inbound.map((target) => inboundResources(proxy, target));
   const routes = gatewayPorts.map((port) => gatewayRoutes(port.virtualHosts, port.routeName));
   const listeners = gatewayPorts.map((port) => encodeGatewayListener(proxy, port));
@@ -58,8 +58,11 @@ function byName(resources: readonly XdsResource[]): ReadonlyMap<string, XdsResou
   return new Map(resources.map((resource) => [resource.name, resource]));
 }
 
-const encodeOutbound = memoise(({ clusters, endpoints }: Outbound) => ({
-  clusters: byName([BLACK_HOLE_CLUSTER, ...clusters.map((cluster) => outboundCluster(cluster))]),
+const encodeOutbound = memoise(({ clusters, endpoints }: Outbound, speaksHttp2: boolean) => ({
+  clusters: byName([
+    BLACK_HOLE_CLUSTER,
+    ...clusters.map((cluster) => outboundCluster(cluster, speaksHttp2)),
+  ]),
   endpoints: byName(
     clusters.map((cluster, index) => clusterEndpoints(cluster, endpoints[index]?.endpoints ?? [])),
   ),

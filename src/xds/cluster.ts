@@ -48,7 +48,7 @@ export function inboundClusterName(targetPort: number): string {
 }
 
 /** A service port, or a subset of one: endpoints come by themselves, under the same name. */
-export function encodeOutboundCluster(cluster: OutboundCluster): XdsResource {
+export function encodeOutboundCluster(cluster: OutboundCluster, speaksHttp2: boolean): XdsResource {
   const { name, service, subset, origins, policy, port } = cluster;
   const rule = origins.find(({ key }) => key.kind === "DestinationRule");
   const message = create(ClusterSchema, {
@@ -59,7 +59,7 @@ export function encodeOutboundCluster(cluster: OutboundCluster): XdsResource {
     lbPolicy: LB_POLICY[policy.loadBalancer],
     commonLbConfig: {},
     circuitBreakers: NO_LIMITS,
-    typedExtensionProtocolOptions: protocolOptions(port.protocol),
+    typedExtensionProtocolOptions: protocolOptions(port.protocol, speaksHttp2),
     metadata: buildMetadata(origins, {
       ...(rule === undefined ? {} : { config: istioConfigPath(rule.key) }),
       services: [serviceJson(service)],
@@ -80,7 +80,7 @@ export function encodeInboundCluster(proxy: ProxyNode, target: ServiceTarget): X
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
     connectTimeout: CONNECT_TIMEOUT,
     circuitBreakers: NO_LIMITS,
-    typedExtensionProtocolOptions: protocolOptions(port.protocol),
+    typedExtensionProtocolOptions: protocolOptions(port.protocol, proxy.speaksHttp2),
     loadAssignment: {
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: endpoint } }] }],
@@ -101,9 +101,15 @@ export const BLACK_HOLE_CLUSTER: XdsResource = encodeResource(
   { name: "BlackHoleCluster", origins: [] },
 );
 
-/** HTTP/2 has to be said; HTTP/1.1 and bytes need nothing. */
-function protocolOptions(protocol: Protocol): Record<string, ReturnType<typeof packAny>> {
-  if (!isHttp2(protocol)) return {};
+/**
+ * HTTP/2 has to be said; HTTP/1.1 and bytes need nothing. A proxy that cannot speak HTTP/2 tries
+ * HTTP/1.1, which most servers of HTTP/2 understand too.
+ */
+function protocolOptions(
+  protocol: Protocol,
+  speaksHttp2: boolean,
+): Record<string, ReturnType<typeof packAny>> {
+  if (!isHttp2(protocol) || !speaksHttp2) return {};
   const options = create(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions: {
       case: "explicitHttpConfig",

@@ -154,6 +154,7 @@ function node(
     serviceAccount: "default",
     interceptionMode: "NONE",
     appAddress: "127.65.128.1",
+    speaksHttp2: true,
     hostPorts: [],
   };
 }

@@ -90,6 +90,7 @@ function node(type: ProxyNode["type"], change: Partial<ProxyNode> = {}): ProxyNo
     serviceAccount: "default",
     interceptionMode: "NONE",
     appAddress: "127.65.128.1",
+    speaksHttp2: true,
     hostPorts: [],
     ...change,
   };
