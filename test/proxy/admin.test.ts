@@ -265,7 +265,9 @@ describe("other pages", () => {
     const { weft, envoy } = await both("/clusters");
     const known = new Set(envoy.text.split("\n"));
     expect(weft.text.split("\n").filter((line) => !known.has(line))).toEqual([]);
-    expect(known.size).toBe(new Set(weft.text.split("\n")).size + PENDING.length);
+    // Without Envoy weft is held against itself, and nothing is missing.
+    const missing = envoy.text === weft.text ? 0 : PENDING.length;
+    expect(known.size).toBe(new Set(weft.text.split("\n")).size + missing);
     const { weft: json } = await both("/clusters?format=json&filter=bad");
     expect((JSON.parse(json.text) as { cluster_statuses: object[] }).cluster_statuses).toHaveLength(
       1,

@@ -55,7 +55,9 @@ export class Twins {
       return { ports: byName, adminPort, logPath: join(folder, `${name}.log`) };
     };
     const weftPlaces = await place("weft");
-    const weft = { ...weftPlaces, plane: await startWeft(bootstrap(weftPlaces)) };
+    const started = await startWeft(bootstrap(weftPlaces));
+    await until(() => started.proxy.state === "LIVE", "weft to be ready");
+    const weft = { ...weftPlaces, plane: started };
     const program = findProgram("envoy");
     if (program === undefined) return new Twins(folder, weft, undefined);
     const places = await place("envoy");
