@@ -186,9 +186,9 @@ describe("a cluster of a control plane", () => {
       "policy.drop_overloads: is not supported yet",
     ],
     [
-      "another priority",
-      () => ({ cluster_name: "a", endpoints: [{ priority: 1 }] }),
-      "priority: is not supported yet",
+      "a priority past the last",
+      () => ({ cluster_name: "a", endpoints: [{ priority: 200 }] }),
+      "priority: must be at most 128",
     ],
   ];
   test.each(wrong)(

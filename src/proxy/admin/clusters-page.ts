@@ -3,6 +3,7 @@ import { PRIORITY } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Thresholds } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
+import { HEALTH_FLAG, type HealthFlag, healthFlagsText } from "../cluster/host-health.ts";
 
 /** Nobody works out how well a host does: Envoy's word for that. */
 const NO_RATE = -1;
@@ -48,17 +49,18 @@ function counts(host: Host): Record<string, number> {
 }
 
 function hostValues(host: Host): Record<string, string | number> {
-  const { hostname, weight, region, zone, subZone, isHealthy } = host.state;
+  const { hostname, weight, locality, priority } = host.state;
+  const { region, zone, subZone } = locality;
   return {
     ...counts(host),
     hostname,
-    health_flags: isHealthy ? "healthy" : "/failed_eds_health",
+    health_flags: healthFlagsText(host.healthFlags),
     weight,
     region,
     zone,
     sub_zone: subZone,
     canary: "false",
-    priority: 0,
+    priority,
     success_rate: NO_RATE,
     local_origin_success_rate: NO_RATE,
   };
@@ -72,7 +74,8 @@ export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue 
     name: config.name,
     ...(isDynamic ? { added_via_api: true } : {}),
     host_statuses: hosts.map((host) => {
-      const { isHealthy, weight, hostname, region, zone, subZone } = host.state;
+      const { weight, hostname, locality, priority } = host.state;
+      const { region, zone, subZone } = locality;
       return {
         address: addressJson(host),
         stats: Object.entries(counts(host)).map(([name, value]) => ({
@@ -80,8 +83,9 @@ export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue 
           ...(value === 0 ? {} : { value: String(value) }),
           name,
         })),
-        health_status: { eds_health_status: isHealthy ? "HEALTHY" : "UNHEALTHY" },
+        health_status: healthStatusJson(host),
         weight,
+        ...(priority === 0 ? {} : { priority }),
         ...(hostname === "" ? {} : { hostname }),
         locality: { region, zone, sub_zone: subZone },
       };
@@ -94,6 +98,32 @@ export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue 
     },
     observability_name: config.name,
   };
+}
+
+/** By Envoy's names in `HostHealthStatus`. */
+const STATUS_FLAGS: Readonly<Record<string, HealthFlag>> = {
+  failed_active_health_check: HEALTH_FLAG.failedActiveHc,
+  failed_outlier_check: HEALTH_FLAG.failedOutlierCheck,
+  failed_active_degraded_check: HEALTH_FLAG.degradedActiveHc,
+  pending_dynamic_removal: HEALTH_FLAG.pendingDynamicRemoval,
+  pending_active_hc: HEALTH_FLAG.pendingActiveHc,
+  excluded_via_immediate_hc_fail: HEALTH_FLAG.excludedViaImmediateHcFail,
+  active_hc_timeout: HEALTH_FLAG.activeHcTimeout,
+};
+
+function healthStatusJson(host: Host): JsonValue {
+  const set = Object.entries(STATUS_FLAGS).filter(([, flag]) => host.hasFlag(flag));
+  return {
+    ...Object.fromEntries(set.map(([name]) => [name, true])),
+    eds_health_status: edsStatus(host),
+  };
+}
+
+/** Envoy keeps of what discovery said only what makes a difference. */
+function edsStatus(host: Host): string {
+  if (host.hasFlag(HEALTH_FLAG.failedEdsHealth)) return "UNHEALTHY";
+  if (host.hasFlag(HEALTH_FLAG.edsStatusDraining)) return "DRAINING";
+  return host.hasFlag(HEALTH_FLAG.degradedEdsHealth) ? "DEGRADED" : "HEALTHY";
 }
 
 function addressJson({ address, port }: Host): JsonValue {

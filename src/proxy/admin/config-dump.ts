@@ -154,16 +154,19 @@ function endpoints(clusters: readonly Cluster[]): Section {
       "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
       cluster_name: config.type === "EDS" ? config.edsName : config.name,
       endpoints: hosts.map(({ address, port, state }): JsonObject => {
-        const { region, zone, subZone, hostname, isHealthy, weight } = state;
+        const { locality, priority, hostname, health, weight } = state;
+        const { region, zone, subZone } = locality;
         const place = address.startsWith("/")
           ? { pipe: { path: address } }
           : { socket_address: { address, port_value: port } };
         return {
           locality: { region, zone, sub_zone: subZone },
+          ...(priority === 0 ? {} : { priority }),
+          ...(locality.weight === 0 ? {} : { load_balancing_weight: locality.weight }),
           lb_endpoints: [
             {
               endpoint: { address: place, ...(hostname === "" ? {} : { hostname }) },
-              health_status: isHealthy ? "HEALTHY" : "UNHEALTHY",
+              health_status: health,
               load_balancing_weight: weight,
             },
           ],

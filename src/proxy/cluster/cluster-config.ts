@@ -7,19 +7,50 @@ import type { TransportConfig } from "./cluster-transports.ts";
 /** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
 export type Metadata = Readonly<Record<string, JsonObject>>;
 
-/** One address of a cluster. */
-export interface Endpoint {
-  /** An IP address; a name to resolve in a DNS cluster; the path of a Unix socket with port 0. */
-  readonly address: string;
-  readonly port: number;
-  /** At least 1. */
-  readonly weight: number;
-  readonly isHealthy: boolean;
-  readonly hostname: string;
+/** Where hosts stand; those of one place belong together. */
+export interface Locality {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
+  /** Its share of its priority's traffic, where localities are weighted; 0 is none at all. */
+  readonly weight: number;
+}
+
+/** What discovery says of a host's health, by Envoy's names. */
+export type EdsHealth = "UNKNOWN" | "HEALTHY" | "UNHEALTHY" | "DRAINING" | "TIMEOUT" | "DEGRADED";
+
+/** Where a socket is connected to. */
+export interface HostAddress {
+  /** An IP address, a name to resolve in a DNS cluster, or the path of a Unix socket with port 0. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How a host is checked where that differs from how it is used. */
+export interface EndpointHealthCheck {
+  /** 0: the host's own. */
+  readonly port: number;
+  /** "": what the check itself says. */
+  readonly hostname: string;
+  /** `undefined`: the host's own. */
+  readonly address: HostAddress | undefined;
+  readonly isDisabled: boolean;
+}
+
+/** One host of a cluster, as discovery says. */
+export interface Endpoint extends HostAddress {
+  /** At least 1. */
+  readonly weight: number;
+  readonly health: EdsHealth;
+  readonly hostname: string;
+  readonly locality: Locality;
+  /** 0 is used first. */
+  readonly priority: number;
   readonly metadata: Metadata;
+  /** Further addresses of the same host, tried in this order when the first does not answer. */
+  readonly additionalAddresses: readonly HostAddress[];
+  /** `undefined`: as it is used. */
+  readonly healthCheck: EndpointHealthCheck | undefined;
 }
 
 /** Where a cluster's traffic may go: what an EDS response or the cluster itself says. */
@@ -28,6 +59,8 @@ export interface Assignment {
   readonly endpoints: readonly Endpoint[];
   /** How many times its real health a set of hosts counts for, in percent. */
   readonly overprovisioningPercent: number;
+  /** Whether the health of a priority is that of its hosts by weight, not by number. */
+  readonly weighsPriorityHealth: boolean;
   /** Without a new assignment for so long there are no endpoints; 0 is for ever. */
   readonly staleAfterMs: number;
 }
@@ -39,12 +72,63 @@ export interface LbConfig {
   readonly choiceCount: number;
   /** How much requests in flight count where least request has weights to heed. */
   readonly activeRequestBias: number;
-  /** Below this share of healthy hosts health is not looked at. */
+  /** How a host that is new begins; `undefined` is with its whole weight. */
+  readonly slowStart: SlowStartConfig | undefined;
+  /** For ring_hash and maglev; `undefined` for all others. */
+  readonly hashing: HashingConfig | undefined;
+  readonly locality: LocalityMode;
+  /** Below this share of healthy hosts health is not looked at; 0 is never. */
   readonly panicPercent: number;
   readonly subsets: SubsetConfig | undefined;
 }
 
-export type LbPolicy = "round_robin" | "least_request" | "random" | "cluster_provided";
+export type LbPolicy =
+  | "round_robin"
+  | "least_request"
+  | "random"
+  | "ring_hash"
+  | "maglev"
+  | "cluster_provided";
+
+/** What the place of a host has to say: nothing, its configured weight, or how near it is. */
+export type LocalityMode =
+  | { readonly kind: "none" }
+  | { readonly kind: "weighted" }
+  | ({ readonly kind: "zone_aware" } & ZoneAwareConfig);
+
+/** Prefers hosts of the proxy's own zone as far as that keeps the load even. */
+export interface ZoneAwareConfig {
+  /** The share of requests for which it is done at all. */
+  readonly enabledPercent: number;
+  /** With fewer hosts it is not done. */
+  readonly clusterSizeMin: number;
+  /** In panic nothing is chosen at all. */
+  readonly failsOnPanic: boolean;
+  /** Own-zone hosts are used alone while there are at least so many; `undefined` for never. */
+  readonly forceLocalMin: number | undefined;
+}
+
+/** The weight of a new host grows for a while. */
+export interface SlowStartConfig {
+  readonly windowMs: number;
+  /** 1 is linear; above that it grows faster at first. */
+  readonly aggression: number;
+  /** What it begins with, in percent of its weight. */
+  readonly minWeightPercent: number;
+}
+
+/** How requests are spread by a hash. */
+export interface HashingConfig {
+  readonly ringSizeMin: number;
+  readonly ringSizeMax: number;
+  readonly hashFunction: "xx_hash" | "murmur_hash_2";
+  /** Maglev's table; a prime number. */
+  readonly tableSize: number;
+  /** Hosts are known by their names rather than by their addresses. */
+  readonly usesHostname: boolean;
+  /** A host takes at most so much of the mean load, in percent; 0 is no bound. */
+  readonly balanceFactorPercent: number;
+}
 
 /** What happens to a request whose metadata no subset has. */
 export type SubsetFallback = "none" | "any" | "default";

@@ -3,7 +3,16 @@ import { formatHostPort } from "../../base/ip.ts";
 import type { TlsInfo } from "../../match/connection-info.ts";
 import { connectSocket, type ReadBuffer, type SocketOwner } from "../net/socket.ts";
 import type { Priority } from "./breakers.ts";
-import type { ConnectionConfig, Endpoint, Metadata } from "./cluster-config.ts";
+import type {
+  ConnectionConfig,
+  EdsHealth,
+  Endpoint,
+  EndpointHealthCheck,
+  HostAddress,
+  Locality,
+  Metadata,
+} from "./cluster-config.ts";
+import { type Health, type HealthFlag, healthOf, withEdsHealth } from "./host-health.ts";
 import type { ClusterLoad } from "./load.ts";
 
 /** Something open to a host that must go when the host goes. */
@@ -15,12 +24,13 @@ export interface HostPool {
 /** Weight, health and place of a host: what an update may change while connections stay. */
 export interface HostState {
   readonly weight: number;
-  readonly isHealthy: boolean;
+  readonly health: EdsHealth;
   readonly hostname: string;
-  readonly region: string;
-  readonly zone: string;
-  readonly subZone: string;
+  readonly locality: Locality;
+  readonly priority: number;
   readonly metadata: Metadata;
+  readonly additionalAddresses: readonly HostAddress[];
+  readonly healthCheck: EndpointHealthCheck | undefined;
 }
 
 /** One upstream address of one cluster, with what is in flight to it. */
@@ -33,7 +43,11 @@ export class Host {
   readonly key: string;
   /** What a socket to it is connected with. */
   readonly dial: NetConnectOpts;
-  state: HostState;
+  #state: HostState;
+  /** Bits of `HEALTH_FLAG`. */
+  #healthFlags: number;
+  /** Told when a flag changed; set by the cluster that has the host. */
+  onHealthChange: (host: Host, before: number) => void = () => undefined;
   activeRequests = 0;
   activeConnections = 0;
   connectionsTotal = 0;
@@ -50,8 +64,42 @@ export class Host {
     this.port = endpoint.port;
     this.key = endpointKey(endpoint);
     this.dial = dialOptions(endpoint, load.config.connection);
-    this.state = endpoint;
+    this.#state = endpoint;
+    this.#healthFlags = withEdsHealth(0, endpoint.health);
     this.load = load;
+  }
+
+  get state(): HostState {
+    return this.#state;
+  }
+
+  /** Takes what discovery says now, its health included. */
+  set state(state: HostState) {
+    this.#state = state;
+    this.#setFlags(withEdsHealth(this.#healthFlags, state.health));
+  }
+
+  get healthFlags(): number {
+    return this.#healthFlags;
+  }
+
+  get health(): Health {
+    return healthOf(this.#healthFlags);
+  }
+
+  hasFlag(flag: HealthFlag): boolean {
+    return (this.#healthFlags & flag) !== 0;
+  }
+
+  setFlag(flag: HealthFlag, isSet: boolean): void {
+    this.#setFlags(isSet ? this.#healthFlags | flag : this.#healthFlags & ~flag);
+  }
+
+  #setFlags(flags: number): void {
+    const before = this.#healthFlags;
+    if (flags === before) return;
+    this.#healthFlags = flags;
+    this.onHealthChange(this, before);
   }
 
   /** Whether one more connection may be made to it. */

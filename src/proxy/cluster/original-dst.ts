@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { isIPv4, isIPv6, parseHostPort } from "../../base/ip.ts";
+import type { PickContext } from "../balance/pick-context.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Endpoint, OriginalDstConfig } from "./cluster-config.ts";
 import { endpointKey, Host } from "./host.ts";
-import type { PickContext } from "./pick-context.ts";
 
 interface Entry {
   readonly host: Host;
@@ -76,7 +76,7 @@ export class OriginalDst {
 
   #tellHosts(): void {
     const hosts = [...this.#entries.values()].map(({ host }) => host);
-    this.#cluster.setHosts(hosts, this.#pick);
+    this.#cluster.provideHosts(hosts, this.#pick);
   }
 
   close(): void {
@@ -84,7 +84,19 @@ export class OriginalDst {
   }
 }
 
+const PLACE = { region: "", zone: "", subZone: "", weight: 0 };
+
 function endpointOf(address: string, port: number): Endpoint {
-  const place = { hostname: "", region: "", zone: "", subZone: "", metadata: {} };
-  return { address, port, weight: 1, isHealthy: true, ...place };
+  return {
+    address,
+    port,
+    weight: 1,
+    health: "UNKNOWN",
+    hostname: "",
+    locality: PLACE,
+    priority: 0,
+    metadata: {},
+    additionalAddresses: [],
+    healthCheck: undefined,
+  };
 }

@@ -1,4 +1,4 @@
-import type { ClusterConfig, Thresholds } from "./cluster-config.ts";
+import type { Assignment, ClusterConfig, Endpoint, Thresholds } from "./cluster-config.ts";
 
 const THRESHOLDS: Thresholds = {
   connectionsMax: 10,
@@ -26,6 +26,9 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       policy: "round_robin",
       choiceCount: 2,
       activeRequestBias: 1,
+      slowStart: undefined,
+      hashing: undefined,
+      locality: { kind: "none" },
       panicPercent: 50,
       subsets: undefined,
     },
@@ -56,4 +59,32 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     body: new Uint8Array(),
     ...changes,
   };
+}
+
+const PLACE = { region: "", zone: "", subZone: "", weight: 0 };
+
+/** An endpoint at 127.0.0.1, with what a test says. */
+export function testEndpoint(port: number, changes: Partial<Endpoint> = {}): Endpoint {
+  return {
+    address: "127.0.0.1",
+    port,
+    weight: 1,
+    health: "UNKNOWN",
+    hostname: "",
+    locality: PLACE,
+    priority: 0,
+    metadata: {},
+    additionalAddresses: [],
+    healthCheck: undefined,
+    ...changes,
+  };
+}
+
+/** An assignment for tests. */
+export function testAssignment(
+  endpoints: readonly Endpoint[],
+  changes: Partial<Assignment> = {},
+): Assignment {
+  const rest = { overprovisioningPercent: 140, weighsPriorityHealth: false, staleAfterMs: 0 };
+  return { name: "c", endpoints, ...rest, ...changes };
 }

@@ -16,18 +16,17 @@ import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type { Assignment, Endpoint } from "../cluster/cluster-config.ts";
+import { OVERPROVISIONING_PERCENT } from "../cluster/cluster.ts";
+import type { Assignment, EdsHealth, Endpoint, Locality } from "../cluster/cluster-config.ts";
 import { decodeAddress } from "./address.ts";
 import { decodeMetadata } from "./metadata.ts";
-
-/** Envoy's default: hosts count as enough while 72 of 100 are healthy. */
-const OVERPROVISIONING_PERCENT = 140;
 
 /** An assignment without endpoints. */
 export const EMPTY_ASSIGNMENT: Assignment = {
   name: "",
   endpoints: [],
   overprovisioningPercent: OVERPROVISIONING_PERCENT,
+  weighsPriorityHealth: false,
   staleAfterMs: 0,
 };
 
@@ -51,7 +50,7 @@ export function decodeAssignment(
   );
   const { policy } = message;
   if (policy !== undefined) {
-    const handled = ["overprovisioning_factor", "endpoint_stale_after"];
+    const handled = ["overprovisioning_factor", "weighted_priority_health", "endpoint_stale_after"];
     const at = joinPath(path, "policy");
     issues.push(...refuseFields(ClusterLoadAssignment_PolicySchema, policy, handled, at));
   }
@@ -59,6 +58,7 @@ export function decodeAssignment(
     name: message.clusterName,
     endpoints,
     overprovisioningPercent: policy?.overprovisioningFactor ?? OVERPROVISIONING_PERCENT,
+    weighsPriorityHealth: policy?.weightedPriorityHealth ?? false,
     staleAfterMs: durationMs(policy?.endpointStaleAfter) ?? 0,
   };
 }
@@ -69,14 +69,22 @@ function decodeLocality(
   areIps: boolean,
   issues: Issue[],
 ): Endpoint[] {
-  // The weight of a locality counts only with `locality_weighted_lb_config`, which is refused;
-  // its nearness never did.
-  const fields = ["locality", "lb_endpoints", "load_balancing_weight", "metadata", "proximity"];
+  const fields = [
+    "locality",
+    "lb_endpoints",
+    "load_balancing_weight",
+    "priority",
+    "metadata",
+    // How near it is never counted, in Envoy neither.
+    "proximity",
+  ];
   issues.push(...refuseFields(LocalityLbEndpointsSchema, message, fields, path));
   const { region = "", zone = "", subZone = "" } = message.locality ?? {};
+  const locality: Locality = { region, zone, subZone, weight: message.loadBalancingWeight ?? 0 };
+  const { priority } = message;
   return message.lbEndpoints.flatMap((endpoint, at) => {
     const decoded = decodeEndpoint(endpoint, joinPath(path, `lb_endpoints[${at}]`), areIps, issues);
-    return decoded === undefined ? [] : [{ ...decoded, region, zone, subZone }];
+    return decoded === undefined ? [] : [{ ...decoded, locality, priority }];
   });
 }
 
@@ -85,7 +93,7 @@ function decodeEndpoint(
   path: string,
   areIps: boolean,
   issues: Issue[],
-): Omit<Endpoint, "region" | "zone" | "subZone"> | undefined {
+): Omit<Endpoint, "locality" | "priority"> | undefined {
   const fields = ["endpoint", "health_status", "metadata", "load_balancing_weight"];
   issues.push(...refuseFields(LbEndpointSchema, message, fields, path));
   if (message.hostIdentifier.case !== "endpoint") {
@@ -97,22 +105,26 @@ function decodeEndpoint(
   issues.push(...refuseFields(EndpointSchema, endpoint, ["address", "hostname"], endpointPath));
   const address = decodeHost(endpoint.address, joinPath(endpointPath, "address"), areIps, issues);
   if (address === undefined) return undefined;
-  if (message.healthStatus === HealthStatus.DEGRADED) {
-    issues.push({
-      path: joinPath(path, "health_status"),
-      message: "DEGRADED is not supported yet",
-    });
-  }
   return {
     ...address,
     weight: Math.max(1, message.loadBalancingWeight ?? 1),
-    isHealthy:
-      message.healthStatus === HealthStatus.UNKNOWN ||
-      message.healthStatus === HealthStatus.HEALTHY,
+    // One that is not known breaks a rule of the .proto file, which is checked after.
+    health: EDS_HEALTH[message.healthStatus] ?? "UNKNOWN",
     hostname: endpoint.hostname,
     metadata: decodeMetadata(message.metadata, joinPath(path, "metadata"), issues),
+    additionalAddresses: [],
+    healthCheck: undefined,
   };
 }
+
+const EDS_HEALTH: Readonly<Record<HealthStatus, EdsHealth>> = {
+  [HealthStatus.UNKNOWN]: "UNKNOWN",
+  [HealthStatus.HEALTHY]: "HEALTHY",
+  [HealthStatus.UNHEALTHY]: "UNHEALTHY",
+  [HealthStatus.DRAINING]: "DRAINING",
+  [HealthStatus.TIMEOUT]: "TIMEOUT",
+  [HealthStatus.DEGRADED]: "DEGRADED",
+};
 
 /** An IP address or a name with its port, or the path of a Unix socket. */
 function decodeHost(

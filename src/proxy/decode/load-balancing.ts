@@ -42,6 +42,9 @@ const ROUND_ROBIN: PolicyConfig = {
   policy: "round_robin",
   choiceCount: CHOICES,
   activeRequestBias: BIAS,
+  slowStart: undefined,
+  hashing: undefined,
+  locality: { kind: "none" },
   subsets: undefined,
 };
 

@@ -1,5 +1,6 @@
 import type { Breakers } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { HEALTH, type Health, isExcluded } from "../cluster/host-health.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
 
 type Stat = readonly [name: string, value: number];
@@ -65,12 +66,15 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
 /** Reads the counters and gauges of one cluster. */
 export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
   const prefix = `cluster.${config.statName}`;
-  const healthy = hosts.filter(({ state }) => state.isHealthy).length;
+  const countOf = (health: Health): number => hosts.filter((host) => host.health === health).length;
+  const excluded = hosts.filter(({ healthFlags }) => isExcluded(healthFlags)).length;
   // Envoy works it out where endpoints come by EDS only.
   const weights = config.type === "EDS" ? hosts.map(({ state }) => state.weight) : [];
   const maxWeight = weights.reduce((most, weight) => Math.max(most, weight), 0);
   const stats: Stat[] = [
-    [`${prefix}.membership_healthy`, healthy],
+    [`${prefix}.membership_degraded`, countOf(HEALTH.degraded)],
+    [`${prefix}.membership_excluded`, excluded],
+    [`${prefix}.membership_healthy`, countOf(HEALTH.healthy)],
     [`${prefix}.membership_total`, hosts.length],
     [`${prefix}.max_host_weight`, maxWeight],
   ];

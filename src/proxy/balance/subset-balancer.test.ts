@@ -2,10 +2,10 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { canonicalText } from "../../match/subset-criteria.ts";
-import { Cluster } from "./cluster.ts";
-import type { Endpoint, SubsetConfig, SubsetSelector } from "./cluster-config.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import type { SubsetConfig, SubsetSelector } from "../cluster/cluster-config.ts";
+import { testAssignment, testClusterConfig, testEndpoint } from "../cluster/test-cluster-config.ts";
 import type { PickContext } from "./pick-context.ts";
-import { testClusterConfig } from "./test-cluster-config.ts";
 
 const CONFIG: SubsetConfig = {
   fallback: "none",
@@ -30,18 +30,13 @@ function clusterOf(
   const config = testClusterConfig();
   const lb = { ...config.lb, panicPercent: 0, subsets: { ...CONFIG, ...subsets } };
   const cluster = new Cluster(testClusterConfig({ lb }), false, createPrng(3));
-  const endpoints = Object.entries(hosts).map(([port, metadata]): Endpoint => {
-    const place = { hostname: "", region: "", zone: "", subZone: "" };
-    return {
-      address: "127.0.0.1",
-      port: Number(port),
-      weight: 1,
-      isHealthy: !unhealthy.includes(Number(port)),
-      ...place,
+  const endpoints = Object.entries(hosts).map(([port, metadata]) =>
+    testEndpoint(Number(port), {
+      health: unhealthy.includes(Number(port)) ? "UNHEALTHY" : "UNKNOWN",
       metadata: { "envoy.lb": metadata },
-    };
-  });
-  cluster.assign({ name: "c", endpoints, overprovisioningPercent: 140, staleAfterMs: 0 });
+    }),
+  );
+  cluster.assign(testAssignment(endpoints));
   return cluster;
 }
 
@@ -162,12 +157,7 @@ describe("a cluster with subsets", () => {
     if (one === undefined) throw new Error("no host");
     const endpoint = { address: "127.0.0.1", port: 1, ...one.state };
     const moved = { ...endpoint, metadata: { "envoy.lb": { version: "v2" } } };
-    cluster.assign({
-      name: "c",
-      endpoints: [moved],
-      overprovisioningPercent: 140,
-      staleAfterMs: 0,
-    });
+    cluster.assign(testAssignment([moved]));
     expect(cluster.hosts[0]).toBe(one);
     expect(ports(cluster, { version: "v2" })).toEqual([1]);
     expect(ports(cluster, { version: "v1" })).toEqual([0]);

@@ -1,10 +1,10 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { canonicalText, mergeCriteria, type SubsetCriteria } from "../../match/subset-criteria.ts";
-import type { SubsetConfig, SubsetFallback, SubsetSelector } from "./cluster-config.ts";
-import type { Host } from "./host.ts";
-import type { ClusterLoad } from "./load.ts";
-import type { Picker } from "./load-balancer.ts";
+import type { SubsetConfig, SubsetFallback, SubsetSelector } from "../cluster/cluster-config.ts";
+import type { Host } from "../cluster/host.ts";
+import type { ClusterLoad } from "../cluster/load.ts";
 import type { PickContext } from "./pick-context.ts";
+import type { Picker } from "./picker.ts";
 
 /** The namespace of metadata in which hosts say what they are. */
 const NAMESPACE = "envoy.lb";
@@ -57,10 +57,10 @@ export class SubsetBalancer {
   readonly pick = (context: PickContext | undefined): Host | undefined => {
     const criteria = context?.subsetCriteria ?? NONE;
     const known = this.#compiled.get(criteria);
-    if (known !== undefined) return known();
+    if (known !== undefined) return known(context);
     const picker = this.#compile(criteria);
     this.#compiled.set(criteria, picker);
-    return picker();
+    return picker(context);
   };
 
   #divide(hosts: readonly Host[]): Map<string, Subset> {
@@ -106,9 +106,9 @@ export class SubsetBalancer {
       this.#compileOne(mergeCriteria(rest, more)),
     );
     if (pickers.length === 0) return this.#compileOne(rest);
-    return () => {
+    return (context) => {
       for (const pick of pickers) {
-        const host = pick();
+        const host = pick(context);
         if (host !== undefined) return host;
       }
       return undefined;
@@ -119,9 +119,9 @@ export class SubsetBalancer {
     const criteria = this.#config.allowsRedundantKeys ? this.#withoutRedundant(given) : given;
     const subset = criteria.length === 0 ? undefined : this.#subsets.get(nameOf(criteria));
     if (subset !== undefined) {
-      return () => {
+      return (context) => {
         this.#load.subsetsSelected++;
-        return subset.pick();
+        return subset.pick(context);
       };
     }
     const keys = criteria.map(({ key }) => key);
@@ -155,13 +155,13 @@ export class SubsetBalancer {
     if (fallback === "none") return nobody;
     const first = fallback === "any" ? this.#any : this.#default;
     const last = this.#config.panicModeAny ? this.#any : nobody;
-    return () => {
-      const host = first();
+    return (context) => {
+      const host = first(context);
       if (host !== undefined) {
         this.#load.subsetsFallback++;
         return host;
       }
-      const other = last();
+      const other = last(context);
       if (other !== undefined) this.#load.subsetsFallbackPanic++;
       return other;
     };

@@ -1,5 +1,7 @@
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "../cluster/host.ts";
+import type { Hash64 } from "./hash64.ts";
+import type { PriorityLoad } from "./priority-load.ts";
 
 /**
  * What the choice of a host may depend on. The request that wants one is the context itself, so
@@ -15,4 +17,14 @@ export interface PickContext {
   /** How often another host is drawn in place of one that `rejectsHost`; 0 for never. */
   readonly hostDrawsMax: number;
   rejectsHost(host: Host): boolean;
+  /**
+   * What the hash policies of the route make of the request, for balancers that hash; `undefined`
+   * when they have nothing to go by: then the choice is random.
+   */
+  hash?(): Hash64 | undefined;
+  /**
+   * How the load is spread over priorities for this choice, when that is not how the balancer does
+   * it, which is `own`.
+   */
+  priorityLoad?(own: PriorityLoad): PriorityLoad;
 }

@@ -1,23 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
+import type { PickContext } from "../balance/pick-context.ts";
 import { Cluster } from "./cluster.ts";
-import type { Assignment, Endpoint, LbPolicy } from "./cluster-config.ts";
-import type { PickContext } from "./pick-context.ts";
-import { testClusterConfig } from "./test-cluster-config.ts";
+import type { Endpoint, LbPolicy } from "./cluster-config.ts";
+import { testAssignment, testClusterConfig, testEndpoint } from "./test-cluster-config.ts";
 
 function endpoint(port: number, weight = 1, isHealthy = true): Endpoint {
-  const place = { hostname: "", region: "", zone: "", subZone: "", metadata: {} };
-  return { address: "127.0.0.1", port, weight, isHealthy, ...place };
-}
-
-function assignment(endpoints: readonly Endpoint[]): Assignment {
-  return { name: "c", endpoints, overprovisioningPercent: 140, staleAfterMs: 0 };
+  return testEndpoint(port, { weight, health: isHealthy ? "HEALTHY" : "UNHEALTHY" });
 }
 
 function clusterOf(policy: LbPolicy, endpoints: readonly Endpoint[], panicPercent = 50): Cluster {
   const lb = { ...testClusterConfig().lb, policy, panicPercent };
   const cluster = new Cluster(testClusterConfig({ type: "EDS", lb }), false, createPrng(7));
-  cluster.assign(assignment(endpoints));
+  cluster.assign(testAssignment(endpoints));
   return cluster;
 }
 
@@ -73,7 +68,7 @@ describe("Cluster.assign()", () => {
   test("keeps hosts that stay and removes those that went", () => {
     const cluster = clusterOf("round_robin", [endpoint(1), endpoint(2)]);
     const [one, two] = cluster.hosts;
-    cluster.assign(assignment([endpoint(2, 5), endpoint(3)]));
+    cluster.assign(testAssignment([endpoint(2, 5), endpoint(3)]));
     expect(cluster.hosts[0]).toBe(two);
     expect(two?.state.weight).toBe(5);
     expect(one?.isRemoved).toBe(true);

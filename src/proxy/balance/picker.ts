@@ -1,10 +1,11 @@
 import type { Prng } from "../../base/prng.ts";
-import type { LbConfig } from "./cluster-config.ts";
+import type { LbConfig } from "../cluster/cluster-config.ts";
+import type { Host } from "../cluster/host.ts";
 import { EdfSchedule } from "./edf.ts";
-import type { Host } from "./host.ts";
+import type { PickContext } from "./pick-context.ts";
 
 /** Chooses a host; made anew whenever the hosts change, so it keeps no stale ones. */
-export type Picker = () => Host | undefined;
+export type Picker = (context: PickContext | undefined) => Host | undefined;
 
 /** A weighted balancer is begun at most so many picks into its order. */
 const FIRST_PICKS_MAX = 1000;
