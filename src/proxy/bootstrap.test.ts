@@ -103,11 +103,6 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: malformed IP address: a.test`,
     ],
     [
-      "a priority",
-      CLUSTER("load_assignment: { cluster_name: c, endpoints: [ { priority: 1 } ] }"),
-      `${C}.load_assignment.endpoints[0].priority: is not supported yet`,
-    ],
-    [
       "HTTP/2 to upstreams",
       CLUSTER("http2_protocol_options: {}"),
       "static_resources.clusters(c): HTTP/2 to upstreams is not supported yet, but for the control plane's cluster",

@@ -1,9 +1,6 @@
 import type { Timer } from "../../base/clock.ts";
-import { formatHostPort } from "../../base/ip.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
-import type { SubsetCriteria } from "../../match/subset-criteria.ts";
-import type { PickContext } from "../balance/pick-context.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
@@ -33,7 +30,8 @@ import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
-import { backOffMs, isRetriableReset, isRetriableResponse, omitsHost } from "./retry-decision.ts";
+import { RequestPick } from "./request-pick.ts";
+import { backOffMs, isRetriableReset, isRetriableResponse } from "./retry-decision.ts";
 import { answerRoute } from "./route-answer.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { startShadows } from "./shadows.ts";
@@ -67,11 +65,10 @@ export interface RoutedStream extends FilterStream {
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
  */
-export class Router implements ResponseSink, Waiter, PickContext {
+export class Router implements ResponseSink, Waiter {
   readonly #stream: RoutedStream;
   readonly #timers: AttemptTimers;
   #action: ClusterAction | undefined = undefined;
-  #policy: RetryPolicy | undefined = undefined;
   #limits: RequestLimits = NO_LIMITS;
   cluster: Cluster | undefined = undefined;
   #breakers: Breakers | undefined = undefined;
@@ -82,9 +79,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
   /** Why the last attempt had no connection, in the system's words; "" when it had. */
   transportFailure = "";
   #retryTimer: Timer | undefined = undefined;
-  attempts = 0;
-  /** Hosts that an earlier attempt went to. */
-  #tried: Host[] = [];
+  readonly #pick: RequestPick;
   readonly #kept = new KeptBody();
   #keeps = false;
   #shadows: readonly ShadowRequest[] = NO_SHADOWS;
@@ -104,11 +99,17 @@ export class Router implements ResponseSink, Waiter, PickContext {
 
   constructor(stream: RoutedStream) {
     this.#stream = stream;
+    this.#pick = new RequestPick(stream);
     this.#timers = new AttemptTimers(stream.context, (kind) => this.#failTimeout(kind));
   }
 
   get host(): Host | undefined {
-    return this.#host ?? this.#tried.at(-1);
+    return this.#host ?? this.#pick.lastTried;
+  }
+
+  /** Begun so far. */
+  get attempts(): number {
+    return this.#pick.attempts;
   }
 
   /** A request that a redirect sent here again brings its body along; others begin without. */
@@ -116,8 +117,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
     this.cluster = undefined;
     this.upstreamConnection = undefined;
     this.transportFailure = "";
-    this.attempts = 0;
-    if (this.#tried.length > 0) this.#tried = [];
+    this.#pick.begin();
     this.#host = undefined;
     const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
@@ -143,8 +143,9 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
     this.#breakers = cluster.load.breakers[this.priority];
     this.#limits = requestLimits(action, this.#stream);
-    this.#policy = this.#limits.retryPolicy;
-    const mayRetry = this.#policy !== undefined && this.#policy.retriesMax > 0;
+    const policy = this.#limits.retryPolicy;
+    this.#pick.policy = policy;
+    const mayRetry = policy !== undefined && policy.retriesMax > 0;
     this.#keeps = (mayRetry || action.internalRedirect !== undefined) && head.upgrade === "";
     this.#tellTimeLeft(head);
     const refused = prepareRequestHead(this.#stream, action, choice);
@@ -167,36 +168,18 @@ export class Router implements ResponseSink, Waiter, PickContext {
     }
   }
 
-  // What the choice of a host may depend on.
-
   get priority(): Priority {
     return this.#action?.isHighPriority === true ? PRIORITY.high : PRIORITY.default;
   }
-  get subsetCriteria(): SubsetCriteria {
-    return this.#stream.choice?.subset ?? [];
-  }
-  get originalDestination(): string | undefined {
-    const original = this.#stream.connection.originalDestination;
-    return original && formatHostPort(original.address, original.port);
-  }
-  requestHeader(name: string): string | undefined {
-    return this.#stream.head.headers.get(name);
-  }
-  get hostDrawsMax(): number {
-    const policy = this.#policy;
-    return this.attempts > 1 && policy !== undefined ? policy.hostDrawsMax : 0;
-  }
-  rejectsHost(host: Host): boolean {
-    const policy = this.#policy;
-    if (policy === undefined) return false;
-    if (policy.avoidsPreviousHosts && this.#tried.includes(host)) return true;
-    return omitsHost(policy, host.state.metadata);
+
+  get #policy(): RetryPolicy | undefined {
+    return this.#pick.policy;
   }
 
   #attempt(cluster: Cluster): void {
     const { load } = cluster;
-    this.attempts++;
-    const host = cluster.pick(this);
+    this.#pick.attempts++;
+    const host = cluster.pick(this.#pick);
     if (host === undefined) {
       load.noneHealthy++;
       this.#reply(NO_HEALTHY_UPSTREAM);
@@ -565,7 +548,7 @@ export class Router implements ResponseSink, Waiter, PickContext {
   #release(): void {
     const host = this.#host;
     if (host === undefined) return;
-    this.#tried.push(host);
+    this.#pick.addTried(host);
     this.#host = undefined;
   }
 }

@@ -1,0 +1,67 @@
+import { formatHostPort } from "../../base/ip.ts";
+import type { RetryPolicy } from "../../match/retry-policy.ts";
+import type { SubsetCriteria } from "../../match/subset-criteria.ts";
+import type { PickContext } from "../balance/pick-context.ts";
+import type { Host } from "../cluster/host.ts";
+import type { FilterStream } from "../http/http-filter.ts";
+import { omitsHost } from "./retry-decision.ts";
+
+/**
+ * What the choice of a host for a request depends on: the request, and which hosts it has been to.
+ * One object serves all requests of a connection, one after the other.
+ */
+export class RequestPick implements PickContext {
+  readonly #stream: FilterStream;
+  policy: RetryPolicy | undefined = undefined;
+  /** The present one included. */
+  attempts = 0;
+  #tried: Host[] = [];
+
+  constructor(stream: FilterStream) {
+    this.#stream = stream;
+  }
+
+  /** A new request, which has been nowhere. */
+  begin(): void {
+    this.policy = undefined;
+    this.attempts = 0;
+    if (this.#tried.length > 0) this.#tried = [];
+  }
+
+  /** An attempt at the host is over. */
+  addTried(host: Host): void {
+    this.#tried.push(host);
+  }
+
+  /** Where the last attempt that is over went. */
+  get lastTried(): Host | undefined {
+    return this.#tried.at(-1);
+  }
+
+  get subsetCriteria(): SubsetCriteria {
+    return this.#stream.choice?.subset ?? NO_CRITERIA;
+  }
+
+  get originalDestination(): string | undefined {
+    const original = this.#stream.connection.originalDestination;
+    return original && formatHostPort(original.address, original.port);
+  }
+
+  requestHeader(name: string): string | undefined {
+    return this.#stream.head.headers.get(name);
+  }
+
+  get hostDrawsMax(): number {
+    const { policy } = this;
+    return this.attempts > 1 && policy !== undefined ? policy.hostDrawsMax : 0;
+  }
+
+  rejectsHost(host: Host): boolean {
+    const { policy } = this;
+    if (policy === undefined) return false;
+    if (policy.avoidsPreviousHosts && this.#tried.includes(host)) return true;
+    return omitsHost(policy, host.state.metadata);
+  }
+}
+
+const NO_CRITERIA: SubsetCriteria = [];
