@@ -73,6 +73,8 @@ const HEAD_BYTES_MAX = 61_440;
 const HASTE_MS = 10;
 /** Of a response that nobody wants any more, so much is read to keep the connection. */
 const DISCARD_BYTES_MAX = 65_536;
+/** And so long it is waited for. */
+const DISCARD_MS_MAX = 1000;
 
 /** One HTTP/1.1 connection to an upstream host: one exchange at a time, then back to its pool. */
 export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange {
@@ -205,9 +207,15 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     this.#countEnd();
     this.#discarded = 0;
     if (this.#awaitsHead || !this.#isRequestDone || this.#body.isUntilClose) this.close();
-    else if (!this.#body.isDone) this.#socket.resume();
+    else if (!this.#body.isDone) this.#discard();
     // Who gives up at the head of a response without body leaves its end to the reader.
     else if (!this.#isInHead) this.#endExchange();
+  }
+
+  #discard(): void {
+    const { clock, deadlines } = this.#context;
+    deadlines.set(this.#deadline, DISCARD_MS_MAX, clock.monotonicMs());
+    this.#socket.resume();
   }
 
   pause(): void {
@@ -320,7 +328,8 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     }
     const { clock, deadlines } = this.#context;
     this.#freeSinceMs = clock.monotonicMs();
-    if (idleTimeoutMs !== 0) deadlines.set(this.#deadline, idleTimeoutMs, this.#freeSinceMs);
+    if (idleTimeoutMs === 0) this.#deadline.cancel();
+    else deadlines.set(this.#deadline, idleTimeoutMs, this.#freeSinceMs);
     this.#pool.onIdle(this);
   }
 
@@ -345,11 +354,11 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     if (!this.#isCounted) this.close();
   }
 
-  /** Connecting took too long, or nobody needed the connection for a long time. */
+  /** Connecting took too long, what nobody wants did not end, or nobody needed the connection. */
   onDeadline(): void {
     const { load } = this.host;
     if (this.#isConnected) {
-      load.connectionsIdleTimeout++;
+      if (this.#body.isDone) load.connectionsIdleTimeout++;
       this.close();
       return;
     }
