@@ -177,11 +177,14 @@ export class Router implements ResponseSink, Waiter {
   }
 
   #attempt(cluster: Cluster): void {
-    const { load } = cluster;
     this.#pick.attempts++;
-    const host = cluster.pick(this.#pick);
+    // By the time of a retry it may have been replaced, or be gone.
+    const current = this.#isStarting
+      ? cluster
+      : this.#stream.context.findCluster(cluster.config.name);
+    const host = current?.pick(this.#pick);
     if (host === undefined) {
-      load.noneHealthy++;
+      cluster.load.noneHealthy++;
       this.#reply(NO_HEALTHY_UPSTREAM);
       return;
     }
