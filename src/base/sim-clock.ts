@@ -32,6 +32,11 @@ export class SimClock implements Clock {
     return { cancel: () => this.#pending.delete(pending) };
   }
 
+  /** How many are set: what nobody cancelled and did not fire yet. */
+  get timersPending(): number {
+    return this.#pending.size;
+  }
+
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {

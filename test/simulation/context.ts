@@ -1,0 +1,71 @@
+import type { Prng } from "../../src/base/prng.ts";
+import type { SimClock } from "../../src/base/sim-clock.ts";
+import { LogFiles } from "../../src/proxy/access-log/log-file.ts";
+import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
+import type { ProxyContext } from "../../src/proxy/context.ts";
+import { CounterGroups } from "../../src/proxy/counters.ts";
+import { DateHeader } from "../../src/proxy/http/date-header.ts";
+import type { ListenerDeps } from "../../src/proxy/listener/listener.ts";
+import { Deadlines } from "../../src/proxy/net/deadlines.ts";
+import { FlushQueue } from "../../src/proxy/net/sender.ts";
+import { createReadBuffer } from "../../src/proxy/net/socket.ts";
+import { RouteSet } from "../../src/proxy/route-set.ts";
+import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
+import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
+import { silentLogger } from "../../src/telemetry/log.ts";
+
+/** The proxy's own parts, on simulated time and a seeded chance. */
+export interface SimProxy {
+  readonly clusters: ClusterSet;
+  readonly deps: ListenerDeps;
+}
+
+/** Puts a proxy together that never opens a socket of its own. */
+export function createSimProxy(clock: SimClock, prng: Prng): SimProxy {
+  const log = silentLogger;
+  const counters = new CounterGroups();
+  const secrets = new SecretStore({
+    clock,
+    log,
+    statics: new Map(),
+    onNames: () => undefined,
+    onProgress: () => undefined,
+  });
+  const tlsContexts = new ContextCache();
+  const clusters = new ClusterSet({
+    clock,
+    prng,
+    tls: { tlsContexts, secrets, counters, clock },
+    createResolver: () => {
+      throw new Error("no names are resolved here");
+    },
+  });
+  let connectionIds = 0;
+  const context: ProxyContext = {
+    clock,
+    prng,
+    runtime: { integer: () => undefined, share: () => undefined },
+    log,
+    readBuffer: createReadBuffer(),
+    flushQueue: new FlushQueue(undefined),
+    deadlines: new Deadlines(clock),
+    date: new DateHeader(clock),
+    counters,
+    secrets,
+    tlsContexts,
+    findCluster: (name) => clusters.find(name),
+    localAddress: "127.0.0.1",
+    nextConnectionId: () => ++connectionIds,
+    createRequestId: () => "00000000-0000-4000-8000-000000000000",
+  };
+  const routes = new RouteSet();
+  const deps: ListenerDeps = {
+    context,
+    logFiles: new LogFiles(clock, log, () => undefined),
+    routeSource: (name) => routes.source(name),
+    findByAddress: () => undefined,
+    drainMs: 1000,
+    onDrained: () => undefined,
+  };
+  return { clusters, deps };
+}
