@@ -1,10 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { until } from "../controlplane/until.ts";
+import { startBlackHole, startProgram } from "./black-hole.ts";
 import { staticCluster } from "./bootstrap-json.ts";
-import { destroy, type Plane } from "./both-planes.ts";
+import type { Plane } from "./both-planes.ts";
 import {
   awaitStat,
   closeAll,
@@ -14,7 +11,6 @@ import {
   startUpstream,
   stats,
 } from "./cluster-planes.ts";
-import { freePorts } from "./data-plane.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
 import type { Script } from "./scripted-upstream.ts";
 
@@ -58,19 +54,6 @@ async function outcomes(plane: Plane<"in">, paths: readonly string[]): Promise<r
     seen.push(...(await Promise.all(some.map((path) => outcome(plane, path)))));
   }
   return seen;
-}
-
-/** Runs a program until the test ends; what it said first. It may be stopped where it is then. */
-async function startProgram(program: string, isStopped = false): Promise<string> {
-  const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] });
-  closers.push(async () => {
-    const exit = once(child, "exit");
-    child.kill("SIGKILL");
-    await exit;
-  });
-  const [said] = (await once(child.stdout, "data")) as [Buffer];
-  if (isStopped) child.kill("SIGSTOP");
-  return said.toString();
 }
 
 describe("an upstream that closes", () => {
@@ -121,7 +104,7 @@ describe("an upstream that closes every connection behind its response", () => {
         socket.once("data", () => socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"));
       });
       server.listen(0, "127.0.0.1", () => process.stdout.write(String(server.address().port)));`;
-    return Number(await startProgram(program));
+    return Number(await startProgram(program, closers));
   }
 
   test.each([1, 1024])("fails next to nobody with %s connections", async (connections) => {
@@ -144,28 +127,8 @@ describe("an upstream that closes every connection behind its response", () => {
 });
 
 describe("an upstream that cannot be reached", () => {
-  /** A port where nobody answers: its queue of connections is full, and nobody takes from it. */
-  async function startBlackHole(): Promise<number> {
-    const [port = 0] = await freePorts(1);
-    const program = `require("node:net").createServer().listen({host:"127.0.0.1",port:${port},backlog:1},()=>process.stdout.write("up"))`;
-    await startProgram(program, true);
-    const fillers: Socket[] = [];
-    closers.push(() => Promise.all(fillers.map(destroy)));
-    await until(async () => {
-      const filler = connect(port, "127.0.0.1");
-      filler.on("error", () => undefined);
-      fillers.push(filler);
-      await new Promise((resolve) => {
-        filler.once("connect", resolve);
-        setTimeout(resolve, 100);
-      });
-      return filler.connecting;
-    }, "the queue to be full");
-    return port;
-  }
-
   test("is given up after the connect timeout", async () => {
-    const port = await startBlackHole();
+    const port = await startBlackHole(closers);
     const both = await startPlanes(staticCluster("up", [port], { connect_timeout: "0.2s" }));
     const seen = await both.each(async (plane) => ({
       answers: await Promise.all([get(plane), get(plane)]),

@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
 import type { NameFormat } from "../http/header-case.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
+import type { AddressOrder } from "../net/address-order.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
 
 /** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
@@ -263,6 +264,8 @@ export interface ConnectionConfig {
   readonly nameFormat: NameFormat | undefined;
   /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
   readonly keepAliveS: number | undefined;
+  /** In which order the addresses of a host with several are tried. */
+  readonly addressOrder: AddressOrder;
   /** Where connections come from, by the IP version of where they go. */
   readonly sources: readonly PeerAddress[];
 }

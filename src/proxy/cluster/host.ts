@@ -1,7 +1,10 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
-import type { TlsInfo } from "../../match/connection-info.ts";
-import { connectSocket, type ReadBuffer, type SocketOwner } from "../net/socket.ts";
+import type { PeerAddress } from "../../match/connection-info.ts";
+import { orderAddresses } from "../net/address-order.ts";
+import { AddressRace } from "../net/address-race.ts";
+import type { DialDeps, Dialing, OnConnect } from "../net/dial.ts";
+import { connectSocket, remoteAddressOf, type SocketOwner } from "../net/socket.ts";
 import type { Priority } from "./breakers.ts";
 import type {
   ConnectionConfig,
@@ -41,8 +44,8 @@ export class Host {
   readonly port: number;
   /** `address:port`, for logs and as key; the path of a Unix socket. */
   readonly key: string;
-  /** What a socket to it is connected with. */
-  readonly dial: NetConnectOpts;
+  /** What a socket to each of its addresses is connected with, in the order of trying. */
+  #dials: readonly NetConnectOpts[];
   #state: HostState;
   /** Bits of `HEALTH_FLAG`. */
   #healthFlags: number;
@@ -63,7 +66,7 @@ export class Host {
     this.address = endpoint.address;
     this.port = endpoint.port;
     this.key = endpointKey(endpoint);
-    this.dial = dialOptions(endpoint, load.config.connection);
+    this.#dials = dialOptions(endpoint, endpoint, load.config.connection);
     this.#state = endpoint;
     this.#healthFlags = withEdsHealth(0, endpoint.health);
     this.load = load;
@@ -76,6 +79,7 @@ export class Host {
   /** Takes what discovery says now, its health included. */
   set state(state: HostState) {
     this.#state = state;
+    this.#dials = dialOptions(this, state, this.load.config.connection);
     this.#setFlags(withEdsHealth(this.#healthFlags, state.health));
   }
 
@@ -109,11 +113,39 @@ export class Host {
   }
 
   /** Connects; `onConnect` is called once when it can be written to, else the owner's `onClose`. */
-  connect(buffer: ReadBuffer, owner: SocketOwner, onConnect: (tls?: TlsInfo) => void): Socket {
+  connect(deps: DialDeps, owner: SocketOwner, onConnect: OnConnect): Dialing {
+    const [first, second] = this.#dials;
+    if (first === undefined) throw new Error("a host has no address");
+    if (second === undefined) return this.#dial(first, deps, owner, onConnect);
+    return new AddressRace({
+      addresses: this.#dials,
+      dial: (to, attempt, onAttempt) => this.#dial(to, deps, attempt, onAttempt),
+      clock: deps.clock,
+      owner,
+      onConnect,
+      onFurtherAttempt: () => {
+        this.connectionsTotal++;
+        this.load.connectionsTotal++;
+      },
+    });
+  }
+
+  /** Which of its addresses a socket is connected to; `undefined` where a Unix socket has none. */
+  remoteAddressOn(socket: Socket): PeerAddress | undefined {
+    const { address, port } = this;
+    return this.#dials.length === 1 ? { address, port } : remoteAddressOf(socket);
+  }
+
+  #dial(
+    to: NetConnectOpts,
+    { readBuffer }: DialDeps,
+    owner: SocketOwner,
+    onConnect: OnConnect,
+  ): Dialing {
     const transport = this.load.transports?.for(this.state.metadata);
     return transport === undefined
-      ? connectSocket(this.dial, buffer, owner, onConnect)
-      : transport.connect(this.dial, buffer, owner, onConnect);
+      ? connectSocket(to, readBuffer, owner, onConnect)
+      : transport.connect(to, readBuffer, owner, onConnect);
   }
 
   /** A connection is being made; `onConnectionClosed` follows once. */
@@ -152,8 +184,19 @@ export function endpointKey({ address, port }: Pick<Endpoint, "address" | "port"
   return address.startsWith("/") ? address : formatHostPort(address, port);
 }
 
-function dialOptions(endpoint: Endpoint, config: ConnectionConfig): NetConnectOpts {
-  const { address, port } = endpoint;
+/** One entry for each address of a host. */
+function dialOptions(
+  { address, port }: HostAddress,
+  { additionalAddresses }: Pick<HostState, "additionalAddresses">,
+  config: ConnectionConfig,
+): readonly NetConnectOpts[] {
+  const own = { address, port };
+  if (additionalAddresses.length === 0) return [dialAddress(own, config)];
+  const ordered = orderAddresses([own, ...additionalAddresses], config.addressOrder);
+  return ordered.map((one) => dialAddress(one, config));
+}
+
+function dialAddress({ address, port }: HostAddress, config: ConnectionConfig): NetConnectOpts {
   const { keepAliveS, sources } = config;
   const keepAlive =
     keepAliveS === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveS * 1000 };

@@ -48,6 +48,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       sendsFullUrl: false,
       nameFormat: undefined,
       keepAliveS: undefined,
+      addressOrder: { firstFamily: "DEFAULT", firstCount: 1 },
       sources: [],
     },
     bufferBytesMax: 1000,

@@ -1,6 +1,8 @@
 import { type Address, PipeSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import { HealthStatus } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
 import {
+  type Endpoint_AdditionalAddress as AdditionalAddress,
+  Endpoint_AdditionalAddressSchema as AdditionalAddressSchema,
   EndpointSchema,
   type LbEndpoint,
   LbEndpointSchema,
@@ -17,8 +19,14 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { OVERPROVISIONING_PERCENT } from "../cluster/cluster.ts";
-import type { Assignment, EdsHealth, Endpoint, Locality } from "../cluster/cluster-config.ts";
-import { decodeAddress } from "./address.ts";
+import type {
+  Assignment,
+  EdsHealth,
+  Endpoint,
+  HostAddress,
+  Locality,
+} from "../cluster/cluster-config.ts";
+import { decodeAddress, refuseName } from "./address.ts";
 import { decodeMetadata } from "./metadata.ts";
 
 /** An assignment without endpoints. */
@@ -102,7 +110,9 @@ function decodeEndpoint(
   }
   const endpoint = message.hostIdentifier.value;
   const endpointPath = joinPath(path, "endpoint");
-  issues.push(...refuseFields(EndpointSchema, endpoint, ["address", "hostname"], endpointPath));
+  // Names have the addresses that they resolve to, and no others.
+  const endpointFields = ["address", "hostname", ...(areIps ? ["additional_addresses"] : [])];
+  issues.push(...refuseFields(EndpointSchema, endpoint, endpointFields, endpointPath));
   const address = decodeHost(endpoint.address, joinPath(endpointPath, "address"), areIps, issues);
   if (address === undefined) return undefined;
   return {
@@ -112,9 +122,26 @@ function decodeEndpoint(
     health: EDS_HEALTH[message.healthStatus] ?? "UNKNOWN",
     hostname: endpoint.hostname,
     metadata: decodeMetadata(message.metadata, joinPath(path, "metadata"), issues),
-    additionalAddresses: [],
+    additionalAddresses: decodeAdditional(endpoint.additionalAddresses, endpointPath, issues),
     healthCheck: undefined,
   };
+}
+
+/** Where else the same host can be reached: IP addresses only, as in Envoy. */
+function decodeAdditional(
+  messages: readonly AdditionalAddress[],
+  path: string,
+  issues: Issue[],
+): readonly HostAddress[] {
+  return messages.flatMap((message, at) => {
+    const own = joinPath(path, `additional_addresses[${at}]`);
+    issues.push(...refuseFields(AdditionalAddressSchema, message, ["address"], own));
+    const addressPath = joinPath(own, "address");
+    const address = decodeAddress(message.address, addressPath, issues);
+    if (address === undefined) return [];
+    refuseName(address, addressPath, issues);
+    return [{ address: address.host, port: address.port }];
+  });
 }
 
 const EDS_HEALTH: Readonly<Record<HealthStatus, EdsHealth>> = {

@@ -1,6 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type Cluster,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion as Family,
+  type UpstreamConnectionOptions_HappyEyeballsConfig as HappyEyeballsConfig,
+  UpstreamConnectionOptions_HappyEyeballsConfigSchema as HappyEyeballsConfigSchema,
   UpstreamConnectionOptionsSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
@@ -12,6 +15,7 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
+import type { AddressOrder, FirstFamily } from "../net/address-order.ts";
 import { decodeAddress, refuseName } from "./address.ts";
 import type { UpstreamOptions } from "./upstream-options.ts";
 
@@ -20,6 +24,14 @@ const KEEP_ALIVE_S = 7200;
 /** What libuv sets for every probe after the first, and how many it lets go unanswered. */
 const PROBE_INTERVAL_S = 1;
 const PROBES = 10;
+
+const DEFAULT_ORDER: AddressOrder = { firstFamily: "DEFAULT", firstCount: 1 };
+
+const FAMILIES: Readonly<Record<Family, FirstFamily>> = {
+  [Family.DEFAULT]: "DEFAULT",
+  [Family.V4]: "V4",
+  [Family.V6]: "V6",
+};
 
 /** Decodes how a cluster's connections live. */
 export function decodeConnection(
@@ -35,7 +47,7 @@ export function decodeConnection(
     passesTrailers: options.passesTrailers,
     sendsFullUrl: options.sendsFullUrl,
     nameFormat: options.nameFormat,
-    keepAliveS: decodeOptions(message, issues),
+    ...decodeOptions(message, issues),
     sources: decodeBind(message, issues),
   };
 }
@@ -43,11 +55,30 @@ export function decodeConnection(
 function decodeOptions(
   { upstreamConnectionOptions: options }: Cluster,
   issues: Issue[],
-): number | undefined {
-  if (options === undefined) return undefined;
+): Pick<ConnectionConfig, "keepAliveS" | "addressOrder"> {
+  if (options === undefined) return { keepAliveS: undefined, addressOrder: DEFAULT_ORDER };
   const path = "upstream_connection_options";
-  issues.push(...refuseFields(UpstreamConnectionOptionsSchema, options, ["tcp_keepalive"], path));
-  return decodeKeepAlive(options.tcpKeepalive, joinPath(path, "tcp_keepalive"), issues);
+  const fields = ["tcp_keepalive", "happy_eyeballs_config"];
+  issues.push(...refuseFields(UpstreamConnectionOptionsSchema, options, fields, path));
+  const { tcpKeepalive, happyEyeballsConfig } = options;
+  return {
+    keepAliveS: decodeKeepAlive(tcpKeepalive, joinPath(path, "tcp_keepalive"), issues),
+    addressOrder: decodeOrder(happyEyeballsConfig, joinPath(path, "happy_eyeballs_config"), issues),
+  };
+}
+
+function decodeOrder(
+  message: HappyEyeballsConfig | undefined,
+  path: string,
+  issues: Issue[],
+): AddressOrder {
+  if (message === undefined) return DEFAULT_ORDER;
+  const fields = ["first_address_family_version", "first_address_family_count"];
+  issues.push(...refuseFields(HappyEyeballsConfigSchema, message, fields, path));
+  return {
+    firstFamily: FAMILIES[message.firstAddressFamilyVersion] ?? "DEFAULT",
+    firstCount: message.firstAddressFamilyCount ?? 1,
+  };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
+import type { Dialing } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
 import { TransportError } from "../tls/tls-error.ts";
@@ -37,6 +38,8 @@ export interface UpstreamExchange {
   readonly connectedMs: number;
   /** Its own end; `undefined` until it is made. */
   readonly localAddress: PeerAddress | undefined;
+  /** Which of the host's addresses it goes to; `undefined` until it is made. */
+  readonly remoteAddress: PeerAddress | undefined;
   readonly tls: TlsInfo | undefined;
   /** `undefined` where the bytes inside a CONNECT are all that is sent. */
   readonly protocol: "HTTP/1.1" | undefined;
@@ -85,17 +88,19 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   connectedMs = -1;
   /** Its own end; `undefined` until it is made. */
   localAddress: PeerAddress | undefined = undefined;
+  remoteAddress: PeerAddress | undefined = undefined;
   tls: TlsInfo | undefined = undefined;
   readonly #pool: ConnectionPool;
   readonly #context: ProxyContext;
-  readonly #socket: Socket;
+  /** What is being connected, or is open. */
+  #dialing: Dialing;
+  #socket: Socket | undefined = undefined;
   readonly #deadline: Deadline;
   readonly #heads = new HeadReader("response");
   readonly #head = new ResponseHead();
   readonly #body: BodyReader;
   #trailers: HeaderList | undefined = undefined;
-  /** The one place that writes; flush it when an event has written all it has. */
-  readonly out: Sender;
+  #out: Sender | undefined = undefined;
   #sink: ResponseSink | undefined = undefined;
   #method = "";
   #isRequestDone = true;
@@ -134,8 +139,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     const { passesTrailers, responseHeads } = host.load.config.connection;
     this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
     this.connectStartMs = context.clock.monotonicMs();
-    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
-    this.out = new Sender(this.#socket, context.flushQueue);
+    this.#dialing = host.connect(context, this, (socket, tls) => this.#onConnect(socket, tls));
     host.onConnectionOpened(priority);
     host.load.httpConnectionsTotal++;
     const { connectTimeoutMs } = host.load.config;
@@ -144,6 +148,12 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
 
   get isReused(): boolean {
     return this.#exchanges > 1;
+  }
+
+  /** The one place that writes, once it is connected; flush it when an event has written all. */
+  get out(): Sender {
+    if (this.#out === undefined) throw new Error("the connection is not made yet");
+    return this.#out;
   }
 
   begin(sink: ResponseSink, method: string, isUpgrade: boolean): void {
@@ -197,7 +207,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   endTunnel(): void {
     this.#isReusable = false;
     this.out.flushNow();
-    this.#socket.end();
+    this.#socket?.end();
   }
 
   abandon(): void {
@@ -215,15 +225,15 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   #discard(): void {
     const { clock, deadlines } = this.#context;
     deadlines.set(this.#deadline, DISCARD_MS_MAX, clock.monotonicMs());
-    this.#socket.resume();
+    this.#socket?.resume();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#socket?.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#socket?.resume();
   }
 
   /** Closes it from this side; a request that is under way is not told. */
@@ -233,7 +243,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
 
   #close(isRemote: boolean): void {
     this.#sink = undefined;
-    this.#socket.destroy();
+    this.#dialing.destroy();
     this.#release(isRemote);
   }
 
@@ -333,7 +343,10 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     this.#pool.onIdle(this);
   }
 
-  #onConnect(tls: TlsInfo | undefined): void {
+  #onConnect(socket: Socket, tls: TlsInfo | undefined): void {
+    this.#dialing = socket;
+    this.#socket = socket;
+    this.#out = new Sender(socket, this.#context.flushQueue);
     this.tls = tls;
     const { maxDurationMs } = this.host.load.config.connection;
     const { clock, deadlines } = this.#context;
@@ -341,7 +354,8 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     this.#deadline.cancel();
     this.connectedMs = clock.monotonicMs();
     this.host.load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
-    this.localAddress = localAddressOf(this.#socket);
+    this.localAddress = localAddressOf(socket);
+    this.remoteAddress = this.host.remoteAddressOn(socket);
     if (maxDurationMs !== 0) {
       this.#lifetime = new Deadline({ onDeadline: () => this.#onOldAge() });
       deadlines.set(this.#lifetime, maxDurationMs, clock.monotonicMs());
@@ -367,7 +381,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   }
 
   #failConnect(reason: ResetReason): void {
-    this.#socket.destroy();
+    this.#dialing.destroy();
     if (this.#isClosed) return;
     this.#release(true);
     this.#pool.onConnectFailed(reason, this.transportFailure);

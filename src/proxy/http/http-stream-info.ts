@@ -227,8 +227,7 @@ class HttpUpstreamInfo implements UpstreamInfo {
     return this.#stream.router.upstreamConnection?.localAddress;
   }
   get remoteAddress(): PeerAddress | undefined {
-    const host = this.#stream.router.upstreamConnection?.host;
-    return host && { address: host.address, port: host.port };
+    return this.#stream.router.upstreamConnection?.remoteAddress;
   }
   get protocol(): string | undefined {
     return this.#stream.router.upstreamConnection?.protocol;

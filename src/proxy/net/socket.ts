@@ -1,5 +1,6 @@
 import { connect, type NetConnectOpts, Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { OnConnect } from "./dial.ts";
 
 /**
  * One read of one socket: larger bodies come in pieces of this size. 64 KiB cost 40 to 100 % more CPU
@@ -67,7 +68,7 @@ export function connectSocket(
   to: NetConnectOpts,
   buffer: ReadBuffer,
   owner: SocketOwner,
-  onConnect: () => void,
+  onConnect: OnConnect,
 ): Socket {
   const socket = connect({
     ...to,
@@ -75,7 +76,7 @@ export function connectSocket(
     noDelay: true,
     onread: onRead(buffer, owner),
   } as never);
-  socket.once("connect", onConnect);
+  socket.once("connect", () => onConnect(socket));
   watch(socket, owner);
   return socket;
 }
@@ -106,6 +107,14 @@ export function watch(socket: Socket, owner: SocketOwner): void {
 export function localAddressOf(socket: Socket): PeerAddress | undefined {
   const { localAddress, localPort } = socket;
   return localAddress === undefined ? undefined : { address: localAddress, port: localPort ?? 0 };
+}
+
+/** The other end of the socket; `undefined` for a Unix socket. */
+export function remoteAddressOf(socket: Socket): PeerAddress | undefined {
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress === undefined
+    ? undefined
+    : { address: remoteAddress, port: remotePort ?? 0 };
 }
 
 /** What Linux calls the ways in which a connection is not made. */

@@ -29,6 +29,7 @@ export interface TcpUpstreamSummary {
   readonly host: Host;
   /** `undefined` when it was never made. */
   readonly localAddress: PeerAddress | undefined;
+  readonly remoteAddress: PeerAddress | undefined;
   readonly tls: TlsInfo | undefined;
   readonly connectStartMs: number;
   /** -1 when it was never made. */
@@ -46,7 +47,6 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     US_CX_BEG: upstream?.connectStartMs ?? -1,
     US_CX_END: upstream?.connectedMs ?? -1,
   };
-  const isConnected = (upstream?.connectedMs ?? -1) >= 0;
   return {
     ...plainRequest({ runtime: context.runtime }),
     connection,
@@ -73,8 +73,7 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
       host: host?.key,
       hostName: host && (host.state.hostname || host.key),
       localAddress: upstream?.localAddress,
-      remoteAddress:
-        host === undefined || !isConnected ? undefined : { address: host.address, port: host.port },
+      remoteAddress: upstream?.remoteAddress,
       protocol: undefined,
       attempts: summary.attempts,
       transportFailure: "",

@@ -4,6 +4,7 @@ import { PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
+import type { Dialing } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { localAddressOf, type SocketOwner } from "../net/socket.ts";
 
@@ -23,11 +24,14 @@ export class TcpUpstream implements SocketOwner {
   connectedMs = -1;
   tls: TlsInfo | undefined = undefined;
   localAddress: PeerAddress | undefined = undefined;
+  remoteAddress: PeerAddress | undefined = undefined;
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
-  readonly #socket: Socket;
-  /** What it sends; before it is connected `write` keeps it. */
-  readonly out: Sender;
+  /** What is being connected, or is open. */
+  #dialing: Dialing;
+  #socket: Socket | undefined = undefined;
+  /** What it sends, once it is connected; before that `write` keeps it. */
+  out: Sender | undefined = undefined;
   readonly #priority: Priority;
   readonly #deadline: Deadline;
   #early: Buffer[] = [];
@@ -49,8 +53,7 @@ export class TcpUpstream implements SocketOwner {
     this.connectStartMs = context.clock.monotonicMs();
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#onTimeout() });
-    this.#socket = host.connect(context.readBuffer, this, (tls) => this.#onConnect(tls));
-    this.out = new Sender(this.#socket, context.flushQueue);
+    this.#dialing = host.connect(context, this, (socket, tls) => this.#onConnect(socket, tls));
     host.onConnectionOpened(priority);
     context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
   }
@@ -58,24 +61,28 @@ export class TcpUpstream implements SocketOwner {
   #onTimeout(): void {
     this.isTooLate = true;
     this.host.load.connectTimeouts++;
-    this.#socket.destroy();
+    this.#dialing.destroy();
   }
 
-  #onConnect(tls: TlsInfo | undefined): void {
+  #onConnect(socket: Socket, tls: TlsInfo | undefined): void {
+    this.#dialing = socket;
+    this.#socket = socket;
+    this.out = new Sender(socket, this.#context.flushQueue);
     this.tls = tls;
     this.#isConnected = true;
     this.#deadline.cancel();
     this.connectedMs = this.#context.clock.monotonicMs();
     this.host.load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
-    this.localAddress = localAddressOf(this.#socket);
-    for (const bytes of this.takeEarly()) this.#socket.write(bytes);
-    if (this.#isEndDue) this.#socket.end();
+    this.localAddress = localAddressOf(socket);
+    this.remoteAddress = this.host.remoteAddressOn(socket);
+    for (const bytes of this.takeEarly()) socket.write(bytes);
+    if (this.#isEndDue) socket.end();
     this.#events.onReady();
   }
 
   /** Whether the client should wait; before it is connected only what listener filters read comes. */
   write(buffer: Buffer, length: number): boolean {
-    if (!this.#isConnected) {
+    if (this.out === undefined) {
       this.#early.push(Buffer.from(buffer.subarray(0, length)));
       return false;
     }
@@ -92,28 +99,28 @@ export class TcpUpstream implements SocketOwner {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#socket?.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#socket?.resume();
   }
 
   end(): void {
     this.#isEndDue = true;
-    if (this.#isConnected) this.#socket.end();
+    this.#socket?.end();
   }
 
   /** Breaks it off, for the host to see. */
   reset(): void {
     this.#isClosed = true;
-    if (this.tls === undefined && this.#isConnected) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    if (this.tls === undefined && this.#socket !== undefined) this.#socket.resetAndDestroy();
+    else this.#dialing.destroy();
   }
 
   destroy(): void {
     this.#isClosed = true;
-    this.#socket.destroy();
+    this.#dialing.destroy();
   }
 
   onBytes(buffer: Buffer, length: number): void {

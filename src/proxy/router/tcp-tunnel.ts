@@ -71,11 +71,16 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   get localAddress(): PeerAddress | undefined {
     return this.#upstream.localAddress;
   }
+  get remoteAddress(): PeerAddress | undefined {
+    return this.#upstream.remoteAddress;
+  }
   get tls(): TlsInfo | undefined {
     return this.#upstream.tls;
   }
   get out(): Sender {
-    return this.#upstream.out;
+    const { out } = this.#upstream;
+    if (out === undefined) throw new Error("the connection is not made yet");
+    return out;
   }
 
   onReady(): void {
@@ -174,7 +179,7 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
       host.activeRequests--;
     } else this.#breakers.pending--;
     load.countDestroyed(isRemote, wasOpen);
-    load.bytesSent += this.out.bytesSent;
+    load.bytesSent += this.#upstream.out?.bytesSent ?? 0;
     const lengthMs = this.#context.clock.monotonicMs() - this.connectStartMs;
     load.connectionLength.add(Math.floor(lengthMs));
     this.#upstream.destroy();

@@ -2,6 +2,7 @@ import { type NetConnectOpts, Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import type { CounterGroups } from "../counters.ts";
+import type { OnConnect } from "../net/dial.ts";
 import { onRead, type ReadBuffer, type SocketOwner, watch } from "../net/socket.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
 import { encodeAlpn } from "./alpn.ts";
@@ -105,7 +106,7 @@ export class UpstreamTls {
     to: NetConnectOpts,
     buffer: ReadBuffer,
     owner: SocketOwner,
-    onConnect: (info: SessionInfo) => void,
+    onConnect: OnConnect,
   ): Socket {
     const context = this.#context;
     if (context === undefined) {
@@ -150,7 +151,7 @@ export class UpstreamTls {
       isOpen = true;
       // TLS 1.2 brings them before the host is known to be who it should be.
       keepSessions();
-      onConnect(info);
+      onConnect(socket, info);
     });
     watch(socket, {
       onBytes: () => undefined,
