@@ -3,7 +3,7 @@ import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
 import { hashModulo } from "./hash64.ts";
-import { divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
+import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
 import { localitySchedule } from "./locality-schedule.ts";
 import { createPicker, type Picker } from "./picker.ts";
 import { type PriorityState, placeDraw, spreadLoad } from "./priority-load.ts";
@@ -13,12 +13,6 @@ export interface BalancerDeps {
   readonly prng: Prng;
   /** Counts what they do. */
   readonly load: ClusterLoad;
-}
-
-/** What an assignment says about how its hosts count. */
-export interface BalancerOptions {
-  readonly overprovisioningPercent: number;
-  readonly weighsPriorityHealth: boolean;
 }
 
 /** Chooses among the hosts of one priority, whose draw it is; made anew when hosts change. */
@@ -35,13 +29,13 @@ interface PriorityPicker {
 export function createBalancer(
   config: LbConfig,
   hosts: readonly Host[],
-  options: BalancerOptions,
+  options: CountOptions,
   deps: BalancerDeps,
 ): Picker {
-  const sets = divideHosts(hosts, config.locality.kind !== "none");
-  const { panicPercent } = config;
-  const state = spreadLoad(sets, { ...options, panicPercent });
-  const pickers = sets.map((set) => priorityPicker(set, state, config, options, deps));
+  const view = config.locality.kind === "none" ? undefined : { own: undefined };
+  const sets = divideHosts(hosts, options, view);
+  const state = spreadLoad(sets, config.panicPercent);
+  const pickers = sets.map((set) => priorityPicker(set, state, config, deps));
   const [first] = pickers;
   if (first === undefined) return () => undefined;
   const isPlain = pickers.length === 1 && state.load.healthy[0] === 100;
@@ -62,7 +56,6 @@ function priorityPicker(
   set: HostSet,
   state: PriorityState,
   config: LbConfig,
-  options: BalancerOptions,
   deps: BalancerDeps,
 ): PriorityPicker {
   if (state.isPanic[set.priority] === true) {
@@ -71,7 +64,7 @@ function priorityPicker(
   }
   const ofKind = (kind: "healthy" | "degraded"): Picker =>
     config.locality.kind === "weighted"
-      ? weightedPicker(set, kind, options.overprovisioningPercent, config, deps)
+      ? weightedPicker(set, kind, config, deps)
       : later(() => createPicker(config, set[kind], deps.prng));
   return { healthy: ofKind("healthy"), degraded: ofKind("degraded") };
 }
@@ -89,11 +82,10 @@ function panicPicker(set: HostSet, config: LbConfig, { prng, load }: BalancerDep
 function weightedPicker(
   set: HostSet,
   kind: "healthy" | "degraded",
-  overprovisioningPercent: number,
   config: LbConfig,
   { prng }: BalancerDeps,
 ): Picker {
-  const { localities } = set;
+  const { localities, overprovisioningPercent } = set;
   const choose = localitySchedule(localities, kind, overprovisioningPercent);
   const ofGroup = (group: HostGroup): Picker => createPicker(config, group[kind], prng);
   // Without weights localities do not count.

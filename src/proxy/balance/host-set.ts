@@ -8,7 +8,7 @@ export interface HostGroup {
   readonly healthy: readonly Host[];
   readonly degraded: readonly Host[];
   /** Hosts that do not count where it is asked how many of all are healthy. */
-  readonly excludedCount: number;
+  readonly excluded: readonly Host[];
 }
 
 /** The hosts of one locality of a priority. */
@@ -16,48 +16,76 @@ export interface LocalityHosts extends HostGroup {
   readonly locality: Locality;
 }
 
-/** The hosts of one priority. */
-export interface HostSet extends HostGroup {
-  readonly priority: number;
-  /** In the order in which they were named. */
-  readonly localities: readonly LocalityHosts[];
+/** What an assignment says about how its hosts count. */
+export interface CountOptions {
+  /** How many times its real health a set of hosts counts for, in percent. */
+  readonly overprovisioningPercent: number;
+  /** Whether the health of a priority is that of its hosts by weight, not by number. */
+  readonly weighsPriorityHealth: boolean;
 }
+
+/** The hosts of one priority. */
+export interface HostSet extends HostGroup, CountOptions {
+  readonly priority: number;
+  /** The proxy's own first where it has hosts, the others by their names, as Envoy has them. */
+  readonly localities: readonly LocalityHosts[];
+  /** Whether the first of the localities is the proxy's own. */
+  readonly hasOwnLocality: boolean;
+}
+
+/** What is asked of localities: nothing, or whether one is the proxy's own, which may be none. */
+export type LocalityView = { readonly own: Place | undefined } | undefined;
+
+/** A locality without its weight. */
+export type Place = Omit<Locality, "weight">;
 
 /**
  * Divides hosts by priority and health: one set for every priority up to the last that has hosts,
- * and at least one. `byLocality` says whether somebody wants to know of localities too.
+ * and at least one; and each by locality where somebody wants to know of that.
  */
-export function divideHosts(hosts: readonly Host[], byLocality: boolean): readonly HostSet[] {
+export function divideHosts(
+  hosts: readonly Host[],
+  { overprovisioningPercent, weighsPriorityHealth }: CountOptions,
+  view: LocalityView,
+): readonly HostSet[] {
   const byPriority: Host[][] = [[]];
   for (const host of hosts) {
     const { priority } = host.state;
     while (byPriority.length <= priority) byPriority.push([]);
     byPriority[priority]?.push(host);
   }
-  return byPriority.map((some, priority) => ({
-    ...groupOf(some),
-    priority,
-    localities: byLocality ? divideLocalities(some) : [],
-  }));
+  const ownName = view?.own === undefined ? "" : localityName(view.own);
+  return byPriority.map((some, priority) => {
+    const localities = view === undefined ? [] : divideLocalities(some, ownName);
+    const [first] = localities;
+    return {
+      ...groupOf(some),
+      overprovisioningPercent,
+      weighsPriorityHealth,
+      priority,
+      localities,
+      hasOwnLocality: first !== undefined && localityName(first.locality) === ownName,
+    };
+  });
 }
 
 function groupOf(hosts: readonly Host[]): HostGroup {
-  let excludedCount = 0;
   let unhealthyCount = 0;
+  const excluded: Host[] = [];
   const degraded: Host[] = [];
   for (const host of hosts) {
     if (host.healthFlags === 0) continue;
-    if (isExcluded(host.healthFlags)) excludedCount++;
+    if (isExcluded(host.healthFlags)) excluded.push(host);
     const { health } = host;
     if (health === HEALTH.unhealthy) unhealthyCount++;
     else if (health === HEALTH.degraded) degraded.push(host);
   }
   const isAllHealthy = unhealthyCount === 0 && degraded.length === 0;
   const healthy = isAllHealthy ? hosts : hosts.filter(({ health }) => health === HEALTH.healthy);
-  return { hosts, healthy, degraded, excludedCount };
+  return { hosts, healthy, degraded, excluded };
 }
 
-function divideLocalities(hosts: readonly Host[]): readonly LocalityHosts[] {
+function divideLocalities(hosts: readonly Host[], ownName: string): readonly LocalityHosts[] {
   const byName = new Map<string, { readonly locality: Locality; readonly hosts: Host[] }>();
   for (const host of hosts) {
     const { locality } = host.state;
@@ -66,10 +94,13 @@ function divideLocalities(hosts: readonly Host[]): readonly LocalityHosts[] {
     if (known === undefined) byName.set(name, { locality, hosts: [host] });
     else known.hosts.push(host);
   }
-  return [...byName.values()].map(({ locality, hosts: some }) => ({ ...groupOf(some), locality }));
+  const rank = (name: string): string => (name === ownName ? "" : name);
+  return [...byName]
+    .sort(([one], [other]) => (rank(one) < rank(other) ? -1 : 1))
+    .map(([, { locality, hosts: some }]) => ({ ...groupOf(some), locality }));
 }
 
 /** Equal for equal places, whatever they weigh. */
-export function localityName({ region, zone, subZone }: Omit<Locality, "weight">): string {
+export function localityName({ region, zone, subZone }: Place): string {
   return JSON.stringify([region, zone, subZone]);
 }

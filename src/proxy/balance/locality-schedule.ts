@@ -25,7 +25,7 @@ function effectiveWeight(
   kind: "healthy" | "degraded",
   overprovisioningPercent: number,
 ): number {
-  const counted = group.hosts.length - group.excludedCount;
+  const counted = group.hosts.length - group.excluded.length;
   if (counted <= 0) return 0;
   const share = (group[kind].length / counted) * (overprovisioningPercent / 100);
   return group.locality.weight * Math.min(1, share);

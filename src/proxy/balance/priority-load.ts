@@ -1,4 +1,4 @@
-import type { HostSet } from "./host-set.ts";
+import type { HostGroup, HostSet } from "./host-set.ts";
 
 /** How the load is spread over priorities, in whole percent; together they are 100. */
 export interface PriorityLoad {
@@ -17,48 +17,40 @@ export interface PriorityState {
   readonly availability: PriorityLoad;
 }
 
-/** What is configured of it. */
-export interface PriorityOptions {
-  readonly overprovisioningPercent: number;
-  /** Below this share of hosts that can be used a priority is in panic; 0 is never. */
-  readonly panicPercent: number;
-  readonly weighsPriorityHealth: boolean;
-}
-
 /**
  * Spreads the load over priorities as Envoy does ("Priority levels", "Panic threshold", "Degraded
  * endpoints"): each takes what its healthy hosts can, times the overprovisioning factor, and the
- * next what is left; degraded hosts come after all healthy ones.
+ * next what is left; degraded hosts come after all healthy ones. Below `panicPercent` of hosts that
+ * can be used a priority is in panic; 0 is never.
  */
-export function spreadLoad(sets: readonly HostSet[], options: PriorityOptions): PriorityState {
-  const availability = availabilityOf(sets, options);
+export function spreadLoad(sets: readonly HostSet[], panicPercent: number): PriorityState {
+  const availability = availabilityOf(sets);
   const total = totalAvailability(availability);
   const isPanic = sets.map(() => false);
-  // Nobody can take anything: all of it goes to the first priority, which panics.
-  if (total === 0 && options.panicPercent > 0) isPanic[0] = true;
-  else if (total < 100) {
-    for (const [at, set] of sets.entries()) isPanic[at] = isInPanic(set, options.panicPercent);
+  // Where nobody can take anything and there is no panic, the first priority gets it all in vain.
+  if (total < 100 && (total > 0 || panicPercent > 0)) {
+    for (const [at, set] of sets.entries()) isPanic[at] = isInPanic(set, panicPercent);
     if (isPanic.every(Boolean)) return { load: loadByNumber(sets), isPanic, availability };
   }
   return { load: loadByAvailability(availability), isPanic, availability };
 }
 
-function availabilityOf(
-  sets: readonly HostSet[],
-  { overprovisioningPercent, weighsPriorityHealth }: PriorityOptions,
-): PriorityLoad {
+function availabilityOf(sets: readonly HostSet[]): PriorityLoad {
+  return {
+    healthy: sets.map((set) => shareOf(set, set.healthy)),
+    degraded: sets.map((set) => shareOf(set, set.degraded)),
+  };
+}
+
+/** How much of the load some of the hosts can take, in whole percent. */
+function shareOf(set: HostSet, part: HostSet["hosts"]): number {
   const measure = (hosts: HostSet["hosts"]): number =>
-    weighsPriorityHealth ? hosts.reduce((sum, { state }) => sum + state.weight, 0) : hosts.length;
-  const healthy: number[] = [];
-  const degraded: number[] = [];
-  for (const set of sets) {
-    const all = weighsPriorityHealth ? measure(set.hosts) : set.hosts.length - set.excludedCount;
-    const share = (part: number): number =>
-      all <= 0 ? 0 : Math.min(100, Math.floor((overprovisioningPercent * part) / all));
-    healthy.push(share(measure(set.healthy)));
-    degraded.push(share(measure(set.degraded)));
-  }
-  return { healthy, degraded };
+    set.weighsPriorityHealth
+      ? hosts.reduce((total, { state }) => total + state.weight, 0)
+      : hosts.length;
+  const all = measure(set.hosts) - measure(set.excluded);
+  if (all <= 0) return 0;
+  return Math.min(100, Math.floor((set.overprovisioningPercent * measure(part)) / all));
 }
 
 function sum(values: readonly number[]): number {
@@ -101,8 +93,9 @@ function loadByNumber(sets: readonly HostSet[]): PriorityLoad {
   return { healthy, degraded: zeros };
 }
 
-function isInPanic(set: HostSet, panicPercent: number): boolean {
-  const counted = set.hosts.length - set.excludedCount;
+/** Whether too few of the hosts can be used, whatever other priorities have. */
+export function isInPanic(set: HostGroup, panicPercent: number): boolean {
+  const counted = set.hosts.length - set.excluded.length;
   const usable = set.healthy.length + set.degraded.length;
   const usablePercent = counted <= 0 ? 0 : (usable * 100) / counted;
   return usablePercent < panicPercent;

@@ -1,5 +1,6 @@
 import type { Prng } from "../../base/prng.ts";
-import { type BalancerOptions, createBalancer } from "../balance/balancer.ts";
+import { createBalancer } from "../balance/balancer.ts";
+import type { CountOptions } from "../balance/host-set.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { Picker } from "../balance/picker.ts";
 import { SubsetBalancer } from "../balance/subset-balancer.ts";
@@ -27,7 +28,7 @@ export class Cluster {
   readonly isDynamic: boolean;
   readonly #prng: Prng;
   #hosts: readonly Host[] = [];
-  #options: BalancerOptions = {
+  #options: CountOptions = {
     overprovisioningPercent: OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: false,
   };

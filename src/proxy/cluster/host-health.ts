@@ -37,7 +37,10 @@ const UNHEALTHY =
   HEALTH_FLAG.failedEdsHealth |
   HEALTH_FLAG.edsStatusDraining;
 const DEGRADED = HEALTH_FLAG.degradedActiveHc | HEALTH_FLAG.degradedEdsHealth;
-const EXCLUDED = HEALTH_FLAG.pendingActiveHc | HEALTH_FLAG.excludedViaImmediateHcFail;
+const EXCLUDED =
+  HEALTH_FLAG.pendingActiveHc |
+  HEALTH_FLAG.excludedViaImmediateHcFail |
+  HEALTH_FLAG.edsStatusDraining;
 const FROM_EDS =
   HEALTH_FLAG.failedEdsHealth | HEALTH_FLAG.degradedEdsHealth | HEALTH_FLAG.edsStatusDraining;
 
