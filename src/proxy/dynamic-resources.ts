@@ -10,8 +10,8 @@ import type { Rejection, ResourceType } from "../xdsclient/resource-type.ts";
 import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
 import type { ClusterSet } from "./cluster/cluster-set.ts";
+import { readAssignment } from "./decode/assignment-decoder.ts";
 import { decodeCluster } from "./decode/cluster.ts";
-import { decodeAssignment } from "./decode/endpoint.ts";
 import { decodeListener } from "./decode/listener.ts";
 import { decodeRouteTable } from "./decode/route-table.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
@@ -40,36 +40,61 @@ interface Prepared<T> {
   readonly value: T;
 }
 
-/** Decodes every body; what is wrong is said by name, and the rest goes on (prepare, then apply). */
+/** A body whose name is known, and what it is when somebody asks. */
+interface Named<T> {
+  readonly name: string;
+  decode(): Result<T>;
+}
+
+/**
+ * Decodes every body; what is wrong is said by name, and the rest goes on (prepare, then apply).
+ * `read` throws for a body that is no message.
+ */
+function prepareBodies<T>(
+  { typeName }: DescMessage,
+  bodies: readonly Uint8Array[],
+  read: (body: Uint8Array) => Named<T>,
+): { prepared: Prepared<T>[]; rejections: Rejection[] } {
+  const prepared: Prepared<T>[] = [];
+  const rejections: Rejection[] = [];
+  const names = new Set<string>();
+  for (const body of bodies) {
+    let name = "";
+    let decoded: Result<T>;
+    try {
+      const named = read(body);
+      name = named.name;
+      if (names.has(name)) {
+        rejections.push({ name, reason: `duplicate resource ${name} found` });
+        continue;
+      }
+      names.add(name);
+      decoded = named.decode();
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      rejections.push({ name, reason: `cannot decode ${typeName}: ${cause}` });
+      continue;
+    }
+    if (decoded.ok) prepared.push({ name, value: decoded.value });
+    else rejections.push({ name, reason: decoded.issues.map(formatIssue).join(", ") });
+  }
+  return { prepared, rejections };
+}
+
+/** The same for resources that are decoded as a whole. */
 function prepareAll<Desc extends DescMessage, T>(
   schema: Desc,
   bodies: readonly Uint8Array[],
   decode: (message: MessageShape<Desc>, body: Uint8Array) => Result<T>,
   nameOf: (message: MessageShape<Desc>) => string,
 ): { prepared: Prepared<T>[]; rejections: Rejection[] } {
-  const prepared: Prepared<T>[] = [];
-  const rejections: Rejection[] = [];
-  const names = new Set<string>();
-  for (const body of bodies) {
-    let message: MessageShape<Desc>;
-    try {
-      message = fromBinary(schema, body);
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      rejections.push({ name: "", reason: `cannot decode ${schema.typeName}: ${cause}` });
-      continue;
-    }
-    const name = nameOf(message);
-    if (names.has(name)) {
-      rejections.push({ name, reason: `duplicate resource ${name} found` });
-      continue;
-    }
-    names.add(name);
-    const decoded = keepRules(decode(message, body), schema, message);
-    if (decoded.ok) prepared.push({ name, value: decoded.value });
-    else rejections.push({ name, reason: decoded.issues.map(formatIssue).join(", ") });
-  }
-  return { prepared, rejections };
+  return prepareBodies(schema, bodies, (body) => {
+    const message = fromBinary(schema, body);
+    return {
+      name: nameOf(message),
+      decode: () => keepRules(decode(message, body), schema, message),
+    };
+  });
 }
 
 /** What was decoded, unless it breaks a rule of its .proto file. */
@@ -153,15 +178,14 @@ function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceTy
     typeUrl: RESOURCE_TYPE_URL.endpoint,
     isWildcard: false,
     apply(bodies) {
-      const { prepared, rejections } = prepareAll(
+      const { prepared, rejections } = prepareBodies(
         ClusterLoadAssignmentSchema,
         bodies,
-        (message) => {
-          const issues: Issue[] = [];
-          const value = decodeAssignment(message, "", true, issues);
-          return issues.length > 0 ? { ok: false, issues } : { ok: true, value };
+        (body) => {
+          const encoded = readAssignment(body);
+          const { name } = encoded;
+          return { name, decode: () => encoded.decode(target.assignmentOf(name)) };
         },
-        ({ clusterName }) => clusterName,
       );
       for (const { value } of prepared) target.assign(value);
       onApplied(RESOURCE_TYPE_URL.endpoint);

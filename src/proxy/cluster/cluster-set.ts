@@ -153,6 +153,11 @@ export class ClusterSet {
     discovery.start();
   }
 
+  /** The last EDS answer of a name that is in use. */
+  assignmentOf(edsName: string): Assignment | undefined {
+    return this.#assignments.get(edsName);
+  }
+
   /** Takes an EDS answer. */
   assign(assignment: Assignment): void {
     const { name, staleAfterMs } = assignment;

@@ -48,14 +48,29 @@ export function decodeAssignment(
   areIps: boolean,
   issues: Issue[],
 ): Assignment {
+  const endpoints = message.endpoints.flatMap((locality, at) => {
+    const localityPath = joinPath(path, `endpoints[${at}]`);
+    const place = decodePlace(locality, localityPath, issues);
+    return locality.lbEndpoints.flatMap((endpoint, index) => {
+      const endpointPath = joinPath(localityPath, `lb_endpoints[${index}]`);
+      const decoded = decodeEndpoint(endpoint, endpointPath, areIps, issues);
+      return decoded === undefined ? [] : [{ ...decoded, ...place }];
+    });
+  });
+  return { ...decodeAssignmentFrame(message, path, issues), endpoints };
+}
+
+/** Decodes what an assignment says of all its endpoints together. */
+export function decodeAssignmentFrame(
+  message: ClusterLoadAssignment,
+  path: string,
+  issues: Issue[],
+): Omit<Assignment, "endpoints"> {
   const fields = ["cluster_name", "endpoints", "policy"];
   issues.push(...refuseFields(ClusterLoadAssignmentSchema, message, fields, path));
   if (message.clusterName === "") {
     issues.push({ path: joinPath(path, "cluster_name"), message: "is missing" });
   }
-  const endpoints = message.endpoints.flatMap((locality, at) =>
-    decodeLocality(locality, joinPath(path, `endpoints[${at}]`), areIps, issues),
-  );
   const { policy } = message;
   if (policy !== undefined) {
     const handled = ["overprovisioning_factor", "weighted_priority_health", "endpoint_stale_after"];
@@ -64,19 +79,17 @@ export function decodeAssignment(
   }
   return {
     name: message.clusterName,
-    endpoints,
     overprovisioningPercent: policy?.overprovisioningFactor ?? OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: policy?.weightedPriorityHealth ?? false,
     staleAfterMs: durationMs(policy?.endpointStaleAfter) ?? 0,
   };
 }
 
-function decodeLocality(
-  message: LocalityLbEndpoints,
-  path: string,
-  areIps: boolean,
-  issues: Issue[],
-): Endpoint[] {
+/** What endpoints of one locality have in common. */
+export type Place = Pick<Endpoint, "locality" | "priority">;
+
+/** Decodes what is said of a locality, but for its endpoints. */
+export function decodePlace(message: LocalityLbEndpoints, path: string, issues: Issue[]): Place {
   const fields = [
     "locality",
     "lb_endpoints",
@@ -89,19 +102,16 @@ function decodeLocality(
   issues.push(...refuseFields(LocalityLbEndpointsSchema, message, fields, path));
   const { region = "", zone = "", subZone = "" } = message.locality ?? {};
   const locality: Locality = { region, zone, subZone, weight: message.loadBalancingWeight ?? 0 };
-  const { priority } = message;
-  return message.lbEndpoints.flatMap((endpoint, at) => {
-    const decoded = decodeEndpoint(endpoint, joinPath(path, `lb_endpoints[${at}]`), areIps, issues);
-    return decoded === undefined ? [] : [{ ...decoded, locality, priority }];
-  });
+  return { locality, priority: message.priority };
 }
 
-function decodeEndpoint(
+/** Decodes one endpoint, wherever it stands; `undefined` after an issue. */
+export function decodeEndpoint(
   message: LbEndpoint,
   path: string,
   areIps: boolean,
   issues: Issue[],
-): Omit<Endpoint, "locality" | "priority"> | undefined {
+): Omit<Endpoint, keyof Place> | undefined {
   const fields = ["endpoint", "health_status", "metadata", "load_balancing_weight"];
   issues.push(...refuseFields(LbEndpointSchema, message, fields, path));
   if (message.hostIdentifier.case !== "endpoint") {

@@ -1,0 +1,146 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  LbEndpointSchema,
+  LocalityLbEndpointsSchema,
+} from "../../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import type { Issue, Result } from "../../base/issue.ts";
+import { checkRules } from "../check-rules.ts";
+import type { Assignment, Endpoint } from "../cluster/cluster-config.ts";
+import { decodeAssignmentFrame, decodeEndpoint, decodePlace } from "./endpoint.ts";
+import {
+  type ComparedSplit,
+  itemBody,
+  itemCount,
+  itemText,
+  type SplitMessage,
+  splitMessage,
+} from "./split-message.ts";
+
+const ENDPOINTS = ClusterLoadAssignmentSchema.field.endpoints.number;
+const LB_ENDPOINTS = LocalityLbEndpointsSchema.field.lbEndpoints.number;
+
+/** What an assignment was decoded from. */
+interface Source {
+  readonly split: SplitMessage;
+  readonly localities: readonly LocalitySource[];
+}
+
+interface LocalitySource {
+  /** Its items are the endpoints, one for each of `endpoints`. */
+  readonly split: SplitMessage;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Of every assignment that came encoded; gone with it. */
+const SOURCES = new WeakMap<Assignment, Source>();
+
+/** An assignment whose name is known, and which is decoded when somebody asks. */
+export interface EncodedAssignment {
+  readonly name: string;
+  /** Against the last one of that name: what did not change keeps its identity. */
+  decode(previous: Assignment | undefined): Result<Assignment>;
+}
+
+/** Reads the name of an encoded assignment. Throws where the bytes are no message. */
+export function readAssignment(body: Uint8Array): EncodedAssignment {
+  const frame = fromBinary(ClusterLoadAssignmentSchema, splitMessage(body, ENDPOINTS).rest);
+  return {
+    name: frame.clusterName,
+    decode: (previous) => new Decoding().assignment(body, frame, previous),
+  };
+}
+
+/** The decoding of one assignment: what is wrong with it, and what is left to check. */
+class Decoding {
+  readonly #issues: Issue[] = [];
+  /** The rules of messages that were decoded, looked at when nothing else is wrong. */
+  readonly #rules: (() => readonly Issue[])[] = [];
+
+  assignment(
+    body: Uint8Array,
+    frame: ClusterLoadAssignment,
+    previous: Assignment | undefined,
+  ): Result<Assignment> {
+    const before = previous && SOURCES.get(previous);
+    const split = splitMessage(body, ENDPOINTS, before?.split);
+    const common = decodeAssignmentFrame(frame, "", this.#issues);
+    this.#rules.push(() => checkRules(ClusterLoadAssignmentSchema, frame, ""));
+    const old = before?.localities ?? [];
+    const localities = keepSame(split, old, (at) => {
+      // Most often localities stay where they are, and what is in them changes.
+      const counterpart = at < old.length - split.sameLast ? old[at] : undefined;
+      return this.#locality(itemBody(split, at), `endpoints[${at}]`, counterpart);
+    });
+    if (this.#issues.length === 0) this.#issues.push(...this.#rules.flatMap((check) => check()));
+    if (this.#issues.length > 0) return { ok: false, issues: this.#issues };
+    const [only] = localities;
+    const endpoints =
+      localities.length === 1 && only !== undefined
+        ? only.endpoints
+        : localities.flatMap((locality) => locality.endpoints);
+    const assignment = { ...common, endpoints };
+    SOURCES.set(assignment, { split, localities });
+    return { ok: true, value: assignment };
+  }
+
+  #locality(body: Uint8Array, path: string, old: LocalitySource | undefined): LocalitySource {
+    const split = splitMessage(body, LB_ENDPOINTS, old?.split);
+    const frame = fromBinary(LocalityLbEndpointsSchema, split.rest);
+    const place = decodePlace(frame, path, this.#issues);
+    this.#rules.push(() => checkRules(LocalityLbEndpointsSchema, frame, path));
+    const isSamePlace = old !== undefined && Buffer.compare(old.split.rest, split.rest) === 0;
+    const there = old?.endpoints ?? [];
+    const here = isSamePlace ? there : there.map((endpoint) => ({ ...endpoint, ...place }));
+    const others = changedItems(split, old?.split, here);
+    const endpoints = keepSame(split, here, (at) => {
+      const known = others.get(itemText(split, at))?.pop();
+      if (known !== undefined) return known;
+      const message = fromBinary(LbEndpointSchema, itemBody(split, at));
+      const endpointPath = `${path}.lb_endpoints[${at}]`;
+      this.#rules.push(() => checkRules(LbEndpointSchema, message, endpointPath));
+      const decoded = decodeEndpoint(message, endpointPath, true, this.#issues);
+      return decoded && { ...decoded, ...place };
+    });
+    return { split, endpoints };
+  }
+}
+
+/** What is the same at both ends is taken over, the rest made; nothing where it cannot be made. */
+function keepSame<T>(
+  split: ComparedSplit,
+  old: readonly T[],
+  make: (at: number) => T | undefined,
+): readonly T[] {
+  const { sameFirst, sameLast } = split;
+  const kept = old.slice(0, sameFirst);
+  const end = itemCount(split) - sameLast;
+  for (let at = sameFirst; at < end; at++) {
+    const made = make(at);
+    if (made !== undefined) kept.push(made);
+  }
+  return sameLast === 0 ? kept : kept.concat(old.slice(old.length - sameLast));
+}
+
+/** What came of the old items between both ends, by their bytes: some may only have moved. */
+function changedItems<T>(
+  { sameFirst, sameLast, bounds }: ComparedSplit,
+  old: SplitMessage | undefined,
+  values: readonly T[],
+): ReadonlyMap<string, T[]> {
+  const byText = new Map<string, T[]>();
+  const isAllTheSame = sameFirst + sameLast === bounds.length - 1;
+  if (old === undefined || isAllTheSame) return byText;
+  for (let at = sameFirst; at < itemCount(old) - sameLast; at++) {
+    const value = values[at];
+    if (value === undefined) continue;
+    const text = itemText(old, at);
+    const alike = byText.get(text);
+    if (alike === undefined) byText.set(text, [value]);
+    else alike.push(value);
+  }
+  return byText;
+}
