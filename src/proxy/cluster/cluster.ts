@@ -6,7 +6,8 @@ import type { Picker } from "../balance/picker.ts";
 import { SubsetBalancer } from "../balance/subset-balancer.ts";
 import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
-import { endpointKey, Host } from "./host.ts";
+import { Host } from "./host.ts";
+import { type HostUpdate, updateHosts } from "./host-update.ts";
 import { ClusterLoad } from "./load.ts";
 
 /** Envoy's default: hosts count as enough while 72 of 100 are healthy. */
@@ -28,6 +29,8 @@ export class Cluster {
   readonly isDynamic: boolean;
   readonly #prng: Prng;
   #hosts: readonly Host[] = [];
+  /** An address may stand there twice: then it is two hosts, but for EDS, as in Envoy. */
+  readonly #byKey: Map<string, Host> | undefined;
   #options: CountOptions = {
     overprovisioningPercent: OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: false,
@@ -50,6 +53,7 @@ export class Cluster {
     this.isDynamic = isDynamic;
     this.#prng = prng;
     this.load = new ClusterLoad(config, transports);
+    this.#byKey = config.type === "EDS" ? new Map() : undefined;
     const { subsets } = config.lb;
     this.#subsets = subsets && new SubsetBalancer(subsets, this.load);
   }
@@ -98,45 +102,32 @@ export class Cluster {
   /** Takes new endpoints. Hosts that stay keep their connections, those that went lose them. */
   assign(assignment: Assignment): void {
     if (this.#isRetired) return;
+    const { overprovisioningPercent, weighsPriorityHealth } = this.#options;
     this.#options = assignment;
-    // An address may stand there twice: then it is two hosts, but for EDS, as in Envoy.
-    const isUnique = this.config.type === "EDS";
-    const free = new Map<string, Host[]>();
-    for (const host of this.#hosts) free.set(host.key, [...(free.get(host.key) ?? []), host]);
-    const taken = new Set<string>();
-    const hosts: Host[] = [];
-    for (const endpoint of assignment.endpoints) {
-      const key = endpointKey(endpoint);
-      if (isUnique && taken.has(key)) continue;
-      taken.add(key);
-      hosts.push(this.#reuse(free.get(key)?.shift(), endpoint));
-    }
-    const before = new Set(this.#hosts);
-    const isSame = hosts.length === before.size && hosts.every((host) => before.has(host));
-    this.#setHosts(hosts);
-    if (isSame) this.load.updatesWithoutRebuild++;
-    else this.#onMembership();
+    const isCountedAnew =
+      assignment.overprovisioningPercent !== overprovisioningPercent ||
+      assignment.weighsPriorityHealth !== weighsPriorityHealth;
+    const list = { hosts: this.#hosts, byKey: this.#byKey, create: this.#createHost };
+    const update = updateHosts(list, assignment.endpoints);
+    if (!update.isChanged) this.load.updatesWithoutRebuild++;
+    if (update.isChanged || isCountedAnew) this.#setHosts(update);
+    if (update.added.length > 0 || update.removed.length > 0) this.#onMembership();
   }
 
-  #reuse(host: Host | undefined, endpoint: Endpoint): Host {
-    if (host === undefined) return new Host(endpoint, this.load);
-    host.state = endpoint;
-    return host;
-  }
+  readonly #createHost = (endpoint: Endpoint): Host => new Host(endpoint, this.load);
 
   /** Takes hosts that are made as they are asked for, and who chooses and makes them. */
   provideHosts(hosts: readonly Host[], pick: Picker): void {
     if (this.#isRetired) return;
     this.#ownPick = pick;
-    this.#setHosts(hosts);
-  }
-
-  /** Those that it had and are not named are removed. */
-  #setHosts(hosts: readonly Host[]): void {
     const kept = new Set(hosts);
     const had = new Set(this.#hosts);
     const removed = this.#hosts.filter((host) => !kept.has(host));
     const added = hosts.filter((host) => !had.has(host));
+    this.#setHosts({ hosts, added, removed });
+  }
+
+  #setHosts({ hosts, added, removed }: Omit<HostUpdate, "isChanged">): void {
     this.#hosts = hosts;
     this.#pick = undefined;
     for (const host of added) host.onHealthChange = this.#onHealthChange;
