@@ -21,6 +21,7 @@ import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
 import { decodeAddress, type HostPort, refuseName } from "./decode/address.ts";
 import { decodeCluster } from "./decode/cluster.ts";
+import { type ClusterManagerConfig, decodeClusterManager } from "./decode/cluster-manager.ts";
 import { isAds } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
 import { decodeSecret } from "./decode/secret.ts";
@@ -52,6 +53,7 @@ export interface ProxyBootstrap {
   /** So long a control plane is waited for before the proxy counts as ready; 0 is for ever. */
   readonly firstAnswerMs: number;
   readonly runtime: RuntimeReader;
+  readonly clusterManager: ClusterManagerConfig;
   readonly stats: StatsConfig;
   readonly statsFlushMs: number;
   /** The whole of it as JSON, for `/config_dump`. */
@@ -67,6 +69,7 @@ const FIELDS = [
   "stats_flush_interval",
   "stats_config",
   "layered_runtime",
+  "cluster_manager",
 ];
 
 /**
@@ -155,6 +158,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   if (adsCluster !== undefined) asked.add(adsCluster);
   checkStatic(clusters, listeners, asked, adsCluster, issues);
   const runtime = decodeRuntime(message.layeredRuntime, issues);
+  const clusterManager = decodeClusterManager(message.clusterManager, issues);
   const admin = decodeAdmin(message, issues);
   const stats = decodeStatsConfig(message.statsConfig, "stats_config", issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
@@ -173,7 +177,17 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const shows = { stats, statsFlushMs, json };
   return {
     ok: true,
-    value: { node, admin, clusters, listeners, secrets, ...asks, runtime, ...shows },
+    value: {
+      node,
+      admin,
+      clusters,
+      listeners,
+      secrets,
+      ...asks,
+      runtime,
+      clusterManager,
+      ...shows,
+    },
   };
 }
 

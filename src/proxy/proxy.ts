@@ -98,12 +98,7 @@ export class Proxy {
     const { node, clusters } = bootstrap;
     this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
     const tlsContexts = new ContextCache();
-    this.#clusters = new ClusterSet({
-      clock,
-      prng,
-      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters, clock },
-      createResolver: createNameResolver,
-    });
+    this.#clusters = this.#createClusters(tlsContexts);
     const flushQueue = new FlushQueue(DirectWriter.create());
     const context: ProxyContext = {
       clock: new TurnClock(clock, flushQueue),
@@ -147,6 +142,21 @@ export class Proxy {
         logLevels: deps.logLevels ?? new LogLevels("info"),
         onQuit: deps.onQuit,
       });
+  }
+
+  #createClusters(tlsContexts: ContextCache): ClusterSet {
+    const { clock, prng, log } = this.#deps;
+    const { runtime, clusterManager } = this.#bootstrap;
+    const { ejectionLog } = clusterManager;
+    return new ClusterSet({
+      clock,
+      prng,
+      runtime,
+      log: log.scope("upstream"),
+      writeEjection: ejectionLog === undefined ? undefined : this.#logFiles.writer(ejectionLog),
+      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters, clock },
+      createResolver: createNameResolver,
+    });
   }
 
   /** LIVE once everything that was to be there at first is there. */

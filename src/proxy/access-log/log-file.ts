@@ -63,6 +63,12 @@ export class LogFiles {
     };
   }
 
+  /** Takes lines with their ends, in UTF-8. */
+  writer(path: string): (line: string) => void {
+    const file = this.#file(path);
+    return (line) => file.write(Buffer.from(line, "utf8").toString("latin1"));
+  }
+
   #file(path: string): LogFile {
     let file = this.#files.get(path);
     if (file === undefined) {

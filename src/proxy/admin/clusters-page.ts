@@ -4,15 +4,14 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Thresholds } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG, type HealthFlag, healthFlagsText } from "../cluster/host-health.ts";
-
-/** Nobody works out how well a host does: Envoy's word for that. */
-const NO_RATE = -1;
+import { NO_RATE, NO_SUCCESS_RATES } from "../health/outlier-statistics.ts";
 
 /** One cluster in Envoy's text form. */
 export function clusterText(cluster: Cluster): string {
   const { config } = cluster;
   const lines = [
-    `observability_name::${config.name}`,
+    `observability_name::${config.alias}`,
+    ...outlierLines(cluster),
     ...thresholdLines("default", config.thresholds[PRIORITY.default]),
     ...thresholdLines("high", config.thresholds[PRIORITY.high]),
     `added_via_api::${cluster.isDynamic}`,
@@ -21,6 +20,19 @@ export function clusterText(cluster: Cluster): string {
     ),
   ];
   return lines.map((line) => `${config.name}::${line}\n`).join("");
+}
+
+/** With six digits, as Envoy prints them. */
+function outlierLines({ load: { outlier } }: Cluster): string[] {
+  if (outlier === undefined) return [];
+  const { external, localOrigin } = outlier;
+  const text = (rate: number): string => String(Number(rate.toPrecision(6)));
+  return [
+    `outlier::success_rate_average::${text(external.average)}`,
+    `outlier::success_rate_ejection_threshold::${text(external.threshold)}`,
+    `outlier::local_origin_success_rate_average::${text(localOrigin.average)}`,
+    `outlier::local_origin_success_rate_ejection_threshold::${text(localOrigin.threshold)}`,
+  ];
 }
 
 function thresholdLines(name: string, limits: Thresholds): string[] {
@@ -61,18 +73,22 @@ function hostValues(host: Host): Record<string, string | number> {
     sub_zone: subZone,
     canary: "false",
     priority,
-    success_rate: NO_RATE,
-    local_origin_success_rate: NO_RATE,
+    success_rate: host.outlier?.external.rate ?? NO_RATE,
+    local_origin_success_rate: host.outlier?.localOrigin.rate ?? NO_RATE,
   };
 }
 
 const GAUGES: ReadonlySet<string> = new Set(["cx_active", "rq_active"]);
 
 /** One cluster in the shape of Envoy's `ClusterStatus`. */
-export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue {
+export function clusterStatus({ config, load, hosts, isDynamic }: Cluster): JsonValue {
+  const { external, localOrigin } = load.outlier ?? NO_RATES;
   return {
     name: config.name,
     ...(isDynamic ? { added_via_api: true } : {}),
+    ...(external.threshold > 0
+      ? { success_rate_ejection_threshold: { value: external.threshold } }
+      : {}),
     host_statuses: hosts.map((host) => {
       const { weight, hostname, locality, priority } = host.state;
       const { region, zone, subZone } = locality;
@@ -84,20 +100,32 @@ export function clusterStatus({ config, hosts, isDynamic }: Cluster): JsonValue 
           name,
         })),
         health_status: healthStatusJson(host),
+        ...rateJson("success_rate", host.outlier?.external.rate ?? NO_RATE),
         weight,
         ...(priority === 0 ? {} : { priority }),
         ...(hostname === "" ? {} : { hostname }),
+        ...rateJson("local_origin_success_rate", host.outlier?.localOrigin.rate ?? NO_RATE),
         locality: { region, zone, sub_zone: subZone },
       };
     }),
+    ...(localOrigin.threshold > 0
+      ? { local_origin_success_rate_ejection_threshold: { value: localOrigin.threshold } }
+      : {}),
     circuit_breakers: {
       thresholds: [
         thresholdJson("DEFAULT", config.thresholds[PRIORITY.default]),
         thresholdJson("HIGH", config.thresholds[PRIORITY.high]),
       ],
     },
-    observability_name: config.name,
+    observability_name: config.alias,
   };
+}
+
+const NO_RATES = { external: NO_SUCCESS_RATES, localOrigin: NO_SUCCESS_RATES };
+
+function rateJson(name: string, rate: number): Record<string, JsonValue> {
+  if (rate < 0) return {};
+  return { [name]: rate === 0 ? {} : { value: rate } };
 }
 
 /** By Envoy's names in `HostHealthStatus`. */

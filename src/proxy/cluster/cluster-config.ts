@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { OutlierConfig } from "../health/outlier-config.ts";
 import type { NameFormat } from "../http/header-case.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import type { AddressOrder } from "../net/address-order.ts";
@@ -242,6 +243,8 @@ export interface ClusterConfig {
   readonly isHttp2: boolean;
   /** What hosts are connected over; `undefined` is plain text. */
   readonly transport: TransportConfig | undefined;
+  /** `undefined`: hosts stay in use whatever they answer. */
+  readonly outlier: OutlierConfig | undefined;
   readonly metadata: Metadata;
   /** The encoded resource: the same bytes mean that nothing changed. */
   readonly body: Uint8Array;

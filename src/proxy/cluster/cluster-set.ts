@@ -1,5 +1,9 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import { OutlierDetector } from "../health/outlier-detector.ts";
+import { OutlierEvents } from "../health/outlier-events.ts";
 import type { UpstreamTlsDeps } from "../tls/upstream-tls.ts";
 import { Cluster } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
@@ -12,6 +16,11 @@ import { OriginalDst } from "./original-dst.ts";
 export interface ClusterDeps {
   readonly clock: Clock;
   readonly prng: Prng;
+  readonly runtime: RuntimeReader;
+  /** Is told of hosts that go out of use and come back. */
+  readonly log: Logger;
+  /** Takes a line for the log of ejections; `undefined` where there is none. */
+  readonly writeEjection: ((line: string) => void) | undefined;
   readonly tls: UpstreamTlsDeps;
   /** A resolver for one cluster, which closes it. */
   readonly createResolver: (config: DnsConfig) => NameResolver;
@@ -87,11 +96,22 @@ export class ClusterSet {
     const { transport, statName } = config;
     const transports = transport && new ClusterTransports(transport, `cluster.${statName}`, tls);
     const cluster = new Cluster(config, isDynamic, prng, transports);
+    this.#observe(cluster);
     // Before the one that it replaces goes: what is known of their endpoints stays known.
     this.#addEdsUser(cluster);
     this.#dropWarming(name);
     this.#warming.set(name, cluster);
     this.#discover(cluster);
+  }
+
+  /** Whoever follows the cluster's hosts does so from the first one on. */
+  #observe(cluster: Cluster): void {
+    const { config, load } = cluster;
+    if (config.outlier === undefined || load.outlier === undefined) return;
+    const { clock, prng, runtime, log, writeEjection } = this.#deps;
+    const events = new OutlierEvents(config.name, { clock, log, write: writeEjection });
+    const deps = { clock, prng, runtime, record: load.outlier, events };
+    cluster.observe(new OutlierDetector(config.outlier, deps));
   }
 
   #discover(cluster: Cluster): void {

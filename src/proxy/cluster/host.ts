@@ -1,6 +1,7 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { OutlierMonitor } from "../health/outlier-monitor.ts";
 import { orderAddresses } from "../net/address-order.ts";
 import { AddressRace } from "../net/address-race.ts";
 import type { DialDeps, Dialing, OnConnect } from "../net/dial.ts";
@@ -51,6 +52,8 @@ export class Host {
   #healthFlags: number;
   /** Told when a flag changed; set by the cluster that has the host. */
   onHealthChange: (host: Host, before: number) => void = () => undefined;
+  /** Is told what the host does; `undefined` where nobody wants to know. */
+  outlier: OutlierMonitor | undefined = undefined;
   activeRequests = 0;
   activeConnections = 0;
   connectionsTotal = 0;

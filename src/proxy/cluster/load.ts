@@ -1,3 +1,4 @@
+import { OutlierRecord } from "../health/outlier-record.ts";
 import { Histogram } from "../stats/histogram.ts";
 import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
@@ -76,6 +77,9 @@ export class ClusterLoad {
   subsetsFallbackPanic = 0;
   subsetsDuplicates = 0;
 
+  /** What outlier detection found; `undefined` where there is none. */
+  readonly outlier: OutlierRecord | undefined;
+
   /** `membership_change`. */
   membershipChanges = 0;
   /** Discovery: `update_…`, of DNS or EDS. */
@@ -91,6 +95,7 @@ export class ClusterLoad {
   constructor(config: ClusterConfig, transports: ClusterTransports | undefined) {
     this.config = config;
     this.transports = transports;
+    this.outlier = config.outlier && new OutlierRecord();
     const [normal, high] = config.thresholds;
     this.breakers = [new Breakers(normal), new Breakers(high)];
   }

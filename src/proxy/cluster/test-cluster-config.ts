@@ -56,6 +56,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     closesOnHostSetChange: false,
     isHttp2: false,
     transport: undefined,
+    outlier: undefined,
     metadata: {},
     body: new Uint8Array(),
     ...changes,

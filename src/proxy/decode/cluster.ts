@@ -12,6 +12,7 @@ import { decodeDiscovery } from "./cluster-discovery.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
 import { decodeLoadBalancing } from "./load-balancing.ts";
 import { decodeMetadata } from "./metadata.ts";
+import { decodeOutlierDetection } from "./outlier-detection.ts";
 import { decodeConnection } from "./upstream-connection.ts";
 import { decodeUpstreamOptions } from "./upstream-options.ts";
 
@@ -51,7 +52,8 @@ const FIELDS = [
   "transport_socket_matches",
   "upstream_bind_config",
   "upstream_connection_options",
-  // Without health checks and outlier detection nothing marks a host unhealthy but EDS itself.
+  "outlier_detection",
+  // Without health checks nothing marks a host unhealthy but EDS itself.
   "ignore_health_on_host_removal",
   "close_connections_on_host_health_failure",
 ];
@@ -79,6 +81,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     closesOnHostSetChange: decodeCommon(message, issues),
     isHttp2: options.isHttp2,
     transport: decodeClusterTransport(message, issues),
+    outlier: decodeOutlierDetection(message.outlierDetection, issues),
     metadata: decodeMetadata(message.metadata, "metadata", issues),
     body,
   };

@@ -190,6 +190,7 @@ class TcpConnection implements OpenConnection, PickContext {
   }
 
   #onUpstreamReady(): void {
+    this.#upstream?.host.outlier?.onConnectedOnly();
     this.#socket.resume();
     if (this.#service.config.logsConnected) this.#log("TcpUpstreamConnected");
   }
@@ -219,6 +220,7 @@ class TcpConnection implements OpenConnection, PickContext {
   }
 
   #onUpstreamClose(isConnected: boolean, error: Error | undefined): void {
+    if (!isConnected) this.#judge();
     const early = this.#upstream?.takeEarly() ?? [];
     this.#upstream = undefined;
     if (isConnected && isReset(error)) {
@@ -235,6 +237,13 @@ class TcpConnection implements OpenConnection, PickContext {
     if (this.#attempts >= this.#service.config.connectAttemptsMax) return this.#close("UF,URX");
     this.#connect();
     this.#sendAgain(early);
+  }
+
+  /** The host could not be reached. */
+  #judge(): void {
+    const outlier = this.#upstream?.host.outlier;
+    if (this.#upstream?.isTooLate === true) outlier?.onTimeout(504);
+    else outlier?.onUnreachable();
   }
 
   #sendAgain(early: readonly Buffer[]): void {

@@ -23,10 +23,12 @@ import {
   type ResetReason,
   upstreamReset,
 } from "../http/local-reply.ts";
+import { isGrpcRequest } from "../http/local-reply-head.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
+import { judgedStatus } from "./judged-status.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
@@ -209,6 +211,7 @@ export class Router implements ResponseSink, Waiter {
     this.#connection = connection;
     this.upstreamConnection = connection;
     this.transportFailure = "";
+    connection.host.outlier?.onConnected();
     this.#stream.times.note("sendBeginMs");
     connection.begin(this, head.method, head.upgrade !== "");
     if (connection.protocol === undefined) this.#isTunnelShut = false;
@@ -339,6 +342,9 @@ export class Router implements ResponseSink, Waiter {
     this.#timers.endPerTry();
     this.#timers.moved();
     this.#stream.times.note("readBeginMs");
+    const outlier = this.#host?.outlier;
+    if (outlier !== undefined)
+      outlier.onStatus(judgedStatus(head, isGrpcRequest(this.#stream.head)));
     this.cluster?.load.countResponse(head.status);
     if (head.status >= 500 && this.#host !== undefined) this.#host.requestErrors++;
     const policy = this.#policy;
@@ -417,6 +423,9 @@ export class Router implements ResponseSink, Waiter {
     const connection = this.#connection;
     if (connection !== undefined) this.transportFailure = connection.transportFailure;
     this.#connection = undefined;
+    if (reason !== RESET.overflow && reason !== RESET.maxDuration) {
+      this.#host?.outlier?.onUnreachable();
+    }
     if (this.#isResponseStarted) {
       this.#end();
       const { flag, details } = brokenOff(reason);
@@ -486,6 +495,9 @@ export class Router implements ResponseSink, Waiter {
 
   #failTimeout(kind: TimeoutKind): void {
     if (this.#host !== undefined) this.#host.requestTimeouts++;
+    if (this.#connection !== undefined && (kind !== TIMEOUT.response || !this.#isResponseStarted)) {
+      this.#host?.outlier?.onTimeout(this.#limits.answersTimeoutWith204 ? 204 : 504);
+    }
     const load = this.cluster?.load;
     if (load !== undefined) {
       if (kind === TIMEOUT.response) load.requestTimeouts++;

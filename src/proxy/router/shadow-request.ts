@@ -3,9 +3,11 @@ import type { ProxyContext } from "../context.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
+import { RESET, type ResetReason } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
 import { writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
+import { judgedStatus } from "./judged-status.ts";
 import { KeptBody } from "./kept-body.ts";
 
 /** What of a copy's body waits for its connection; one that falls further behind is given up. */
@@ -20,6 +22,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   readonly #head: string;
   readonly #method: string;
   readonly #coding: number;
+  readonly #isGrpc: boolean;
   readonly #pool: HttpPool;
   readonly #timeout: Deadline;
   readonly #early = new KeptBody();
@@ -27,6 +30,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   #trailers: HeaderList | undefined = undefined;
   #isRequestDone = false;
   #isWaiting = true;
+  #isAnswered = false;
   #isOver = false;
 
   /** `head` is the encoded request head; 0 for `timeoutMs` is without end. */
@@ -37,6 +41,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
       readonly head: string;
       readonly method: string;
       readonly coding: number;
+      readonly isGrpc: boolean;
       readonly timeoutMs: number;
     },
   ) {
@@ -44,6 +49,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#head = options.head;
     this.#method = options.method;
     this.#coding = options.coding;
+    this.#isGrpc = options.isGrpc;
     this.#timeout = new Deadline(this);
     this.#pool = HttpPool.of(host, context);
     if (options.timeoutMs !== 0) {
@@ -55,6 +61,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   onConnection(connection: ClientConnection): void {
     this.#isWaiting = false;
     this.#connection = connection;
+    this.#host.outlier?.onConnected();
     connection.begin(this, this.#method, false);
     connection.out.text(this.#head);
     for (const bytes of this.#early.pieces) {
@@ -65,8 +72,9 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     connection.out.flush();
   }
 
-  onNoConnection(): void {
+  onNoConnection(reason: ResetReason): void {
     this.#isWaiting = false;
+    if (reason !== RESET.overflow) this.#host.outlier?.onUnreachable();
     this.#end();
   }
 
@@ -100,7 +108,10 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#connection?.out.flush();
   }
 
-  onResponseHead({ status }: ResponseHead): void {
+  onResponseHead(head: ResponseHead): void {
+    const { status } = head;
+    this.#isAnswered = true;
+    this.#host.outlier?.onStatus(judgedStatus(head, this.#isGrpc));
     this.#host.load.countResponse(status);
     if (status >= 500) this.#host.requestErrors++;
   }
@@ -115,14 +126,17 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#end();
   }
 
-  onReset(): void {
+  onReset(reason: ResetReason): void {
     this.#connection = undefined;
+    if (reason !== RESET.maxDuration) this.#host.outlier?.onUnreachable();
     this.#host.requestErrors++;
     this.#end();
   }
 
   /** It took too long. */
   onDeadline(): void {
+    const isAwaited = this.#connection !== undefined && !this.#isAnswered;
+    if (isAwaited) this.#host.outlier?.onTimeout(504);
     this.#host.requestTimeouts++;
     this.#host.load.requestTimeouts++;
     this.destroy();

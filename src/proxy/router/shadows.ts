@@ -1,6 +1,7 @@
 import type { MirrorPolicy } from "../../match/mirror-policy.ts";
 import { currentShare } from "../../match/runtime-reader.ts";
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
+import { isGrpcRequest } from "../http/local-reply-head.ts";
 import { encodeRequestHead } from "./encode-request.ts";
 import type { RoutedStream } from "./router.ts";
 import { ShadowRequest } from "./shadow-request.ts";
@@ -29,6 +30,7 @@ export function startShadows(
         head: encodeShadowHead(stream, policy, host.load.config.connection),
         method: head.method,
         coding: head.coding,
+        isGrpc: isGrpcRequest(head),
         timeoutMs,
       }),
     );

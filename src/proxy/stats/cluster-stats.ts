@@ -84,6 +84,9 @@ export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
     const name = `${prefix}.lb_subsets_single_host_per_subset_duplicate`;
     stats.push([name, load.subsetsDuplicates]);
   }
+  for (const [name, value] of Object.entries(load.outlier?.counters ?? NONE)) {
+    stats.push([`${prefix}.outlier_detection.${name}`, value]);
+  }
   if (config.type === "EDS") stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
   const [normal, high] = load.breakers;
   const own = `${prefix}.circuit_breakers`;
@@ -93,6 +96,8 @@ export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
     ...breakerStats(`${own}.high`, high),
   ];
 }
+
+const NONE: Readonly<Record<string, number>> = {};
 
 /** Whether the breakers let no more through, and where it is asked for how much they would. */
 function breakerStats(prefix: string, breakers: Breakers): Stat[] {

@@ -1,0 +1,132 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import type { Host } from "../cluster/host.ts";
+import type { OutlierMonitor } from "./outlier-monitor.ts";
+
+/** Why a host was found to be an outlier. */
+export interface EjectionCause {
+  /** Envoy's `OutlierEjectionType`. */
+  readonly type: string;
+  /** In words, with the numbers. */
+  readonly why: string;
+  /** What Envoy's event says of it: one field with what belongs to the type. */
+  readonly details: object;
+}
+
+/** How long a host is ejected. */
+interface EjectionTime {
+  readonly lengthMs: number;
+  /** Until the interval ends in which that is over. */
+  readonly inMs: number;
+}
+
+/** Tells of ejections: to a log in Envoy's JSON where there is one, and to weft's own. */
+export class OutlierEvents {
+  readonly #cluster: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #write: ((line: string) => void) | undefined;
+
+  /** `write` takes a line with its end; `undefined` where no log is configured. */
+  constructor(
+    cluster: string,
+    options: {
+      readonly clock: Clock;
+      readonly log: Logger;
+      readonly write: ((line: string) => void) | undefined;
+    },
+  ) {
+    this.#cluster = cluster;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#write = options.write;
+  }
+
+  onEject(host: Host, monitor: OutlierMonitor, cause: EjectionCause, time: EjectionTime): void {
+    this.#writeEjection(host, monitor, cause, true);
+    this.#log.info("host ejected", {
+      cluster: this.#cluster,
+      host: host.key,
+      reason: cause.why,
+      enforced: true,
+      for: `${time.lengthMs / 1000}s`,
+      until: new Date(this.#clock.nowMs() + time.inMs).toISOString(),
+    });
+  }
+
+  /** It stays in use: so many percent of such cases are not acted upon. */
+  onDetected(host: Host, monitor: OutlierMonitor, cause: EjectionCause): void {
+    this.#writeEjection(host, monitor, cause, false);
+    const { why: reason } = cause;
+    const fields = { cluster: this.#cluster, host: host.key, reason, enforced: false };
+    this.#log.info("host would be ejected", fields);
+  }
+
+  /** It stays in use: too many are ejected already. May come with every request. */
+  onOverflow(host: Host, { why: reason }: EjectionCause, percentMax: number): void {
+    const limit = `max_ejection_percent ${percentMax}`;
+    const fields = { cluster: this.#cluster, host: host.key, reason, limit };
+    this.#log.debug("host not ejected", fields);
+  }
+
+  onReturn(host: Host, monitor: OutlierMonitor): void {
+    const { ejectedAtMs } = monitor;
+    this.#writeEvent(host, monitor, {
+      type: "CONSECUTIVE_5XX",
+      action: "UNEJECT",
+      sinceMs: ejectedAtMs,
+      enforced: false,
+      details: {},
+    });
+    const goneMs = ejectedAtMs === undefined ? 0 : this.#clock.monotonicMs() - ejectedAtMs;
+    const after = `${Math.round(goneMs) / 1000}s`;
+    this.#log.info("host returned", { cluster: this.#cluster, host: host.key, after });
+  }
+
+  #writeEjection(
+    host: Host,
+    monitor: OutlierMonitor,
+    { type, details }: EjectionCause,
+    enforced: boolean,
+  ): void {
+    const sinceMs = monitor.returnedAtMs;
+    this.#writeEvent(host, monitor, { type, action: "EJECT", sinceMs, enforced, details });
+  }
+
+  /** Envoy's `OutlierDetectionEvent`, in the order of its fields; a return has no type of its own. */
+  #writeEvent(
+    host: Host,
+    monitor: OutlierMonitor,
+    event: {
+      readonly type: string;
+      readonly action: "EJECT" | "UNEJECT";
+      /** When the last action before it was, on the monotonic clock. */
+      readonly sinceMs: number | undefined;
+      readonly enforced: boolean;
+      readonly details: object;
+    },
+  ): void {
+    if (this.#write === undefined) return;
+    const { sinceMs } = event;
+    const goneMs = sinceMs === undefined ? undefined : this.#clock.monotonicMs() - sinceMs;
+    const line = JSON.stringify({
+      type: event.type,
+      timestamp: timestampOf(this.#clock.nowMs()),
+      ...(goneMs === undefined
+        ? {}
+        : { secs_since_last_action: String(Math.floor(goneMs / 1000)) }),
+      cluster_name: this.#cluster,
+      upstream_url: host.key,
+      action: event.action,
+      num_ejections: monitor.ejections,
+      enforced: event.enforced,
+      ...event.details,
+    });
+    this.#write(`${line}\n`);
+  }
+}
+
+/** As protobuf writes it: without a fraction where that is zero. */
+function timestampOf(nowMs: number): string {
+  return new Date(nowMs).toISOString().replace(".000Z", "Z");
+}

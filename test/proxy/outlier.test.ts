@@ -1,0 +1,186 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../controlplane/until.ts";
+import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { freePorts } from "./data-plane.ts";
+import { COMMON, NO_PANIC, OUTLIER_CASES, type OutlierCase } from "./outlier-cases.ts";
+import { ScriptedUpstream } from "./scripted-upstream.ts";
+import { statsOf, type TwinPlaces, Twins } from "./twins.ts";
+
+const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+
+const statuses = [200, 404, 500, 501, 502, 503, 504, 599];
+const SCRIPTS = {
+  ...Object.fromEntries(
+    statuses.map((status) => [
+      `/${status}`,
+      { send: `HTTP/1.1 ${status} S\r\nContent-Length: 2\r\n\r\nhi` },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [1, 2, 4, 14, 17].map((status) => [
+      `/grpc-${status}`,
+      {
+        send: `HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nGrpc-Status: ${status}\r\nContent-Length: 0\r\n\r\n`,
+      },
+    ]),
+  ),
+  "/reset": { end: "reset" as const },
+  "/half": { send: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", end: "fin" as const },
+  "/endless": { send: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi" },
+  "/garbage": { send: "garbage\r\n\r\n" },
+  "/hang": {},
+};
+
+let upstreams: Record<"a" | "b" | "c", ScriptedUpstream>;
+let silent: Server;
+const silentSockets = new Set<Socket>();
+let ports: Record<string, number>;
+let twins: Twins;
+
+function clusterOf(one: OutlierCase, at: number): object {
+  const hosts = one.hosts ?? ["a"];
+  const isTls = hosts.includes("silent");
+  return staticCluster(
+    `c${at}`,
+    hosts.map((host) => ports[host] ?? 0),
+    {
+      ...NO_PANIC,
+      outlier_detection: { ...COMMON, ...one.outlier },
+      // The handshake is part of connecting.
+      ...(isTls ? { transport_socket: { name: "tls", typed_config: { "@type": TLS } } } : {}),
+      ...one.cluster,
+    },
+  );
+}
+
+function routeOf(one: OutlierCase, at: number): object {
+  const mirror = { request_mirror_policies: [{ cluster: `c${at}` }] };
+  return {
+    match: { prefix: `/${at}/` },
+    route: {
+      prefix_rewrite: "/",
+      ...(one.isMirror === true ? { cluster: "plain", ...mirror } : { cluster: `c${at}` }),
+      ...one.route,
+    },
+  };
+}
+
+function bootstrap(places: TwinPlaces): object {
+  return {
+    node: { id: "test", cluster: "test" },
+    admin: { address: socketAddress(places.adminPort) },
+    cluster_manager: { outlier_detection: { event_log_path: places.logPath } },
+    static_resources: {
+      listeners: [
+        httpListener("main", places.ports["main"] ?? 0, {
+          route_config: routeTable(OUTLIER_CASES.map(routeOf)),
+        }),
+      ],
+      clusters: [staticCluster("plain", [ports["a"] ?? 0]), ...OUTLIER_CASES.map(clusterOf)],
+    },
+  };
+}
+
+beforeAll(async () => {
+  upstreams = {
+    a: await ScriptedUpstream.start(SCRIPTS),
+    b: await ScriptedUpstream.start(SCRIPTS),
+    c: await ScriptedUpstream.start(SCRIPTS),
+  };
+  silent = createServer((socket) => {
+    silentSockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => silentSockets.delete(socket));
+  });
+  const [refused = 0, silentPort = 0] = await freePorts(2);
+  await new Promise<void>((resolve) => silent.listen(silentPort, "127.0.0.1", resolve));
+  const { a, b, c } = upstreams;
+  ports = { a: a.port, b: b.port, c: c.port, refused, silent: silentPort };
+  twins = await Twins.start(["main"], bootstrap);
+});
+
+afterAll(async () => {
+  await twins.stop();
+  for (const upstream of Object.values(upstreams)) await upstream.stop();
+  for (const socket of silentSockets) socket.destroy();
+  await new Promise((resolve) => silent.close(resolve));
+});
+
+async function ask(twin: TwinPlaces, at: number, step: string): Promise<string> {
+  const [path = "", header = ""] = step.split(" ");
+  const [name = "", value = ""] = header.split(":");
+  const headers: Record<string, string> = name === "" ? {} : { [name]: value };
+  const url = `http://127.0.0.1:${twin.ports["main"] ?? 0}/${at}/${path}`;
+  const answer = await fetch(url, { headers });
+  const body = await answer.text().catch(() => undefined);
+  if (body === undefined) return "broken";
+  return body === "no healthy upstream" ? "UH" : String(answer.status);
+}
+
+/** What is counted and is not 0, without the cluster's name. */
+async function countersOf(twin: TwinPlaces, at: number): Promise<Record<string, number>> {
+  const prefix = `cluster.c${at}.outlier_detection.`;
+  const stats = await statsOf(twin, prefix);
+  return Object.fromEntries(
+    Object.entries(stats).map(([name, value]) => [name.slice(prefix.length), value]),
+  );
+}
+
+interface Outcome {
+  readonly answers: readonly string[];
+  readonly counters: Readonly<Record<string, number>>;
+  readonly panics: Readonly<Record<string, number>>;
+}
+
+async function run(one: OutlierCase, twin: TwinPlaces): Promise<Outcome> {
+  const at = OUTLIER_CASES.indexOf(one);
+  const answers: string[] = [];
+  for (const step of one.steps) {
+    answers.push(await ask(twin, at, step));
+    // Envoy ejects in another thread, which answers this after it has.
+    await countersOf(twin, at);
+  }
+  if (one.isMirror === true) {
+    await until(
+      async () => (await countersOf(twin, at))["ejections_active"] === 1,
+      "the copies to be answered",
+    );
+  }
+  return {
+    answers,
+    counters: await countersOf(twin, at),
+    panics: await statsOf(twin, `cluster.c${at}.lb_healthy_panic`),
+  };
+}
+
+/** The events of one case, without times and which host it was. */
+function eventsOf(twin: TwinPlaces, at: number): readonly string[] {
+  const lines = readFileSync(twin.logPath, "utf8").split("\n");
+  return lines
+    .filter((line) => line.includes(`"cluster_name":"c${at}"`))
+    .map((line) =>
+      line
+        .replace(/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z"/, '"timestamp":""')
+        .replace(/127\.0\.0\.1:\d+/, "HOST"),
+    );
+}
+
+describe("outlier detection", () => {
+  test.each(OUTLIER_CASES)("$name", async (one) => {
+    const ours = await run(one, twins.weft);
+    expect.soft(ours.answers).toEqual(one.answers);
+    expect.soft(ours.counters).toEqual(one.counters);
+    if (twins.envoy !== undefined) expect.soft(await run(one, twins.envoy)).toEqual(ours);
+  });
+
+  test("is told alike", async () => {
+    const count = (twin: TwinPlaces): number =>
+      readFileSync(twin.logPath, "utf8").split("\n").length;
+    await until(() => twins.all.every((twin) => count(twin) === count(twins.weft)), "all events");
+    for (const at of OUTLIER_CASES.keys()) {
+      for (const twin of twins.all) expect(eventsOf(twin, at)).toEqual(eventsOf(twins.weft, at));
+    }
+  });
+});
