@@ -21,7 +21,11 @@ export interface OutlierCase {
 
 /** Nothing comes back by itself, all may be ejected, and who is ejected is not asked. */
 export const COMMON = { interval: "3600s", max_ejection_percent: 100 };
-export const NO_PANIC = { common_lb_config: { healthy_panic_threshold: { value: 0 } } };
+/** Who is ejected is so at once, also the second within a second. */
+const AT_ONCE = { update_merge_window: "0s" };
+export const NO_PANIC = {
+  common_lb_config: { ...AT_ONCE, healthy_panic_threshold: { value: 0 } },
+};
 
 const GRPC = "content-type:application/grpc";
 
@@ -137,7 +141,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "panic when too many are gone",
     outlier: { consecutive_5xx: 1 },
-    cluster: { common_lb_config: {} },
+    cluster: { common_lb_config: AT_ONCE },
     hosts: ["a", "b"],
     steps: ["500", "500", "200", "200"],
     answers: ["500", "500", "200", "200"],

@@ -75,6 +75,11 @@ function bootstrap(places: TwinPlaces): object {
     static_resources: {
       listeners: [
         httpListener("main", places.ports["main"] ?? 0, {
+          // Who may say how the proxy answers.
+          use_remote_address: true,
+          internal_address_config: {
+            cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
+          },
           route_config: routeTable(OUTLIER_CASES.map(routeOf)),
         }),
       ],

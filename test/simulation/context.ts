@@ -1,5 +1,6 @@
 import type { Prng } from "../../src/base/prng.ts";
 import type { SimClock } from "../../src/base/sim-clock.ts";
+import { NO_RUNTIME } from "../../src/match/runtime-reader.ts";
 import { LogFiles } from "../../src/proxy/access-log/log-file.ts";
 import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
@@ -35,6 +36,9 @@ export function createSimProxy(clock: SimClock, prng: Prng): SimProxy {
   const clusters = new ClusterSet({
     clock,
     prng,
+    runtime: NO_RUNTIME,
+    log,
+    writeEjection: undefined,
     tls: { tlsContexts, secrets, counters, clock },
     createResolver: () => {
       throw new Error("no names are resolved here");
@@ -44,7 +48,7 @@ export function createSimProxy(clock: SimClock, prng: Prng): SimProxy {
   const context: ProxyContext = {
     clock,
     prng,
-    runtime: { integer: () => undefined, share: () => undefined },
+    runtime: NO_RUNTIME,
     log,
     readBuffer: createReadBuffer(),
     flushQueue: new FlushQueue(undefined),
