@@ -231,11 +231,11 @@ describe("a proxy under a control plane", () => {
   test("refuses by name what it cannot do, keeps the last good, takes the rest", async () => {
     await serve();
     controlPlane.set("cluster", {
-      a: edsCluster("a", { outlier_detection: {} }),
+      a: edsCluster("a", { track_cluster_stats: {} }),
       b: edsCluster("b"),
     });
-    expect(await controlPlane.refusal("cluster", "outlier")).toBe(
-      "a: outlier_detection: is not supported yet",
+    expect(await controlPlane.refusal("cluster", "track_cluster")).toBe(
+      "a: track_cluster_stats: is not supported yet",
     );
     expect((await get()).body).toBe("one");
     controlPlane.set("cluster", {
