@@ -5,7 +5,7 @@ import type { ClusterLoad } from "../cluster/load.ts";
 import { hashModulo } from "./hash64.ts";
 import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
 import { localitySchedule } from "./locality-schedule.ts";
-import { createPicker, type Picker } from "./picker.ts";
+import { createPicker, later, type Picker } from "./picker.ts";
 import { type PriorityState, placeDraw, spreadLoad } from "./priority-load.ts";
 
 /** What balancers need from outside. */
@@ -92,13 +92,4 @@ function weightedPicker(
   if (choose === undefined) return later(() => ofGroup(set));
   const pickers = localities.map((group) => later(() => ofGroup(group)));
   return (context) => pickers[choose()]?.(context);
-}
-
-/** Many pickers are never asked. */
-function later(make: () => Picker): Picker {
-  let made: Picker | undefined;
-  return (context) => {
-    made ??= make();
-    return made(context);
-  };
 }

@@ -87,12 +87,16 @@ function groupOf(hosts: readonly Host[]): HostGroup {
 
 function divideLocalities(hosts: readonly Host[], ownName: string): readonly LocalityHosts[] {
   const byName = new Map<string, { readonly locality: Locality; readonly hosts: Host[] }>();
+  let last: { readonly locality: Locality; readonly hosts: Host[] } | undefined;
   for (const host of hosts) {
     const { locality } = host.state;
-    const name = localityName(locality);
-    const known = byName.get(name);
-    if (known === undefined) byName.set(name, { locality, hosts: [host] });
-    else known.hosts.push(host);
+    // Most hosts share the very object with the one before: then no name is made.
+    if (last?.locality !== locality) {
+      const name = localityName(locality);
+      last = byName.get(name) ?? { locality, hosts: [] };
+      byName.set(name, last);
+    }
+    last.hosts.push(host);
   }
   const rank = (name: string): string => (name === ownName ? "" : name);
   return [...byName]

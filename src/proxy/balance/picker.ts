@@ -7,6 +7,15 @@ import type { PickContext } from "./pick-context.ts";
 /** Chooses a host; made anew whenever the hosts change, so it keeps no stale ones. */
 export type Picker = (context: PickContext | undefined) => Host | undefined;
 
+/** A picker that is made when it is first asked: many never are. */
+export function later(make: () => Picker): Picker {
+  let made: Picker | undefined;
+  return (context) => {
+    made ??= make();
+    return made(context);
+  };
+}
+
 /** A weighted balancer is begun at most so many picks into its order. */
 const FIRST_PICKS_MAX = 1000;
 

@@ -1,10 +1,15 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { canonicalText, mergeCriteria, type SubsetCriteria } from "../../match/subset-criteria.ts";
-import type { SubsetConfig, SubsetFallback, SubsetSelector } from "../cluster/cluster-config.ts";
+import type {
+  Metadata,
+  SubsetConfig,
+  SubsetFallback,
+  SubsetSelector,
+} from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
 import type { PickContext } from "./pick-context.ts";
-import type { Picker } from "./picker.ts";
+import { later, type Picker } from "./picker.ts";
 
 /** The namespace of metadata in which hosts say what they are. */
 const NAMESPACE = "envoy.lb";
@@ -14,9 +19,15 @@ const FALLBACK_LIST = "fallback_list";
 const NONE: SubsetCriteria = [];
 const nobody: Picker = () => undefined;
 
+/** A subset that a host belongs to. */
+interface Membership {
+  readonly name: string;
+  readonly isSingleHost: boolean;
+}
+
 /** The hosts of one subset, and who chooses among them. */
 interface Subset {
-  readonly hosts: Set<Host>;
+  readonly hosts: Host[];
   readonly isSingleHost: boolean;
   pick: Picker;
 }
@@ -33,6 +44,7 @@ export class SubsetBalancer {
   #any = nobody;
   #default = nobody;
   #compiled = new WeakMap<SubsetCriteria, Picker>();
+  readonly #memberships = new WeakMap<Metadata, readonly Membership[]>();
 
   constructor(config: SubsetConfig, load: ClusterLoad) {
     this.#config = config;
@@ -45,12 +57,12 @@ export class SubsetBalancer {
     for (const subset of subsets.values()) {
       const [only] = subset.hosts;
       // A subset of one host by configuration does not look at its health.
-      subset.pick = subset.isSingleHost ? () => only : balance([...subset.hosts]);
+      subset.pick = subset.isSingleHost ? () => only : later(() => balance(subset.hosts));
     }
     this.#countChanges(subsets);
     this.#subsets = subsets;
-    this.#any = balance(hosts);
-    this.#default = balance(hosts.filter((host) => this.#isDefault(host)));
+    this.#any = later(() => balance(hosts));
+    this.#default = later(() => balance(hosts.filter((host) => this.#isDefault(host))));
     this.#compiled = new WeakMap();
   }
 
@@ -67,18 +79,31 @@ export class SubsetBalancer {
     const subsets = new Map<string, Subset>();
     let duplicates = 0;
     for (const host of hosts) {
-      for (const { keys, isSingleHost } of this.#config.selectors) {
-        for (const criteria of combinations(host, keys, this.#config.listAsAny)) {
-          const name = nameOf(criteria);
-          const subset = subsets.get(name) ?? { hosts: new Set(), isSingleHost, pick: nobody };
-          subsets.set(name, subset);
-          if (subset.isSingleHost && subset.hosts.size > 0) duplicates++;
-          else subset.hosts.add(host);
-        }
+      for (const { name, isSingleHost } of this.#membershipsOf(host.state.metadata)) {
+        const subset = subsets.get(name) ?? { hosts: [], isSingleHost, pick: nobody };
+        if (subset.hosts.length === 0) subsets.set(name, subset);
+        if (subset.isSingleHost && subset.hosts.length > 0) duplicates++;
+        // A list may say the same twice.
+        else if (subset.hosts.at(-1) !== host) subset.hosts.push(host);
       }
     }
     this.#load.subsetsDuplicates = duplicates;
     return subsets;
+  }
+
+  /** Worked out once for metadata that stay the same from one update to the next. */
+  #membershipsOf(metadata: Metadata): readonly Membership[] {
+    const known = this.#memberships.get(metadata);
+    if (known !== undefined) return known;
+    const { selectors, listAsAny } = this.#config;
+    const all = selectors.flatMap(({ keys, isSingleHost }) =>
+      combinations(metadata, keys, listAsAny).map((criteria) => ({
+        name: nameOf(criteria),
+        isSingleHost,
+      })),
+    );
+    this.#memberships.set(metadata, all);
+    return all;
   }
 
   #countChanges(subsets: ReadonlyMap<string, Subset>): void {
@@ -180,20 +205,20 @@ function nameOf(criteria: SubsetCriteria): string {
 
 /** Every combination of what the host says for the keys; none when it lacks one. */
 function combinations(
-  host: Host,
+  all: Metadata,
   keys: readonly string[],
   listAsAny: boolean,
 ): readonly SubsetCriteria[] {
-  const metadata = host.state.metadata[NAMESPACE];
+  const metadata = all[NAMESPACE];
   if (metadata === undefined) return [];
-  let all: readonly SubsetCriteria[] = [[]];
+  let found: readonly SubsetCriteria[] = [[]];
   for (const key of keys) {
     const value = metadata[key];
     if (value === undefined) return [];
     const values = valuesOf(value, listAsAny);
-    all = all.flatMap((one) => values.map((text) => [...one, { key, value: text }]));
+    found = found.flatMap((one) => values.map((text) => [...one, { key, value: text }]));
   }
-  return all;
+  return found;
 }
 
 /** A value in canonical text; each entry of a list where lists mean that. */
