@@ -91,9 +91,9 @@ describe("parseBootstrap()", () => {
       `${C}.cluster_type: is not supported yet`,
     ],
     [
-      "a policy that is not built",
-      CLUSTER("lb_policy: MAGLEV"),
-      `${C}.lb_policy: MAGLEV is not supported yet`,
+      "a Maglev table whose size is not prime",
+      CLUSTER("lb_policy: MAGLEV\nmaglev_lb_config: { table_size: 1 }"),
+      `${C}.maglev_lb_config: The table size of maglev must be prime number`,
     ],
     [
       "a name where an address must be",

@@ -32,7 +32,9 @@ import { AllowListedRoutesConfigSchema } from "../api/gen/envoy/extensions/inter
 import { PreviousRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.js";
 import { SafeCrossSchemeConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.js";
 import { LeastRequestSchema } from "../api/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { MaglevSchema } from "../api/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../api/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RingHashSchema } from "../api/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import { CaresDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
@@ -73,6 +75,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
+  MaglevSchema,
   MetadataFormatterSchema,
   NetworkRbacSchema,
   OriginalDstSchema,
@@ -82,6 +85,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   RBACSchema,
   ProxyProtocolSchema,
   RawBufferSchema,
+  RingHashSchema,
   RoundRobinSchema,
   ReqWithoutQuerySchema,
   RouterSchema,

@@ -104,6 +104,7 @@ export const ACCEPTED_CLUSTERS: readonly (readonly [name: string, bootstrap: obj
     originalDst({ original_dst_lb_config: { use_http_header: true, upstream_port_override: 1 } }),
   ],
   ["a typed policy", typed(ROUND_ROBIN)],
+  ...acceptedHashing(),
   [
     "a typed policy with its options",
     typed([
@@ -174,6 +175,48 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "hosts from nowhere",
     fixed({ lb_policy: "CLUSTER_PROVIDED" }),
     "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST",
+  ],
+  [
+    "a ring that must be larger than it may",
+    fixed({ lb_policy: "RING_HASH", ring_hash_lb_config: { maximum_ring_size: 1023 } }),
+    "ring hash: minimum_ring_size (1024) > maximum_ring_size (1023)",
+  ],
+  [
+    "a typed ring that must be larger than it may",
+    typed(["ring_hash.v3.RingHash", { minimum_ring_size: 4, maximum_ring_size: 3 }]),
+    "ring hash: minimum_ring_size (4) > maximum_ring_size (3)",
+  ],
+  [
+    "a ring that is too large",
+    fixed({ ring_hash_lb_config: { minimum_ring_size: 8_388_609 } }),
+    "minimum_ring_size: must be at most 8388608",
+  ],
+  [
+    "a Maglev table whose size is not prime",
+    fixed({ lb_policy: "MAGLEV", maglev_lb_config: { table_size: 65_536 } }),
+    "The table size of maglev must be prime number",
+  ],
+  [
+    "a typed Maglev table whose size is not prime",
+    typed(["maglev.v3.Maglev", { table_size: 9 }]),
+    "The table size of maglev must be prime number",
+  ],
+  [
+    "a Maglev table that is too large",
+    fixed({ maglev_lb_config: { table_size: 5_000_077 } }),
+    "table_size: must be at most 5000011",
+  ],
+  [
+    "less than the mean load for everybody",
+    fixed({ common_lb_config: { consistent_hashing_lb_config: { hash_balance_factor: 99 } } }),
+    "hash_balance_factor: must be at least 100",
+  ],
+  [
+    "names to hash by where there are none",
+    fixed({
+      common_lb_config: { consistent_hashing_lb_config: { use_hostname_for_hashing: true } },
+    }),
+    "Cannot use hostname for consistent hashing loadbalancing for cluster of type: 'envoy.cluster.static'",
   ],
   [
     "two names of LOGICAL_DNS",
@@ -305,3 +348,31 @@ const TABLE: readonly (readonly [string, object, string])[] = [
 export const REFUSED_CLUSTERS: readonly RefusedBootstrap[] = TABLE.map(
   ([name, refused, message]) => ({ name, bootstrap: refused, message }),
 );
+
+/** What may be said of policies that hash. */
+function acceptedHashing(): readonly (readonly [name: string, bootstrap: object])[] {
+  const common = { use_hostname_for_hashing: true, hash_balance_factor: 100 };
+  const ring = { minimum_ring_size: 3, maximum_ring_size: 3, hash_function: "MURMUR_HASH_2" };
+  const isPrime = { table_size: 5_000_011 };
+  return [
+    ["a ring", fixed({ lb_policy: "RING_HASH", ring_hash_lb_config: ring })],
+    ["a Maglev table", fixed({ lb_policy: "MAGLEV", maglev_lb_config: { table_size: 2 } })],
+    [
+      "both with what they have in common",
+      dns({ lb_policy: "MAGLEV", common_lb_config: { consistent_hashing_lb_config: common } }),
+    ],
+    [
+      "a ring of another policy, whatever it says",
+      fixed({ ring_hash_lb_config: { maximum_ring_size: 1 } }),
+    ],
+    ["a typed ring", typed(["ring_hash.v3.RingHash", { ...ring, ...common }])],
+    [
+      "a typed Maglev table",
+      typed(["maglev.v3.Maglev", { ...isPrime, consistent_hashing_lb_config: common }]),
+    ],
+    [
+      "typed subsets of a ring",
+      typed(["subset.v3.Subset", { subset_lb_policy: policies(["ring_hash.v3.RingHash", ring]) }]),
+    ],
+  ];
+}

@@ -2,7 +2,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
-import { hashModulo } from "./hash64.ts";
+import { createHashBalancer, type HashTables } from "./hash-balancer.ts";
 import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
 import { localitySchedule } from "./locality-schedule.ts";
 import { createPicker, later, type Picker } from "./picker.ts";
@@ -13,6 +13,8 @@ export interface BalancerDeps {
   readonly prng: Prng;
   /** Counts what they do. */
   readonly load: ClusterLoad;
+  /** For balancers that hash, where what they made can serve the next one. */
+  readonly hashTables: HashTables | undefined;
 }
 
 /** Chooses among the hosts of one priority, whose draw it is; made anew when hosts change. */
@@ -35,18 +37,17 @@ export function createBalancer(
   const view = config.locality.kind === "none" ? undefined : { own: undefined };
   const sets = divideHosts(hosts, options, view);
   const state = spreadLoad(sets, config.panicPercent);
+  const { hashing } = config;
+  if (hashing !== undefined) return createHashBalancer(config, hashing, { sets, state, deps });
   const pickers = sets.map((set) => priorityPicker(set, state, config, deps));
   const [first] = pickers;
   if (first === undefined) return () => undefined;
   const isPlain = pickers.length === 1 && state.load.healthy[0] === 100;
   const { prng } = deps;
-  const isHashed = config.hashing !== undefined;
   return (context) => {
     const load = context?.priorityLoad?.(state.load) ?? state.load;
     if (isPlain && load === state.load) return first.healthy(context);
-    const hash = isHashed ? context?.hash?.() : undefined;
-    const draw = hash === undefined ? Math.floor(prng.next() * 100) : hashModulo(hash, 100);
-    const { priority, isDegraded } = placeDraw(load, draw);
+    const { priority, isDegraded } = placeDraw(load, Math.floor(prng.next() * 100));
     const picker = pickers[priority];
     return isDegraded ? picker?.degraded(context) : picker?.healthy(context);
   };

@@ -4,8 +4,14 @@ export interface Hash64 {
   readonly low: number;
 }
 
-/** The remainder of a division by a number below 2^21. */
+/** One that is filled in again and again, so that hashing allocates nothing. */
+export class HashCell implements Hash64 {
+  high = 0;
+  low = 0;
+}
+
+/** The remainder of a division by a number up to 2^26. */
 export function hashModulo({ high, low }: Hash64, divisor: number): number {
-  // 2^32 modulo the divisor times the high half stays below 2^53.
+  // The product stays below 2^52, and the sum below 2^53.
   return ((high % divisor) * (0x1_0000_0000 % divisor) + low) % divisor;
 }

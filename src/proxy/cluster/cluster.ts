@@ -1,5 +1,6 @@
 import type { Prng } from "../../base/prng.ts";
 import { createBalancer } from "../balance/balancer.ts";
+import type { HashTables } from "../balance/hash-balancer.ts";
 import type { CountOptions } from "../balance/host-set.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { Picker } from "../balance/picker.ts";
@@ -41,6 +42,7 @@ export class Cluster {
   #ownPick: Picker | undefined = undefined;
   #isRetired = false;
   readonly #subsets: SubsetBalancer | undefined;
+  readonly #hashTables: HashTables = [];
   readonly #observers: HostObserver[] = [];
 
   constructor(
@@ -75,7 +77,8 @@ export class Cluster {
   pick(context?: PickContext): Host | undefined {
     const pick = this.#picker;
     let host = pick(context);
-    if (context === undefined) return host;
+    // By hash there is an order in which others come, which the balancer knows.
+    if (context === undefined || this.config.lb.hashing !== undefined) return host;
     for (let left = context.hostDrawsMax; left > 0; left--) {
       if (host === undefined || !context.rejectsHost(host)) break;
       host = pick(context);
@@ -88,10 +91,17 @@ export class Cluster {
     return this.#pick;
   }
 
+  /** Works out who chooses now instead of when somebody asks: what statistics tell of it is true. */
+  settle(): void {
+    this.#pick ??= this.#createPicker();
+  }
+
   #createPicker(): Picker {
     if (this.#ownPick !== undefined) return this.#ownPick;
     const { lb } = this.config;
-    const deps = { prng: this.#prng, load: this.load };
+    // Subsets have little in common with each other.
+    const hashTables = this.#subsets === undefined ? this.#hashTables : undefined;
+    const deps = { prng: this.#prng, load: this.load, hashTables };
     const balance = (hosts: readonly Host[]): Picker =>
       createBalancer(lb, hosts, this.#options, deps);
     if (this.#subsets === undefined) return balance(this.#hosts);

@@ -76,6 +76,8 @@ export class ClusterLoad {
   subsetsFallback = 0;
   subsetsFallbackPanic = 0;
   subsetsDuplicates = 0;
+  /** Of `ring_hash_lb.…` and `maglev_lb.…`: all places of the last table, and those of one host. */
+  hashTable = { size: 0, min: 0, max: 0 };
 
   /** What outlier detection found; `undefined` where there is none. */
   readonly outlier: OutlierRecord | undefined;

@@ -45,6 +45,8 @@ const FIELDS = [
   "original_dst_lb_config",
   "least_request_lb_config",
   "round_robin_lb_config",
+  "ring_hash_lb_config",
+  "maglev_lb_config",
   "lb_subset_config",
   "common_lb_config",
   "metadata",
@@ -101,6 +103,8 @@ function decodeCommon({ commonLbConfig: common }: Cluster, issues: Issue[]): boo
     // Changes are applied as they come, which no client can tell from applying them later.
     "update_merge_window",
     "close_connections_on_host_set_change",
+    // Decoded with the policy.
+    "consistent_hashing_lb_config",
     // Nothing checks hosts, so there is no first check to wait for.
     "ignore_new_hosts_until_first_hc",
   ];

@@ -14,13 +14,16 @@ import {
   LeastRequest_SelectionMethod,
   LeastRequestSchema,
 } from "../../api/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { MaglevSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RingHashSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeHashing, decodeMaglev, decodeRingHash } from "./lb-hashing.ts";
 import { decodeSubsetExtension, decodeSubsets } from "./lb-subsets.ts";
 
 /** Envoy's defaults. */
@@ -32,6 +35,8 @@ const POLICIES: Readonly<Partial<Record<Cluster_LbPolicy, LbPolicy>>> = {
   [Cluster_LbPolicy.ROUND_ROBIN]: "round_robin",
   [Cluster_LbPolicy.LEAST_REQUEST]: "least_request",
   [Cluster_LbPolicy.RANDOM]: "random",
+  [Cluster_LbPolicy.RING_HASH]: "ring_hash",
+  [Cluster_LbPolicy.MAGLEV]: "maglev",
   [Cluster_LbPolicy.CLUSTER_PROVIDED]: "cluster_provided",
 };
 
@@ -78,7 +83,8 @@ function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
     const path = "round_robin_lb_config";
     issues.push(...refuseFields(Cluster_RoundRobinLbConfigSchema, lbConfig.value, [], path));
   }
-  const base = { ...ROUND_ROBIN, policy: policy ?? "round_robin" };
+  const hashing = decodeHashing(message, issues);
+  const base = { ...ROUND_ROBIN, policy: policy ?? "round_robin", hashing };
   if (lbConfig.case !== "leastRequestLbConfig") return base;
   const path = "least_request_lb_config";
   const fields = ["choice_count", "active_request_bias"];
@@ -132,6 +138,14 @@ const SIMPLE: readonly Extension<PolicyConfig>[] = [
       choiceCount: isFullScan ? Number.POSITIVE_INFINITY : (message.choiceCount ?? CHOICES),
       activeRequestBias: decodeBias(message.activeRequestBias, path, issues),
     };
+  }),
+  extension(RingHashSchema, (message, path, issues): PolicyConfig => {
+    const hashing = decodeRingHash(message, path, issues);
+    return { ...ROUND_ROBIN, policy: "ring_hash", hashing };
+  }),
+  extension(MaglevSchema, (message, path, issues): PolicyConfig => {
+    const hashing = decodeMaglev(message, path, issues);
+    return { ...ROUND_ROBIN, policy: "maglev", hashing };
   }),
 ];
 

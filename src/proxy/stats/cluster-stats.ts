@@ -64,7 +64,8 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
 };
 
 /** Reads the counters and gauges of one cluster. */
-export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
+export function clusterStats(cluster: Cluster): Stat[] {
+  const { config, load, hosts } = cluster;
   const prefix = `cluster.${config.statName}`;
   const countOf = (health: Health): number => hosts.filter((host) => host.health === health).length;
   const excluded = hosts.filter(({ healthFlags }) => isExcluded(healthFlags)).length;
@@ -87,6 +88,7 @@ export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
   for (const [name, value] of Object.entries(load.outlier?.counters ?? NONE)) {
     stats.push([`${prefix}.outlier_detection.${name}`, value]);
   }
+  stats.push(...hashStats(cluster, prefix));
   if (config.type === "EDS") stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
   const [normal, high] = load.breakers;
   const own = `${prefix}.circuit_breakers`;
@@ -98,6 +100,27 @@ export function clusterStats({ config, load, hosts }: Cluster): Stat[] {
 }
 
 const NONE: Readonly<Record<string, number>> = {};
+
+/** How many places hosts have in the table that hashes are looked up in. */
+function hashStats(cluster: Cluster, prefix: string): Stat[] {
+  const { config, load } = cluster;
+  if (config.lb.hashing === undefined) return [];
+  cluster.settle();
+  const { size, min, max } = load.hashTable;
+  if (config.lb.policy === "maglev") {
+    const own = `${prefix}.maglev_lb`;
+    return [
+      [`${own}.max_entries_per_host`, max],
+      [`${own}.min_entries_per_host`, min],
+    ];
+  }
+  const own = `${prefix}.ring_hash_lb`;
+  return [
+    [`${own}.max_hashes_per_host`, max],
+    [`${own}.min_hashes_per_host`, min],
+    [`${own}.size`, size],
+  ];
+}
 
 /** Whether the breakers let no more through, and where it is asked for how much they would. */
 function breakerStats(prefix: string, breakers: Breakers): Stat[] {
