@@ -393,7 +393,9 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
       this.#finish();
       return;
     }
-    this.#fail(this.#brokenOff());
+    // It is in order with itself only between two messages.
+    const isInBody = !this.#awaitsHead && !this.#body.isDone;
+    this.#fail(isInBody ? RESET.protocol : this.#brokenOff());
   }
 
   /** A head that was cut off is worse than none: the peer has seen the request. */
