@@ -50,6 +50,9 @@ export class ClusterLoad {
   retriesSucceeded = 0;
   retriesOverflow = 0;
   retriesExhausted = 0;
+  /** By how the wait was found: `…_backoff_exponential`, `…_backoff_ratelimited`. */
+  retriesBackedOff = 0;
+  retriesRateLimited = 0;
   pendingTotal = 0;
   pendingOverflow = 0;
   pendingFailures = 0;

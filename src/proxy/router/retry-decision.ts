@@ -1,6 +1,7 @@
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import { canonicalText } from "../../match/subset-criteria.ts";
 import type { Metadata } from "../cluster/cluster-config.ts";
+import type { ClusterLoad } from "../cluster/load.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 
@@ -65,17 +66,22 @@ export function omitsHost(policy: RetryPolicy, metadata: Metadata): boolean {
   );
 }
 
-/** How long to wait before a retry, in milliseconds. `draw` is between 0 and 1. */
+/** How long to wait before a retry, in milliseconds; counted. `draw` is between 0 and 1. */
 export function backOffMs(
   policy: RetryPolicy,
   retry: number,
   response: ResponseHead | undefined,
   draw: number,
   wallMs: number,
+  load: ClusterLoad,
 ): number {
   const asked = response && askedWaitMs(policy, response, wallMs);
-  // Some more than asked for, so that not all come back at the same moment.
-  if (asked !== undefined) return asked * (1 + draw / 2);
+  if (asked !== undefined) {
+    load.retriesRateLimited++;
+    // Some more than asked for, so that not all come back at the same moment.
+    return asked * (1 + draw / 2);
+  }
+  load.retriesBackedOff++;
   return Math.min(policy.backOffMs * (2 ** retry - 1), policy.backOffMsMax) * draw;
 }
 

@@ -467,11 +467,12 @@ export class Router implements ResponseSink, Waiter {
     }
     if (!this.#keeps) return false;
     if (!breakers.canRetry()) {
+      this.#stream.addFlag("UO");
       load.retriesOverflow++;
       return false;
     }
     const { clock, prng } = this.#stream.context;
-    const waitMs = backOffMs(policy, this.attempts, response, prng.next(), clock.nowMs());
+    const waitMs = backOffMs(policy, this.attempts, response, prng.next(), clock.nowMs(), load);
     this.#timers.endAttempt();
     this.#abandon();
     this.#release();

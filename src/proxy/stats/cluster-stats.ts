@@ -56,6 +56,8 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   upstream_rq_per_try_idle_timeout: (load) => load.perTryIdleTimeouts,
   upstream_rq_per_try_timeout: (load) => load.perTryTimeouts,
   upstream_rq_retry: (load) => load.retriesTotal,
+  upstream_rq_retry_backoff_exponential: (load) => load.retriesBackedOff,
+  upstream_rq_retry_backoff_ratelimited: (load) => load.retriesRateLimited,
   upstream_rq_retry_limit_exceeded: (load) => load.retriesExhausted,
   upstream_rq_retry_overflow: (load) => load.retriesOverflow,
   upstream_rq_retry_success: (load) => load.retriesSucceeded,
