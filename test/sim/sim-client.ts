@@ -5,6 +5,8 @@ export interface Answer {
   readonly number: string;
   /** 0: the connection ended before an answer was whole. */
   readonly status: number;
+  /** All of its head, perhaps of an answer that broke off; "" without one. */
+  readonly head: string;
 }
 
 /** A client with one connection to the proxy, which sends one request at a time. */
@@ -13,6 +15,7 @@ export class SimClient implements SimPeer {
   readonly #onAnswer: (answer: Answer) => void;
   #text = "";
   #number = "";
+  #head = "";
   isClosed = false;
 
   constructor(socket: SimSocket, onAnswer: (answer: Answer) => void) {
@@ -20,10 +23,7 @@ export class SimClient implements SimPeer {
     this.#onAnswer = onAnswer;
   }
 
-  get isBusy(): boolean {
-    return this.#number !== "";
-  }
-
+  /** Sends a request that `x-request` numbers; `headers` are whole lines. */
   send(number: string, headers: string, body: string): void {
     this.#number = number;
     const method = body === "" ? "GET" : "POST";
@@ -43,9 +43,11 @@ export class SimClient implements SimPeer {
     this.#text += text;
     const found = /^HTTP\/1\.1 (\d+) .*?\r\n\r\n/s.exec(this.#text);
     if (found === null) return;
-    const length = Number(/^content-length: (\d+)\r$/im.exec(found[0])?.[1] ?? 0);
-    if (this.#text.length < found[0].length + length) return;
-    this.#text = this.#text.slice(found[0].length + length);
+    const [head] = found;
+    this.#head = head;
+    const length = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1] ?? 0);
+    if (this.#text.length < head.length + length) return;
+    this.#text = this.#text.slice(head.length + length);
     this.#done(Number(found[1]));
   }
 
@@ -55,12 +57,14 @@ export class SimClient implements SimPeer {
 
   onClose(): void {
     this.isClosed = true;
-    if (this.isBusy) this.#done(0);
+    if (this.#number !== "") this.#done(0);
   }
 
   #done(status: number): void {
     const number = this.#number;
+    const head = this.#head;
     this.#number = "";
-    this.#onAnswer({ number, status });
+    this.#head = "";
+    this.#onAnswer({ number, status, head });
   }
 }

@@ -1,4 +1,5 @@
 import type { NetConnectOpts, Socket } from "node:net";
+import type { OnConnect } from "../../src/proxy/net/dial.ts";
 import type { SocketOwner } from "../../src/proxy/net/socket.ts";
 import { connectionError, SimSocket, type SimWires } from "./sim-socket.ts";
 import type { SimUpstream } from "./sim-upstream.ts";
@@ -8,7 +9,7 @@ export interface SimNetwork {
   readonly wires: SimWires;
   readonly upstreams: ReadonlyMap<number, SimUpstream>;
   /** Somebody is about to connect. */
-  readonly onConnect: (owner: SocketOwner) => void;
+  readonly onConnect?: (owner: SocketOwner) => void;
 }
 
 const CONNECT_MS = 0.4;
@@ -26,22 +27,23 @@ export function connectNow(
   to: NetConnectOpts,
   buffer: Buffer,
   owner: SocketOwner,
-  onConnect: () => void,
+  onConnect: OnConnect,
 ): Socket {
   if (current === undefined) throw new Error("nothing is simulated now");
   const { wires, upstreams } = current;
-  current.onConnect(owner);
-  const socket = new SimSocket(wires, buffer, owner, true);
+  current.onConnect?.(owner);
+  const socket = new SimSocket(wires, buffer, true);
   const upstream = "port" in to ? upstreams.get(Number(to.port)) : undefined;
   wires.clock.setTimer(CONNECT_MS, () => {
     if (socket.destroyed) return;
-    if (upstream === undefined || upstream.mood === "refusing") {
+    const door = upstream === undefined ? "refuses" : (upstream.behaviour.door ?? "open");
+    if (upstream === undefined || door === "refuses") {
       socket.destroy(connectionError("ECONNREFUSED"));
-    } else if (upstream.mood !== "silent") {
+    } else if (door === "open") {
       socket.attach(upstream.accept(socket));
       socket.connecting = false;
-      onConnect();
+      onConnect(socket.asSocket());
     }
   });
-  return socket.asSocket();
+  return socket.own(owner);
 }

@@ -1,19 +1,26 @@
 import type { Prng } from "../../src/base/prng.ts";
 import type { SimClock } from "../../src/base/sim-clock.ts";
 import { NO_RUNTIME } from "../../src/match/runtime-reader.ts";
-import { LogFiles } from "../../src/proxy/access-log/log-file.ts";
+import { LogFiles, type StreamWriter } from "../../src/proxy/access-log/log-file.ts";
 import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { CounterGroups } from "../../src/proxy/counters.ts";
 import { DateHeader } from "../../src/proxy/http/date-header.ts";
+import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection.ts";
 import type { ListenerDeps } from "../../src/proxy/listener/listener.ts";
 import { Deadlines } from "../../src/proxy/net/deadlines.ts";
 import { FlushQueue } from "../../src/proxy/net/sender.ts";
 import { createReadBuffer } from "../../src/proxy/net/socket.ts";
+import type {
+  OpenConnection,
+  TerminalFilter,
+} from "../../src/proxy/network-filter/network-filter.ts";
 import { RouteSet } from "../../src/proxy/route-set.ts";
 import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
 import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
+import { type Answer, SimClient } from "./sim-client.ts";
+import { SimSocket, type SimWires } from "./sim-socket.ts";
 
 /** The proxy's own parts, on simulated time and a seeded chance. */
 export interface SimProxy {
@@ -22,7 +29,11 @@ export interface SimProxy {
 }
 
 /** Puts a proxy together that never opens a socket of its own. */
-export function createSimProxy(clock: SimClock, prng: Prng): SimProxy {
+export function createSimProxy(
+  clock: SimClock,
+  prng: Prng,
+  writeStream: StreamWriter = () => undefined,
+): SimProxy {
   const log = silentLogger;
   const counters = new CounterGroups();
   const secrets = new SecretStore({
@@ -65,11 +76,35 @@ export function createSimProxy(clock: SimClock, prng: Prng): SimProxy {
   const routes = new RouteSet();
   const deps: ListenerDeps = {
     context,
-    logFiles: new LogFiles(clock, log, () => undefined),
+    logFiles: new LogFiles(clock, log, writeStream),
     routeSource: (name) => routes.source(name),
     findByAddress: () => undefined,
     drainMs: 1000,
     onDrained: () => undefined,
   };
   return { clusters, deps };
+}
+
+/** A client of a simulated proxy, with the proxy's side of its connection. */
+export interface ConnectedClient {
+  readonly client: SimClient;
+  readonly connection: OpenConnection;
+}
+
+/** Connects a client to what a filter chain ends in. */
+export function connectClient(
+  { deps }: SimProxy,
+  terminal: TerminalFilter,
+  wires: SimWires,
+  told: {
+    readonly onAnswer: (client: SimClient, answer: Answer) => void;
+    readonly onEnd: (connection: OpenConnection) => void;
+  },
+): ConnectedClient {
+  const socket = new SimSocket(wires, deps.context.readBuffer, false);
+  const accepted = new AcceptedConnection(socket.asSocket());
+  const connection = terminal.open(accepted, (owner) => socket.own(owner), told.onEnd);
+  const client = new SimClient(socket, (answer) => told.onAnswer(client, answer));
+  socket.attach(client);
+  return { client, connection };
 }

@@ -27,7 +27,7 @@ export interface SimWires {
 export class SimSocket extends EventEmitter {
   readonly #wires: SimWires;
   readonly #buffer: Buffer;
-  #owner: SocketOwner | undefined;
+  #owner: SocketOwner | undefined = undefined;
   #peer: SimPeer | undefined;
   #isPaused = false;
   #held: (() => void)[] = [];
@@ -42,11 +42,10 @@ export class SimSocket extends EventEmitter {
   readonly localAddress = "127.0.0.1";
   readonly localPort = 2;
 
-  constructor(wires: SimWires, buffer: Buffer, owner: SocketOwner, connecting: boolean) {
+  constructor(wires: SimWires, buffer: Buffer, connecting: boolean) {
     super();
     this.#wires = wires;
     this.#buffer = buffer;
-    this.#owner = owner;
     this.connecting = connecting;
     wires.open.add(this);
   }
@@ -54,6 +53,12 @@ export class SimSocket extends EventEmitter {
   /** For code that wants Node's. */
   asSocket(): Socket {
     return this as unknown as Socket;
+  }
+
+  /** The proxy's part that it belongs to from now on. */
+  own(owner: SocketOwner): Socket {
+    this.#owner = owner;
+    return this.asSocket();
   }
 
   /** Somebody is there now. */
@@ -69,14 +74,17 @@ export class SimSocket extends EventEmitter {
     if (this.destroyed || this.writableEnded) return false;
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
     this.bytesWritten += text.length;
-    this.#later(() => this.#peer?.onData(text));
+    // What was written before the end arrives before it.
+    const peer = this.#peer;
+    this.#later(() => peer?.onData(text));
     return true;
   }
 
   end(done?: () => void): this {
     if (!this.writableEnded && !this.destroyed) {
       this.writableEnded = true;
-      this.#later(() => this.#peer?.onEnd());
+      const peer = this.#peer;
+      this.#later(() => peer?.onEnd());
     }
     done?.();
     return this;

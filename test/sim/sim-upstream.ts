@@ -1,44 +1,29 @@
-import type { Prng } from "../../src/base/prng.ts";
-import type { SimPeer, SimSocket, SimWires } from "./sim-socket.ts";
+import type { SimClock } from "../../src/base/sim-clock.ts";
+import { answerText, type Behaviour, headerOf, takeRequest } from "./behaviour.ts";
+import type { SimPeer, SimSocket } from "./sim-socket.ts";
 
-/** How an upstream behaves for a while. */
-export const MOODS = [
-  "good",
-  "good",
-  "good",
-  "slow",
-  "failing",
-  "hanging",
-  "resetting",
-  "half",
-  "closing",
-  "refusing",
-  "silent",
-] as const;
-export type Mood = (typeof MOODS)[number];
-
-/** What an upstream tells of the requests that reach it. */
-export interface UpstreamWatch {
-  /** The head of a request came, with its `x-request` number; "" for a health check. */
-  onRequest(upstream: SimUpstream, number: string): void;
-  onDone(upstream: SimUpstream): void;
-}
+/** Who wants to know what reaches an upstream: the number is the request's `x-request` header. */
+export type OnArrival = (upstream: SimUpstream, number: string) => void;
 
 /** One server of the simulated network. */
 export class SimUpstream {
   readonly port: number;
-  readonly wires: SimWires;
-  readonly prng: Prng;
-  readonly watch: UpstreamWatch;
-  mood: Mood = "good";
-  /** Requests whose answer is not out yet. */
-  active = 0;
+  readonly clock: SimClock;
+  readonly onArrival: OnArrival;
+  /** Sent with every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  behaviour: Behaviour = {};
 
-  constructor(port: number, wires: SimWires, prng: Prng, watch: UpstreamWatch) {
+  constructor(
+    port: number,
+    clock: SimClock,
+    onArrival: OnArrival,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     this.port = port;
-    this.wires = wires;
-    this.prng = prng;
-    this.watch = watch;
+    this.clock = clock;
+    this.onArrival = onArrival;
+    this.headers = headers;
   }
 
   accept(socket: SimSocket): SimPeer {
@@ -46,9 +31,7 @@ export class SimUpstream {
   }
 }
 
-const HEAD_END = "\r\n\r\n";
-
-/** One connection at a server: it reads requests and answers in its server's mood. */
+/** One connection at a server: it reads requests and answers as its server behaves then. */
 class UpstreamConnection implements SimPeer {
   readonly #upstream: SimUpstream;
   readonly #socket: SimSocket;
@@ -72,50 +55,28 @@ class UpstreamConnection implements SimPeer {
 
   onClose(): void {
     this.#isClosed = true;
-    this.#finish();
   }
 
   #read(): void {
-    const end = this.#text.indexOf(HEAD_END);
-    if (this.#isBusy || end === -1) return;
-    const head = this.#text.slice(0, end);
-    const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
-    if (this.#text.length < end + HEAD_END.length + length) return;
-    this.#text = this.#text.slice(end + HEAD_END.length + length);
+    const request = this.#isBusy ? undefined : takeRequest(this.#text);
+    if (request === undefined) return;
+    this.#text = request.rest;
     this.#isBusy = true;
     const upstream = this.#upstream;
-    const number = /^x-request: (.*)$/im.exec(head)?.[1] ?? "";
-    upstream.active++;
-    upstream.watch.onRequest(upstream, number);
-    const delayMs = upstream.prng.next() * (upstream.mood === "slow" ? 2000 : 20);
-    upstream.wires.clock.setTimer(delayMs, () => this.#answer(number));
+    upstream.onArrival(upstream, headerOf(request.head, "x-request") ?? "");
+    const { delayMs = 0 } = upstream.behaviour;
+    upstream.clock.setTimer(delayMs, () => this.#answer());
   }
 
-  #finish(): void {
-    if (!this.#isBusy) return;
+  #answer(): void {
+    if (this.#isClosed) return;
+    const { behaviour, headers } = this.#upstream;
+    const text = answerText(behaviour, headers);
+    if (text !== "") this.#socket.send(text);
+    if (behaviour.end === "fin") this.#socket.sendEnd();
+    if (behaviour.end === "reset") this.#socket.sendReset();
+    if ((behaviour.answer ?? "whole") !== "whole") return;
     this.#isBusy = false;
-    this.#upstream.active--;
-    this.#upstream.watch.onDone(this.#upstream);
-  }
-
-  #answer(number: string): void {
-    if (this.#isClosed || !this.#isBusy) return;
-    const { mood } = this.#upstream;
-    if (mood === "hanging") return;
-    if (mood === "resetting") {
-      this.#finish();
-      this.#socket.sendReset();
-      return;
-    }
-    const status = mood === "failing" ? "503 Service Unavailable" : "200 OK";
-    const close = mood === "closing" ? "connection: close\r\n" : "";
-    this.#socket.send(
-      `HTTP/1.1 ${status}\r\n${close}content-length: 8\r\nx-request: ${number}\r\n\r\nhalf`,
-    );
-    if (mood === "half") return;
-    this.#finish();
-    this.#socket.send("half");
-    if (mood === "closing") this.#socket.sendEnd();
     this.#read();
   }
 }

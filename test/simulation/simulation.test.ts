@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { connectNow } from "./sim-network.ts";
+import { connectNow } from "../sim/sim-network.ts";
 import { World } from "./world.ts";
 
 vi.mock("../../src/proxy/net/socket.ts", async (original) => {

@@ -11,6 +11,7 @@ import { decodeListener } from "../../src/proxy/decode/listener.ts";
 import { EXTENSION_TYPES } from "../../src/proxy/extension-types.ts";
 import type { ListenerConfig } from "../../src/proxy/listener/listener-config.ts";
 import { httpListener, routeTable } from "../proxy/bootstrap-json.ts";
+import type { Behaviour } from "../sim/behaviour.ts";
 
 /** The time-out of a whole request in every world. */
 export const REQUEST_MS = 3000;
@@ -44,6 +45,26 @@ export class Draws {
     if (item === undefined) throw new Error("nothing to draw from");
     return item;
   }
+}
+
+/** What upstreams are like, good ones more often. */
+const BEHAVIOURS: readonly Behaviour[] = [
+  {},
+  {},
+  {},
+  { status: 503 },
+  { answer: "none" },
+  { answer: "none", end: "reset" },
+  { answer: "half" },
+  { answer: "half", end: "reset" },
+  { end: "fin" },
+  { door: "refuses" },
+  { door: "silent" },
+];
+
+/** How an upstream behaves for a while; some are slow. */
+export function drawBehaviour(draws: Draws): Behaviour {
+  return { ...draws.oneOf(BEHAVIOURS), delayMs: draws.between(0, draws.chance(0.1) ? 2000 : 20) };
 }
 
 /** A cluster with drawn limits and policies. */

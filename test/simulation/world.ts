@@ -7,17 +7,23 @@ import type { Assignment, EdsHealth } from "../../src/proxy/cluster/cluster-conf
 import type { Host } from "../../src/proxy/cluster/host.ts";
 import { HEALTH_FLAG } from "../../src/proxy/cluster/host-health.ts";
 import { ClientConnection } from "../../src/proxy/http/client-connection.ts";
-import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection.ts";
 import type {
   OpenConnection,
   TerminalFilter,
 } from "../../src/proxy/network-filter/network-filter.ts";
-import { createSimProxy, type SimProxy } from "./context.ts";
-import { type Answer, SimClient } from "./sim-client.ts";
-import { enterNetwork } from "./sim-network.ts";
-import { SimSocket } from "./sim-socket.ts";
-import { MOODS, SimUpstream } from "./sim-upstream.ts";
-import { Draws, drawAssignment, drawCluster, drawListener, REQUEST_MS } from "./world-config.ts";
+import type { Answer, SimClient } from "../sim/sim-client.ts";
+import { enterNetwork } from "../sim/sim-network.ts";
+import { connectClient, createSimProxy, type SimProxy } from "../sim/sim-proxy.ts";
+import type { SimSocket } from "../sim/sim-socket.ts";
+import { SimUpstream } from "../sim/sim-upstream.ts";
+import {
+  Draws,
+  drawAssignment,
+  drawBehaviour,
+  drawCluster,
+  drawListener,
+  REQUEST_MS,
+} from "./world-config.ts";
 
 const FIRST_PORT = 20_001;
 /** The world does something so often. */
@@ -78,13 +84,11 @@ export class World {
     this.#draws = new Draws(prng);
     this.#proxy = createSimProxy(this.#clock, prng);
     const wires = { clock: this.#clock, open: this.#open };
-    const watch = {
-      onRequest: (upstream: SimUpstream, number: string) => this.#onArrival(upstream, number),
-      onDone: () => undefined,
-    };
+    const onArrival = (upstream: SimUpstream, number: string): void =>
+      this.#onArrival(upstream, number);
     for (let at = 0; at < this.#draws.between(1, 8); at++) {
       const port = FIRST_PORT + at;
-      this.#upstreams.set(port, new SimUpstream(port, wires, prng, watch));
+      this.#upstreams.set(port, new SimUpstream(port, this.#clock, onArrival));
     }
     const onConnect = (owner: object): void => this.#onConnect(owner);
     enterNetwork({ wires, upstreams: this.#upstreams, onConnect });
@@ -130,7 +134,7 @@ export class World {
   #happen(): void {
     const draws = this.#draws;
     const upstream = draws.oneOf([...this.#upstreams.values()]);
-    if (draws.chance(0.3)) upstream.mood = draws.oneOf(MOODS);
+    if (draws.chance(0.3)) upstream.behaviour = drawBehaviour(draws);
     if (draws.chance(0.15)) this.#assign();
     if (draws.chance(0.02)) {
       this.#proxy.clusters.put(drawCluster(draws), true);
@@ -220,22 +224,12 @@ export class World {
   }
 
   #connect(): void {
-    const accepted = new AcceptedConnection(undefined as never);
-    let socket: SimSocket | undefined;
-    const connection = this.#terminal.open(
-      accepted,
-      (owner) => {
-        const wires = { clock: this.#clock, open: this.#open };
-        socket = new SimSocket(wires, this.#proxy.deps.context.readBuffer, owner, false);
-        accepted.socket = socket.asSocket();
-        return accepted.socket;
-      },
-      (ended) => this.#connections.delete(ended),
-    );
+    const wires = { clock: this.#clock, open: this.#open };
+    const { client, connection } = connectClient(this.#proxy, this.#terminal, wires, {
+      onAnswer: (from, answer) => this.#onAnswer(from, answer),
+      onEnd: (ended) => this.#connections.delete(ended),
+    });
     this.#connections.add(connection);
-    if (socket === undefined) throw new Error("nobody took the connection");
-    const client = new SimClient(socket, (answer) => this.#onAnswer(client, answer));
-    socket.attach(client);
     this.#clients.add(client);
     this.#sendSoon(client);
   }
