@@ -75,6 +75,8 @@ function bootstrap(places: TwinPlaces): object {
     static_resources: {
       listeners: [
         httpListener("main", places.ports["main"] ?? 0, {
+          // How long a client is waited for whose answer broke off.
+          delayed_close_timeout: "0.05s",
           // Who may say how the proxy answers.
           use_remote_address: true,
           internal_address_config: {

@@ -175,6 +175,8 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     const { stat, enforcing } = found;
     const { counters } = this.#deps.record;
     counters[`ejections_detected_${stat}`]++;
+    // Both its rate and its share of failures may tell of a host: it is ejected once.
+    if (host.hasFlag(HEALTH_FLAG.failedOutlierCheck)) return;
     if (!this.#mayEject()) {
       counters.ejections_overflow++;
       this.#deps.events.onOverflow(host, cause, this.#numbers.max_ejection_percent);
