@@ -51,10 +51,7 @@ function counts(host: Host): Record<string, number> {
     cx_total: host.connectionsTotal,
     rq_active: host.activeRequests,
     rq_error: host.requestErrors,
-    rq_success: Math.max(
-      0,
-      host.requestsTotal - host.requestErrors - host.requestTimeouts - host.activeRequests,
-    ),
+    rq_success: host.requestSuccesses,
     rq_timeout: host.requestTimeouts,
     rq_total: host.requestsTotal,
   };

@@ -25,6 +25,12 @@ export interface HostPool {
   retire(): void;
 }
 
+/** Somebody who waits until the host may have one connection more. */
+export interface Queued {
+  /** Whether that could begin. */
+  tryConnect(): boolean;
+}
+
 /** Weight, health and place of a host: what an update may change while connections stay. */
 export interface HostState {
   readonly weight: number;
@@ -60,8 +66,11 @@ export class Host {
   connectFails = 0;
   requestsTotal = 0;
   requestErrors = 0;
+  requestSuccesses = 0;
   requestTimeouts = 0;
   isRemoved = false;
+  /** TCP connections that wait for the end of another; HTTP's pools know their own. */
+  readonly queue: Queued[] = [];
   /** By priority, made by the first request; their owner is the HTTP side. */
   readonly pools: [HostPool | undefined, HostPool | undefined] = [undefined, undefined];
 
@@ -151,6 +160,11 @@ export class Host {
       : transport.connect(to, readBuffer, owner, onConnect);
   }
 
+  countResponse(status: number): void {
+    if (status >= 500) this.requestErrors++;
+    else this.requestSuccesses++;
+  }
+
   /** A connection is being made; `onConnectionClosed` follows once. */
   onConnectionOpened(priority: Priority): void {
     const { load } = this;
@@ -165,9 +179,11 @@ export class Host {
     const { load } = this;
     load.breakers[priority].connections--;
     this.activeConnections--;
-    if (wasConnected) return;
-    load.connectFails++;
-    this.connectFails++;
+    if (!wasConnected) {
+      load.connectFails++;
+      this.connectFails++;
+    }
+    if (this.queue[0]?.tryConnect() === true) this.queue.shift();
   }
 
   /** Closes its connections, those in use when their request ends. */

@@ -20,6 +20,8 @@ export class ClusterLoad {
   connectionsOverflow = 0;
   connectFails = 0;
   connectTimeouts = 0;
+  /** TCP connections of clients that had all the attempts they may have. */
+  connectAttemptsExceeded = 0;
   connectionsIdleTimeout = 0;
   connectionsMaxRequests = 0;
   connectionsMaxDuration = 0;

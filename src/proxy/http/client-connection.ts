@@ -67,7 +67,7 @@ export interface ConnectionPool {
   onConnected(connection: ClientConnection): void;
   onIdle(connection: ClientConnection): void;
   onClosed(connection: ClientConnection): void;
-  /** One never stood; told after it was closed. */
+  /** One never stood; `onClosed` follows. */
   onConnectFailed(reason: ResetReason, transportFailure: string): void;
 }
 
@@ -383,8 +383,8 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   #failConnect(reason: ResetReason): void {
     this.#dialing.destroy();
     if (this.#isClosed) return;
-    this.#release(true);
     this.#pool.onConnectFailed(reason, this.transportFailure);
+    this.#release(true);
   }
 
   onEnd(): void {

@@ -134,7 +134,7 @@ export class HttpPool implements ConnectionPool {
   #serveWaiting(): void {
     while (this.#waiting.length > 0) {
       const free = this.#idle.pop();
-      if (free === undefined) return;
+      if (free === undefined) return this.#connectForWaiting();
       const waiter = this.#nextWaiter();
       if (waiter !== undefined) this.#attach(free, waiter);
     }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
+import { joinFlags } from "../../match/response-flags.ts";
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import type { PickContext } from "../balance/pick-context.ts";
@@ -158,11 +159,17 @@ class TcpConnection implements OpenConnection, PickContext {
       cluster.load.noneHealthy++;
       return this.#close("UH");
     }
-    if (!host.canConnect(PRIORITY.default)) {
-      cluster.load.connectionsOverflow++;
+    const { load } = cluster;
+    const breakers = load.breakers[PRIORITY.default];
+    if (!breakers.canConnect()) {
+      load.connectionsOverflow++;
       return this.#close("UO");
     }
     this.#attempts++;
+    if (!breakers.canWait()) {
+      load.pendingOverflow++;
+      return this.#onNoUpstream([]);
+    }
     this.#upstream = new TcpUpstream(host, context, {
       onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
       onReady: () => this.#onUpstreamReady(),
@@ -234,9 +241,8 @@ class TcpConnection implements OpenConnection, PickContext {
       return;
     }
     if (this.#isClosed) return;
-    if (this.#attempts >= this.#service.config.connectAttemptsMax) return this.#close("UF,URX");
-    this.#connect();
-    this.#sendAgain(early);
+    this.#flag = joinFlags(this.#flag, "UF");
+    this.#onNoUpstream(early);
   }
 
   /** The host could not be reached. */
@@ -246,7 +252,15 @@ class TcpConnection implements OpenConnection, PickContext {
     else outlier?.onUnreachable();
   }
 
-  #sendAgain(early: readonly Buffer[]): void {
+  /** An attempt has failed; the next one gets what was to be sent. */
+  #onNoUpstream(early: readonly Buffer[]): void {
+    const { config, context } = this.#service;
+    if (this.#attempts >= config.connectAttemptsMax) {
+      const load = context.findCluster(this.#target.cluster)?.load;
+      if (load !== undefined) load.connectAttemptsExceeded++;
+      return this.#close("URX");
+    }
+    this.#connect();
     for (const bytes of early) this.#upstream?.write(bytes, bytes.length);
   }
 
@@ -300,7 +314,7 @@ class TcpConnection implements OpenConnection, PickContext {
   #close(flag: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#flag = flag;
+    this.#flag = joinFlags(this.#flag, flag);
     this.#idle.cancel();
     this.#duration?.cancel();
     this.#logInterval?.cancel();

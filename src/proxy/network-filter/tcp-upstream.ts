@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
-import { PRIORITY, type Priority } from "../cluster/breakers.ts";
-import type { Host } from "../cluster/host.ts";
+import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
+import type { Host, Queued } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing } from "../net/dial.ts";
@@ -17,10 +17,18 @@ export interface UpstreamEvents {
   onDrain(): void;
 }
 
-/** The connection to the host, and what waits for it. */
-export class TcpUpstream implements SocketOwner {
+/** How one side of a connection that both may end came to its end. */
+type EndedBy = "us" | "peer" | undefined;
+
+/**
+ * The connection to the host for one connection or tunnel of a client, and what waits for it. It
+ * counts as Envoy's pool of such connections does: a request that waits until it is connected, and
+ * is under way after. Where the breakers allow no more connections it waits for the end of another
+ * one to the same host.
+ */
+export class TcpUpstream implements SocketOwner, Queued {
   readonly host: Host;
-  readonly connectStartMs: number;
+  connectStartMs: number;
   connectedMs = -1;
   tls: TlsInfo | undefined = undefined;
   localAddress: PeerAddress | undefined = undefined;
@@ -28,18 +36,21 @@ export class TcpUpstream implements SocketOwner {
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
   /** What is being connected, or is open. */
-  #dialing: Dialing;
+  #dialing: Dialing | undefined = undefined;
   #socket: Socket | undefined = undefined;
   /** What it sends, once it is connected; before that `write` keeps it. */
   out: Sender | undefined = undefined;
   readonly #priority: Priority;
+  readonly #breakers: Breakers;
   readonly #deadline: Deadline;
   #early: Buffer[] = [];
   /** Whether connecting took too long. */
   isTooLate = false;
-  #isConnected = false;
+  #state: "queued" | "connecting" | "open" | "closed" = "queued";
+  #firstEnd: EndedBy = undefined;
   #isEndDue = false;
-  #isClosed = false;
+  #isPeerDone = false;
+  #isSilent = false;
 
   constructor(
     host: Host,
@@ -47,36 +58,66 @@ export class TcpUpstream implements SocketOwner {
     events: UpstreamEvents,
     priority: Priority = PRIORITY.default,
   ) {
+    const { load } = host;
     this.#priority = priority;
+    this.#breakers = load.breakers[priority];
     this.host = host;
     this.#context = context;
     this.connectStartMs = context.clock.monotonicMs();
     this.#events = events;
     this.#deadline = new Deadline({ onDeadline: () => this.#onTimeout() });
-    this.#dialing = host.connect(context, this, (socket, tls) => this.#onConnect(socket, tls));
-    host.onConnectionOpened(priority);
-    context.deadlines.set(this.#deadline, host.load.config.connectTimeoutMs, this.connectStartMs);
+    this.#breakers.pending++;
+    load.pendingTotal++;
+    if (!this.tryConnect()) host.queue.push(this);
+  }
+
+  tryConnect(): boolean {
+    const { host } = this;
+    const { load } = host;
+    const isAllowed = host.canConnect(this.#priority);
+    if (!isAllowed) load.connectionsOverflow++;
+    // A host without any gets one in any case, or it would starve (Envoy does the same).
+    if (!isAllowed && host.activeConnections > 0) return false;
+    this.#state = "connecting";
+    const { clock, deadlines } = this.#context;
+    this.connectStartMs = clock.monotonicMs();
+    this.#dialing = host.connect(this.#context, this, (socket, tls) =>
+      this.#onConnect(socket, tls),
+    );
+    host.onConnectionOpened(this.#priority);
+    deadlines.set(this.#deadline, load.config.connectTimeoutMs, this.connectStartMs);
+    return true;
   }
 
   #onTimeout(): void {
     this.isTooLate = true;
     this.host.load.connectTimeouts++;
-    this.#dialing.destroy();
+    this.#dialing?.destroy();
   }
 
   #onConnect(socket: Socket, tls: TlsInfo | undefined): void {
+    const { host } = this;
+    const { load } = host;
     this.#dialing = socket;
     this.#socket = socket;
-    this.out = new Sender(socket, this.#context.flushQueue);
+    const out = new Sender(socket, this.#context.flushQueue);
+    this.out = out;
     this.tls = tls;
-    this.#isConnected = true;
     this.#deadline.cancel();
     this.connectedMs = this.#context.clock.monotonicMs();
-    this.host.load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
+    load.connectTime.add(Math.floor(this.connectedMs - this.connectStartMs));
     this.localAddress = localAddressOf(socket);
-    this.remoteAddress = this.host.remoteAddressOn(socket);
-    for (const bytes of this.takeEarly()) socket.write(bytes);
-    if (this.#isEndDue) socket.end();
+    this.remoteAddress = host.remoteAddressOn(socket);
+    // Unlike requests of HTTP, these are not bound by number: Envoy counts them only.
+    this.#state = "open";
+    this.#breakers.pending--;
+    this.#breakers.requests++;
+    load.requestsTotal++;
+    host.activeRequests++;
+    host.requestsTotal++;
+    for (const bytes of this.takeEarly()) out.bytes(bytes, 0, bytes.length);
+    out.flushNow();
+    if (this.#isEndDue) this.#endSocket();
     this.#events.onReady();
   }
 
@@ -108,26 +149,45 @@ export class TcpUpstream implements SocketOwner {
 
   end(): void {
     this.#isEndDue = true;
-    this.#socket?.end();
+    this.#endSocket();
+  }
+
+  #endSocket(): void {
+    if (this.#socket === undefined) return;
+    this.#firstEnd ??= "us";
+    this.#socket.end();
   }
 
   /** Breaks it off, for the host to see. */
   reset(): void {
-    this.#isClosed = true;
-    if (this.tls === undefined && this.#socket !== undefined) this.#socket.resetAndDestroy();
-    else this.#dialing.destroy();
+    const socket = this.tls === undefined ? this.#socket : undefined;
+    this.#leave();
+    if (socket === undefined) this.#dialing?.destroy();
+    else socket.resetAndDestroy();
   }
 
   destroy(): void {
-    this.#isClosed = true;
-    this.#dialing.destroy();
+    this.#leave();
+    this.#dialing?.destroy();
+  }
+
+  /** Nobody is told of it any more. */
+  #leave(): void {
+    this.#isSilent = true;
+    const isWaiting = this.#state === "queued" || this.#state === "connecting";
+    if (isWaiting && !this.isTooLate) this.host.load.requestsCancelled++;
+    // Where both sides have ended in order, the one that was last has closed it.
+    this.#countEnd(this.#isPeerDone && this.#firstEnd === "us");
   }
 
   onBytes(buffer: Buffer, length: number): void {
+    this.host.load.bytesReceived += length;
     this.#events.onBytes(buffer, length);
   }
 
   onEnd(): void {
+    this.#firstEnd ??= "peer";
+    this.#isPeerDone = true;
     this.#events.onEnd();
   }
 
@@ -136,8 +196,32 @@ export class TcpUpstream implements SocketOwner {
   }
 
   onClose(error: Error | undefined): void {
+    const wasConnected = this.#socket !== undefined;
+    if (!wasConnected && !this.#isSilent) this.host.load.pendingFailures++;
+    this.#countEnd(!this.isTooLate && this.#firstEnd !== "peer");
+    if (!this.#isSilent) this.#events.onClose(wasConnected, error);
+  }
+
+  #countEnd(isRemote: boolean): void {
+    if (this.#state === "closed") return;
+    const { host } = this;
+    const { load } = host;
+    const wasOpen = this.#state === "open";
+    const wasQueued = this.#state === "queued";
+    this.#state = "closed";
     this.#deadline.cancel();
-    this.host.onConnectionClosed(this.#priority, this.#isConnected);
-    if (!this.#isClosed) this.#events.onClose(this.#isConnected, error);
+    if (wasOpen) {
+      this.#breakers.requests--;
+      host.activeRequests--;
+    } else this.#breakers.pending--;
+    if (wasQueued) {
+      const at = host.queue.indexOf(this);
+      if (at !== -1) host.queue.splice(at, 1);
+      return;
+    }
+    load.countDestroyed(isRemote, wasOpen);
+    load.bytesSent += this.out?.bytesSent ?? 0;
+    load.connectionLength.add(Math.floor(this.#context.clock.monotonicMs() - this.connectStartMs));
+    host.onConnectionClosed(this.#priority, this.#socket !== undefined);
   }
 }

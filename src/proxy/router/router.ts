@@ -346,7 +346,7 @@ export class Router implements ResponseSink, Waiter {
     if (outlier !== undefined)
       outlier.onStatus(judgedStatus(head, isGrpcRequest(this.#stream.head)));
     this.cluster?.load.countResponse(head.status);
-    if (head.status >= 500 && this.#host !== undefined) this.#host.requestErrors++;
+    this.#host?.countResponse(head.status);
     const policy = this.#policy;
     if (policy !== undefined && isRetriableResponse(policy, head) && this.#retry(policy, head)) {
       return;

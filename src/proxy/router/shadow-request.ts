@@ -113,7 +113,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#isAnswered = true;
     this.#host.outlier?.onStatus(judgedStatus(head, this.#isGrpc));
     this.#host.load.countResponse(status);
-    if (status >= 500) this.#host.requestErrors++;
+    this.#host.countResponse(status);
   }
 
   // The response is for nobody.

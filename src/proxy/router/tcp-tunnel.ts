@@ -1,5 +1,5 @@
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
-import type { Breakers, Priority } from "../cluster/breakers.ts";
+import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
@@ -27,8 +27,6 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   readonly isReused = false;
   readonly host: Host;
   transportFailure = "";
-  readonly #context: ProxyContext;
-  readonly #breakers: Breakers;
   readonly #prefix: string;
   readonly #waiter: Waiter;
   readonly #upstream: TcpUpstream;
@@ -37,27 +35,17 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
 
   private constructor(host: Host, { context, priority, prefix }: TunnelOptions, waiter: Waiter) {
     this.host = host;
-    this.#context = context;
     this.#prefix = prefix;
     this.#waiter = waiter;
-    this.#breakers = host.load.breakers[priority];
-    this.#breakers.pending++;
-    host.load.pendingTotal++;
     this.#upstream = new TcpUpstream(host, context, this, priority);
   }
 
-  /**
-   * Connects; the waiter is told of it. `undefined` when the breakers allow no more, and the waiter
-   * knows. Where connections are at their bound Envoy lets a tunnel wait for the end of another;
-   * as that may never come it is refused here.
-   */
+  /** Connects; the waiter is told of it. `undefined` when no more may wait, and the waiter knows. */
   static open(host: Host, options: TunnelOptions, waiter: Waiter): TcpTunnel | undefined {
     const { priority } = options;
     const { load } = host;
-    const canWait = load.breakers[priority].canWait();
-    if (canWait && host.canConnect(priority)) return new TcpTunnel(host, options, waiter);
-    if (canWait) load.connectionsOverflow++;
-    else load.pendingOverflow++;
+    if (load.breakers[priority].canWait()) return new TcpTunnel(host, options, waiter);
+    load.pendingOverflow++;
     waiter.onNoConnection(RESET.overflow, "");
     return undefined;
   }
@@ -84,20 +72,7 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   }
 
   onReady(): void {
-    const { host } = this;
-    const { load } = host;
-    if (!this.#breakers.canRequest()) {
-      load.requestsOverflow++;
-      this.#close(false);
-      this.#waiter.onNoConnection(RESET.overflow, "");
-      return;
-    }
-    this.#breakers.pending--;
     this.#state = "open";
-    this.#breakers.requests++;
-    load.requestsTotal++;
-    host.activeRequests++;
-    host.requestsTotal++;
     this.out.text(this.#prefix);
     this.#waiter.onConnection(this);
     this.out.flush();
@@ -113,7 +88,6 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    this.host.load.bytesReceived += length;
     this.#sink?.onBodyBytes(buffer, 0, length);
     this.#sink?.onReadEnd();
   }
@@ -124,22 +98,20 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
 
   onEnd(): void {
     const sink = this.#sink;
-    this.#close(false);
+    this.#close();
     sink?.onBodyEnd();
   }
 
   onClose(isConnected: boolean, error: Error | undefined): void {
     const sink = this.#sink;
+    this.#close();
     if (isConnected) {
-      this.#close(true);
       sink?.onReset(RESET.termination);
       return;
     }
     this.transportFailure =
       error instanceof TransportError ? error.message : describeConnectError(error);
-    const isTooLate = this.#upstream.isTooLate;
-    this.host.load.pendingFailures++;
-    this.#close(!isTooLate);
+    const { isTooLate } = this.#upstream;
     const reason: ResetReason = isTooLate ? RESET.connectTimeout : RESET.connectFailure;
     this.#waiter.onNoConnection(reason, isTooLate ? "" : this.transportFailure);
   }
@@ -154,9 +126,8 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   }
 
   abandon(): void {
-    if (this.#state === "connecting") this.host.load.requestsCancelled++;
-    else this.out.flushNow();
-    this.#close(false);
+    if (this.#state === "open") this.out.flushNow();
+    this.#close();
   }
 
   pause(): void {
@@ -167,21 +138,10 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     this.#upstream.resume();
   }
 
-  #close(isRemote: boolean): void {
+  #close(): void {
     if (this.#state === "closed") return;
-    const { host } = this;
-    const { load } = host;
-    const wasOpen = this.#state === "open";
     this.#state = "closed";
     this.#sink = undefined;
-    if (wasOpen) {
-      this.#breakers.requests--;
-      host.activeRequests--;
-    } else this.#breakers.pending--;
-    load.countDestroyed(isRemote, wasOpen);
-    load.bytesSent += this.#upstream.out?.bytesSent ?? 0;
-    const lengthMs = this.#context.clock.monotonicMs() - this.connectStartMs;
-    load.connectionLength.add(Math.floor(lengthMs));
     this.#upstream.destroy();
   }
 }

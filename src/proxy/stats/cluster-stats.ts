@@ -25,6 +25,7 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   update_success: (load) => load.updateSuccesses,
   upstream_cx_active: (load) => load.connections,
   upstream_cx_close_notify: (load) => load.closeNotifies,
+  upstream_cx_connect_attempts_exceeded: (load) => load.connectAttemptsExceeded,
   upstream_cx_connect_fail: (load) => load.connectFails,
   upstream_cx_connect_timeout: (load) => load.connectTimeouts,
   upstream_cx_destroy: (load) => load.connectionsDestroyed,
