@@ -206,6 +206,13 @@ const PSEUDO_HEADERS: Readonly<Record<string, (request: MatchRequest) => string 
   ":scheme": ({ scheme }) => (scheme === "" ? undefined : scheme),
 };
 
+/** Reads what stands in the first line under that name, in lower case; `undefined` for headers. */
+export function readPseudoHeader(
+  name: string,
+): ((request: MatchRequest) => string | undefined) | undefined {
+  return PSEUDO_HEADERS[name];
+}
+
 function readAuthority({ authority, method }: MatchRequest): string | undefined {
   return method === "" ? undefined : authority;
 }

@@ -35,7 +35,7 @@ function matchesFirst(path: string, name: string, test: StringPredicate): boolea
 }
 
 /** The value of the first parameter of that name. */
-function findParameter(path: string, name: string): string | undefined {
+export function findParameter(path: string, name: string): string | undefined {
   let at = path.indexOf("?");
   while (at !== -1) {
     const start = at + 1;

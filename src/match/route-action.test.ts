@@ -449,7 +449,7 @@ describe("decodeClusterAction()", () => {
     ],
     [
       { cluster: "c", hash_policy: [{ terminal: true }] },
-      `${path}.hash_policy: is not supported yet`,
+      `${path}.hash_policy[0]: names nothing to hash`,
     ],
   ];
   test.each(refused)("refuses %j", (action, issue) => {

@@ -13,6 +13,7 @@ import {
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
 import { durationMs } from "./duration-ms.ts";
+import { decodeHashPolicies } from "./hash-policy.ts";
 import { decodeInternalRedirect } from "./internal-redirect.ts";
 import { decodeMirror, type MirrorPolicy } from "./mirror-policy.ts";
 import { beforeQuery } from "./path-match.ts";
@@ -53,6 +54,7 @@ const HANDLED = [
   "idle_timeout",
   "retry_policy",
   "request_mirror_policies",
+  "hash_policy",
   "priority",
   "cors",
   // Bounds what a gRPC client may ask for; only zero is taken, which means "as the client asks".
@@ -91,6 +93,7 @@ export function decodeClusterAction(
     rewritePath: decodePathRewrite(message, context),
     appendsForwardedHost: message.appendXForwardedHost,
     mirrors: decodeMirrors(message.requestMirrorPolicies, context, context.mirrors),
+    hashPolicies: decodeHashPolicies(message.hashPolicy, path, issues),
     upgrades: decodeUpgrades(message, context),
     internalRedirect:
       message.internalRedirectPolicy &&

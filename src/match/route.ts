@@ -1,6 +1,7 @@
 import type { Prng } from "../base/prng.ts";
 import type { CorsPolicy } from "./cors-policy.ts";
 import type { FilterOverrides } from "./filter-overrides.ts";
+import type { HashPolicy } from "./hash-policy.ts";
 import type { Criterion } from "./header-match.ts";
 import type { OrderedMutations } from "./header-mutations.ts";
 import type { InternalRedirectPolicy } from "./internal-redirect.ts";
@@ -76,6 +77,8 @@ export interface ClusterAction {
   /** Whether a host that is rewritten is told in `x-forwarded-host`. */
   readonly appendsForwardedHost: boolean;
   readonly mirrors: readonly MirrorPolicy[];
+  /** What hash balancers go by, in order. */
+  readonly hashPolicies: readonly HashPolicy[];
   /** By the protocol's name in lower case; one that is missing is as the listener says. */
   readonly upgrades: ReadonlyMap<string, UpgradePolicy>;
   /** `undefined`: redirects of the upstream go to the client. */

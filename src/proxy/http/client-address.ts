@@ -1,3 +1,4 @@
+import { SocketAddress } from "node:net";
 import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 
@@ -32,8 +33,11 @@ export function readForwardedFor(value: string, skipped: number): ForwardedAddre
   }
   const comma = value.lastIndexOf(",", end - 1);
   const address = value.substring(comma + 1, end).trim();
-  if (!isIPv4(address) && !isIPv6(address)) return undefined;
-  return { address, isSingle: comma === -1 && skipped === 0 };
+  const isSingle = comma === -1 && skipped === 0;
+  if (isIPv4(address)) return { address, isSingle };
+  if (!isIPv6(address)) return undefined;
+  // One address may be written in many ways; logs and hashes have one for it.
+  return { address: new SocketAddress({ address, family: "ipv6" }).address, isSingle };
 }
 
 /**

@@ -1,9 +1,12 @@
 import { formatHostPort } from "../../base/ip.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
+import type { Hash64 } from "../balance/hash64.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { Host } from "../cluster/host.ts";
+import type { HeaderList } from "../http/header-list.ts";
 import type { FilterStream } from "../http/http-filter.ts";
+import { RequestHash } from "./request-hash.ts";
 import { omitsHost } from "./retry-decision.ts";
 
 /**
@@ -16,6 +19,7 @@ export class RequestPick implements PickContext {
   /** The present one included. */
   attempts = 0;
   #tried: Host[] = [];
+  readonly #hash = new RequestHash();
 
   constructor(stream: FilterStream) {
     this.#stream = stream;
@@ -26,6 +30,7 @@ export class RequestPick implements PickContext {
     this.policy = undefined;
     this.attempts = 0;
     if (this.#tried.length > 0) this.#tried = [];
+    if (this.#hash.setCookies.length > 0) this.#hash.setCookies = [];
   }
 
   /** An attempt at the host is over. */
@@ -49,6 +54,17 @@ export class RequestPick implements PickContext {
 
   requestHeader(name: string): string | undefined {
     return this.#stream.head.headers.get(name);
+  }
+
+  hash(): Hash64 | undefined {
+    const action = this.#stream.route?.action;
+    if (action?.kind !== "cluster" || action.hashPolicies.length === 0) return undefined;
+    return this.#hash.compute(action.hashPolicies, this.#stream);
+  }
+
+  /** Gives the client the cookies by which its next requests find the same host. */
+  tellCookies(headers: HeaderList): void {
+    for (const cookie of this.#hash.setCookies) headers.add("set-cookie", cookie);
   }
 
   get hostDrawsMax(): number {

@@ -363,6 +363,7 @@ export class Router implements ResponseSink, Waiter {
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
       head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
+    this.#pick.tellCookies(head.headers);
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
