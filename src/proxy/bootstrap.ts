@@ -24,6 +24,7 @@ import { decodeCluster } from "./decode/cluster.ts";
 import { type ClusterManagerConfig, decodeClusterManager } from "./decode/cluster-manager.ts";
 import { isAds } from "./decode/config-source.ts";
 import { decodeListener } from "./decode/listener.ts";
+import { decodeOverload } from "./decode/overload.ts";
 import { decodeSecret } from "./decode/secret.ts";
 import { decodeApi } from "./decode/secret-ref.ts";
 import { decodeStatsConfig } from "./decode/stats-config.ts";
@@ -31,6 +32,7 @@ import { EXTENSION_TYPES } from "./extension-types.ts";
 import { formatListenAddress } from "./listener/listen-address.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
+import type { OverloadConfig } from "./overload/overload-config.ts";
 import { parsePlainJson } from "./plain-json.ts";
 import { decodeRuntime } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
@@ -54,6 +56,8 @@ export interface ProxyBootstrap {
   readonly firstAnswerMs: number;
   readonly runtime: RuntimeReader;
   readonly clusterManager: ClusterManagerConfig;
+  /** `undefined`: whatever comes is taken. */
+  readonly overload: OverloadConfig | undefined;
   readonly stats: StatsConfig;
   readonly statsFlushMs: number;
   /** The whole of it as JSON, for `/config_dump`. */
@@ -70,6 +74,7 @@ const FIELDS = [
   "stats_config",
   "layered_runtime",
   "cluster_manager",
+  "overload_manager",
 ];
 
 /**
@@ -160,6 +165,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const runtime = decodeRuntime(message.layeredRuntime, issues);
   const clusterManager = decodeClusterManager(message.clusterManager, issues);
   const admin = decodeAdmin(message, issues);
+  const overload = decodeOverload(message.overloadManager, "overload_manager", issues);
   const stats = decodeStatsConfig(message.statsConfig, "stats_config", issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
@@ -186,6 +192,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
       ...asks,
       runtime,
       clusterManager,
+      overload,
       ...shows,
     },
   };

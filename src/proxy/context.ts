@@ -5,9 +5,11 @@ import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { CounterGroups } from "./counters.ts";
 import type { DateHeader } from "./http/date-header.ts";
-import type { Deadlines } from "./net/deadlines.ts";
+import type { DeadlineSetter, Deadlines } from "./net/deadlines.ts";
 import type { FlushQueue } from "./net/sender.ts";
 import type { ReadBuffer } from "./net/socket.ts";
+import type { TimeoutKind } from "./overload/overload-config.ts";
+import type { OverloadManager } from "./overload/overload-manager.ts";
 import type { SecretStore } from "./secret/secret-store.ts";
 import type { ContextCache } from "./tls/secure-context.ts";
 
@@ -20,6 +22,10 @@ export interface ProxyContext {
   readonly readBuffer: ReadBuffer;
   readonly flushQueue: FlushQueue;
   readonly deadlines: Deadlines;
+  /** Those that an overload makes shorter, where that is configured. */
+  readonly timeouts: Readonly<Record<TimeoutKind, DeadlineSetter>>;
+  /** `undefined` where nothing is said of overload. */
+  readonly overload: OverloadManager | undefined;
   readonly date: DateHeader;
   /** What has counters by a prefix of its own. */
   readonly counters: CounterGroups;

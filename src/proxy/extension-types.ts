@@ -1,4 +1,5 @@
 import { createRegistry, type Registry } from "@bufbuild/protobuf";
+import { ScaleTimersOverloadActionConfigSchema } from "../api/gen/envoy/config/overload/v3/overload_pb.js";
 import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import {
@@ -41,6 +42,9 @@ import { CaresDnsResolverConfigSchema } from "../api/gen/envoy/extensions/networ
 import { GetAddrInfoDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.js";
 import { UriTemplateMatchConfigSchema } from "../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
+import { DownstreamConnectionsConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
+import { FixedHeapConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.js";
+import { InjectedResourceConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.js";
 import { OmitCanaryHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb.js";
 import { OmitHostMetadataConfigSchema } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
@@ -63,6 +67,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CaresDnsResolverConfigSchema,
   ConnectionLimitSchema,
   DirectResponseSchema,
+  DownstreamConnectionsConfigSchema,
   DownstreamTlsContextSchema,
   EchoSchema,
   CorsPolicySchema,
@@ -70,10 +75,12 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   FileAccessLogSchema,
   GetAddrInfoDnsResolverConfigSchema,
   FilterConfigSchema,
+  FixedHeapConfigSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
+  InjectedResourceConfigSchema,
   LeastRequestSchema,
   MaglevSchema,
   MetadataFormatterSchema,
@@ -89,6 +96,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   RoundRobinSchema,
   ReqWithoutQuerySchema,
   RouterSchema,
+  ScaleTimersOverloadActionConfigSchema,
   SniClusterSchema,
   SPIFFECertValidatorConfigSchema,
   SPIFFECertValidatorConfigSchema,

@@ -22,6 +22,8 @@ import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/sender.ts";
 import { createReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
+import { OverloadManager } from "./overload/overload-manager.ts";
+import { timeoutsOf } from "./overload/timeouts.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
 import { SecretStore } from "./secret/secret-store.ts";
@@ -69,6 +71,7 @@ export class Proxy {
   readonly #stopping = new AbortController();
   readonly #secrets: SecretStore;
   readonly #secretStreams: SecretStreams;
+  readonly #overload: OverloadManager | undefined;
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
@@ -99,6 +102,10 @@ export class Proxy {
     this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
     const tlsContexts = new ContextCache();
     this.#clusters = this.#createClusters(tlsContexts);
+    const { overload } = bootstrap;
+    this.#overload =
+      overload && new OverloadManager(overload, { clock, prng, log, counters: this.#counters });
+    const deadlines = new Deadlines(clock);
     const flushQueue = new FlushQueue(DirectWriter.create());
     const context: ProxyContext = {
       clock: new TurnClock(clock, flushQueue),
@@ -107,7 +114,9 @@ export class Proxy {
       log,
       readBuffer: createReadBuffer(),
       flushQueue,
-      deadlines: new Deadlines(clock),
+      deadlines,
+      timeouts: timeoutsOf(this.#overload, deadlines),
+      overload: this.#overload,
       date: new DateHeader(clock),
       counters: this.#counters,
       secrets: this.#secrets,
@@ -180,6 +189,7 @@ export class Proxy {
    */
   async start(): Promise<void> {
     const { clusters, adsCluster } = this.#bootstrap;
+    this.#overload?.start();
     try {
       await this.#admin?.start(this.#bootstrap.admin ?? { host: "127.0.0.1", port: 0 });
       for (const cluster of clusters) {
@@ -304,6 +314,7 @@ export class Proxy {
   async stop(drainMs: number): Promise<void> {
     this.#stopping.abort();
     this.#firstAnswer?.cancel();
+    this.#overload?.stop();
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();

@@ -7,8 +7,14 @@ import { findProgram } from "../programs.ts";
 import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
 import { REFUSED_FILTERS } from "./refused-filters.ts";
+import { REFUSED_OVERLOAD } from "./refused-overload.ts";
 
-const REFUSED = [...REFUSED_BOOTSTRAPS, ...REFUSED_CLUSTERS, ...REFUSED_FILTERS];
+const REFUSED = [
+  ...REFUSED_BOOTSTRAPS,
+  ...REFUSED_CLUSTERS,
+  ...REFUSED_FILTERS,
+  ...REFUSED_OVERLOAD,
+];
 
 const envoyProgram = findProgram("envoy");
 

@@ -15,6 +15,7 @@ import type {
   OpenConnection,
   TerminalFilter,
 } from "../../src/proxy/network-filter/network-filter.ts";
+import { timeoutsOf } from "../../src/proxy/overload/timeouts.ts";
 import { RouteSet } from "../../src/proxy/route-set.ts";
 import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
 import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
@@ -56,6 +57,7 @@ export function createSimProxy(
     },
   });
   let connectionIds = 0;
+  const deadlines = new Deadlines(clock);
   const context: ProxyContext = {
     clock,
     prng,
@@ -63,7 +65,9 @@ export function createSimProxy(
     log,
     readBuffer: createReadBuffer(),
     flushQueue: new FlushQueue(undefined),
-    deadlines: new Deadlines(clock),
+    deadlines,
+    timeouts: timeoutsOf(undefined, deadlines),
+    overload: undefined,
     date: new DateHeader(clock),
     counters,
     secrets,

@@ -38,10 +38,10 @@ const FIELDS = [
   // Tells control planes and people what the listener is for; plain listeners behave the same.
   "traffic_direction",
   "tcp_backlog_size",
-  // One process accepts for itself, and has no limit on all connections that these could lift.
-  "connection_balance_config",
   "bypass_overload_manager",
   "ignore_global_conn_limit",
+  // One process accepts for itself.
+  "connection_balance_config",
   "enable_reuse_port",
   "reuse_port",
   "listener_filters",
@@ -98,6 +98,8 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       findChain,
       defaultChain,
       backlog: message.tcpBacklogSize ?? BACKLOG,
+      bypassesOverload: message.bypassOverloadManager,
+      ignoresConnectionLimit: message.ignoreGlobalConnLimit,
       frameDigest: digestFrame(message),
       body,
     },

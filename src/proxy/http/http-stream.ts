@@ -27,22 +27,13 @@ import {
   StreamTimes,
 } from "./http-stream-info.ts";
 import { encodeLastChunk } from "./last-chunk.ts";
-import {
-  type LocalReply,
-  NO_PATH,
-  REQUEST_IDLE,
-  REQUEST_TOO_LONG,
-  REQUEST_TOO_SLOW,
-  STREAM_IDLE,
-  STREAM_TOO_LONG,
-  UPGRADE_REFUSED,
-} from "./local-reply.ts";
+import { type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
 import { prepareResponse } from "./response-headers.ts";
 import { statusLine } from "./status-text.ts";
-import { StreamTimers, type TimedStream } from "./stream-timers.ts";
+import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
 /** Why an upgrade went no further. */
@@ -166,7 +157,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     // What follows these is no body: an answer of our own ends the connection.
     const isTunnel = head.upgrade !== "" || head.method === "CONNECT";
     if (isTunnel) this.#isRequestDone = false;
-    const reply = config.prepareTarget?.(head, this.connection.local.port);
+    const reply =
+      this.context.overload?.replyToHead(this.#connection.service.stats.counters) ??
+      config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
     prepareRequest(this, this.#connection.service.routes.current);
     if (passOverUpgrade(head)) this.#isRequestDone = isRequestDone;
@@ -246,8 +239,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.#isHeld = !this.#isOver;
       return;
     }
-    this.#connection.service.stats.counters.rq_total++;
-    this.router.start(isEnd);
+    const { counters } = this.#connection.service.stats;
+    counters.rq_total++;
+    const reply = this.context.overload?.replyAtRouter(this, counters);
+    if (reply === undefined) this.router.start(isEnd);
+    else this.localReply(reply);
   }
 
   continueRequest(): void {
@@ -297,20 +293,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (this.times.isKept) this.times.wallMs = this.context.clock.nowMs();
   }
 
-  onStreamIdle(): void {
-    this.#giveUp(this.#isRequestDone ? STREAM_IDLE : REQUEST_IDLE);
-  }
-
-  onStreamTooLong(): void {
-    this.#giveUp(this.#isRequestDone ? STREAM_TOO_LONG : REQUEST_TOO_LONG);
-  }
-
-  onRequestTooSlow(): void {
-    this.#giveUp(REQUEST_TOO_SLOW);
-  }
-
   /** Answers in the upstream's stead, or breaks off what it has begun. */
-  #giveUp(reply: LocalReply): void {
+  onTimeout({ whole, partial }: TimeoutReply): void {
+    const reply = this.#isRequestDone ? whole : partial;
     if (this.#isResponseStarted) return this.#break(reply.flag, reply.details);
     this.router.destroy();
     this.localReply(reply);
@@ -548,11 +533,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const { head } = this;
     this.status = status;
     this.times.note("answerBeginMs");
-    countResponse(this.#connection.service.stats.counters, status);
+    const { counters } = this.#connection.service.stats;
+    countResponse(counters, status);
     prepareResponse(headers, this);
     // An answer that comes before the end of the request leaves bytes that nobody will read.
-    if (head.wantsClose || !this.#isRequestDone || this.#connection.isDraining)
-      this.closes = status !== 101;
+    const ends = this.#connection.isDraining || this.context.overload?.endsKeepAlive(counters);
+    if (head.wantsClose || !this.#isRequestDone || ends === true) this.closes = status !== 101;
     if (head.minor === 0 && !head.wantsKeepAlive) this.closes = true;
     let text = statusLine(status, head.minor) + headers.encode() + framing;
     // In a tunnel there is nothing more to say of the connection.

@@ -11,6 +11,7 @@ import { HeadReader } from "./head-reader.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-config.ts";
 import { HttpStream, type StreamConnection } from "./http-stream.ts";
+import type { LocalReply } from "./local-reply.ts";
 import { type HeadError, RequestHead } from "./message-head.ts";
 import { parseRequestHead } from "./parse-head.ts";
 import { reasonOf } from "./status-text.ts";
@@ -114,7 +115,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     let at = from;
     while (at < to && !this.#isClosing) {
       if (!this.#isActive) {
-        at = this.#readHead(buffer, at, to);
+        at = this.#isShed() ? to : this.#readHead(buffer, at, to);
       } else if (this.#isRequestDone) {
         this.#keepAhead(buffer, at, to);
         break;
@@ -136,6 +137,18 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     buffer.copy(rest, 0, from, to);
     this.#ahead = rest;
     this.socket.pause();
+  }
+
+  /** Whether a request that begins is refused before it is read. */
+  #isShed(): boolean {
+    const { overload } = this.context;
+    if (overload === undefined || this.#heads.isInside) return false;
+    if (!overload.refusesDispatch(this.#counters)) return false;
+    this.#countRequest();
+    this.#counters.downstream_rq_rx_reset++;
+    this.#head.reset();
+    this.#stream.refuse(DISPATCH_REFUSED);
+    return true;
   }
 
   /** Where the head ended; `to` when it has not, or was refused. */
@@ -192,11 +205,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   /** A head that cannot be read: answered without a stream, then closed. */
   #refuse(error: HeadError): void {
-    this.#counters.downstream_rq_total++;
-    this.#counters.downstream_rq_http1_total++;
-    this.#counters.downstream_rq_active++;
-    this.#isActive = true;
-    this.#isRequestDone = false;
+    this.#countRequest();
     const managersBody = MANAGERS_BODIES.get(error.detail);
     if (managersBody === undefined) {
       this.#counters.downstream_cx_protocol_error++;
@@ -208,6 +217,15 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
       flag: managersBody === undefined ? "DPE" : "",
       details: error.detail,
     });
+  }
+
+  /** One that will not be read to its end. */
+  #countRequest(): void {
+    this.#counters.downstream_rq_total++;
+    this.#counters.downstream_rq_http1_total++;
+    this.#counters.downstream_rq_active++;
+    this.#isActive = true;
+    this.#isRequestDone = false;
   }
 
   #refuseBody(): void {
@@ -250,7 +268,10 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   #waitForRequest(): void {
     const { idleTimeoutMs } = this.service.config;
     if (this.isDraining && !this.#isClosing) this.#startClosing();
-    else if (idleTimeoutMs !== 0) this.#setDeadline(idleTimeoutMs);
+    else if (idleTimeoutMs !== 0) {
+      const { timeouts, clock } = this.context;
+      timeouts.connectionIdle.set(this.#deadline, idleTimeoutMs, clock.monotonicMs());
+    }
   }
 
   #setDeadline(delayMs: number): void {
@@ -328,6 +349,14 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     if (this.#isActive) this.#stream.onDownstreamDrain();
   }
 }
+
+/** Too much is to be done already. */
+const DISPATCH_REFUSED: LocalReply = {
+  status: 500,
+  body: "Internal Server Error",
+  flag: "DPE",
+  details: "overload",
+};
 
 /** Bodies of the refusals that Envoy makes above its codec, without a flag. */
 const MANAGERS_BODIES: ReadonlyMap<string, string> = new Map([

@@ -2,18 +2,35 @@ import type { ClusterAction } from "../../match/route.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { HttpConfig } from "./http-config.ts";
+import {
+  type LocalReply,
+  REQUEST_IDLE,
+  REQUEST_TOO_LONG,
+  REQUEST_TOO_SLOW,
+  STREAM_IDLE,
+  STREAM_TOO_LONG,
+} from "./local-reply.ts";
 
 /** What a stream is told by its timers. */
 export interface TimedStream {
   readonly config: HttpConfig;
   readonly context: ProxyContext;
-  /** Nothing moved for as long as it may. */
-  onStreamIdle(): void;
-  /** It has lasted as long as it may. */
-  onStreamTooLong(): void;
-  /** The request is not here after as long as it may take. */
-  onRequestTooSlow(): void;
+  /** It took too long, in one way or another. */
+  onTimeout(reply: TimeoutReply): void;
 }
+
+/** What is answered when time is up: with the whole request here, or a part of it. */
+export interface TimeoutReply {
+  readonly whole: LocalReply;
+  readonly partial: LocalReply;
+}
+
+/** Nothing moved for as long as it may. */
+const IDLE: TimeoutReply = { whole: STREAM_IDLE, partial: REQUEST_IDLE };
+/** It has lasted as long as it may. */
+const TOO_LONG: TimeoutReply = { whole: STREAM_TOO_LONG, partial: REQUEST_TOO_LONG };
+/** The request is not here after as long as it may take. */
+const TOO_SLOW: TimeoutReply = { whole: REQUEST_TOO_SLOW, partial: REQUEST_TOO_SLOW };
 
 /** How long one stream may take, and how long it may stand still. */
 export class StreamTimers {
@@ -27,15 +44,15 @@ export class StreamTimers {
   constructor(stream: TimedStream) {
     this.#stream = stream;
     this.#idle = new Deadline({ onDeadline: () => this.#onIdle() });
-    this.#duration = new Deadline({ onDeadline: () => stream.onStreamTooLong() });
-    this.#request = new Deadline({ onDeadline: () => stream.onRequestTooSlow() });
+    this.#duration = new Deadline({ onDeadline: () => stream.onTimeout(TOO_LONG) });
+    this.#request = new Deadline({ onDeadline: () => stream.onTimeout(TOO_SLOW) });
   }
 
   start(nowMs: number, isRequestDone: boolean): void {
     const { streamIdleTimeoutMs, streamDurationMsMax, requestTimeoutMs } = this.#stream.config;
     this.#lastMoveMs = nowMs;
     this.#idleMs = streamIdleTimeoutMs;
-    if (streamIdleTimeoutMs !== 0) this.#set(this.#idle, streamIdleTimeoutMs, nowMs);
+    if (streamIdleTimeoutMs !== 0) this.#setIdle();
     if (streamDurationMsMax !== 0) this.#set(this.#duration, streamDurationMsMax, nowMs);
     if (requestTimeoutMs !== 0 && !isRequestDone) this.#set(this.#request, requestTimeoutMs, nowMs);
   }
@@ -45,7 +62,7 @@ export class StreamTimers {
     if (idleTimeoutMs !== undefined && idleTimeoutMs !== this.#idleMs) {
       this.#idleMs = idleTimeoutMs;
       this.#idle.cancel();
-      if (idleTimeoutMs !== 0) this.#set(this.#idle, idleTimeoutMs, this.#lastMoveMs);
+      if (idleTimeoutMs !== 0) this.#setIdle();
     }
     if (streamLimits.maxMs === undefined) return;
     this.#duration.cancel();
@@ -66,14 +83,20 @@ export class StreamTimers {
     this.#request.cancel();
   }
 
+  #setIdle(): void {
+    const { timeouts } = this.#stream.context;
+    timeouts.streamIdle.set(this.#idle, this.#idleMs, this.#lastMoveMs);
+  }
+
   #set(deadline: Deadline, delayMs: number, fromMs: number): void {
     this.#stream.context.deadlines.set(deadline, delayMs, fromMs);
   }
 
   /** Nothing moved since the deadline was set, or since some point after: then it waits on. */
   #onIdle(): void {
-    const leftMs = this.#lastMoveMs + this.#idleMs - this.#stream.context.clock.monotonicMs();
-    if (leftMs > 1) this.#set(this.#idle, this.#idleMs, this.#lastMoveMs);
-    else this.#stream.onStreamIdle();
+    const { timeouts, clock } = this.#stream.context;
+    const idleMs = timeouts.streamIdle.lengthMs(this.#idleMs);
+    if (this.#lastMoveMs + idleMs - clock.monotonicMs() > 1) this.#setIdle();
+    else this.#stream.onTimeout(IDLE);
   }
 }

@@ -27,6 +27,8 @@ export class AcceptedConnection implements ConnectionInfo {
   isLocalRestored = false;
   /** Whether another listener accepted it; it goes to a third no more. */
   isHandedOver = false;
+  /** Gives its place among all connections free; absent where these are not counted. */
+  giveBack: (() => void) | undefined = undefined;
   #remote: PeerAddress | undefined = undefined;
   #directRemote: PeerAddress | undefined = undefined;
   #local: PeerAddress | undefined = undefined;
@@ -66,6 +68,13 @@ export class AcceptedConnection implements ConnectionInfo {
 
   get originalDestination(): PeerAddress | undefined {
     return this.isLocalRestored ? this.local : undefined;
+  }
+
+  /** It is over, or was never taken; more than once is as good as once. */
+  release(): void {
+    const { giveBack } = this;
+    this.giveBack = undefined;
+    giveBack?.();
   }
 
   /** Asks for the addresses now: a socket that is closed no longer tells them. */

@@ -67,20 +67,23 @@ export class Chain {
     connection: AcceptedConnection,
     peeked: Buffer | undefined,
   ): void {
-    const pending = new PendingHandshake(() => {
+    const pending = new PendingHandshake(connection, () => {
       this.owner.counters.downstream_cx_transport_socket_connect_timeout++;
       pending.destroy();
       this.#forget(pending);
     });
     this.#connections.add(pending);
     const { transportTimeoutMs } = this.config;
-    const { deadlines, clock } = this.#deps.context;
+    const { timeouts, clock } = this.#deps.context;
     if (transportTimeoutMs !== 0) {
-      deadlines.set(pending.deadline, transportTimeoutMs, clock.monotonicMs());
+      timeouts.transportConnect.set(pending.deadline, transportTimeoutMs, clock.monotonicMs());
     }
     pending.handshake = transport.open(connection, peeked, (adopt) => {
       pending.deadline.cancel();
-      if (adopt === undefined) return this.#forget(pending);
+      if (adopt === undefined) {
+        connection.release();
+        return this.#forget(pending);
+      }
       this.#connections.delete(pending);
       this.#pass(connection, adopt);
     });
@@ -93,12 +96,20 @@ export class Chain {
       connection.socket = adopt(owner);
       return connection.socket;
     };
+    const onEnd = connection.giveBack === undefined ? this.#forget : this.#release(connection);
     const opened =
       this.#plan === undefined
-        ? this.terminal.open(connection, adoptKnown, this.#forget)
-        : new FilteredConnection(connection, this.#plan, adoptKnown, this.#forget);
+        ? this.terminal.open(connection, adoptKnown, onEnd)
+        : new FilteredConnection(connection, this.#plan, adoptKnown, onEnd);
     this.#connections.add(opened);
     return opened;
+  }
+
+  #release(connection: AcceptedConnection): (opened: OpenConnection) => void {
+    return (opened) => {
+      connection.release();
+      this.#forget(opened);
+    };
   }
 
   readonly #forget = (connection: OpenConnection | PendingHandshake): void => {
@@ -128,9 +139,11 @@ export class Chain {
 /** A connection whose transport is not open yet. */
 class PendingHandshake {
   readonly deadline: Deadline;
+  readonly #connection: AcceptedConnection;
   handshake: Handshake | undefined = undefined;
 
-  constructor(onTimeout: () => void) {
+  constructor(connection: AcceptedConnection, onTimeout: () => void) {
+    this.#connection = connection;
     this.deadline = new Deadline({ onDeadline: onTimeout });
   }
 
@@ -141,5 +154,6 @@ class PendingHandshake {
   destroy(): void {
     this.deadline.cancel();
     this.handshake?.destroy();
+    this.#connection.release();
   }
 }

@@ -129,6 +129,7 @@ export class Inspection {
     // Envoy only peeks: closing with bytes unread resets the connection.
     if (this.#bytes === undefined) socket.destroy();
     else socket.resetAndDestroy();
+    this.#connection.release();
     this.#plan.onEnd(this);
   }
 }

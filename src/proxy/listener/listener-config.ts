@@ -49,6 +49,10 @@ export interface ListenerConfig {
   readonly findChain: FilterChainSearch<FilterChainConfig>;
   readonly defaultChain: FilterChainConfig | undefined;
   readonly backlog: number;
+  /** Whether its connections and requests are taken however much there is to do. */
+  readonly bypassesOverload: boolean;
+  /** Whether its connections do not count among those that are limited together. */
+  readonly ignoresConnectionLimit: boolean;
   /** Of all but the chains: with the same digest only chains changed. */
   readonly frameDigest: string;
   /** The encoded resource: the same bytes mean that nothing changed. */

@@ -1,6 +1,7 @@
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
 import type { Logger } from "../../telemetry/log.ts";
+import { AcceptGate } from "../overload/accept-gate.ts";
 import { bindAddress, formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { type BoundAddress, Listener, type ListenerDeps } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
@@ -17,6 +18,8 @@ interface BoundSocket {
 export class ListenerSet {
   readonly #deps: ListenerDeps;
   readonly #log: Logger;
+  /** `undefined` where nobody looks at overload. */
+  readonly #gate: AcceptGate | undefined;
   readonly #active = new Map<string, Listener>();
   /** Those that wait for their routes; the older one of that name serves meanwhile. */
   readonly #warming = new Map<string, Listener>();
@@ -29,6 +32,8 @@ export class ListenerSet {
   constructor(deps: Omit<ListenerDeps, "findByAddress">) {
     this.#deps = { ...deps, findByAddress: (address) => this.#findByAddress(address) };
     this.#log = deps.context.log;
+    const { overload } = deps.context;
+    this.#gate = overload && new AcceptGate(overload);
   }
 
   /** Those that were replaced or removed and still have connections. */
@@ -125,7 +130,7 @@ export class ListenerSet {
       for (const address of addresses) {
         const key = formatListenAddress(address);
         if (old !== undefined && this.#sockets.get(key)?.owner === old) continue;
-        const server = await bindAddress(address, backlog, (socket) => bound.owner.accept(socket));
+        const server = await bindAddress(address, backlog, (socket) => this.#accept(bound, socket));
         const bound: BoundSocket = { key, server, owner: listener };
         added.push(bound);
       }
@@ -134,6 +139,11 @@ export class ListenerSet {
       throw error;
     }
     return added;
+  }
+
+  #accept(bound: BoundSocket, socket: Socket): void {
+    if (this.#gate === undefined) bound.owner.accept(socket);
+    else this.#gate.accept(bound, socket);
   }
 
   async #activate(listener: Listener): Promise<void> {
@@ -184,9 +194,10 @@ export class ListenerSet {
     return forAll;
   }
 
-  #unbind(key: string, { server }: BoundSocket): void {
+  #unbind(key: string, bound: BoundSocket): void {
     this.#sockets.delete(key);
-    server.close();
+    bound.server.close();
+    this.#gate?.close(bound);
   }
 
   /** Removes a listener: its sockets close, its connections end in order. */

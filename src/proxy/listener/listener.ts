@@ -4,6 +4,7 @@ import type { PeerAddress } from "../../match/connection-info.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
+import { timeoutsOf } from "../overload/timeouts.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainOwner } from "./chain.ts";
 import { Inspection, type InspectionPlan } from "./inspection.ts";
@@ -67,13 +68,13 @@ export class Listener implements ChainOwner {
   ) {
     this.config = config;
     this.isDynamic = isDynamic;
-    this.#deps = deps;
+    this.#deps = config.bypassesOverload ? withoutOverload(deps) : deps;
     const kept = new Map<string, Chain>();
     if (old?.config.frameDigest === config.frameDigest) {
       for (const chain of old.#own) kept.set(chain.config.digest, chain);
     }
     const create = (chain: FilterChainConfig): Chain =>
-      kept.get(chain.digest) ?? new Chain(chain, deps, this);
+      kept.get(chain.digest) ?? new Chain(chain, this.#deps, this);
     this.#chains = new Map(config.chains.map((chain) => [chain, create(chain)] as const));
     this.#defaultChain = config.defaultChain && create(config.defaultChain);
     this.#own = new Set(this.#chains.values());
@@ -146,9 +147,11 @@ export class Listener implements ChainOwner {
     return [...this.#own].every(({ isReady }) => isReady);
   }
 
-  /** Takes a connection that one of its sockets accepted. */
-  accept(socket: Socket): void {
-    this.#inspect(new AcceptedConnection(socket), undefined);
+  /** Takes a connection that one of its sockets accepted, and gives its place back in the end. */
+  accept(socket: Socket, giveBack?: () => void): void {
+    const connection = new AcceptedConnection(socket);
+    connection.giveBack = giveBack;
+    this.#inspect(connection, undefined);
   }
 
   #inspect(connection: AcceptedConnection, peeked: Buffer | undefined): void {
@@ -167,6 +170,7 @@ export class Listener implements ChainOwner {
     if (chain === undefined) {
       this.counters.no_filter_chain_match++;
       connection.socket.destroy();
+      connection.release();
       return;
     }
     chain.open(connection, peeked);
@@ -219,4 +223,11 @@ export class Listener implements ChainOwner {
   discard(): void {
     for (const chain of this.#own) if (chain.owner === this) chain.close();
   }
+}
+
+/** What a listener shares with the others, as if there were no overload manager. */
+function withoutOverload(deps: ListenerDeps): ListenerDeps {
+  const { context } = deps;
+  const timeouts = timeoutsOf(undefined, context.deadlines);
+  return { ...deps, context: { ...context, overload: undefined, timeouts } };
 }

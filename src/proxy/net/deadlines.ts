@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 
 /** Something that ends when it takes too long; it stands in at most one lane at a time. */
 export interface DeadlineEntry {
@@ -14,8 +14,8 @@ export class Deadline {
   before: Deadline | undefined = undefined;
   /** @internal */
   after: Deadline | undefined = undefined;
-  /** On the monotonic clock; means something only while it is set. */
-  atMs = 0;
+  /** Since when it runs, on the monotonic clock; means something only while it is set. */
+  sinceMs = 0;
 
   constructor(owner: DeadlineEntry) {
     this.owner = owner;
@@ -34,25 +34,38 @@ export class Deadline {
 /** All deadlines of one length: they fall due in the order in which they were set. */
 class Lane {
   readonly #clock: Clock;
-  readonly #delayMs: number;
+  #delayMs: number;
   #first: Deadline | undefined = undefined;
   #last: Deadline | undefined = undefined;
-  #isArmed = false;
+  #timer: Timer | undefined = undefined;
 
   constructor(clock: Clock, delayMs: number) {
     this.#clock = clock;
     this.#delayMs = delayMs;
   }
 
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  /** Gives all of them another length, those that run already too. */
+  resize(delayMs: number): void {
+    if (delayMs === this.#delayMs) return;
+    this.#delayMs = delayMs;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#first !== undefined) this.#armFor(this.#first, this.#clock.monotonicMs());
+  }
+
   add(deadline: Deadline, nowMs: number): void {
     deadline.lane = this;
-    deadline.atMs = nowMs + this.#delayMs;
+    deadline.sinceMs = nowMs;
     deadline.before = this.#last;
     if (this.#last === undefined) this.#first = deadline;
     else this.#last.after = deadline;
     this.#last = deadline;
     // One timer stands for the whole lane and is set again only when it fires.
-    if (!this.#isArmed) this.#arm(this.#delayMs);
+    if (this.#timer === undefined) this.#arm(this.#delayMs);
   }
 
   remove(deadline: Deadline): void {
@@ -66,26 +79,37 @@ class Lane {
   }
 
   #arm(delayMs: number): void {
-    this.#isArmed = true;
-    this.#clock.setTimer(delayMs, () => this.#fire());
+    this.#timer = this.#clock.setTimer(delayMs, () => this.#fire());
+  }
+
+  #armFor({ sinceMs }: Deadline, nowMs: number): void {
+    this.#arm(Math.max(1, sinceMs + this.#delayMs - nowMs));
   }
 
   #fire(): void {
-    this.#isArmed = false;
+    this.#timer = undefined;
     const nowMs = this.#clock.monotonicMs();
     // Half a millisecond early is on time: timers are no more exact.
-    for (let next = this.#first; next !== undefined && next.atMs <= nowMs + 0.5; ) {
+    const lastMs = nowMs + 0.5 - this.#delayMs;
+    for (let next = this.#first; next !== undefined && next.sinceMs <= lastMs; ) {
       this.remove(next);
       next.owner.onDeadline();
       next = this.#first;
     }
-    if (this.#first !== undefined && !this.#isArmed)
-      this.#arm(Math.max(1, this.#first.atMs - nowMs));
+    if (this.#first !== undefined && this.#timer === undefined) this.#armFor(this.#first, nowMs);
   }
 }
 
+/** Sets deadlines; how long those of one length last may change while they run. */
+export interface DeadlineSetter {
+  /** Sets it anew; `delayMs` must come from configuration, as each length keeps a lane for good. */
+  set(deadline: Deadline, delayMs: number, nowMs: number): void;
+  /** How long one of that length lasts now. */
+  lengthMs(delayMs: number): number;
+}
+
 /** Deadlines in lanes by length, so that setting and cancelling one costs next to nothing. */
-export class Deadlines {
+export class Deadlines implements DeadlineSetter {
   readonly #clock: Clock;
   readonly #lanes = new Map<number, Lane>();
 
@@ -93,7 +117,6 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Sets it anew; `delayMs` must come from configuration, as each length keeps a lane for good. */
   set(deadline: Deadline, delayMs: number, nowMs: number): void {
     deadline.lane?.remove(deadline);
     let lane = this.#lanes.get(delayMs);
@@ -102,5 +125,44 @@ export class Deadlines {
       this.#lanes.set(delayMs, lane);
     }
     lane.add(deadline, nowMs);
+  }
+
+  lengthMs(delayMs: number): number {
+    return delayMs;
+  }
+}
+
+/** Deadlines whose lengths all change together. */
+export class ResizableDeadlines implements DeadlineSetter {
+  readonly #clock: Clock;
+  readonly #lanes = new Map<number, Lane>();
+  #resize: (delayMs: number) => number = (delayMs) => delayMs;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  set(deadline: Deadline, delayMs: number, nowMs: number): void {
+    deadline.lane?.remove(deadline);
+    this.#lane(delayMs).add(deadline, nowMs);
+  }
+
+  lengthMs(delayMs: number): number {
+    return this.#lane(delayMs).delayMs;
+  }
+
+  /** From now on `resize` says how long deadlines last, those that run too. */
+  resize(resize: (delayMs: number) => number): void {
+    this.#resize = resize;
+    for (const [delayMs, lane] of this.#lanes) lane.resize(resize(delayMs));
+  }
+
+  #lane(delayMs: number): Lane {
+    let lane = this.#lanes.get(delayMs);
+    if (lane === undefined) {
+      lane = new Lane(this.#clock, this.#resize(delayMs));
+      this.#lanes.set(delayMs, lane);
+    }
+    return lane;
   }
 }
