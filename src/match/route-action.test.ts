@@ -7,6 +7,7 @@ import { plainRequest } from "./plain-request.ts";
 import type { ClusterAction, ClusterChoice, Route } from "./route.ts";
 import { matchRouteConfig } from "./route-config.ts";
 import { decodeTable, requestFor, tableIssues, tableOf } from "./route-fixture.ts";
+import { NO_RUNTIME } from "./runtime-reader.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 const prng = createPrng(1);
@@ -196,7 +197,7 @@ describe("chooseCluster()", () => {
       {
         ...rest,
         headers: found,
-        runtime: { integer: (key) => runtime[key], share: () => undefined },
+        runtime: { ...NO_RUNTIME, integer: (key) => runtime[key] },
       },
       prng,
     );

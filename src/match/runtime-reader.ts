@@ -13,6 +13,8 @@ import { refuseFields } from "./refuse-fields.ts";
 export interface RuntimeReader {
   /** A whole number that is not negative; `undefined` when the key has none. */
   integer(key: string): number | undefined;
+  /** Any number; `undefined` when the key has none. */
+  double(key: string): number | undefined;
   /** A share, 0 to 1; a plain number counts as per cent. `undefined` when the key has none. */
   share(key: string): number | undefined;
 }
@@ -20,6 +22,7 @@ export interface RuntimeReader {
 /** A runtime in which no key has a value. */
 export const NO_RUNTIME: RuntimeReader = {
   integer: () => undefined,
+  double: () => undefined,
   share: () => undefined,
 };
 

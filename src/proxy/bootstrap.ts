@@ -163,7 +163,8 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   if (adsCluster !== undefined) asked.add(adsCluster);
   checkStatic(clusters, listeners, asked, adsCluster, issues);
   const runtime = decodeRuntime(message.layeredRuntime, issues);
-  const clusterManager = decodeClusterManager(message.clusterManager, issues);
+  const names = new Set(clusters.map(({ name }) => name));
+  const clusterManager = decodeClusterManager(message.clusterManager, names, issues);
   const admin = decodeAdmin(message, issues);
   const overload = decodeOverload(message.overloadManager, "overload_manager", issues);
   const stats = decodeStatsConfig(message.statsConfig, "stats_config", issues);

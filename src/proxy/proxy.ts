@@ -155,14 +155,15 @@ export class Proxy {
 
   #createClusters(tlsContexts: ContextCache): ClusterSet {
     const { clock, prng, log } = this.#deps;
-    const { runtime, clusterManager } = this.#bootstrap;
-    const { ejectionLog } = clusterManager;
+    const { runtime, clusterManager, node } = this.#bootstrap;
+    const { localClusterName: clusterName, ejectionLog } = clusterManager;
     return new ClusterSet({
       clock,
       prng,
       runtime,
       log: log.scope("upstream"),
       writeEjection: ejectionLog === undefined ? undefined : this.#logFiles.writer(ejectionLog),
+      own: clusterName === "" ? undefined : { clusterName, locality: node.locality },
       tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters, clock },
       createResolver: createNameResolver,
     });

@@ -12,7 +12,10 @@ import type { RuntimeReader } from "../match/runtime-reader.ts";
 
 /** A value of the runtime: a number, or a share of requests, 0 to 1. */
 interface RuntimeValue {
+  /** A whole number, not negative. */
   readonly number: number | undefined;
+  /** Any number. */
+  readonly double: number | undefined;
   readonly share: number | undefined;
 }
 
@@ -42,6 +45,7 @@ export function decodeRuntime(message: LayeredRuntime | undefined, issues: Issue
   }
   return {
     integer: (key) => values.get(key)?.number,
+    double: (key) => values.get(key)?.double,
     share: (key) => values.get(key)?.share,
   };
 }
@@ -101,17 +105,22 @@ function addValue(key: string, value: JsonValue, target: Target): void {
       issues.push({ path: `${path}["${key}"]`, message: "is no fraction" });
       return;
     }
-    values.set(key, { number: undefined, share: Math.min(1, numerator / denominator) });
+    values.set(key, {
+      number: undefined,
+      double: undefined,
+      share: Math.min(1, numerator / denominator),
+    });
   } else addStruct(value, key, target);
 }
 
 /** Text that is a number counts as one; what is neither a number nor a share has no value. */
 function readScalar(value: string | number | boolean): RuntimeValue {
   const number = typeof value === "boolean" ? Number.NaN : Number(value);
-  if (value === "" || !Number.isInteger(number) || number < 0) {
-    return { number: undefined, share: undefined };
+  const double = value === "" || Number.isNaN(number) ? undefined : number;
+  if (double === undefined || !Number.isInteger(double) || double < 0) {
+    return { number: undefined, double, share: undefined };
   }
-  return { number, share: Math.min(1, number / 100) };
+  return { number: double, double, share: Math.min(1, double / 100) };
 }
 
 /** Flags that change nothing here: the matcher has a bound of its own for any expression. */

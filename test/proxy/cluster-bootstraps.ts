@@ -81,6 +81,15 @@ function cares(changes: object): object {
 }
 
 const ROUND_ROBIN = ["round_robin.v3.RoundRobin", {}] as const;
+const SLOW_START = {
+  slow_start_window: "10s",
+  aggression: { default_value: 2, runtime_key: "x" },
+  min_weight_percent: { value: 5 },
+};
+/** The proxy belongs to a cluster. */
+function ownCluster(name: string): object {
+  return { ...fixed({}), cluster_manager: { local_cluster_name: name } };
+}
 const HTTP1 = { explicit_http_config: { http_protocol_options: {} } };
 
 /** Clusters that are fit to run, in both proxies' eyes. */
@@ -119,6 +128,34 @@ export const ACCEPTED_CLUSTERS: readonly (readonly [name: string, bootstrap: obj
       { subset_selectors: [{ keys: ["a"] }], subset_lb_policy: policies(ROUND_ROBIN) },
     ]),
   ],
+  [
+    "localities by zone, slow start",
+    fixed({
+      common_lb_config: {
+        zone_aware_lb_config: {
+          routing_enabled: { value: 50 },
+          min_cluster_size: 2,
+          fail_traffic_on_panic: true,
+        },
+      },
+      least_request_lb_config: { slow_start_config: SLOW_START },
+    }),
+  ],
+  [
+    "localities by weight, slow start",
+    fixed({
+      common_lb_config: { locality_weighted_lb_config: {} },
+      round_robin_lb_config: { slow_start_config: SLOW_START },
+    }),
+  ],
+  [
+    "typed localities by zone, slow start",
+    typed([
+      "round_robin.v3.RoundRobin",
+      { slow_start_config: SLOW_START, locality_lb_config: { zone_aware_lb_config: {} } },
+    ]),
+  ],
+  ["a cluster of the proxy's own", ownCluster("up")],
   ["a selector without keys", subsets({})],
   ["subsets without selectors", fixed({ lb_subset_config: {} })],
   [
@@ -266,6 +303,24 @@ const TABLE: readonly (readonly [string, object, string])[] = [
       lb_subset_config: { subset_selectors: [{ keys: ["a"] }] },
     }),
     "lb_subset_config: cannot be combined with load_balancing_policy",
+  ],
+  [
+    "a typed policy beside localities in the old place",
+    fixed({
+      load_balancing_policy: policies(ROUND_ROBIN),
+      common_lb_config: { locality_weighted_lb_config: {} },
+    }),
+    "cannot be combined with partial fields (zone_aware_lb_config, locality_weighted_lb_config",
+  ],
+  [
+    "zones for more than all",
+    fixed({ common_lb_config: { zone_aware_lb_config: { routing_enabled: { value: 101 } } } }),
+    "routing_enabled.value: must be at most 100",
+  ],
+  [
+    "a cluster of the proxy's own that is not there",
+    ownCluster("other"),
+    "local cluster 'other' must be defined",
   ],
   [
     "typed subsets of nothing",

@@ -51,6 +51,7 @@ export function createSimProxy(
     runtime: NO_RUNTIME,
     log,
     writeEjection: undefined,
+    own: undefined,
     tls: { tlsContexts, secrets, counters, clock },
     createResolver: () => {
       throw new Error("no names are resolved here");

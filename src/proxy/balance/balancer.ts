@@ -1,20 +1,29 @@
-import type { Prng } from "../../base/prng.ts";
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
 import { createHashBalancer, type HashTables } from "./hash-balancer.ts";
 import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
 import { localitySchedule } from "./locality-schedule.ts";
-import { createPicker, later, type Picker } from "./picker.ts";
+import { createPicker, later, type Picker, type PickerDeps } from "./picker.ts";
 import { type PriorityState, placeDraw, spreadLoad } from "./priority-load.ts";
+import {
+  createZoneRouting,
+  type LocalZone,
+  ZONE,
+  ZONE_AWARE_DEFAULTS,
+  type ZoneRoutingDeps,
+} from "./zone-routing.ts";
 
 /** What balancers need from outside. */
-export interface BalancerDeps {
-  readonly prng: Prng;
+export interface BalancerDeps extends PickerDeps {
+  readonly runtime: RuntimeReader;
   /** Counts what they do. */
   readonly load: ClusterLoad;
   /** For balancers that hash, where what they made can serve the next one. */
   readonly hashTables: HashTables | undefined;
+  /** `undefined` where the proxy does not know where it stands. */
+  readonly localZone: LocalZone | undefined;
 }
 
 /** Chooses among the hosts of one priority, whose draw it is; made anew when hosts change. */
@@ -34,16 +43,23 @@ export function createBalancer(
   options: CountOptions,
   deps: BalancerDeps,
 ): Picker {
-  const view = config.locality.kind === "none" ? undefined : { own: undefined };
-  const sets = divideHosts(hosts, options, view);
-  const state = spreadLoad(sets, config.panicPercent);
+  const { localZone, prng, runtime, load: counters } = deps;
   const { hashing } = config;
+  // Balancers that hash do not look at zones.
+  const local = hashing === undefined ? localZone : undefined;
+  const usesPlaces = config.locality.kind !== "none" || local !== undefined;
+  const sets = divideHosts(hosts, options, usesPlaces ? { own: local?.own } : undefined);
+  const panicPercent = Math.min(
+    100,
+    runtime.integer("upstream.healthy_panic_threshold") ?? config.panicPercent,
+  );
+  const state = spreadLoad(sets, panicPercent);
   if (hashing !== undefined) return createHashBalancer(config, hashing, { sets, state, deps });
-  const pickers = sets.map((set) => priorityPicker(set, state, config, deps));
+  const zone = local && { local, prng, runtime, load: counters, panicPercent };
+  const pickers = sets.map((set) => priorityPicker(set, { config, state, zone, deps }));
   const [first] = pickers;
   if (first === undefined) return () => undefined;
   const isPlain = pickers.length === 1 && state.load.healthy[0] === 100;
-  const { prng } = deps;
   return (context) => {
     const load = context?.priorityLoad?.(state.load) ?? state.load;
     if (isPlain && load === state.load) return first.healthy(context);
@@ -53,44 +69,64 @@ export function createBalancer(
   };
 }
 
-function priorityPicker(
-  set: HostSet,
-  state: PriorityState,
-  config: LbConfig,
-  deps: BalancerDeps,
-): PriorityPicker {
-  if (state.isPanic[set.priority] === true) {
-    const picker = panicPicker(set, config, deps);
-    return { healthy: picker, degraded: picker };
-  }
-  const ofKind = (kind: "healthy" | "degraded"): Picker =>
-    config.locality.kind === "weighted"
-      ? weightedPicker(set, kind, config, deps)
-      : later(() => createPicker(config, set[kind], deps.prng));
-  return { healthy: ofKind("healthy"), degraded: ofKind("degraded") };
+/** What the pickers of all priorities have in common. */
+interface Common {
+  readonly config: LbConfig;
+  readonly state: PriorityState;
+  readonly zone: ZoneRoutingDeps | undefined;
+  readonly deps: BalancerDeps;
 }
 
-function panicPicker(set: HostSet, config: LbConfig, { prng, load }: BalancerDeps): Picker {
+function priorityPicker(set: HostSet, common: Common): PriorityPicker {
+  const { config, state, zone } = common;
   const { locality } = config;
+  const zoneConfig = locality.kind === "zone_aware" ? locality : ZONE_AWARE_DEFAULTS;
+  // Further priorities are for when the first is not enough: there nobody looks at zones.
+  const chooseZone =
+    zone !== undefined && set.priority === 0 ? createZoneRouting(set, zoneConfig, zone) : undefined;
+  if (state.isPanic[set.priority] === true) {
+    const picker = panicPicker(set, common);
+    return { healthy: picker, degraded: picker };
+  }
+  return {
+    healthy: kindPicker(set, "healthy", chooseZone, common),
+    degraded: kindPicker(set, "degraded", chooseZone, common),
+  };
+}
+
+function panicPicker(set: HostSet, { config, deps }: Common): Picker {
+  const { locality } = config;
+  const { load } = deps;
   const isFailing = locality.kind === "zone_aware" && locality.failsOnPanic;
-  const picker = later(() => createPicker(config, set.hosts, prng));
+  const picker = later(() => createPicker(config, set.hosts, deps));
   return (context) => {
     load.panics++;
     return isFailing ? undefined : picker(context);
   };
 }
 
-function weightedPicker(
+/** Chooses among the hosts of one kind: in a locality by its weight or its zone, or in all. */
+function kindPicker(
   set: HostSet,
   kind: "healthy" | "degraded",
-  config: LbConfig,
-  { prng }: BalancerDeps,
+  chooseZone: (() => number) | undefined,
+  { config, deps }: Common,
 ): Picker {
   const { localities, overprovisioningPercent } = set;
-  const choose = localitySchedule(localities, kind, overprovisioningPercent);
-  const ofGroup = (group: HostGroup): Picker => createPicker(config, group[kind], prng);
-  // Without weights localities do not count.
-  if (choose === undefined) return later(() => ofGroup(set));
-  const pickers = localities.map((group) => later(() => ofGroup(group)));
-  return (context) => pickers[choose()]?.(context);
+  const ofGroup = (group: HostGroup): Picker =>
+    later(() => createPicker(config, group[kind], deps));
+  const ofAll = ofGroup(set);
+  const chooseWeighted =
+    config.locality.kind === "weighted"
+      ? localitySchedule(localities, kind, overprovisioningPercent)
+      : undefined;
+  // Without any weight localities count as if nobody had asked for weights.
+  const choose = chooseWeighted ?? chooseZone;
+  if (choose === undefined) return ofAll;
+  const pickers = localities.map(ofGroup);
+  return (context) => {
+    const at = choose();
+    if (at === ZONE.any) return ofAll(context);
+    return at === ZONE.nobody ? undefined : pickers[at]?.(context);
+  };
 }

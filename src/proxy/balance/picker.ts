@@ -3,6 +3,7 @@ import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { EdfSchedule } from "./edf.ts";
 import type { PickContext } from "./pick-context.ts";
+import type { SlowStart } from "./slow-start.ts";
 
 /** Chooses a host; made anew whenever the hosts change, so it keeps no stale ones. */
 export type Picker = (context: PickContext | undefined) => Host | undefined;
@@ -19,20 +20,34 @@ export function later(make: () => Picker): Picker {
 /** A weighted balancer is begun at most so many picks into its order. */
 const FIRST_PICKS_MAX = 1000;
 
+/** What pickers need from outside. */
+export interface PickerDeps {
+  readonly prng: Prng;
+  /** `undefined` where hosts have their whole weight at once. */
+  readonly slowStart: SlowStart | undefined;
+}
+
 /** Creates the picker of one set of hosts. All hosts given may be chosen. */
-export function createPicker(config: LbConfig, hosts: readonly Host[], prng: Prng): Picker {
+export function createPicker(
+  config: LbConfig,
+  hosts: readonly Host[],
+  { prng, slowStart }: PickerDeps,
+): Picker {
   const [only] = hosts;
   if (only === undefined) return () => undefined;
   if (hosts.length === 1) return () => only;
   const { policy } = config;
   // Envoy's random policy does not look at weights.
   if (policy === "random") return () => hosts[Math.floor(prng.next() * hosts.length)];
-  const isWeighted = hosts.some((host) => host.state.weight !== only.state.weight);
-  if (policy === "round_robin") {
-    return isWeighted ? weighted(hosts, prng, plainWeight) : roundRobin(hosts, prng);
+  const isWeighted =
+    slowStart?.isOver === false || hosts.some((host) => host.state.weight !== only.state.weight);
+  const isRoundRobin = policy === "round_robin";
+  if (isWeighted) {
+    const weightOf = isRoundRobin ? plainWeight : loadWeight(config.activeRequestBias);
+    if (slowStart === undefined) return weighted(hosts, prng, weightOf);
+    return weighted(hosts, prng, (host) => slowStart.weigh(host, weightOf(host)));
   }
-  if (isWeighted) return weighted(hosts, prng, loadWeight(config.activeRequestBias));
-  return leastRequest(hosts, config.choiceCount, prng);
+  return isRoundRobin ? roundRobin(hosts, prng) : leastRequest(hosts, config.choiceCount, prng);
 }
 
 /** In order, from a random start, so that many proxies do not all begin with the same host. */

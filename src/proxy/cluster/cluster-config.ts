@@ -115,6 +115,8 @@ export interface SlowStartConfig {
   readonly windowMs: number;
   /** 1 is linear; above that it grows faster at first. */
   readonly aggression: number;
+  /** Whose value in the runtime counts instead, when it has one. */
+  readonly aggressionKey: string;
   /** What it begins with, in percent of its weight. */
   readonly minWeightPercent: number;
 }

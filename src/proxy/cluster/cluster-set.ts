@@ -2,15 +2,17 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Logger } from "../../telemetry/log.ts";
+import type { Place } from "../balance/host-set.ts";
 import { OutlierDetector } from "../health/outlier-detector.ts";
 import { OutlierEvents } from "../health/outlier-events.ts";
 import type { UpstreamTlsDeps } from "../tls/upstream-tls.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, type ClusterSurroundings } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
 import { ClusterTransports } from "./cluster-transports.ts";
 import { DnsDiscovery } from "./dns-discovery.ts";
 import type { NameResolver } from "./name-resolver.ts";
 import { OriginalDst } from "./original-dst.ts";
+import { OwnZone } from "./own-zone.ts";
 
 /** What clusters need from outside. */
 export interface ClusterDeps {
@@ -21,9 +23,17 @@ export interface ClusterDeps {
   readonly log: Logger;
   /** Takes a line for the log of ejections; `undefined` where there is none. */
   readonly writeEjection: ((line: string) => void) | undefined;
+  /** The proxy's own cluster and where it stands; `undefined` where nobody says. */
+  readonly own: OwnPlace | undefined;
   readonly tls: UpstreamTlsDeps;
   /** A resolver for one cluster, which closes it. */
   readonly createResolver: (config: DnsConfig) => NameResolver;
+}
+
+/** What the bootstrap says of the proxy itself. */
+export interface OwnPlace {
+  readonly clusterName: string;
+  readonly locality: Place | undefined;
 }
 
 /** Whatever finds a cluster's hosts, and waits for something. */
@@ -48,8 +58,12 @@ export class ClusterSet {
   #onChange: () => void = () => undefined;
   #onWarm: (() => void) | undefined = undefined;
 
+  readonly #ownZone: OwnZone | undefined;
+
   constructor(deps: ClusterDeps) {
     this.#deps = deps;
+    const { own } = deps;
+    this.#ownZone = own && new OwnZone(own.clusterName, own.locality, (name) => this.find(name));
   }
 
   /** Called when a cluster became active. */
@@ -95,7 +109,8 @@ export class ClusterSet {
     const { prng, tls } = this.#deps;
     const { transport, statName } = config;
     const transports = transport && new ClusterTransports(transport, `cluster.${statName}`, tls);
-    const cluster = new Cluster(config, isDynamic, prng, transports);
+    const cluster = new Cluster(config, isDynamic, prng, transports, this.#surroundings(name));
+    if (name === this.#ownZone?.clusterName) cluster.watchHosts(() => this.#onOwnChange());
     this.#observe(cluster);
     // Before the one that it replaces goes: what is known of their endpoints stays known.
     this.#addEdsUser(cluster);
@@ -112,6 +127,24 @@ export class ClusterSet {
     const events = new OutlierEvents(config.name, { clock, log, write: writeEjection });
     const deps = { clock, prng, runtime, record: load.outlier, events };
     cluster.observe(new OutlierDetector(config.outlier, deps));
+  }
+
+  #surroundings(name: string): ClusterSurroundings {
+    const { clock, runtime } = this.#deps;
+    const zone = this.#ownZone;
+    return {
+      runtime,
+      localZone: name === zone?.clusterName ? undefined : zone,
+      nowMs: () => clock.monotonicMs(),
+    };
+  }
+
+  /** The hosts of the proxy's own cluster are not what they were. */
+  #onOwnChange(): void {
+    this.#ownZone?.forget();
+    for (const cluster of [...this.#active.values(), ...this.#warming.values()]) {
+      cluster.forgetPicker();
+    }
   }
 
   #discover(cluster: Cluster): void {
@@ -252,6 +285,7 @@ export class ClusterSet {
     const old = this.#active.get(name);
     this.#warming.delete(name);
     this.#active.set(name, cluster);
+    if (name === this.#ownZone?.clusterName) this.#onOwnChange();
     if (type === "EDS") this.#closeDiscovery(cluster);
     if (old !== undefined) this.#retire(old);
     this.#onChange();

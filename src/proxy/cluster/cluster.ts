@@ -1,10 +1,18 @@
 import type { Prng } from "../../base/prng.ts";
+import { NO_RUNTIME, type RuntimeReader } from "../../match/runtime-reader.ts";
 import { createBalancer } from "../balance/balancer.ts";
 import type { HashTables } from "../balance/hash-balancer.ts";
-import type { CountOptions } from "../balance/host-set.ts";
+import {
+  type CountOptions,
+  divideHosts,
+  type HostSet,
+  type LocalityView,
+} from "../balance/host-set.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { Picker } from "../balance/picker.ts";
+import { SlowStart } from "../balance/slow-start.ts";
 import { SubsetBalancer } from "../balance/subset-balancer.ts";
+import type { LocalZone } from "../balance/zone-routing.ts";
 import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
 import { Host } from "./host.ts";
@@ -21,6 +29,21 @@ export interface HostObserver {
   /** The cluster is gone or replaced. */
   close(): void;
 }
+
+/** What the choice of a host depends on besides the cluster. */
+export interface ClusterSurroundings {
+  readonly runtime: RuntimeReader;
+  /** `undefined` where the proxy does not know where it stands, and for its own cluster. */
+  readonly localZone: LocalZone | undefined;
+  /** The monotonic clock. */
+  readonly nowMs: () => number;
+}
+
+const NO_SURROUNDINGS: ClusterSurroundings = {
+  runtime: NO_RUNTIME,
+  localZone: undefined,
+  nowMs: () => 0,
+};
 
 /** A cluster at run time: its hosts, and which of them is next. */
 export class Cluster {
@@ -44,24 +67,48 @@ export class Cluster {
   readonly #subsets: SubsetBalancer | undefined;
   readonly #hashTables: HashTables = [];
   readonly #observers: HostObserver[] = [];
+  readonly #surroundings: ClusterSurroundings;
+  readonly #slowStart: SlowStart | undefined;
+  /** Told after hosts or their health changed. */
+  readonly #watchers = new Set<() => void>();
 
   constructor(
     config: ClusterConfig,
     isDynamic: boolean,
     prng: Prng,
     transports?: ClusterTransports,
+    surroundings = NO_SURROUNDINGS,
   ) {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#prng = prng;
     this.load = new ClusterLoad(config, transports);
     this.#byKey = config.type === "EDS" ? new Map() : undefined;
-    const { subsets } = config.lb;
+    const { subsets, slowStart } = config.lb;
     this.#subsets = subsets && new SubsetBalancer(subsets, this.load);
+    this.#surroundings = surroundings;
+    const { runtime, nowMs } = surroundings;
+    this.#slowStart = slowStart && new SlowStart(slowStart, runtime, nowMs);
   }
 
   get hosts(): readonly Host[] {
     return this.#hosts;
+  }
+
+  /** Its hosts by priority, and by locality where that is asked for. */
+  hostSets(view: LocalityView): readonly HostSet[] {
+    return divideHosts(this.#hosts, this.#options, view);
+  }
+
+  /** Calls back after hosts or their health changed, until what it returns is called. */
+  watchHosts(onChange: () => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  /** Something that the choice depends on changed: whoever is next is worked out anew. */
+  forgetPicker(): void {
+    this.#pick = undefined;
   }
 
   /** Begins to follow the hosts; those that are there are told at once. Closed with the cluster. */
@@ -99,9 +146,16 @@ export class Cluster {
   #createPicker(): Picker {
     if (this.#ownPick !== undefined) return this.#ownPick;
     const { lb } = this.config;
-    // Subsets have little in common with each other.
-    const hashTables = this.#subsets === undefined ? this.#hashTables : undefined;
-    const deps = { prng: this.#prng, load: this.load, hashTables };
+    const { runtime, localZone } = this.#surroundings;
+    const deps = {
+      prng: this.#prng,
+      load: this.load,
+      runtime,
+      localZone,
+      slowStart: this.#slowStart,
+      // Subsets have little in common with each other.
+      hashTables: this.#subsets === undefined ? this.#hashTables : undefined,
+    };
     const balance = (hosts: readonly Host[]): Picker =>
       createBalancer(lb, hosts, this.#options, deps);
     if (this.#subsets === undefined) return balance(this.#hosts);
@@ -145,13 +199,17 @@ export class Cluster {
       for (const observer of this.#observers) observer.onHosts(added, removed);
     }
     for (const host of removed) host.remove();
+    this.#slowStart?.begin(added);
+    for (const onChange of this.#watchers) onChange();
     // What subsets there are is to be seen in statistics.
     if (this.#subsets !== undefined) this.#pick = this.#createPicker();
   }
 
   /** Whoever is next is worked out when somebody asks: many may change at once. */
-  readonly #onHealthChange = (): void => {
+  readonly #onHealthChange = (host: Host, before: number): void => {
     this.#pick = undefined;
+    this.#slowStart?.onHealthChange(host, before);
+    for (const onChange of this.#watchers) onChange();
   };
 
   #onMembership(): void {

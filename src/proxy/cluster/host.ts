@@ -60,6 +60,8 @@ export class Host {
   onHealthChange: (host: Host, before: number) => void = () => undefined;
   /** Is told what the host does; `undefined` where nobody wants to know. */
   outlier: OutlierMonitor | undefined = undefined;
+  /** Since when it is healthy, on the monotonic clock, where slow start asks for that. */
+  healthySinceMs: number | undefined = undefined;
   activeRequests = 0;
   activeConnections = 0;
   connectionsTotal = 0;

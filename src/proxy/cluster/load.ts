@@ -73,6 +73,14 @@ export class ClusterLoad {
   originalDstInvalid = 0;
   /** `lb_healthy_panic`: choices that did not look at health. */
   panics = 0;
+  /** `lb_zone_…`, `lb_recalculate_zone_structures` and `lb_local_cluster_not_ok`. */
+  zoneRecalculations = 0;
+  zoneLocalNotOk = 0;
+  zoneClusterTooSmall = 0;
+  zoneNoCapacityLeft = 0;
+  zoneAllDirectly = 0;
+  zoneSampled = 0;
+  zoneCrossZone = 0;
   /** `lb_subsets_…`. */
   subsetsActive = 0;
   subsetsCreated = 0;

@@ -105,6 +105,8 @@ function decodeCommon({ commonLbConfig: common }: Cluster, issues: Issue[]): boo
     "close_connections_on_host_set_change",
     // Decoded with the policy.
     "consistent_hashing_lb_config",
+    "zone_aware_lb_config",
+    "locality_weighted_lb_config",
     // Nothing checks hosts, so there is no first check to wait for.
     "ignore_new_hosts_until_first_hc",
   ];

@@ -101,7 +101,9 @@ export function decodePlace(message: LocalityLbEndpoints, path: string, issues: 
   ];
   issues.push(...refuseFields(LocalityLbEndpointsSchema, message, fields, path));
   const { region = "", zone = "", subZone = "" } = message.locality ?? {};
-  const locality: Locality = { region, zone, subZone, weight: message.loadBalancingWeight ?? 0 };
+  // The weight of nothing in particular does not count, in Envoy neither.
+  const weight = message.locality === undefined ? 0 : (message.loadBalancingWeight ?? 0);
+  const locality: Locality = { region, zone, subZone, weight };
   return { locality, priority: message.priority };
 }
 

@@ -17,14 +17,19 @@ import {
 import { MaglevSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
 import { RingHashSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
-import { RoundRobinSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import {
+  type RoundRobin,
+  RoundRobinSchema,
+} from "../../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHashing, decodeMaglev, decodeRingHash } from "./lb-hashing.ts";
+import { decodeCommonLocality, decodeLocality } from "./lb-locality.ts";
 import { decodeSubsetExtension, decodeSubsets } from "./lb-subsets.ts";
+import { decodeOldSlowStart, decodeSlowStart } from "./slow-start.ts";
 
 /** Envoy's defaults. */
 const PANIC_PERCENT = 50;
@@ -55,7 +60,10 @@ const ROUND_ROBIN: PolicyConfig = {
 
 /** Decodes how a cluster's hosts are chosen from. */
 export function decodeLoadBalancing(message: Cluster, issues: Issue[]): LbConfig {
-  const panicPercent = message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_PERCENT;
+  // Envoy counts whole percents only.
+  const panicPercent = Math.round(
+    message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_PERCENT,
+  );
   const typed = message.loadBalancingPolicy;
   if (typed === undefined) {
     const subsets = decodeSubsets(message.lbSubsetConfig, "lb_subset_config", issues);
@@ -64,6 +72,12 @@ export function decodeLoadBalancing(message: Cluster, issues: Issue[]): LbConfig
   if (message.lbSubsetConfig !== undefined) {
     const what = "cannot be combined with load_balancing_policy";
     issues.push({ path: "lb_subset_config", message: what });
+  }
+  const place = message.commonLbConfig?.localityConfigSpecifier.case;
+  if (place !== undefined || message.commonLbConfig?.consistentHashingLbConfig !== undefined) {
+    const what =
+      "cannot be combined with partial fields (zone_aware_lb_config, locality_weighted_lb_config, consistent_hashing_lb_config) of common_lb_config";
+    issues.push({ path: "load_balancing_policy", message: what });
   }
   return { ...decodeTyped(typed, "load_balancing_policy", issues), panicPercent };
 }
@@ -79,18 +93,27 @@ function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
     checkProvided(message, issues);
   }
   const { lbConfig } = message;
+  const base = {
+    ...ROUND_ROBIN,
+    policy: policy ?? "round_robin",
+    locality: decodeCommonLocality(message.commonLbConfig, issues),
+    hashing: decodeHashing(message, issues),
+  };
   if (lbConfig.case === "roundRobinLbConfig") {
     const path = "round_robin_lb_config";
-    issues.push(...refuseFields(Cluster_RoundRobinLbConfigSchema, lbConfig.value, [], path));
+    const fields = ["slow_start_config"];
+    issues.push(...refuseFields(Cluster_RoundRobinLbConfigSchema, lbConfig.value, fields, path));
+    const at = joinPath(path, "slow_start_config");
+    return { ...base, slowStart: decodeOldSlowStart(lbConfig.value.slowStartConfig, at, issues) };
   }
-  const hashing = decodeHashing(message, issues);
-  const base = { ...ROUND_ROBIN, policy: policy ?? "round_robin", hashing };
   if (lbConfig.case !== "leastRequestLbConfig") return base;
   const path = "least_request_lb_config";
-  const fields = ["choice_count", "active_request_bias"];
+  const fields = ["choice_count", "active_request_bias", "slow_start_config"];
   issues.push(...refuseFields(Cluster_LeastRequestLbConfigSchema, lbConfig.value, fields, path));
+  const at = joinPath(path, "slow_start_config");
   return {
     ...base,
+    slowStart: decodeOldSlowStart(lbConfig.value.slowStartConfig, at, issues),
     choiceCount: lbConfig.value.choiceCount ?? CHOICES,
     activeRequestBias: decodeBias(lbConfig.value.activeRequestBias, path, issues),
   };
@@ -119,21 +142,43 @@ function decodeBias(message: RuntimeDouble | undefined, path: string, issues: Is
   return message.defaultValue;
 }
 
+/** What some of the typed policies share. */
+function decodeTypedParts(
+  { slowStartConfig, localityLbConfig }: Pick<RoundRobin, "slowStartConfig" | "localityLbConfig">,
+  path: string,
+  issues: Issue[],
+): Pick<PolicyConfig, "slowStart" | "locality"> {
+  return {
+    slowStart: decodeSlowStart(slowStartConfig, joinPath(path, "slow_start_config"), issues),
+    locality: decodeLocality(localityLbConfig, joinPath(path, "locality_lb_config"), issues),
+  };
+}
+
 const SIMPLE: readonly Extension<PolicyConfig>[] = [
   extension(RoundRobinSchema, (message, path, issues): PolicyConfig => {
-    issues.push(...refuseFields(RoundRobinSchema, message, [], path));
-    return ROUND_ROBIN;
+    const fields = ["slow_start_config", "locality_lb_config"];
+    issues.push(...refuseFields(RoundRobinSchema, message, fields, path));
+    return { ...ROUND_ROBIN, ...decodeTypedParts(message, path, issues) };
   }),
   extension(RandomSchema, (message, path, issues): PolicyConfig => {
-    issues.push(...refuseFields(RandomSchema, message, [], path));
-    return { ...ROUND_ROBIN, policy: "random" };
+    issues.push(...refuseFields(RandomSchema, message, ["locality_lb_config"], path));
+    const at = joinPath(path, "locality_lb_config");
+    const locality = decodeLocality(message.localityLbConfig, at, issues);
+    return { ...ROUND_ROBIN, policy: "random", locality };
   }),
   extension(LeastRequestSchema, (message, path, issues): PolicyConfig => {
-    const fields = ["choice_count", "active_request_bias", "selection_method"];
+    const fields = [
+      "choice_count",
+      "active_request_bias",
+      "selection_method",
+      "slow_start_config",
+      "locality_lb_config",
+    ];
     issues.push(...refuseFields(LeastRequestSchema, message, fields, path));
     const isFullScan = message.selectionMethod === LeastRequest_SelectionMethod.FULL_SCAN;
     return {
       ...ROUND_ROBIN,
+      ...decodeTypedParts(message, path, issues),
       policy: "least_request",
       choiceCount: isFullScan ? Number.POSITIVE_INFINITY : (message.choiceCount ?? CHOICES),
       activeRequestBias: decodeBias(message.activeRequestBias, path, issues),
