@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { BothPlanes } from "./both-planes.ts";
-import {
-  CROWDED_CASES,
-  ELSEWHERE_CASES,
-  OWN_PANIC_CASES,
-  PRIORITY_CASES,
-  type ShareCase,
-  WEIGHT_CASES,
-  ZONE_CASES,
-} from "./host-share-cases.ts";
+import { PRIORITY_CASES, type ShareCase } from "./host-share-cases.ts";
 import {
   assignmentOf,
   countAnswers,
@@ -17,6 +9,13 @@ import {
   NumberedHosts,
   type PlaceSpec,
 } from "./host-shares.ts";
+import {
+  CROWDED_CASES,
+  ELSEWHERE_CASES,
+  OWN_PANIC_CASES,
+  WEIGHT_CASES,
+  ZONE_CASES,
+} from "./locality-share-cases.ts";
 
 /** So many requests a case. */
 const REQUESTS = 1000;
@@ -128,8 +127,12 @@ function runAll(cases: readonly ShareCase[], own?: readonly PlaceSpec[]): void {
   });
 }
 
-describe("priorities share the load", () => runAll(PRIORITY_CASES));
-describe("localities share the load by weight", () => runAll(WEIGHT_CASES));
+describe("priorities share the load", () => {
+  runAll(PRIORITY_CASES);
+});
+describe("localities share the load by weight", () => {
+  runAll(WEIGHT_CASES);
+});
 
 const place = (zone: string, specs: PlaceSpec["hosts"]): PlaceSpec => ({ zone, hosts: specs });
 

@@ -84,6 +84,8 @@ export function decodeRingHash(message: RingHash, path: string, issues: Issue[])
     "use_hostname_for_hashing",
     "hash_balance_factor",
     "consistent_hashing_lb_config",
+    // Decoded with the policy.
+    "locality_weighted_lb_config",
   ];
   issues.push(...refuseFields(RingHashSchema, message, fields, path));
   const isMurmur = message.hashFunction === RingHash_HashFunction.MURMUR_HASH_2;
@@ -96,7 +98,7 @@ export function decodeRingHash(message: RingHash, path: string, issues: Issue[])
 
 /** Decodes the Maglev policy as an extension. */
 export function decodeMaglev(message: Maglev, path: string, issues: Issue[]): HashingConfig {
-  const fields = ["table_size", "consistent_hashing_lb_config"];
+  const fields = ["table_size", "consistent_hashing_lb_config", "locality_weighted_lb_config"];
   issues.push(...refuseFields(MaglevSchema, message, fields, path));
   const common = message.consistentHashingLbConfig;
   refuseCommon(common, path, issues);

@@ -5,6 +5,7 @@ import {
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
   type LocalityLbConfig,
+  type LocalityLbConfig_LocalityWeightedLbConfig,
   LocalityLbConfig_LocalityWeightedLbConfigSchema,
   LocalityLbConfig_ZoneAwareLbConfigSchema,
   LocalityLbConfigSchema,
@@ -67,6 +68,19 @@ export function decodeLocality(
   }
   // With neither it breaks a rule of the .proto file, which is checked after.
   return { kind: "none" };
+}
+
+/** What localities mean to a typed policy that hashes: their weights, or nothing. */
+export function decodeHashedLocality(
+  message: LocalityLbConfig_LocalityWeightedLbConfig | undefined,
+  path: string,
+  issues: Issue[],
+): LocalityMode {
+  if (message === undefined) return { kind: "none" };
+  const at = joinPath(path, "locality_weighted_lb_config");
+  const schema = LocalityLbConfig_LocalityWeightedLbConfigSchema;
+  issues.push(...refuseFields(schema, message, [], at));
+  return { kind: "weighted" };
 }
 
 /** What both messages have. */

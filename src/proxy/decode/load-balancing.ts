@@ -27,7 +27,7 @@ import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHashing, decodeMaglev, decodeRingHash } from "./lb-hashing.ts";
-import { decodeCommonLocality, decodeLocality } from "./lb-locality.ts";
+import { decodeCommonLocality, decodeHashedLocality, decodeLocality } from "./lb-locality.ts";
 import { decodeSubsetExtension, decodeSubsets } from "./lb-subsets.ts";
 import { decodeOldSlowStart, decodeSlowStart } from "./slow-start.ts";
 
@@ -186,11 +186,13 @@ const SIMPLE: readonly Extension<PolicyConfig>[] = [
   }),
   extension(RingHashSchema, (message, path, issues): PolicyConfig => {
     const hashing = decodeRingHash(message, path, issues);
-    return { ...ROUND_ROBIN, policy: "ring_hash", hashing };
+    const locality = decodeHashedLocality(message.localityWeightedLbConfig, path, issues);
+    return { ...ROUND_ROBIN, policy: "ring_hash", hashing, locality };
   }),
   extension(MaglevSchema, (message, path, issues): PolicyConfig => {
     const hashing = decodeMaglev(message, path, issues);
-    return { ...ROUND_ROBIN, policy: "maglev", hashing };
+    const locality = decodeHashedLocality(message.localityWeightedLbConfig, path, issues);
+    return { ...ROUND_ROBIN, policy: "maglev", hashing, locality };
   }),
 ];
 

@@ -272,7 +272,7 @@ describe("OutlierDetector", () => {
       "outlier_detection.interval_ms": 1000,
       "outlier_detection.base_ejection_time_ms": 3000,
     };
-    const runtime = { integer: (key: string) => values[key], share: () => undefined };
+    const runtime = { ...NO_RUNTIME, integer: (key: string) => values[key] };
     const rig = createRig({}, { runtime });
     answer(hostAt(rig, 0), 500, 2);
     expect(isEjected(hostAt(rig, 0))).toBe(true);
