@@ -67,6 +67,15 @@ export function drawBehaviour(draws: Draws): Behaviour {
   return { ...draws.oneOf(BEHAVIOURS), delayMs: draws.between(0, draws.chance(0.1) ? 2000 : 20) };
 }
 
+/** Tables are small, as every change makes them anew. */
+const POLICIES: readonly JsonObject[] = [
+  { lb_policy: "ROUND_ROBIN" },
+  { lb_policy: "LEAST_REQUEST" },
+  { lb_policy: "RANDOM" },
+  { lb_policy: "RING_HASH", ring_hash_lb_config: { minimum_ring_size: 32 } },
+  { lb_policy: "MAGLEV", maglev_lb_config: { table_size: 101 } },
+];
+
 /** A cluster with drawn limits and policies. */
 export function drawCluster(draws: Draws): ClusterConfig {
   const limits = {
@@ -83,7 +92,8 @@ export function drawCluster(draws: Draws): ClusterConfig {
     type: "EDS",
     eds_cluster_config: { eds_config: { ads: {} } },
     connect_timeout: "0.25s",
-    lb_policy: draws.oneOf(["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"]),
+    ...draws.oneOf(POLICIES),
+    ...(draws.chance(0.5) ? { outlier_detection: drawOutlierDetection(draws) } : {}),
     circuit_breakers: {
       thresholds: [{ ...limits, ...retries }],
       ...(draws.chance(0.3) ? perHost : {}),
@@ -100,6 +110,20 @@ export function drawCluster(draws: Draws): ClusterConfig {
   };
   const message = fromJson(ClusterSchema, json, { registry });
   return taken(decodeCluster(message, toBinary(ClusterSchema, message)));
+}
+
+function drawOutlierDetection(draws: Draws): JsonObject {
+  return {
+    consecutive_5xx: draws.between(1, 3),
+    consecutive_gateway_failure: draws.between(1, 4),
+    enforcing_consecutive_gateway_failure: draws.oneOf([0, 100]),
+    interval: "0.1s",
+    base_ejection_time: draws.oneOf(["0.1s", "0.5s"]),
+    max_ejection_time: "1s",
+    max_ejection_percent: draws.oneOf([10, 50, 100, 100]),
+    always_eject_one_host: draws.chance(0.5),
+    ...(draws.chance(0.3) ? { split_external_local_origin_errors: true } : {}),
+  };
 }
 
 /** One listener that sends all requests to the cluster, with a drawn retry policy. */

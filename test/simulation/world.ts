@@ -75,7 +75,6 @@ export class World {
   #cluster: Cluster;
   #requestsTotal = 0;
   #arrivals = 0;
-  #ejections = 0;
   #isOver = false;
   #failure: Error | undefined = undefined;
 
@@ -116,7 +115,7 @@ export class World {
       answers: this.#answers,
       requests: this.#requestsTotal,
       arrivals: this.#arrivals,
-      ejections: this.#ejections,
+      ejections: this.#outlierCounter("ejections_enforced_total"),
       digest: this.#digest.digest("hex"),
     };
   }
@@ -215,12 +214,21 @@ export class World {
       const isBounded = retryBudget !== undefined || retries <= retriesMax;
       this.#mustBe(retries >= 0 && isBounded, () => `${retries} retries`);
     }
+    const ejected = this.#cluster.hosts.filter((host) =>
+      host.hasFlag(HEALTH_FLAG.failedOutlierCheck),
+    ).length;
+    const counted = this.#outlierCounter("ejections_active");
+    this.#mustBe(ejected === counted, () => `${ejected} are ejected, ${counted} are counted`);
     for (const host of this.#cluster.hosts) {
       const most = Math.max(1, host.load.breakers[0].limits.hostConnectionsMax);
       const { activeConnections } = host;
       this.#mustBe(activeConnections <= most, () => `${activeConnections} to ${host.key}`);
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #outlierCounter(name: "ejections_active" | "ejections_enforced_total"): number {
+    return this.#cluster.load.outlier?.counters[name] ?? 0;
   }
 
   #connect(): void {
@@ -272,6 +280,8 @@ export class World {
     this.#proxy.clusters.close();
     for (const connection of this.#connections) connection.destroy();
     await this.#clock.advance(AFTERLIFE_MS);
+    const ejected = this.#outlierCounter("ejections_active");
+    this.#mustBe(ejected === 0, () => `${ejected} ejected hosts are counted`);
     this.#mustBe(this.#open.size === 0, () => `${this.#open.size} connections are left`);
     this.#mustBe(this.#connections.size === 0, () => "clients are left");
     const { connections } = this.#cluster.load;
