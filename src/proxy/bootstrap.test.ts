@@ -103,6 +103,16 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: malformed IP address: a.test`,
     ],
     [
+      "what judges outliers in a way of its own",
+      CLUSTER("outlier_detection: { monitors: [ { name: m } ] }"),
+      `${C}.outlier_detection.monitors: is not supported yet`,
+    ],
+    [
+      "a service that is told of ejections",
+      "cluster_manager: { outlier_detection: { event_service: {} } }",
+      "cluster_manager.outlier_detection.event_service: is not supported yet",
+    ],
+    [
       "HTTP/2 to upstreams",
       CLUSTER("http2_protocol_options: {}"),
       "static_resources.clusters(c): HTTP/2 to upstreams is not supported yet, but for the control plane's cluster",

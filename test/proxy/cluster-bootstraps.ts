@@ -71,6 +71,10 @@ function thresholds(changes: object): object {
   return fixed({ circuit_breakers: { thresholds: [changes] } });
 }
 
+function outliers(changes: object): object {
+  return fixed({ outlier_detection: changes });
+}
+
 function cares(changes: object): object {
   const config = {
     "@type": `${TYPE}extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig`,
@@ -183,6 +187,20 @@ export const ACCEPTED_CLUSTERS: readonly (readonly [name: string, bootstrap: obj
     "a source address",
     fixed({ upstream_bind_config: { source_address: { address: "127.0.0.2", port_value: 0 } } }),
   ],
+  [
+    "outlier detection",
+    outliers({
+      consecutive_5xx: 0,
+      max_ejection_time_jitter: "1s",
+      success_rate_stdev_factor: 0,
+      failure_percentage_threshold: 100,
+      split_external_local_origin_errors: true,
+      successful_active_health_check_uneject_host: false,
+      always_eject_one_host: true,
+      monitors: [],
+    }),
+  ],
+  ["ejections longer than the longest by default", outliers({ base_ejection_time: "600s" })],
   ["keep-alive", fixed({ upstream_connection_options: { tcp_keepalive: { keepalive_time: 10 } } })],
 ];
 
@@ -206,6 +224,17 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "a port past all ports",
     originalDst({ original_dst_lb_config: { upstream_port_override: 65_536 } }),
     "upstream_port_override: must be at most 65535",
+  ],
+  [
+    "ejections longer than the longest",
+    outliers({ base_ejection_time: "2s", max_ejection_time: "1s" }),
+    "outlier detector's max_ejection_time cannot be smaller than base_ejection_time",
+  ],
+  ["an interval of nothing", outliers({ interval: "0s" }), "must be greater than 0s"],
+  [
+    "ejections of more than all",
+    outliers({ max_ejection_percent: 101 }),
+    "outlier_detection.max_ejection_percent: must be at most 100",
   ],
   ["no time to clean up", originalDst({ cleanup_interval: "0s" }), "must be greater than 0s"],
   [
