@@ -11,9 +11,11 @@ export interface OutlierCase {
   readonly hosts?: readonly ("a" | "b" | "c" | "refused" | "silent")[];
   /** A copy of each request goes to the cluster instead of the request itself. */
   readonly isMirror?: boolean;
+  /** Connections are passed on as they are. */
+  readonly isTcp?: boolean;
   /** Paths to ask for, one after the other; what follows a blank is a header. */
   readonly steps: readonly string[];
-  /** What the client gets, "UH" where no host is in use, "broken" for half an answer. */
+  /** What the client gets: a status, "closed" for nothing at all, "UH" where no host is in use, "broken" for half an answer. */
   readonly answers: readonly string[];
   /** What is counted under `outlier_detection.` and is not 0. */
   readonly counters: Readonly<Record<string, number>>;
@@ -284,6 +286,43 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
     steps: ["500", "500"],
     answers: ["500", "500"],
     counters: BY_5XX,
+  },
+  {
+    name: "TCP: nobody listens",
+    outlier: GATEWAY,
+    isTcp: true,
+    hosts: ["refused"],
+    steps: ["200", "200", "200"],
+    answers: ["closed", "closed", "closed"],
+    counters: BY_GATEWAY,
+  },
+  {
+    name: "TCP: every try counts",
+    outlier: { ...GATEWAY, consecutive_gateway_failure: 3 },
+    isTcp: true,
+    route: { max_connect_attempts: 3 },
+    hosts: ["refused"],
+    steps: ["200"],
+    answers: ["closed"],
+    counters: BY_GATEWAY,
+  },
+  {
+    name: "TCP: no connection in time",
+    outlier: { ...SPLIT, consecutive_5xx: 1 },
+    isTcp: true,
+    cluster: { connect_timeout: "0.1s" },
+    hosts: ["silent"],
+    steps: ["200", "200"],
+    answers: ["closed", "closed"],
+    counters: BY_LOCAL_ORIGIN,
+  },
+  {
+    name: "TCP: what is said on a connection does not matter",
+    outlier: { consecutive_5xx: 1 },
+    isTcp: true,
+    steps: ["500", "reset", "500"],
+    answers: ["500", "closed", "500"],
+    counters: {},
   },
   {
     name: "split: nobody listens",

@@ -1,9 +1,17 @@
 import { readFileSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodeClock } from "../../src/base/node-clock.ts";
+import { createLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
-import { freePorts } from "./data-plane.ts";
+import {
+  httpListener,
+  routeTable,
+  socketAddress,
+  staticCluster,
+  tcpListener,
+} from "./bootstrap-json.ts";
+import { freePorts, startWeft } from "./data-plane.ts";
 import { COMMON, NO_PANIC, OUTLIER_CASES, type OutlierCase } from "./outlier-cases.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { statsOf, type TwinPlaces, Twins } from "./twins.ts";
@@ -32,6 +40,8 @@ const SCRIPTS = {
   "/garbage": { send: "garbage\r\n\r\n" },
   "/hang": {},
 };
+
+const TCP_NAMES = OUTLIER_CASES.flatMap(({ isTcp }, at) => (isTcp === true ? [`tcp${at}`] : []));
 
 let upstreams: Record<"a" | "b" | "c", ScriptedUpstream>;
 let silent: Server;
@@ -82,7 +92,15 @@ function bootstrap(places: TwinPlaces): object {
           internal_address_config: {
             cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
           },
-          route_config: routeTable(OUTLIER_CASES.map(routeOf)),
+          route_config: routeTable(
+            OUTLIER_CASES.flatMap((one, at) => (one.isTcp === true ? [] : routeOf(one, at))),
+          ),
+        }),
+        ...OUTLIER_CASES.flatMap(({ isTcp, route }, at) => {
+          const port = places.ports[`tcp${at}`] ?? 0;
+          return isTcp === true
+            ? tcpListener(`tcp${at}`, port, { cluster: `c${at}`, ...route })
+            : [];
         }),
       ],
       clusters: [staticCluster("plain", [ports["a"] ?? 0]), ...OUTLIER_CASES.map(clusterOf)],
@@ -105,7 +123,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => silent.listen(silentPort, "127.0.0.1", resolve));
   const { a, b, c } = upstreams;
   ports = { a: a.port, b: b.port, c: c.port, refused, silent: silentPort };
-  twins = await Twins.start(["main"], bootstrap);
+  twins = await Twins.start(["main", ...TCP_NAMES], bootstrap);
 });
 
 afterAll(async () => {
@@ -124,6 +142,22 @@ async function ask(twin: TwinPlaces, at: number, step: string): Promise<string> 
   const body = await answer.text().catch(() => undefined);
   if (body === undefined) return "broken";
   return body === "no healthy upstream" ? "UH" : String(answer.status);
+}
+
+/** The status that came, if anything did. */
+async function dial(twin: TwinPlaces, at: number, step: string): Promise<string> {
+  const socket = connect(twin.ports[`tcp${at}`] ?? 0, "127.0.0.1");
+  let status = "closed";
+  await new Promise<void>((resolve) => {
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve());
+    socket.on("data", (bytes) => {
+      status = bytes.toString("latin1").split(" ")[1] ?? "";
+      socket.destroy();
+    });
+    socket.write(`GET /${step} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  });
+  return status;
 }
 
 /** What is counted and is not 0, without the cluster's name. */
@@ -145,7 +179,7 @@ async function run(one: OutlierCase, twin: TwinPlaces): Promise<Outcome> {
   const at = OUTLIER_CASES.indexOf(one);
   const answers: string[] = [];
   for (const step of one.steps) {
-    answers.push(await ask(twin, at, step));
+    answers.push(await (one.isTcp === true ? dial : ask)(twin, at, step));
     // Envoy ejects in another thread, which answers this after it has.
     await countersOf(twin, at);
   }
@@ -183,6 +217,17 @@ describe("outlier detection", () => {
     expect.soft(theirs).toEqual(ours);
   });
 
+  test("drops the connections to whoever is ejected", async () => {
+    for (const twin of twins.all) {
+      const active = "cluster.c0.upstream_cx_active";
+      expect(await statsOf(twin, "cluster.c0.upstream_cx_total")).not.toEqual({});
+      await until(
+        async () => (await statsOf(twin, active))[active] === undefined,
+        "none to be left",
+      );
+    }
+  });
+
   test("is told alike", async () => {
     const count = (twin: TwinPlaces): number =>
       readFileSync(twin.logPath, "utf8").split("\n").length;
@@ -191,4 +236,46 @@ describe("outlier detection", () => {
       for (const twin of twins.all) expect(eventsOf(twin, at)).toEqual(eventsOf(twins.weft, at));
     }
   });
+});
+
+test("weft's own log says who is ejected, why, and until when", async () => {
+  const lines: string[] = [];
+  const log = createLogger({
+    clock: nodeClock,
+    level: () => "info",
+    write: (line) => lines.push(line),
+  });
+  const [port = 0] = await freePorts(1);
+  const [host = 0] = [ports["a"]];
+  const limits = { ...COMMON, interval: "0.1s", base_ejection_time: "0.2s", consecutive_5xx: 2 };
+  const plane = await startWeft(
+    {
+      static_resources: {
+        listeners: [
+          httpListener("main", port, {
+            route_config: routeTable([{ match: { prefix: "/" }, route: { cluster: "up" } }]),
+          }),
+        ],
+        clusters: [staticCluster("up", [host], { outlier_detection: limits })],
+      },
+    },
+    { log },
+  );
+  try {
+    for (const _ of [1, 2]) await (await fetch(`http://127.0.0.1:${port}/500`)).arrayBuffer();
+    const told = await until(() => {
+      const found = lines.filter((line) => line.includes("\tupstream\t"));
+      return found.length >= 2 && found;
+    }, "the host to be back");
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+    const who = String.raw`cluster=up\thost=127\.0\.0\.1:${host}`;
+    expect(told[0]).toMatch(
+      new RegExp(
+        String.raw`^${time}\tinfo\tupstream\thost ejected\t${who}\treason="2 consecutive 5xx"\tenforced=true\tfor=0\.2s\tuntil=${time}$`,
+      ),
+    );
+    expect(told[1]).toMatch(new RegExp(String.raw`\thost returned\t${who}\tafter=[\d.]+s$`));
+  } finally {
+    await plane.stop();
+  }
 });
