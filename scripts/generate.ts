@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { addNewerFields, NEWER_FILES } from "./newer-fields.ts";
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 const OUT = join(REPOSITORY, "src", "api", "gen");
@@ -95,9 +96,9 @@ const UNAVAILABLE = /^(?:opencensus|opentelemetry)\//;
 function readProto(path: string): string | undefined {
   for (const tree of TREES) {
     const file = join(tree, path);
-    if (existsSync(file)) return readFileSync(file, "utf8");
+    if (existsSync(file)) return addNewerFields(path, readFileSync(file, "utf8"));
   }
-  return undefined;
+  return NEWER_FILES[path];
 }
 
 function collect(): Map<string, string> {

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { parseIpv4 } from "./ip.ts";
+import { formatIpv4, parseIpv4 } from "./ip.ts";
 
 /** A block of addresses: those that share their first bits. */
 export interface CidrRange {
@@ -27,6 +27,25 @@ export function parseCidr(address: string, prefixLength: number): CidrRange | un
   const base = maskOf(value, bits - length);
   const text = `${isV6 ? "v6" : "v4"}:${base.toString(16)}/${length}`;
   return { text, isV6, base, prefixLength: length };
+}
+
+/** `127.0.0.0/8`, `2001:db8::/32`: an IPv6 address as RFC 5952 has it. */
+export function formatBlock({ isV6, base, prefixLength }: CidrRange): string {
+  return `${isV6 ? formatIpv6(base) : formatIpv4(Number(base))}/${prefixLength}`;
+}
+
+function formatIpv6(address: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, at) =>
+    ((address >> BigInt(16 * (7 - at))) & 0xffffn).toString(16),
+  ).join(":");
+  // The longest run of zeros is left out, the first of those that are as long.
+  const [longest = ""] = (groups.match(/\b0(?::0)+\b/g) ?? []).sort(
+    (one, two) => two.length - one.length,
+  );
+  if (longest === "") return groups;
+  const at = groups.search(new RegExp(`(?<![^:])${longest}(?![^:])`));
+  const end = at + longest.length;
+  return `${groups.substring(0, at).replace(/:$/, "")}::${groups.substring(end).replace(/^:/, "")}`;
 }
 
 /** Whether an address, as text, is in one of the blocks; text that is no address is in none. */

@@ -7,6 +7,7 @@ import {
   VirtualHostSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type CorsPolicy, decodeCorsPolicy, mergeCorsPolicies } from "./cors-policy.ts";
+import { decodeRateLimits } from "./decode-rate-limit.ts";
 import { decodeDirectAction } from "./direct-action.ts";
 import { decodeOverrides, mergeOverrides } from "./filter-overrides.ts";
 import { decodeMutations, MUTATION_FIELDS, orderMutations } from "./header-mutations.ts";
@@ -33,6 +34,7 @@ const HOST_FIELDS = [
   "retry_policy",
   "per_request_buffer_limit_bytes",
   "request_mirror_policies",
+  "rate_limits",
   // For people and for filters that ask for it; none of those built does.
   "metadata",
 ];
@@ -68,6 +70,7 @@ export function decodeVirtualHost(message: VirtualHostMessage, table: LevelConte
     tellsAttemptCount: message.includeRequestAttemptCount,
     answersAttemptCount: message.includeAttemptCountInResponse,
     tellsTimeoutRetry: message.includeIsTimeoutRetryHeader,
+    rateLimits: decodeRateLimits(message.rateLimits, joinPath(path, "rate_limits"), issues),
   };
 }
 
@@ -143,8 +146,11 @@ function decodeRoute(message: RouteMessage, host: HostContext): Route {
     bufferBytesMax: message.perRequestBufferLimitBytes ?? host.bufferBytesMax,
     operation: message.decorator?.operation ?? "",
     statPrefix: message.statPrefix,
+    metadata: message.metadata?.filterMetadata ?? NO_METADATA,
   };
 }
+
+const NO_METADATA: Route["metadata"] = {};
 
 function decodeRouteCors(
   { action }: RouteMessage,

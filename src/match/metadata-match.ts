@@ -36,8 +36,9 @@ export function compileMetadataMatch(
   };
 }
 
-function valueAt(
-  root: { readonly [key: string]: MetadataValue } | undefined,
+/** What stands at a path of keys; `undefined` when nothing does. */
+export function valueAt(
+  root: MetadataValue | undefined,
   keys: readonly string[],
 ): MetadataValue | undefined {
   let value: MetadataValue | undefined = root;

@@ -12,6 +12,7 @@ import {
   RouteActionSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
+import { decodeRateLimits } from "./decode-rate-limit.ts";
 import { durationMs } from "./duration-ms.ts";
 import { decodeHashPolicies } from "./hash-policy.ts";
 import { decodeInternalRedirect } from "./internal-redirect.ts";
@@ -62,6 +63,8 @@ const HANDLED = [
   "upgrade_configs",
   "internal_redirect_policy",
   "max_stream_duration",
+  "rate_limits",
+  "include_vh_rate_limits",
 ];
 
 /** Decodes the action that sends a request on. */
@@ -103,6 +106,8 @@ export function decodeClusterAction(
         issues,
       ),
     isHighPriority: message.priority === RoutingPriority.HIGH,
+    rateLimits: decodeRateLimits(message.rateLimits, joinPath(path, "rate_limits"), issues),
+    includesHostRateLimits: message.includeVhRateLimits ?? false,
   };
 }
 

@@ -5,8 +5,9 @@ import type { HashPolicy } from "./hash-policy.ts";
 import type { Criterion } from "./header-match.ts";
 import type { OrderedMutations } from "./header-mutations.ts";
 import type { InternalRedirectPolicy } from "./internal-redirect.ts";
-import type { MatchRecorder, MatchRequest } from "./match-request.ts";
+import type { MatchRecorder, MatchRequest, MetadataValue } from "./match-request.ts";
 import type { MirrorPolicy } from "./mirror-policy.ts";
+import type { RateLimitRule } from "./rate-limit.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { SubsetCriteria } from "./subset-criteria.ts";
 
@@ -84,6 +85,10 @@ export interface ClusterAction {
   /** `undefined`: redirects of the upstream go to the client. */
   readonly internalRedirect: InternalRedirectPolicy | undefined;
   readonly isHighPriority: boolean;
+  /** What rate limits count its requests under. */
+  readonly rateLimits: readonly RateLimitRule[];
+  /** Whether those of the virtual host count beside them. */
+  readonly includesHostRateLimits: boolean;
 }
 
 /** A route that answers by itself. */
@@ -125,6 +130,8 @@ export interface Route {
   readonly operation: string;
   /** Names statistics of the route; "" for none. */
   readonly statPrefix: string;
+  /** JSON by namespace, for filters that ask for it. */
+  readonly metadata: { readonly [namespace: string]: MetadataValue };
 }
 
 /** The first route that matches. */

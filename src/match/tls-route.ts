@@ -17,6 +17,7 @@ const TLS_ROUTE: Route = {
   bufferBytesMax: undefined,
   operation: "",
   statPrefix: "",
+  metadata: {},
 };
 
 /** The route of a request within its virtual host (Envoy, `require_tls`). */

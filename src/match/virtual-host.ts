@@ -1,4 +1,5 @@
 import type { MatchRecorder } from "./match-request.ts";
+import type { RateLimitRule } from "./rate-limit.ts";
 import type { Route } from "./route.ts";
 
 /** Routes that belong to some host names. */
@@ -17,6 +18,8 @@ export interface VirtualHost {
   readonly answersAttemptCount: boolean;
   /** Whether upstreams are told that a request is tried again after a timeout. */
   readonly tellsTimeoutRetry: boolean;
+  /** What rate limits count requests under where the route says nothing, or asks for both. */
+  readonly rateLimits: readonly RateLimitRule[];
 }
 
 /** Finds the virtual host of an authority, as Envoy orders it; `undefined` when none matches. */

@@ -1,0 +1,140 @@
+/**
+ * What Envoy 1.40 knows and the protobuf trees of `@grpc/grpc-js-xds` do not yet: whole files, and
+ * declarations that are written into the messages of theirs. Names, numbers and rules are those of
+ * the descriptors inside Envoy's program.
+ */
+
+/** By path: files that no tree carries. */
+export const NEWER_FILES: Readonly<Record<string, string>> = {
+  "envoy/type/matcher/v3/address.proto": [
+    'syntax = "proto3";',
+    "package envoy.type.matcher.v3;",
+    'import "xds/core/v3/cidr.proto";',
+    "message AddressMatcher {",
+    "  repeated xds.core.v3.CidrRange ranges = 1;",
+    "  bool invert_match = 2;",
+    "}",
+  ].join("\n"),
+};
+
+/** A place in a file, which must be there once, and what comes after it. */
+interface Addition {
+  readonly after: string;
+  readonly text: string;
+}
+
+const NOT_EMPTY = "[(validate.rules).string = {min_len: 1}]";
+
+/** By path: what is written into files of the trees. */
+const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
+  "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto": [
+    {
+      after: 'import "envoy/config/core/v3/base.proto";',
+      text: 'import "envoy/config/route/v3/route_components.proto";',
+    },
+    {
+      after: "message LocalRateLimit {",
+      text: `
+        repeated config.route.v3.RateLimit rate_limits = 17;
+        google.protobuf.UInt32Value max_dynamic_descriptors = 18
+            [(validate.rules).uint32 = {gte: 1}];
+        bool enable_retry_after_header = 19;`,
+    },
+  ],
+  "envoy/extensions/common/ratelimit/v3/ratelimit.proto": [
+    { after: "message LocalRateLimitDescriptor {", text: "bool shadow_mode = 3;" },
+  ],
+  "envoy/config/route/v3/route_components.proto": [
+    {
+      after: 'import "envoy/type/metadata/v3/metadata.proto";',
+      text: [
+        'import "envoy/type/matcher/v3/address.proto";',
+        'import "envoy/type/v3/ratelimit_unit.proto";',
+      ].join("\n"),
+    },
+    {
+      after: "message RateLimit {",
+      text: `
+        enum XRateLimitOption {
+          UNSPECIFIED = 0;
+          OFF = 1;
+          DRAFT_VERSION_03 = 2;
+        }
+        message HitsAddend {
+          google.protobuf.UInt64Value number = 1 [(validate.rules).uint64 = {lte: 1000000000}];
+          string format = 2
+              [(validate.rules).string = {prefix: "%" suffix: "%" ignore_empty: true}];
+          bool is_negative_hits = 3;
+        }
+        HitsAddend hits_addend = 5;
+        bool apply_on_stream_done = 6;
+        XRateLimitOption x_ratelimit_option = 7;`,
+    },
+    {
+      after: "oneof action_specifier {",
+      text: `
+        QueryParameters query_parameters = 12;
+        RemoteAddressMatch remote_address_match = 13;`,
+    },
+    {
+      after: "message Action {",
+      text: `
+        message QueryParameters {
+          string query_parameter_name = 1 ${NOT_EMPTY};
+          string descriptor_key = 2 ${NOT_EMPTY};
+          bool skip_if_absent = 3;
+        }
+        message RemoteAddressMatch {
+          string descriptor_value = 1 ${NOT_EMPTY};
+          string descriptor_key = 2;
+          string default_value = 3;
+          type.matcher.v3.AddressMatcher address_matcher = 4
+              [(validate.rules).message = {required: true}];
+        }`,
+    },
+    { after: "message GenericKey {", text: "string default_value = 3;" },
+    { after: "message HeaderValueMatch {", text: "string default_value = 5;" },
+    { after: "message QueryParameterValueMatch {", text: "string default_value = 5;" },
+    { after: "ROUTE_ENTRY = 1;", text: "CLUSTER_ENTRY = 2; CLUSTER_LOCALITY_ENTRY = 3;" },
+    {
+      after: "oneof override_specifier {",
+      text: "RateLimitOverride rate_limit = 2;",
+    },
+    {
+      after: "message Override {",
+      text: `
+        message RateLimitOverride {
+          uint32 requests_per_unit = 1;
+          type.v3.RateLimitUnit unit = 2 [(validate.rules).enum = {defined_only: true}];
+        }`,
+    },
+  ],
+};
+
+/** Rules that Envoy 1.40 has otherwise: no bucket is too small, an empty value stands for any. */
+const RELAXED: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
+  "envoy/type/v3/token_bucket.proto": [
+    ["uint32 max_tokens = 1 [(validate.rules).uint32 = {gt: 0}];", "uint32 max_tokens = 1;"],
+  ],
+  "envoy/extensions/common/ratelimit/v3/ratelimit.proto": [
+    ["string value = 2 [(validate.rules).string = {min_len: 1}];", "string value = 2;"],
+  ],
+};
+
+/** Brings the text of one file up to Envoy 1.40. */
+export function addNewerFields(path: string, text: string): string {
+  let newer = text;
+  for (const [from, to] of RELAXED[path] ?? []) newer = replaceOnce(newer, from, to, path);
+  for (const { after, text: added } of ADDITIONS[path] ?? []) {
+    newer = replaceOnce(newer, after, `${after}\n${added}\n`, path);
+  }
+  return newer;
+}
+
+function replaceOnce(text: string, from: string, to: string, path: string): string {
+  const [before = "", after, ...more] = text.split(from);
+  if (after === undefined || more.length > 0) {
+    throw new Error(`${path} has not exactly one "${from}": is its tree newer?`);
+  }
+  return before + to + after;
+}
