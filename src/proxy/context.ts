@@ -33,6 +33,8 @@ export interface ProxyContext {
   readonly tlsContexts: ContextCache;
   /** The active cluster of that name. */
   readonly findCluster: (name: string) => Cluster | undefined;
+  /** The cluster of the proxy's own node, as its bootstrap says; "" for none. */
+  readonly nodeCluster: string;
   /** The machine's own address, as others know it. */
   readonly localAddress: string;
   /** Counts connections, from 1. */

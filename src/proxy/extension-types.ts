@@ -11,6 +11,7 @@ import {
   CorsSchema,
 } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { LocalRateLimitSchema } from "../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   RBACPerRouteSchema,
   RBACSchema,
@@ -83,6 +84,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   InjectedResourceConfigSchema,
   LeastRequestSchema,
   MaglevSchema,
+  LocalRateLimitSchema,
   MetadataFormatterSchema,
   NetworkRbacSchema,
   OriginalDstSchema,

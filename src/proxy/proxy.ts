@@ -122,6 +122,7 @@ export class Proxy {
       secrets: this.#secrets,
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
+      nodeCluster: node.cluster,
       localAddress: findLocalAddress(),
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),

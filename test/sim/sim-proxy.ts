@@ -74,6 +74,7 @@ export function createSimProxy(
     secrets,
     tlsContexts,
     findCluster: (name) => clusters.find(name),
+    nodeCluster: "",
     localAddress: "127.0.0.1",
     nextConnectionId: () => ++connectionIds,
     createRequestId: () => "00000000-0000-4000-8000-000000000000",

@@ -11,6 +11,7 @@ import type { HttpFilterConfig } from "../http/http-filter.ts";
 import { CORS, CORS_OF_ROUTE } from "./cors.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
+import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
 import { RBAC, RBAC_OF_ROUTE } from "./rbac.ts";
 
 /** The filter that ends every chain. */
@@ -29,13 +30,20 @@ const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, 
 });
 
 /** Every HTTP filter that is built; an entry here is all that a new one needs. */
-const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [ROUTER, FAULT, CORS, RBAC];
+const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
+  ROUTER,
+  FAULT,
+  CORS,
+  RBAC,
+  LOCAL_RATE_LIMIT,
+];
 
 /** What routes may say to one of them. */
 const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   FAULT_OF_ROUTE,
   CORS_OF_ROUTE,
   RBAC_OF_ROUTE,
+  LOCAL_RATE_LIMIT_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */
