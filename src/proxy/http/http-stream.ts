@@ -392,6 +392,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       const tookMs = Math.round(this.context.clock.monotonicMs() - this.times.requestEndMs);
       head.headers.set("x-envoy-upstream-service-time", String(tookMs));
     }
+    this.router.tellCookies(head.headers);
     this.status = head.status;
     const isTunnel = this.head.upgrade !== "";
     if (isTunnel && head.status !== 101) return this.#refuseTunnel(head, hasBody);

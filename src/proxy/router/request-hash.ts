@@ -10,8 +10,13 @@ export class RequestHash {
   readonly #hash = new HashCell();
   readonly #part = new HashCell();
   readonly #values: string[] = [];
-  /** The `set-cookie`s for clients that lack a cookie that was hashed; in order. */
-  setCookies: string[] = [];
+  /** The `set-cookie`s for a client that lacks a cookie that is hashed: one for each choice. */
+  readonly setCookies: string[] = [];
+
+  /** A new request. */
+  begin(): void {
+    this.setCookies.length = 0;
+  }
 
   /** The hash; `undefined` when no policy finds anything. It is valid until the next call. */
   compute(policies: readonly HashPolicy[], request: MatchRequest): Hash64 | undefined {

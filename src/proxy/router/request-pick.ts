@@ -19,7 +19,8 @@ export class RequestPick implements PickContext {
   /** The present one included. */
   attempts = 0;
   #tried: Host[] = [];
-  readonly #hash = new RequestHash();
+  /** Made by the first request that is hashed. */
+  #hash: RequestHash | undefined = undefined;
 
   constructor(stream: FilterStream) {
     this.#stream = stream;
@@ -30,7 +31,7 @@ export class RequestPick implements PickContext {
     this.policy = undefined;
     this.attempts = 0;
     if (this.#tried.length > 0) this.#tried = [];
-    if (this.#hash.setCookies.length > 0) this.#hash.setCookies = [];
+    this.#hash?.begin();
   }
 
   /** An attempt at the host is over. */
@@ -59,12 +60,13 @@ export class RequestPick implements PickContext {
   hash(): Hash64 | undefined {
     const action = this.#stream.route?.action;
     if (action?.kind !== "cluster" || action.hashPolicies.length === 0) return undefined;
+    this.#hash ??= new RequestHash();
     return this.#hash.compute(action.hashPolicies, this.#stream);
   }
 
   /** Gives the client the cookies by which its next requests find the same host. */
   tellCookies(headers: HeaderList): void {
-    for (const cookie of this.#hash.setCookies) headers.add("set-cookie", cookie);
+    for (const cookie of this.#hash?.setCookies ?? NO_COOKIES) headers.add("set-cookie", cookie);
   }
 
   get hostDrawsMax(): number {
@@ -81,3 +83,4 @@ export class RequestPick implements PickContext {
 }
 
 const NO_CRITERIA: SubsetCriteria = [];
+const NO_COOKIES: readonly string[] = [];

@@ -170,6 +170,11 @@ export class Router implements ResponseSink, Waiter {
     }
   }
 
+  /** What the client is given by the choice of its host, for the response. */
+  tellCookies(headers: HeaderList): void {
+    this.#pick.tellCookies(headers);
+  }
+
   get priority(): Priority {
     return this.#action?.isHighPriority === true ? PRIORITY.high : PRIORITY.default;
   }
@@ -363,7 +368,6 @@ export class Router implements ResponseSink, Waiter {
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
       head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
-    this.#pick.tellCookies(head.headers);
     this.#stream.onUpstreamHead(head, hasBody);
   }
 
