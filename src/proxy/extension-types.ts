@@ -30,6 +30,7 @@ import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sn
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { MetadataSchema as MetadataFormatterSchema } from "../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
+import { HealthCheckEventFileSinkSchema } from "../api/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js";
 import { AllowListedRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.js";
 import { PreviousRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.js";
 import { SafeCrossSchemeConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.js";
@@ -77,6 +78,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   GetAddrInfoDnsResolverConfigSchema,
   FilterConfigSchema,
   FixedHeapConfigSchema,
+  HealthCheckEventFileSinkSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,

@@ -68,6 +68,7 @@ export class Proxy {
   readonly #logFiles: LogFiles;
   readonly #admin: AdminServer | undefined;
   readonly #counters = new CounterGroups();
+  readonly #readBuffer = createReadBuffer();
   readonly #stopping = new AbortController();
   readonly #secrets: SecretStore;
   readonly #secretStreams: SecretStreams;
@@ -112,7 +113,7 @@ export class Proxy {
       prng,
       runtime: bootstrap.runtime,
       log,
-      readBuffer: createReadBuffer(),
+      readBuffer: this.#readBuffer,
       flushQueue,
       deadlines,
       timeouts: timeoutsOf(this.#overload, deadlines),
@@ -158,6 +159,9 @@ export class Proxy {
     const { clock, prng, log } = this.#deps;
     const { runtime, clusterManager, node } = this.#bootstrap;
     const { localClusterName: clusterName, ejectionLog } = clusterManager;
+    const counters = this.#counters;
+    const readBuffer = this.#readBuffer;
+    const openLog = (path: string): ((line: string) => void) => this.#logFiles.writer(path);
     return new ClusterSet({
       clock,
       prng,
@@ -165,7 +169,8 @@ export class Proxy {
       log: log.scope("upstream"),
       writeEjection: ejectionLog === undefined ? undefined : this.#logFiles.writer(ejectionLog),
       own: clusterName === "" ? undefined : { clusterName, locality: node.locality },
-      tls: { tlsContexts, secrets: this.#secrets, counters: this.#counters, clock },
+      tls: { tlsContexts, secrets: this.#secrets, counters, clock },
+      health: { clock, prng, runtime, counters, readBuffer, openLog },
       createResolver: createNameResolver,
     });
   }

@@ -45,13 +45,16 @@ export function createSimProxy(
     onProgress: () => undefined,
   });
   const tlsContexts = new ContextCache();
+  const runtime = NO_RUNTIME;
+  const readBuffer = createReadBuffer();
   const clusters = new ClusterSet({
     clock,
     prng,
-    runtime: NO_RUNTIME,
+    runtime,
     log,
     writeEjection: undefined,
     own: undefined,
+    health: { clock, prng, runtime, counters, readBuffer, openLog: () => () => undefined },
     tls: { tlsContexts, secrets, counters, clock },
     createResolver: () => {
       throw new Error("no names are resolved here");
@@ -62,9 +65,9 @@ export function createSimProxy(
   const context: ProxyContext = {
     clock,
     prng,
-    runtime: NO_RUNTIME,
+    runtime,
     log,
-    readBuffer: createReadBuffer(),
+    readBuffer,
     flushQueue: new FlushQueue(undefined),
     deadlines,
     timeouts: timeoutsOf(undefined, deadlines),

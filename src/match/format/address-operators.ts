@@ -1,4 +1,4 @@
-import { formatHostPort, formatIpv4, isIPv6, parseIpv4 } from "../../base/ip.ts";
+import { formatHostPort, formatIpv4, isIPv4, isIPv6, parseIpv4 } from "../../base/ip.ts";
 import type { PeerAddress } from "../connection-info.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { type Field, type Operator, type OperatorTable, plain } from "./operator.ts";
@@ -12,8 +12,9 @@ function addressOperators(name: string, read: AddressReader): OperatorTable {
     [name]: plain((info) => {
       const address = read(info);
       if (address === undefined) return undefined;
-      // Port 0 is that of a Unix socket, which is a path.
-      return address.port === 0 ? address.address : formatHostPort(address.address, address.port);
+      // Port 0 is that of a Unix socket, which is a path; or of a stream without a client.
+      if (address.port === 0 && !isIPv4(address.address)) return address.address;
+      return formatHostPort(address.address, address.port);
     }),
     [`${name}_WITHOUT_PORT`]: withoutPort(read),
     [`${prefix}_PORT`]: plain((info) => read(info)?.port || undefined),

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { HealthCheckConfig } from "../health/health-config.ts";
 import type { OutlierConfig } from "../health/outlier-config.ts";
 import type { NameFormat } from "../http/header-case.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
@@ -241,6 +242,14 @@ export interface ClusterConfig {
   readonly maxStreamDurationMs: number;
   /** All connections close when the hosts change. */
   readonly closesOnHostSetChange: boolean;
+  /** `undefined`: hosts are not checked. */
+  readonly healthCheck: HealthCheckConfig | undefined;
+  /** A host that discovery dropped goes at once, even while its checks succeed. */
+  readonly dropsHealthyHosts: boolean;
+  /** TCP connections end when their host fails. */
+  readonly closesOnHostFailure: boolean;
+  /** Hosts that discovery named count once they have been checked. */
+  readonly ignoresUncheckedHosts: boolean;
   /** Spoken with HTTP/2 only: fit for gRPC to a control plane, not for proxying yet. */
   readonly isHttp2: boolean;
   /** What hosts are connected over; `undefined` is plain text. */

@@ -1,10 +1,13 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
+
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Place } from "../balance/host-set.ts";
+import { HealthChecker, type HealthDeps } from "../health/health-checker.ts";
 import { OutlierDetector } from "../health/outlier-detector.ts";
 import { OutlierEvents } from "../health/outlier-events.ts";
+
 import type { UpstreamTlsDeps } from "../tls/upstream-tls.ts";
 import { Cluster, type ClusterSurroundings } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
@@ -26,6 +29,7 @@ export interface ClusterDeps {
   /** The proxy's own cluster and where it stands; `undefined` where nobody says. */
   readonly own: OwnPlace | undefined;
   readonly tls: UpstreamTlsDeps;
+  readonly health: HealthDeps;
   /** A resolver for one cluster, which closes it. */
   readonly createResolver: (config: DnsConfig) => NameResolver;
 }
@@ -48,6 +52,8 @@ export class ClusterSet {
   readonly #warming = new Map<string, Cluster>();
   /** Those that have their hosts, and wait for secrets only. */
   readonly #withoutSecrets = new Set<Cluster>();
+  /** Those that check their hosts, from when they could speak to them. */
+  readonly #checkers = new Map<Cluster, HealthChecker>();
   /** Clusters, active or warming, by the EDS name that they use. */
   readonly #edsUsers = new Map<string, Set<Cluster>>();
   readonly #discoveries = new Map<Cluster, Discovery>();
@@ -282,6 +288,7 @@ export class ClusterSet {
       return;
     }
     this.#withoutSecrets.delete(cluster);
+    if (!this.#isChecked(cluster)) return;
     const old = this.#active.get(name);
     this.#warming.delete(name);
     this.#active.set(name, cluster);
@@ -290,6 +297,21 @@ export class ClusterSet {
     if (old !== undefined) this.#retire(old);
     this.#onChange();
     this.#tellWarm();
+  }
+
+  /** Whether its hosts have been checked once, where they are checked; begins that. */
+  #isChecked(cluster: Cluster): boolean {
+    const { healthCheck } = cluster.config;
+    if (healthCheck === undefined) return true;
+    let checker = this.#checkers.get(cluster);
+    if (checker === undefined) {
+      checker = new HealthChecker(cluster, healthCheck, this.#deps.health);
+      this.#checkers.set(cluster, checker);
+      checker.start(() => this.#activateWarm(cluster));
+      // Without hosts it has served from that call on.
+      return false;
+    }
+    return checker.isWarm;
   }
 
   remove(name: string): void {
@@ -311,6 +333,7 @@ export class ClusterSet {
     this.#withoutSecrets.delete(cluster);
     this.#removeEdsUser(cluster);
     this.#closeDiscovery(cluster);
+    this.#checkers.delete(cluster);
     cluster.retire();
   }
 

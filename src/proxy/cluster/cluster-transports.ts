@@ -20,7 +20,7 @@ export interface TransportMatch {
 }
 
 /** The namespace of endpoints' metadata that matches look at. */
-const NAMESPACE = "envoy.transport_socket_match";
+export const TRANSPORT_MATCH_NAMESPACE = "envoy.transport_socket_match";
 
 interface Match {
   readonly criteria: TransportMatch["criteria"];
@@ -51,7 +51,7 @@ export class ClusterTransports {
   /** The transport of a host by its metadata; `undefined` is plain text. */
   for(metadata: Metadata): UpstreamTls | undefined {
     if (this.#matches.length === 0) return this.#default;
-    const values = metadata[NAMESPACE] ?? {};
+    const values = metadata[TRANSPORT_MATCH_NAMESPACE] ?? {};
     const found = this.#matches.find(({ criteria }) =>
       criteria.every(([key, wanted]) => {
         const value = values[key];

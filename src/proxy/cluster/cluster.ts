@@ -13,9 +13,11 @@ import type { Picker } from "../balance/picker.ts";
 import { SlowStart } from "../balance/slow-start.ts";
 import { SubsetBalancer } from "../balance/subset-balancer.ts";
 import type { LocalZone } from "../balance/zone-routing.ts";
+import { updateCheckedHosts } from "./checked-hosts.ts";
 import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
 import { Host } from "./host.ts";
+import { HEALTH_FLAG } from "./host-health.ts";
 import { type HostUpdate, updateHosts } from "./host-update.ts";
 import { ClusterLoad } from "./load.ts";
 
@@ -26,6 +28,8 @@ export const OVERPROVISIONING_PERCENT = 140;
 export interface HostObserver {
   /** Before any of the added is chosen; the removed ones get no new requests. */
   onHosts(added: readonly Host[], removed: readonly Host[]): void;
+  /** An active health check found a host to be well. */
+  onHostWell?(host: Host): void;
   /** The cluster is gone or replaced. */
   close(): void;
 }
@@ -171,14 +175,35 @@ export class Cluster {
     const isCountedAnew =
       assignment.overprovisioningPercent !== overprovisioningPercent ||
       assignment.weighsPriorityHealth !== weighsPriorityHealth;
-    const list = { hosts: this.#hosts, byKey: this.#byKey, create: this.#createHost };
-    const update = updateHosts(list, assignment.endpoints);
+    const update = this.#update(assignment.endpoints);
     if (!update.isChanged) this.load.updatesWithoutRebuild++;
     if (update.isChanged || isCountedAnew) this.#setHosts(update);
     if (update.added.length > 0 || update.removed.length > 0) this.#onMembership();
   }
 
+  #update(endpoints: readonly Endpoint[]): HostUpdate {
+    const list = { hosts: this.#hosts, byKey: this.#byKey, create: this.#createHost };
+    if (this.config.healthCheck === undefined) return updateHosts(list, endpoints);
+    return updateCheckedHosts(list, this.config, endpoints);
+  }
+
   readonly #createHost = (endpoint: Endpoint): Host => new Host(endpoint, this.load);
+
+  /** A host was found to be bad: no connection to it is kept for later. */
+  onHostFailed(host: Host): void {
+    if (host.hasFlag(HEALTH_FLAG.pendingDynamicRemoval)) {
+      this.#byKey?.delete(host.key);
+      const hosts = this.#hosts.filter((other) => other !== host);
+      this.#setHosts({ hosts, added: [], removed: [host] });
+      this.#onMembership();
+    }
+    host.fail();
+  }
+
+  /** A check found a host to be well. */
+  onHostWell(host: Host): void {
+    for (const observer of this.#observers) observer.onHostWell?.(host);
+  }
 
   /** Takes hosts that are made as they are asked for, and who chooses and makes them. */
   provideHosts(hosts: readonly Host[], pick: Picker): void {

@@ -17,6 +17,10 @@ export interface HostList {
   /** The same by key, where an address may stand there once; kept up to date here. */
   readonly byKey: Map<string, Host> | undefined;
   readonly create: (endpoint: Endpoint) => Host;
+  /** Whether a host stays that is not named any more; absent: none does. */
+  readonly isKept?: (host: Host) => boolean;
+  /** Whether a host may be told that; absent: any may. Else another one comes in its place. */
+  readonly isSame?: (host: Host, endpoint: Endpoint) => boolean;
 }
 
 /** A part of the hosts in place of which comes a part of the endpoints. */
@@ -68,7 +72,7 @@ function standElsewhere(
 }
 
 function applyChange(
-  { hosts, byKey, create }: HostList,
+  { hosts, byKey, create, isKept, isSame }: HostList,
   endpoints: readonly Endpoint[],
   { from, oldEnd, newEnd }: Change,
   keys: readonly string[],
@@ -77,6 +81,13 @@ function applyChange(
   const taken = new Set<string>();
   const now = hosts.slice(0, from);
   const added: Host[] = [];
+  const removed: Host[] = [];
+  const take = (key: string, endpoint: Endpoint): Host | undefined => {
+    const known = free.get(key)?.shift();
+    if (known === undefined || isSame?.(known, endpoint) !== false) return known;
+    removed.push(known);
+    return undefined;
+  };
   let isTold = false;
   for (let at = from; at < newEnd; at++) {
     const endpoint = endpoints[at];
@@ -84,7 +95,7 @@ function applyChange(
     if (endpoint === undefined || key === undefined) break;
     if (byKey !== undefined && taken.has(key)) continue;
     taken.add(key);
-    const known = free.get(key)?.shift();
+    const known = take(key, endpoint);
     const host = known ?? create(endpoint);
     now.push(host);
     if (known === undefined) added.push(host);
@@ -93,12 +104,21 @@ function applyChange(
       known.state = endpoint;
     }
   }
-  const removed = [...free.values()].flat();
+  const kept: Host[] = [];
+  for (const host of [...free.values()].flat()) {
+    if (isKept?.(host) === true) kept.push(host);
+    else removed.push(host);
+  }
   for (const { key } of removed) byKey?.delete(key);
   for (const host of added) byKey?.set(host.key, host);
   const isChanged = isTold || added.length > 0 || removed.length > 0;
   // In another order they would be no other hosts.
-  return { hosts: isChanged ? now.concat(hosts.slice(oldEnd)) : hosts, added, removed, isChanged };
+  return {
+    hosts: isChanged ? now.concat(hosts.slice(oldEnd), kept) : hosts,
+    added,
+    removed,
+    isChanged,
+  };
 }
 
 function groupByKey(hosts: readonly Host[]): Map<string, Host[]> {

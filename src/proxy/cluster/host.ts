@@ -31,6 +31,17 @@ export interface Queued {
   tryConnect(): boolean;
 }
 
+/** A connection that ends when its host fails. */
+export interface FragileConnection {
+  onHostFailed(): void;
+}
+
+/** The active health check of a host, for whoever sees its ordinary responses. */
+export interface ActiveCheck {
+  /** The host said that it should get no more. */
+  failNow(): void;
+}
+
 /** Weight, health and place of a host: what an update may change while connections stay. */
 export interface HostState {
   readonly weight: number;
@@ -73,6 +84,10 @@ export class Host {
   isRemoved = false;
   /** TCP connections that wait for the end of another; HTTP's pools know their own. */
   readonly queue: Queued[] = [];
+  /** `undefined` where the host is not checked. */
+  activeCheck: ActiveCheck | undefined = undefined;
+  /** Connections outside of pools that end when the host fails; only where that is asked for. */
+  readonly fragile = new Set<FragileConnection>();
   /** By priority, made by the first request; their owner is the HTTP side. */
   readonly pools: [HostPool | undefined, HostPool | undefined] = [undefined, undefined];
 
@@ -193,6 +208,12 @@ export class Host {
     for (const pool of this.pools) pool?.retire();
   }
 
+  /** What made it fail may be in the way to it: later connections may do better. */
+  fail(): void {
+    this.drain();
+    for (const connection of this.fragile) connection.onHostFailed();
+  }
+
   /** No new requests; those in flight end in order. */
   remove(): void {
     this.isRemoved = true;
@@ -217,7 +238,11 @@ function dialOptions(
   return ordered.map((one) => dialAddress(one, config));
 }
 
-function dialAddress({ address, port }: HostAddress, config: ConnectionConfig): NetConnectOpts {
+/** What a socket to an address is connected with. */
+export function dialAddress(
+  { address, port }: HostAddress,
+  config: ConnectionConfig,
+): NetConnectOpts {
   const { keepAliveS, sources } = config;
   const keepAlive =
     keepAliveS === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveS * 1000 };

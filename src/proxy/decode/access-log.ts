@@ -94,7 +94,7 @@ const OPEN_ERRORS: Readonly<Record<string, string>> = {
 };
 
 /** Like Envoy, a log that cannot be opened is refused, and one that can is there from now on. */
-function checkWritable(file: string, path: string, issues: Issue[]): void {
+export function checkWritable(file: string, path: string, issues: Issue[]): void {
   if (file === "/dev/stdout" || file === "/dev/stderr") return;
   try {
     closeSync(openSync(file, "a"));

@@ -10,6 +10,7 @@ import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
+import { decodeHealthChecks } from "./health-check.ts";
 import { decodeLoadBalancing } from "./load-balancing.ts";
 import { decodeMetadata } from "./metadata.ts";
 import { decodeOutlierDetection } from "./outlier-detection.ts";
@@ -55,7 +56,7 @@ const FIELDS = [
   "upstream_bind_config",
   "upstream_connection_options",
   "outlier_detection",
-  // Without health checks nothing marks a host unhealthy but EDS itself.
+  "health_checks",
   "ignore_health_on_host_removal",
   "close_connections_on_host_health_failure",
 ];
@@ -80,7 +81,10 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     connection: decodeConnection(message, options, issues),
     bufferBytesMax: message.perConnectionBufferLimitBytes ?? BUFFER_BYTES,
     maxStreamDurationMs: options.maxStreamDurationMs,
-    closesOnHostSetChange: decodeCommon(message, issues),
+    ...decodeCommon(message, issues),
+    healthCheck: decodeHealthChecks(message.healthChecks, issues),
+    dropsHealthyHosts: message.ignoreHealthOnHostRemoval,
+    closesOnHostFailure: message.closeConnectionsOnHostHealthFailure,
     isHttp2: options.isHttp2,
     transport: decodeClusterTransport(message, issues),
     outlier: decodeOutlierDetection(message.outlierDetection, issues),
@@ -95,9 +99,12 @@ function statName({ name, altStatName }: Cluster): string {
   return (altStatName || name).replaceAll(":", "_");
 }
 
-/** Whether connections close when the hosts change. */
-function decodeCommon({ commonLbConfig: common }: Cluster, issues: Issue[]): boolean {
-  if (common === undefined) return false;
+/** What a change of hosts means to connections, and to hosts that were not checked yet. */
+function decodeCommon(
+  { commonLbConfig: common }: Cluster,
+  issues: Issue[],
+): Pick<ClusterConfig, "closesOnHostSetChange" | "ignoresUncheckedHosts"> {
+  if (common === undefined) return { closesOnHostSetChange: false, ignoresUncheckedHosts: false };
   const fields = [
     "healthy_panic_threshold",
     // Changes are applied as they come, which no client can tell from applying them later.
@@ -107,10 +114,12 @@ function decodeCommon({ commonLbConfig: common }: Cluster, issues: Issue[]): boo
     "consistent_hashing_lb_config",
     "zone_aware_lb_config",
     "locality_weighted_lb_config",
-    // Nothing checks hosts, so there is no first check to wait for.
     "ignore_new_hosts_until_first_hc",
   ];
   const path = "common_lb_config";
   issues.push(...refuseFields(Cluster_CommonLbConfigSchema, common, fields, path));
-  return common.closeConnectionsOnHostSetChange;
+  return {
+    closesOnHostSetChange: common.closeConnectionsOnHostSetChange,
+    ignoresUncheckedHosts: common.ignoreNewHostsUntilFirstHc,
+  };
 }

@@ -1,4 +1,3 @@
-import { type Address, PipeSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import { HealthStatus } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
 import {
   type Endpoint_AdditionalAddress as AdditionalAddress,
@@ -14,7 +13,6 @@ import {
   ClusterLoadAssignment_PolicySchema,
   ClusterLoadAssignmentSchema,
 } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
@@ -27,6 +25,8 @@ import type {
   Locality,
 } from "../cluster/cluster-config.ts";
 import { decodeAddress, refuseName } from "./address.ts";
+import { decodeEndpointHealth } from "./endpoint-health.ts";
+import { decodeHost } from "./host-address.ts";
 import { decodeMetadata } from "./metadata.ts";
 
 /** An assignment without endpoints. */
@@ -123,10 +123,12 @@ export function decodeEndpoint(
   const endpoint = message.hostIdentifier.value;
   const endpointPath = joinPath(path, "endpoint");
   // Names have the addresses that they resolve to, and no others.
-  const endpointFields = ["address", "hostname", ...(areIps ? ["additional_addresses"] : [])];
+  const always = ["address", "hostname", "health_check_config"];
+  const endpointFields = areIps ? [...always, "additional_addresses"] : always;
   issues.push(...refuseFields(EndpointSchema, endpoint, endpointFields, endpointPath));
   const address = decodeHost(endpoint.address, joinPath(endpointPath, "address"), areIps, issues);
   if (address === undefined) return undefined;
+  const checkPath = joinPath(endpointPath, "health_check_config");
   return {
     ...address,
     weight: Math.max(1, message.loadBalancingWeight ?? 1),
@@ -135,7 +137,7 @@ export function decodeEndpoint(
     hostname: endpoint.hostname,
     metadata: decodeMetadata(message.metadata, joinPath(path, "metadata"), issues),
     additionalAddresses: decodeAdditional(endpoint.additionalAddresses, endpointPath, issues),
-    healthCheck: undefined,
+    healthCheck: decodeEndpointHealth(endpoint.healthCheckConfig, address, checkPath, issues),
   };
 }
 
@@ -164,29 +166,3 @@ const EDS_HEALTH: Readonly<Record<HealthStatus, EdsHealth>> = {
   [HealthStatus.TIMEOUT]: "TIMEOUT",
   [HealthStatus.DEGRADED]: "DEGRADED",
 };
-
-/** An IP address or a name with its port, or the path of a Unix socket. */
-function decodeHost(
-  message: Address | undefined,
-  path: string,
-  areIps: boolean,
-  issues: Issue[],
-): Pick<Endpoint, "address" | "port"> | undefined {
-  if (message?.address.case === "pipe") {
-    const pipe = message.address.value;
-    const at = joinPath(path, "pipe");
-    issues.push(...refuseFields(PipeSchema, pipe, ["path"], at));
-    if (!areIps) issues.push({ path: at, message: "has no name to resolve" });
-    if (!pipe.path.startsWith("/")) {
-      const what = `"${pipe.path}" is not supported yet, only paths that begin with "/"`;
-      issues.push({ path: joinPath(at, "path"), message: what });
-    }
-    return { address: pipe.path, port: 0 };
-  }
-  const address = decodeAddress(message, path, issues);
-  if (address === undefined) return undefined;
-  if (areIps && !isIPv4(address.host) && !isIPv6(address.host)) {
-    issues.push({ path, message: `malformed IP address: ${address.host}` });
-  }
-  return { address: address.host, port: address.port };
-}

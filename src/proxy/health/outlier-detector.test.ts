@@ -259,9 +259,9 @@ describe("OutlierDetector", () => {
       const rig = createRig({}, { returnsWhenChecked });
       const host = hostAt(rig, 0);
       answer(host, 500, 5);
-      rig.detector.onChecked(host);
+      rig.detector.onHostWell(host);
       expect(isEjected(host)).toBe(!returnsWhenChecked);
-      rig.detector.onChecked(host);
+      rig.detector.onHostWell(host);
       expect(rig.counters["ejections_active"]).toBe(returnsWhenChecked ? 0 : 1);
     },
   );

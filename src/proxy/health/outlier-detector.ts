@@ -164,8 +164,7 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     monitor.forget(type);
   }
 
-  /** An active health check found the host healthy. */
-  onChecked(host: Host): void {
+  onHostWell(host: Host): void {
     if (this.#config.returnsWhenChecked && host.outlier !== undefined) {
       this.#takeBack(host, host.outlier);
     }
@@ -210,8 +209,7 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
       monitor.backOff++;
     }
     host.setFlag(HEALTH_FLAG.failedOutlierCheck, true);
-    // What made it fail may be in the way to it: later connections may do better.
-    host.drain();
+    host.fail();
     const lengthMs = this.#lengthMs(monitor);
     events.onEject(host, monitor, cause, { lengthMs, inMs: this.#returnsInMs(lengthMs, nowMs) });
   }

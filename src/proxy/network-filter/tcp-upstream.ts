@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
-import type { Host, Queued } from "../cluster/host.ts";
+import type { FragileConnection, Host, Queued } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing } from "../net/dial.ts";
@@ -26,7 +26,7 @@ type EndedBy = "us" | "peer" | undefined;
  * is under way after. Where the breakers allow no more connections it waits for the end of another
  * one to the same host.
  */
-export class TcpUpstream implements SocketOwner, Queued {
+export class TcpUpstream implements SocketOwner, Queued, FragileConnection {
   readonly host: Host;
   connectStartMs: number;
   connectedMs = -1;
@@ -85,6 +85,7 @@ export class TcpUpstream implements SocketOwner, Queued {
       this.#onConnect(socket, tls),
     );
     host.onConnectionOpened(this.#priority);
+    if (load.config.closesOnHostFailure) host.fragile.add(this);
     deadlines.set(this.#deadline, load.config.connectTimeoutMs, this.connectStartMs);
     return true;
   }
@@ -195,6 +196,12 @@ export class TcpUpstream implements SocketOwner, Queued {
     this.#events.onDrain();
   }
 
+  onHostFailed(): void {
+    // It is closed from this side, and then it has an end like any other.
+    this.#countEnd(false);
+    this.#dialing?.destroy();
+  }
+
   onClose(error: Error | undefined): void {
     const wasConnected = this.#socket !== undefined;
     if (!wasConnected && !this.#isSilent) this.host.load.pendingFailures++;
@@ -210,6 +217,7 @@ export class TcpUpstream implements SocketOwner, Queued {
     const wasQueued = this.#state === "queued";
     this.#state = "closed";
     this.#deadline.cancel();
+    host.fragile.delete(this);
     if (wasOpen) {
       this.#breakers.requests--;
       host.activeRequests--;

@@ -4,6 +4,7 @@ import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
+import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
 import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
@@ -352,6 +353,7 @@ export class Router implements ResponseSink, Waiter {
       outlier.onStatus(judgedStatus(head, isGrpcRequest(this.#stream.head)));
     this.cluster?.load.countResponse(head.status);
     this.#host?.countResponse(head.status);
+    heedImmediateFail(this.#host, head);
     const policy = this.#policy;
     if (policy !== undefined && isRetriableResponse(policy, head) && this.#retry(policy, head)) {
       return;

@@ -1,5 +1,6 @@
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
+import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
@@ -112,6 +113,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     const { status } = head;
     this.#isAnswered = true;
     this.#host.outlier?.onStatus(judgedStatus(head, this.#isGrpc));
+    heedImmediateFail(this.#host, head);
     this.#host.load.countResponse(status);
     this.#host.countResponse(status);
   }

@@ -100,14 +100,17 @@ export class UpstreamTls {
   /**
    * Connects; `onConnect` is called once when the handshake is over and the host was found to be
    * who it should be. Otherwise the owner's `onClose` gets a `TransportError`, or the error of the
-   * connection itself. Nothing that is written before is sent before.
+   * connection itself. Nothing that is written before is sent before. `alpn` is offered in place
+   * of what is configured, unless it is empty.
    */
   connect(
     to: NetConnectOpts,
     buffer: ReadBuffer,
     owner: SocketOwner,
     onConnect: OnConnect,
+    alpn: readonly string[] = [],
   ): Socket {
+    const offered = alpn.length === 0 ? this.#alpn : encodeAlpn(alpn);
     const context = this.#context;
     if (context === undefined) {
       this.#stats.factory.upstream_context_secrets_not_ready++;
@@ -126,7 +129,7 @@ export class UpstreamTls {
       // What it would find is looked at below, by Envoy's rules.
       rejectUnauthorized: false,
       ...(this.config.sni === "" ? {} : { servername: this.config.sni }),
-      ...(this.#alpn === undefined ? {} : { ALPNProtocols: this.#alpn }),
+      ...(offered === undefined ? {} : { ALPNProtocols: offered }),
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
     let isOpen = false;

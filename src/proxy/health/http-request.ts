@@ -1,0 +1,75 @@
+import type { Clock } from "../../base/clock.ts";
+import { plainRequest } from "../../match/plain-request.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
+import { wireText } from "../../match/wire-text.ts";
+import type { Host } from "../cluster/host.ts";
+import { applyMutations } from "../http/header-mutation.ts";
+import { RequestHead } from "../http/message-head.ts";
+import { encodeRequestHead } from "../router/encode-request.ts";
+import type { HttpCheckConfig } from "./health-config.ts";
+
+/** The request of one check as it goes over the wire. */
+export function checkRequest(host: Host, check: HttpCheckConfig, clock: Clock): Buffer {
+  const { load, state } = host;
+  const head = new RequestHead();
+  head.method = check.method;
+  head.path = wireText(check.path);
+  const authority = state.healthCheck?.hostname || check.authority || load.config.name;
+  head.authority = wireText(authority);
+  head.headers.add("user-agent", "Envoy/HC");
+  if (check.headers !== undefined) {
+    applyMutations([check.headers], head.headers, checkStreamInfo(host, clock));
+  }
+  head.headers.remove("transfer-encoding");
+  head.headers.remove("content-length");
+  if (check.send.length > 0) {
+    head.contentLength = check.send.length;
+    head.headers.add("content-length", String(check.send.length));
+  }
+  const isSecure = load.transports?.for(state.metadata) !== undefined;
+  const text = encodeRequestHead(head, isSecure ? "https" : "http", load.config.connection);
+  return Buffer.concat([Buffer.from(text, "latin1"), check.send]);
+}
+
+const LOOPBACK = { address: "127.0.0.1", port: 0 };
+
+/** A check as the operators of header values read it: it has no client and no answer. */
+function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
+  const nowMs = clock.nowMs();
+  const { config } = host.load;
+  return {
+    ...plainRequest({ connection: { remote: LOOPBACK, local: LOOPBACK } }),
+    logType: "NotSet",
+    protocol: "HTTP/1.1",
+    status: 0,
+    details: "",
+    terminationDetails: "",
+    flag: "",
+    routeName: "",
+    localReplyBody: "",
+    streamId: undefined,
+    uniqueId: "",
+    startMs: nowMs,
+    nowMs,
+    bytesReceived: 0,
+    bytesSent: 0,
+    upstream: {
+      cluster: undefined,
+      clusterAlias: undefined,
+      host: host.key,
+      hostName: host.state.hostname || host.key,
+      localAddress: undefined,
+      remoteAddress: undefined,
+      protocol: undefined,
+      attempts: 0,
+      transportFailure: "",
+      tls: undefined,
+    },
+    timeMs: () => -1,
+    requestHeader: () => undefined,
+    responseHeader: () => undefined,
+    responseTrailer: () => undefined,
+    metadata: (kind, namespace) =>
+      (kind === "UPSTREAM_HOST" ? host.state : config).metadata[namespace],
+  };
+}

@@ -1,0 +1,144 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../controlplane/until.ts";
+import { socketAddress } from "./bootstrap-json.ts";
+import { CheckedServer, SILENCE } from "./checked-server.ts";
+import { type HealthCase, HTTP_CASES, TCP_CASES } from "./health-cases.ts";
+import {
+  healthFlags,
+  linesOf,
+  onBoth,
+  type PlaceOfPlane,
+  startPlane,
+  statsWith,
+} from "./health-planes.ts";
+
+/** What came of a case. */
+interface HealthOutcome {
+  /** Lines of the log of events, without what differs from run to run. */
+  readonly events: readonly string[];
+  readonly checks: readonly string[];
+  /** Which connection each check came by. */
+  readonly connections: readonly number[];
+  /** Empty for a case without end. */
+  readonly stats: Readonly<Record<string, number>>;
+  readonly flags: readonly string[];
+}
+
+/** Fast while nothing goes to the cluster, which nothing does. */
+const CHECK = {
+  timeout: "60s",
+  interval: "60s",
+  no_traffic_interval: "0.02s",
+  unhealthy_threshold: 2,
+  healthy_threshold: 2,
+  always_log_health_check_failures: true,
+  always_log_health_check_success: true,
+};
+
+function clusterOf(one: HealthCase, at: number, port: number, { folder }: PlaceOfPlane): object {
+  const endpoint = { address: socketAddress(port), ...one.endpoint };
+  const metadata = { filter_metadata: { e: { k: "v" } } };
+  return {
+    name: `c${at}`,
+    type: "STATIC",
+    connect_timeout: "2s",
+    health_checks: [{ ...CHECK, event_log_path: join(folder, `c${at}.log`), ...one.check }],
+    load_assignment: {
+      cluster_name: `c${at}`,
+      endpoints: [{ lb_endpoints: [{ endpoint, metadata }] }],
+    },
+    ...one.cluster,
+  };
+}
+
+/** Runs all cases at once, each with a cluster and a server of its own. */
+async function runCases(
+  name: "weft" | "envoy",
+  cases: readonly HealthCase[],
+): Promise<readonly HealthOutcome[]> {
+  const servers = await Promise.all(
+    cases.map((one) => CheckedServer.start([...one.answers, SILENCE])),
+  );
+  const plane = await startPlane(name, [], (place) => ({
+    static_resources: {
+      clusters: cases.map((one, at) => clusterOf(one, at, servers[at]?.port ?? 0, place)),
+    },
+  }));
+  try {
+    return await Promise.all(
+      cases.map(async (one, at) => {
+        const server = servers[at];
+        if (server === undefined) throw new Error("no server");
+        const { length } = one.answers;
+        const count = one.isEndless === true ? length : length + 1;
+        await until(() => server.checks.length >= count, `${name}: the checks of "${one.name}"`);
+        const lines = await linesOf(join(plane.folder, `c${at}.log`), one.events.length);
+        return {
+          events: lines.slice(0, one.events.length).map((line) => normalize(line, server.port)),
+          checks: server.checks.slice(0, length),
+          connections: server.connectionOf.slice(0, length),
+          stats: one.isEndless === true ? {} : await caseStats(plane, `cluster.c${at}.`),
+          flags: one.isEndless === true ? [one.flags] : await healthFlags(plane, `c${at}`),
+        };
+      }),
+    );
+  } finally {
+    await plane.stop();
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+async function caseStats(
+  plane: { readonly adminPort: number },
+  prefix: string,
+): Promise<Readonly<Record<string, number>>> {
+  const all = Object.entries(await statsWith(plane, prefix));
+  const wanted = /^(?:health_check\.|membership_|upstream_cx_protocol_error$)/;
+  return Object.fromEntries(all.filter(([name]) => wanted.test(name)));
+}
+
+function normalize(line: string, port: number): string {
+  return line
+    .replace(`"port_value":${port}`, '"port_value":1')
+    .replace(/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z"/, '"timestamp":"TIME"');
+}
+
+interface EventParts {
+  readonly failure_type?: string;
+  readonly http_status_code?: number;
+  readonly first_check?: boolean;
+}
+
+/** What a line says, in short. */
+function summary(line: string): string {
+  const event = JSON.parse(line) as Record<string, EventParts>;
+  const name = Object.keys(event).find((key) => /_event$|_host$/.test(key)) ?? "";
+  const says = event[name] ?? {};
+  const first = says.first_check === true ? "first_check" : undefined;
+  const parts = [name, says.failure_type, says.http_status_code, first];
+  return parts.filter((part) => part !== undefined).join(" ");
+}
+
+describe.each([
+  ["over HTTP", HTTP_CASES],
+  ["over TCP", TCP_CASES],
+] as const)("checks %s", (_kind, cases) => {
+  let weft: readonly HealthOutcome[] = [];
+  let envoy: readonly HealthOutcome[] = [];
+
+  beforeAll(async () => {
+    ({ weft, envoy } = await onBoth((name) => runCases(name, cases)));
+  }, 60_000);
+
+  afterAll(() => {
+    weft = [];
+    envoy = [];
+  });
+
+  test.each(cases.map((one, at) => [one.name, at] as const))("%s", (_name, at) => {
+    expect(weft[at]?.events.map(summary)).toEqual(cases[at]?.events);
+    expect(weft[at]?.flags).toEqual([cases[at]?.flags]);
+    expect(weft[at]).toEqual(envoy[at]);
+  });
+});
