@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { findProgram } from "../programs.ts";
 import { connectNow } from "../sim/sim-network.ts";
+import { EJECTION } from "./cases/ejection.ts";
 import { FAILOVER } from "./cases/failover.ts";
 import { LIMITS } from "./cases/limits.ts";
 import { RETRIES } from "./cases/retries.ts";
@@ -14,7 +15,13 @@ vi.mock("../../src/proxy/net/socket.ts", async (original) => {
   return { ...real, connectSocket: connectNow };
 });
 
-const SCENARIOS: readonly Scenario[] = [...TIMEOUTS, ...LIMITS, ...RETRIES, ...FAILOVER];
+const SCENARIOS: readonly Scenario[] = [
+  ...TIMEOUTS,
+  ...LIMITS,
+  ...RETRIES,
+  ...FAILOVER,
+  ...EJECTION,
+];
 
 /** So many run at the same time on one Envoy: more would make each other late. */
 const BATCH = 8;
