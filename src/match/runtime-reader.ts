@@ -1,4 +1,6 @@
 import {
+  type RuntimeFeatureFlag,
+  RuntimeFeatureFlagSchema,
   type RuntimeFractionalPercent,
   RuntimeFractionalPercentSchema,
 } from "../api/gen/envoy/config/core/v3/base_pb.js";
@@ -17,6 +19,8 @@ export interface RuntimeReader {
   double(key: string): number | undefined;
   /** A share, 0 to 1; a plain number counts as per cent. `undefined` when the key has none. */
   share(key: string): number | undefined;
+  /** A number counts too: all but 0 are true. `undefined` when the key has neither. */
+  flag(key: string): boolean | undefined;
 }
 
 /** A runtime in which no key has a value. */
@@ -24,6 +28,7 @@ export const NO_RUNTIME: RuntimeReader = {
   integer: () => undefined,
   double: () => undefined,
   share: () => undefined,
+  flag: () => undefined,
 };
 
 /** How many of all requests something concerns. */
@@ -61,4 +66,28 @@ export function decodeRuntimeShare(
 export function currentShare(share: RuntimeShare, runtime: RuntimeReader): number {
   if (share.runtimeKey === "") return share.defaultShare;
   return runtime.share(share.runtimeKey) ?? share.defaultShare;
+}
+
+/** Something that is on or off. */
+export interface RuntimeFlag {
+  /** "" when no key may change it. */
+  readonly runtimeKey: string;
+  readonly defaultValue: boolean;
+}
+
+/** Decodes a flag that a runtime key may change. */
+export function decodeRuntimeFlag(
+  message: RuntimeFeatureFlag,
+  path: string,
+  issues: Issue[],
+): RuntimeFlag {
+  const fields = ["default_value", "runtime_key"];
+  issues.push(...refuseFields(RuntimeFeatureFlagSchema, message, fields, path));
+  return { runtimeKey: message.runtimeKey, defaultValue: message.defaultValue ?? false };
+}
+
+/** Whether it is on now. */
+export function isOn(flag: RuntimeFlag, runtime: RuntimeReader): boolean {
+  if (flag.runtimeKey === "") return flag.defaultValue;
+  return runtime.flag(flag.runtimeKey) ?? flag.defaultValue;
 }

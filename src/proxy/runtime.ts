@@ -17,6 +17,7 @@ interface RuntimeValue {
   /** Any number. */
   readonly double: number | undefined;
   readonly share: number | undefined;
+  readonly flag: boolean | undefined;
 }
 
 /**
@@ -47,6 +48,7 @@ export function decodeRuntime(message: LayeredRuntime | undefined, issues: Issue
     integer: (key) => values.get(key)?.number,
     double: (key) => values.get(key)?.double,
     share: (key) => values.get(key)?.share,
+    flag: (key) => values.get(key)?.flag,
   };
 }
 
@@ -109,6 +111,7 @@ function addValue(key: string, value: JsonValue, target: Target): void {
       number: undefined,
       double: undefined,
       share: Math.min(1, numerator / denominator),
+      flag: undefined,
     });
   } else addStruct(value, key, target);
 }
@@ -116,11 +119,13 @@ function addValue(key: string, value: JsonValue, target: Target): void {
 /** Text that is a number counts as one; what is neither a number nor a share has no value. */
 function readScalar(value: string | number | boolean): RuntimeValue {
   const number = typeof value === "boolean" ? Number.NaN : Number(value);
+  // Text is no flag, whatever it says.
+  const flag = typeof value === "string" ? undefined : Boolean(value);
   const double = value === "" || Number.isNaN(number) ? undefined : number;
   if (double === undefined || !Number.isInteger(double) || double < 0) {
-    return { number: undefined, double, share: undefined };
+    return { number: undefined, double, share: undefined, flag };
   }
-  return { number: double, double, share: Math.min(1, double / 100) };
+  return { number: double, double, share: Math.min(1, double / 100), flag };
 }
 
 /** Flags that change nothing here: the matcher has a bound of its own for any expression. */

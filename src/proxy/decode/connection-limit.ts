@@ -5,12 +5,13 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import { decodeRuntimeFlag } from "../../match/runtime-reader.ts";
 import { connectionLimit } from "../network-filter/connection-limit.ts";
 import type { PassingFilterConfig } from "../network-filter/network-filter.ts";
 
 const FIELDS = ["stat_prefix", "max_connections", "delay", "runtime_enabled"];
 
-/** Decodes a connection limit. Runtime keys have their defaults: nothing else can be set. */
+/** Decodes a connection limit. */
 export function decodeConnectionLimit(
   message: ConnectionLimit,
   path: string,
@@ -24,6 +25,8 @@ export function decodeConnectionLimit(
     statPrefix: message.statPrefix,
     connectionsMax: Number(message.maxConnections ?? 0n),
     delayMs: durationMs(message.delay) ?? 0,
-    isEnabled: message.runtimeEnabled?.defaultValue ?? true,
+    enabled:
+      message.runtimeEnabled &&
+      decodeRuntimeFlag(message.runtimeEnabled, joinPath(path, "runtime_enabled"), issues),
   });
 }

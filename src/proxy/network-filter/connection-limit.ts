@@ -1,3 +1,4 @@
+import { isOn, type RuntimeFlag } from "../../match/runtime-reader.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { FilteredSocket, PassingFilter, PassingFilterConfig } from "./network-filter.ts";
@@ -8,7 +9,8 @@ export interface ConnectionLimitConfig {
   readonly connectionsMax: number;
   /** How long one too many is kept before it is closed. */
   readonly delayMs: number;
-  readonly isEnabled: boolean;
+  /** `undefined`: always. */
+  readonly enabled: RuntimeFlag | undefined;
 }
 
 const ZERO = { active_connections: 0, limited_connections: 0 };
@@ -21,7 +23,8 @@ export function connectionLimit(config: ConnectionLimitConfig): PassingFilterCon
       const counters = context.counters.get(`connection_limit.${config.statPrefix}`, ZERO);
       let open = 0;
       return (socket) => {
-        if (!config.isEnabled) return {};
+        const { enabled } = config;
+        if (enabled !== undefined && !isOn(enabled, context.runtime)) return {};
         let isCounted = false;
         let waiting: Deadline | undefined;
         return {
