@@ -10,6 +10,7 @@ import type { FlushQueue } from "./net/sender.ts";
 import type { ReadBuffer } from "./net/socket.ts";
 import type { TimeoutKind } from "./overload/overload-config.ts";
 import type { OverloadManager } from "./overload/overload-manager.ts";
+import type { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import type { SecretStore } from "./secret/secret-store.ts";
 import type { ContextCache } from "./tls/secure-context.ts";
 
@@ -29,6 +30,8 @@ export interface ProxyContext {
   readonly date: DateHeader;
   /** What has counters by a prefix of its own. */
   readonly counters: CounterGroups;
+  /** Token buckets that network filters share. */
+  readonly sharedBuckets: SharedBuckets;
   readonly secrets: SecretStore;
   readonly tlsContexts: ContextCache;
   /** The active cluster of that name. */

@@ -18,6 +18,7 @@ import {
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { LocalRateLimitSchema as ListenerRateLimitSchema } from "../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import { OriginalDstSchema } from "../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { ProxyProtocolSchema } from "../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
@@ -25,6 +26,7 @@ import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/netwo
 import { ConfigSchema as DirectResponseSchema } from "../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
 import { EchoSchema } from "../api/gen/envoy/extensions/filters/network/echo/v3/echo_pb.js";
 import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LocalRateLimitSchema as NetworkRateLimitSchema } from "../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -86,7 +88,9 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   InjectedResourceConfigSchema,
   LeastRequestSchema,
   MaglevSchema,
+  ListenerRateLimitSchema,
   LocalRateLimitSchema,
+  NetworkRateLimitSchema,
   MetadataFormatterSchema,
   NetworkRbacSchema,
   OriginalDstSchema,

@@ -24,6 +24,7 @@ import { createReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { timeoutsOf } from "./overload/timeouts.ts";
+import { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
 import { SecretStore } from "./secret/secret-store.ts";
@@ -124,6 +125,7 @@ export class Proxy {
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
       nodeCluster: node.cluster,
+      sharedBuckets: new SharedBuckets(),
       localAddress: findLocalAddress(),
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),

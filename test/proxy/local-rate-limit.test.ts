@@ -7,7 +7,7 @@ import { RATE_LIMIT_CASES } from "./local-rate-limit-cases.ts";
 import { findOutcome, type Outcome, statusesOf } from "./outcome.ts";
 import { ALL, bucket, type RateLimitCase } from "./rate-limit-case.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
-import { caseLog, logLines, statsOf, type TwinPlaces, Twins } from "./twins.ts";
+import { caseLog, logLines, metricsOf, statsOf, type TwinPlaces, Twins } from "./twins.ts";
 
 const HAS_ENVOY = findProgram("envoy") !== undefined;
 const NAME = "envoy.filters.http.local_ratelimit";
@@ -264,6 +264,10 @@ describe.skipIf(!HAS_ENVOY)("local rate limits in weft and Envoy", () => {
     };
     const [ours, theirs] = await Promise.all(twins.all.map(counted));
     expect(ours).toEqual(theirs);
+    const [metrics, more] = await Promise.all(
+      twins.all.map((twin) => metricsOf(twin, "local_rate")),
+    );
+    expect(metrics).toEqual(more);
     expect(ours).toMatchObject({ "case_0.http_local_rate_limit.enforced": 2 });
   });
 });

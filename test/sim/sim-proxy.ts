@@ -16,6 +16,7 @@ import type {
   TerminalFilter,
 } from "../../src/proxy/network-filter/network-filter.ts";
 import { timeoutsOf } from "../../src/proxy/overload/timeouts.ts";
+import { SharedBuckets } from "../../src/proxy/rate-limit/shared-buckets.ts";
 import { RouteSet } from "../../src/proxy/route-set.ts";
 import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
 import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
@@ -78,6 +79,7 @@ export function createSimProxy(
     tlsContexts,
     findCluster: (name) => clusters.find(name),
     nodeCluster: "",
+    sharedBuckets: new SharedBuckets(),
     localAddress: "127.0.0.1",
     nextConnectionId: () => ++connectionIds,
     createRequestId: () => "00000000-0000-4000-8000-000000000000",

@@ -5,6 +5,7 @@ import {
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { HttpInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { LocalRateLimitSchema } from "../../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import { OriginalDstSchema } from "../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { ProxyProtocolSchema } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
@@ -18,12 +19,14 @@ import type {
 } from "../listener-filter/listener-filter.ts";
 import { createOriginalDst } from "../listener-filter/original-dst.ts";
 import { TLS_INSPECTOR } from "../listener-filter/tls-inspector.ts";
+import { decodeSocketRateLimit } from "./connection-rate-limit.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeProxyProtocol } from "./proxy-protocol.ts";
 
 /** Every listener filter that is built. */
 const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
   extension(HttpInspectorSchema, () => HTTP_INSPECTOR),
+  extension(LocalRateLimitSchema, decodeSocketRateLimit),
   extension(OriginalDstSchema, (_message, path, issues) => decodeOriginalDst(path, issues)),
   extension(ProxyProtocolSchema, decodeProxyProtocol),
   extension(TlsInspectorSchema, (message, path, issues) => {

@@ -7,6 +7,7 @@ import { ConnectionLimitSchema } from "../../api/gen/envoy/extensions/filters/ne
 import { ConfigSchema as DirectResponseSchema } from "../../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
 import { EchoSchema } from "../../api/gen/envoy/extensions/filters/network/echo/v3/echo_pb.js";
 import { HttpConnectionManagerSchema } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LocalRateLimitSchema } from "../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { SniClusterSchema } from "../../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
 import { TcpProxySchema } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -23,6 +24,7 @@ import type {
 import { SNI_CLUSTER } from "../network-filter/sni-cluster.ts";
 import { tcpProxy } from "../network-filter/tcp-proxy.ts";
 import { decodeConnectionLimit } from "./connection-limit.ts";
+import { decodeConnectionRateLimit } from "./connection-rate-limit.ts";
 import { decodeDirectResponse } from "./direct-response.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
@@ -44,6 +46,7 @@ const NETWORK_FILTERS: readonly Extension<NamedFilter>[] = [
     const config = decodeHttpConnectionManager(message, path, issues);
     return config && httpConnectionManager(config);
   }),
+  filter("local_ratelimit", LocalRateLimitSchema, decodeConnectionRateLimit),
   filter("rbac", RBACSchema, decodeNetworkRbac),
   filter("sni_cluster", SniClusterSchema, () => SNI_CLUSTER),
   filter("tcp_proxy", TcpProxySchema, (message, path, issues) => {

@@ -20,6 +20,7 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
   readonly #onEnd: (connection: OpenConnection) => void;
   readonly #socket: Socket;
   readonly #filters: readonly PassingFilter[];
+  readonly #plan: FilterPlan;
   #terminal: OpenConnection | undefined = undefined;
   #isOver = false;
 
@@ -30,6 +31,7 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
     onEnd: (connection: OpenConnection) => void,
   ) {
     this.connection = connection;
+    this.#plan = plan;
     this.#onEnd = onEnd;
     this.#socket = adopt(this);
     this.#filters = plan.filters.map((create) => create(this));
@@ -73,13 +75,16 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
   }
 
   destroy(): void {
-    if (this.#terminal === undefined) this.#socket.destroy();
-    else this.#terminal.destroy();
+    if (this.#terminal !== undefined) return this.#terminal.destroy();
+    // A closed socket no longer knows them, and it may be logged.
+    this.connection.keepAddresses();
+    this.#socket.destroy();
   }
 
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#plan.terminal.onRefused?.(this.connection);
     this.#onEnd(this);
   }
 }

@@ -36,6 +36,8 @@ export interface TerminalFilter {
     adopt: Adopt,
     onEnd: (connection: OpenConnection) => void,
   ): OpenConnection;
+  /** A connection is gone that a filter before it did not let pass: it may be counted and logged. */
+  onRefused?(connection: AcceptedConnection): void;
 }
 
 /** A filter that stands before the last, decoded and checked. */

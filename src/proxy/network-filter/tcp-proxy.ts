@@ -69,9 +69,30 @@ export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
       return {
         service: undefined,
         open: (connection, adopt, onEnd) => new TcpConnection(service, connection, adopt, onEnd),
+        onRefused: (connection) => logRefused(service, connection),
       };
     },
   };
+}
+
+/** As in Envoy, the TCP proxy counts and logs what never came to it. */
+function logRefused({ context, counters, logs }: TcpService, connection: AcceptedConnection): void {
+  counters.downstream_cx_total++;
+  if (logs.length === 0) return;
+  const info = tcpStreamInfo({
+    logType: "TcpConnectionEnd",
+    connection,
+    context,
+    startMs: context.clock.monotonicMs(),
+    wallMs: context.clock.nowMs(),
+    flag: connection.flag,
+    bytesReceived: 0,
+    bytesSent: 0,
+    cluster: "",
+    attempts: 0,
+    upstream: undefined,
+  });
+  for (const log of logs) log.log(info);
 }
 
 /**
