@@ -1,13 +1,54 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { createPrng } from "../../src/base/prng.ts";
 import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { BothPlanes, type Plane } from "./both-planes.ts";
 import { closers } from "./cluster-planes.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
 
-/** An upstream that says which one it is, whatever it is asked. */
-async function startNamed(name: string): Promise<number> {
-  const server = createServer((_request, response) => response.end(name));
+/** Upstreams that are known by their index. */
+interface Upstreams {
+  readonly ports: readonly number[];
+  /** Requests since `take`. */
+  readonly count: number;
+  /** Which of them got the requests of each `x-key`, in order; forgets them. */
+  take(): Readonly<Record<string, readonly string[]>>;
+}
+
+/** So many upstreams that answer with their index; never when there is no status. */
+export async function startUpstreams(
+  count: number,
+  status: number | undefined,
+): Promise<Upstreams> {
+  let came: [key: string, name: string][] = [];
+  const ports = await Promise.all(
+    Array.from({ length: count }, (_, at) =>
+      startServer((request, response) => {
+        came.push([String(request.headers["x-key"]), String(at)]);
+        if (status !== undefined) response.writeHead(status).end(String(at));
+      }),
+    ),
+  );
+  return {
+    ports,
+    get count() {
+      return came.length;
+    },
+    take() {
+      const byKey: Record<string, string[]> = {};
+      for (const [key, name] of came) (byKey[key] ??= []).push(name);
+      came = [];
+      return byKey;
+    },
+  };
+}
+
+/** So many upstreams that answer everything with their index. */
+export async function startNumbered(count: number): Promise<readonly number[]> {
+  return (await startUpstreams(count, 200)).ports;
+}
+
+async function startServer(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closers.push(() => {
     server.closeAllConnections();
@@ -15,11 +56,6 @@ async function startNamed(name: string): Promise<number> {
   });
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-/** So many upstreams, named by their index. */
-export async function startNumbered(count: number): Promise<readonly number[]> {
-  return Promise.all(Array.from({ length: count }, (_, at) => startNamed(String(at))));
 }
 
 /** An endpoint of 127.0.0.1 as an assignment has it. */

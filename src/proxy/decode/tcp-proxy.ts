@@ -5,6 +5,11 @@ import {
   TcpProxy_WeightedClusterSchema,
   TcpProxySchema,
 } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import {
+  HashPolicy_FilterStateSchema,
+  HashPolicy_SourceIpSchema,
+  HashPolicySchema,
+} from "../../api/gen/envoy/type/v3/hash_policy_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
@@ -18,6 +23,7 @@ const FIELDS = [
   "cluster",
   "weighted_clusters",
   "metadata_match",
+  "hash_policy",
   "idle_timeout",
   "max_downstream_connection_duration",
   "max_connect_attempts",
@@ -58,6 +64,7 @@ export function decodeTcpProxy(
     statPrefix: message.statPrefix,
     chooseTarget: decodeTargets(message, criteria, path, issues),
     criteria,
+    hashesSourceIp: decodeHashPolicy(message, path, issues),
     idleTimeoutMs: durationMs(message.idleTimeout) ?? IDLE_TIMEOUT_MS,
     durationMsMax: durationMs(message.maxDownstreamConnectionDuration) ?? 0,
     connectAttemptsMax: message.maxConnectAttempts ?? 1,
@@ -67,6 +74,25 @@ export function decodeTcpProxy(
     logsConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
   };
   return issues.length === before ? config : undefined;
+}
+
+/** Whether the client's address is hashed; of the filter state nothing here can be. */
+function decodeHashPolicy({ hashPolicy }: TcpProxy, path: string, issues: Issue[]): boolean {
+  let isHashed = false;
+  for (const [index, policy] of hashPolicy.entries()) {
+    const at = joinPath(path, `hash_policy[${index}]`);
+    const { policySpecifier: specifier } = policy;
+    issues.push(...refuseFields(HashPolicySchema, policy, ["source_ip", "filter_state"], at));
+    if (specifier.case === "sourceIp") {
+      issues.push(...refuseFields(HashPolicy_SourceIpSchema, specifier.value, [], at));
+      isHashed = true;
+    } else if (specifier.case === "filterState") {
+      issues.push(...refuseFields(HashPolicy_FilterStateSchema, specifier.value, ["key"], at));
+    } else {
+      issues.push({ path: at, message: "names nothing to hash" });
+    }
+  }
+  return isHashed;
 }
 
 function decodeTargets(

@@ -4,7 +4,9 @@ import type { Prng } from "../../base/prng.ts";
 import { joinFlags } from "../../match/response-flags.ts";
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import { type Hash64, HashCell } from "../balance/hash64.ts";
 import type { PickContext } from "../balance/pick-context.ts";
+import { xxHash64 } from "../balance/xx-hash.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
@@ -26,6 +28,8 @@ export interface TcpProxyConfig {
   readonly chooseTarget: (prng: Prng) => TcpTarget;
   /** For the cluster that another filter named. */
   readonly criteria: SubsetCriteria;
+  /** Whether hash balancers go by the client's address; else by nothing. */
+  readonly hashesSourceIp: boolean;
   /** Without a byte in either direction; 0 is none. */
   readonly idleTimeoutMs: number;
   /** From the beginning to the end of a connection; 0 is none. */
@@ -162,6 +166,14 @@ class TcpConnection implements OpenConnection, PickContext {
   }
   requestHeader(): undefined {
     return undefined;
+  }
+  hash(): Hash64 | undefined {
+    const { address } = this.connection.remote;
+    // The path of a Unix socket is none.
+    if (!this.#service.config.hashesSourceIp || address === "" || address.startsWith("/")) return;
+    const hash = new HashCell();
+    xxHash64(address, hash);
+    return hash;
   }
   readonly hostDrawsMax = 0;
   rejectsHost(): boolean {
