@@ -197,11 +197,12 @@ describe("who is hashed to", () => {
         name,
         // Of many on one connection Envoy does not answer all by itself.
         hosts: await askAll(plane, requestsOf(`/${name}`, name.includes("none") ? ["x"] : all)),
-        panics: await plane.stats(`^cluster.${name}.lb_healthy_panic`),
-        sizes: await plane.stats(`^cluster.${name}.(ring_hash|maglev)_lb`),
       }));
       expect.soft(seen.weft).toEqual(seen.envoy);
     }
+    const stats = await both.each((plane) => plane.stats("_lb%5C.|lb_healthy_panic"));
+    expect(stats.weft).toEqual(stats.envoy);
+    expect(stats.weft["cluster.ring-panic.lb_healthy_panic"]).toBe(all.length);
   }, 60_000);
 
   test("is of a locality by what that weighs, as long as it has somebody", async () => {
@@ -235,10 +236,11 @@ describe("who is hashed to", () => {
       const seen = await both.each(async (plane) => ({
         name,
         hosts: await askAll(plane, requestsOf(`/${name}`, some)),
-        sizes: await plane.stats(`^cluster.${name}.(ring_hash|maglev)_lb`),
       }));
       expect.soft(seen.weft).toEqual(seen.envoy);
     }
+    const stats = await both.each((plane) => plane.stats("_lb%5C."));
+    expect(stats.weft).toEqual(stats.envoy);
   }, 60_000);
 
   test("is known by its name where names of a DNS cluster are hashed", async () => {
