@@ -88,7 +88,26 @@ describe("parseBootstrap()", () => {
     [
       "a type of cluster that is not built",
       CLUSTER("cluster_type: { name: envoy.clusters.aggregate }"),
-      `${C}.cluster_type: is not supported yet`,
+      `${C}.cluster_type: Didn't find a registered cluster factory implementation for name: 'envoy.clusters.aggregate'`,
+    ],
+    [
+      "names asked for over TCP only",
+      CLUSTER("type: STRICT_DNS\nuse_tcp_for_dns_lookups: true"),
+      `${C}.use_tcp_for_dns_lookups: is not supported yet`,
+    ],
+    [
+      "names asked for over TCP only, in a newer place",
+      CLUSTER(
+        "type: STRICT_DNS\ndns_resolution_config: { resolvers: [{ socket_address: { address: 127.0.0.1, port_value: 53 } }], dns_resolver_options: { use_tcp_for_dns_lookups: true } }",
+      ),
+      `${C}.dns_resolution_config.dns_resolver_options.use_tcp_for_dns_lookups: is not supported yet`,
+    ],
+    [
+      "a new socket after so many questions",
+      CLUSTER(
+        `type: STRICT_DNS\ntyped_dns_resolver_config: { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig, udp_max_queries: 1 } }`,
+      ),
+      `${C}.typed_dns_resolver_config.udp_max_queries: is not supported yet`,
     ],
     [
       "a Maglev table whose size is not prime",

@@ -111,6 +111,11 @@ export const ACCEPTED_CLUSTERS: readonly (readonly [name: string, bootstrap: obj
   ["endpoints that go stale", assignment({ policy: { endpoint_stale_after: "1s" } })],
   ["LOGICAL_DNS", dns({ type: "LOGICAL_DNS", dns_lookup_family: "ALL", respect_dns_ttl: true })],
   ["name servers", cares({})],
+  [
+    "name servers that are asked in need only",
+    cares({ use_resolvers_as_fallback: true, filter_unroutable_families: true }),
+  ],
+  ["a type by name", fixed({ type: undefined, cluster_type: { name: "envoy.cluster.static" } })],
   ["ORIGINAL_DST", originalDst({ cleanup_interval: "1s" })],
   [
     "ORIGINAL_DST by header",
@@ -299,6 +304,16 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "no name of LOGICAL_DNS",
     bootstrap({ name: "up", type: "LOGICAL_DNS", connect_timeout: "1s" }),
     "LOGICAL_DNS clusters must have a single",
+  ],
+  [
+    "a type that nobody knows",
+    fixed({ type: undefined, cluster_type: { name: "envoy.clusters.static" } }),
+    "Didn't find a registered cluster factory implementation for name: 'envoy.clusters.static'",
+  ],
+  [
+    "names that are asked for all the time",
+    dns({ dns_refresh_rate: "0.001s" }),
+    "dns_refresh_rate: must be greater than 0.001s",
   ],
   [
     "a back-off that ends before it starts",

@@ -2,16 +2,19 @@ import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { socketAddress, staticCluster } from "./bootstrap-json.ts";
 import { BothPlanes, type Plane } from "./both-planes.ts";
+import {
+  closeAll,
+  closers,
+  get,
+  startPlanes as startHttpPlanes,
+  startUpstream,
+} from "./cluster-planes.ts";
 import { DnsServer } from "./dns-server.ts";
 
 const CARES =
   "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
 
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+afterEach(closeAll);
 
 async function startServer(): Promise<DnsServer> {
   const server = await DnsServer.start();
@@ -19,33 +22,33 @@ async function startServer(): Promise<DnsServer> {
   return server;
 }
 
-/** Both proxies with one cluster of names, which ask this server. */
+/** A cluster of names, which asks this server. */
+function dnsCluster(server: DnsServer, names: readonly string[]): object {
+  const endpoints = names.map((name) => ({ endpoint: { address: socketAddress(80, name) } }));
+  return {
+    ...staticCluster("up", []),
+    type: "STRICT_DNS",
+    dns_refresh_rate: "0.05s",
+    dns_lookup_family: "V4_ONLY",
+    typed_dns_resolver_config: {
+      name: "envoy.network.dns_resolver.cares",
+      typed_config: { "@type": CARES, resolvers: [socketAddress(server.port)] },
+    },
+    load_assignment: { cluster_name: "up", endpoints: [{ lb_endpoints: endpoints }] },
+  };
+}
+
+/** Both proxies with nothing but that cluster. */
 async function startPlanes(
   server: DnsServer,
   names: readonly string[],
   options: object = {},
 ): Promise<BothPlanes<never>> {
-  const endpoints = names.map((name) => ({ endpoint: { address: socketAddress(80, name) } }));
   const both = new BothPlanes<never>();
   closers.push(() => both.stop());
   await both.start([], ({ admin }) => ({
     admin: { address: socketAddress(admin) },
-    static_resources: {
-      clusters: [
-        {
-          ...staticCluster("up", []),
-          type: "STRICT_DNS",
-          dns_refresh_rate: "0.05s",
-          dns_lookup_family: "V4_ONLY",
-          typed_dns_resolver_config: {
-            name: "envoy.network.dns_resolver.cares",
-            typed_config: { "@type": CARES, resolvers: [socketAddress(server.port)] },
-          },
-          load_assignment: { cluster_name: "up", endpoints: [{ lb_endpoints: endpoints }] },
-          ...options,
-        },
-      ],
-    },
+    static_resources: { clusters: [{ ...dnsCluster(server, names), ...options }] },
   }));
   return both;
 }
@@ -158,6 +161,21 @@ describe("names", () => {
     expect(await haveHosts(both, ["127.0.1.2:80"])).toBe(true);
   });
 
+  test.each([1, 500])("are not asked for again before: %i addresses", async (count) => {
+    const server = await startServer();
+    const all = Array.from({ length: count }, (_, at) => `127.1.${at >> 8}.${at & 255}`);
+    server.set("a.test", { addresses: all, ttlS: 3600 });
+    server.set("b.test", { addresses: all, ttlS: 0 });
+    const both = await startPlanes(server, ["a.test", "b.test"], { respect_dns_ttl: true });
+    // The second may not be kept, which leaves it to the refresh rate.
+    await awaitLookups(both, 5);
+    const asked = (name: string): number =>
+      server.questions.filter((question) => question.endsWith(name)).length;
+    // Over UDP, and once more over TCP for what does not fit.
+    expect(asked("a.test")).toBeLessThanOrEqual(2 * both.planes.length);
+    expect(asked("b.test")).toBeGreaterThan(5 * both.planes.length);
+  });
+
   test("are asked for again soon after a failure", async () => {
     const server = await startServer();
     server.set("a.test", "servfail");
@@ -206,6 +224,42 @@ describe("a name of LOGICAL_DNS", () => {
     expect(await haveHosts(both, ["127.0.1.1:80"])).toBe(true);
     server.set("a.test", { addresses: ["127.0.1.3"] });
     expect(await haveHosts(both, ["127.0.1.3:80"])).toBe(true);
+  });
+});
+
+describe("the addresses of LOGICAL_DNS", () => {
+  test("are another host when any of them is another", async () => {
+    const server = await startServer();
+    const both = await startPlanes(server, ["a.test"], { type: "LOGICAL_DNS" });
+    const changes: readonly (readonly string[])[] = [
+      ["127.0.1.1", "127.0.1.2"],
+      ["127.0.1.1", "127.0.1.3"],
+      ["127.0.1.1"],
+      ["127.0.1.4"],
+    ];
+    for (const [at, some] of changes.entries()) {
+      server.set("a.test", { addresses: some });
+      await both.each((plane) =>
+        until(async () => (await stat(plane, "membership_change")) === at + 1, `change ${at + 1}`),
+      );
+      expect(await haveHosts(both, [`${some[0]}:80`])).toBe(true);
+    }
+  });
+
+  test("are tried one after the other", async () => {
+    const server = await startServer();
+    const up = await startUpstream();
+    server.set("a.test", { addresses: ["127.0.1.77", "127.0.0.1"] });
+    const address = socketAddress(up.port, "a.test");
+    const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+    const both = await startHttpPlanes({
+      ...dnsCluster(server, []),
+      type: "LOGICAL_DNS",
+      load_assignment: { cluster_name: "up", endpoints },
+    });
+    const { weft, envoy } = await both.each((plane) => get(plane));
+    expect(weft).toBe("200 hi");
+    expect(weft).toBe(envoy);
   });
 });
 

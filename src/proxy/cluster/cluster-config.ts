@@ -194,16 +194,26 @@ export interface DnsConfig {
   /** After a failure: the wait and its bound, drawn at random; `undefined` is `refreshMs`. */
   readonly failureRefresh: { readonly baseMs: number; readonly maxMs: number } | undefined;
   readonly respectsTtl: boolean;
-  /** `undefined` is the machine's own resolver. */
-  readonly resolver: ResolverConfig | undefined;
+  readonly resolver: ResolverConfig;
   /** Whether the cluster may serve before its names are resolved. */
   readonly waitsForWarm: boolean;
 }
 
-/** Name servers to ask instead of the machine's. */
-export interface ResolverConfig {
-  /** `address:port` each. */
+/** Who is asked for the addresses of names: the machine's own way, or name servers. */
+export type ResolverConfig =
+  | { readonly kind: "getaddrinfo" }
+  | ({ readonly kind: "name_servers" } & NameServerConfig);
+
+/** How name servers are asked. */
+export interface NameServerConfig {
+  /** `address:port` each; without any those of the machine. */
   readonly servers: readonly string[];
+  /** They are asked only where the machine has none. */
+  readonly areFallback: boolean;
+  /** Whether the machine's search list counts. */
+  readonly searches: boolean;
+  /** Families of which no network interface has an address are not asked for. */
+  readonly skipsUnroutable: boolean;
 }
 
 /** Where an ORIGINAL_DST cluster takes its addresses from. */

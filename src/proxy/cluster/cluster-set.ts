@@ -203,7 +203,8 @@ export class ClusterSet {
         assignment,
         isLogical: type === "LOGICAL_DNS",
         load: cluster.load,
-        onAssignment: (resolved) => this.#assign(cluster, resolved),
+        onAssignment: (resolved) => cluster.assign(resolved),
+        onLookup: () => this.#activateWarm(cluster),
       },
       { clock, prng, resolver: createResolver(dns) },
     );

@@ -18,7 +18,7 @@ import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
 import { Host } from "./host.ts";
 import { HEALTH_FLAG } from "./host-health.ts";
-import { type HostUpdate, updateHosts } from "./host-update.ts";
+import { type HostList, type HostUpdate, updateHosts } from "./host-update.ts";
 import { ClusterLoad } from "./load.ts";
 
 /** Envoy's default: hosts count as enough while 72 of 100 are healthy. */
@@ -182,7 +182,14 @@ export class Cluster {
   }
 
   #update(endpoints: readonly Endpoint[]): HostUpdate {
-    const list = { hosts: this.#hosts, byKey: this.#byKey, create: this.#createHost };
+    const { type } = this.config;
+    const list: HostList = {
+      hosts: this.#hosts,
+      byKey: this.#byKey,
+      create: this.#createHost,
+      // With other addresses behind it a logical host is another one, as in Envoy.
+      ...(type === "LOGICAL_DNS" && { isSame: (host, endpoint) => host.state === endpoint }),
+    };
     if (this.config.healthCheck === undefined) return updateHosts(list, endpoints);
     return updateCheckedHosts(list, this.config, endpoints);
   }

@@ -1,5 +1,4 @@
 import type { Clock, Timer } from "../../base/clock.ts";
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { Assignment, DnsConfig, Endpoint } from "./cluster-config.ts";
 import type { ClusterLoad } from "./load.ts";
@@ -19,8 +18,10 @@ export interface DnsSubject {
   /** LOGICAL_DNS: the first address stands for all of them. */
   readonly isLogical: boolean;
   readonly load: ClusterLoad;
-  /** Told after every look-up, also one that failed. */
+  /** Told when the addresses changed. */
   readonly onAssignment: (assignment: Assignment) => void;
+  /** Told after every look-up, also one that failed. */
+  readonly onLookup: () => void;
 }
 
 /**
@@ -38,49 +39,40 @@ export class DnsDiscovery {
   constructor(subject: DnsSubject, deps: DnsDeps) {
     this.#subject = subject;
     this.#deps = deps;
-    this.#targets = subject.assignment.endpoints.map((endpoint) => new Target(endpoint));
+    this.#targets = subject.assignment.endpoints.map(
+      (endpoint) => new Target(subject.isLogical ? { ...endpoint, priority: 0 } : endpoint),
+    );
   }
 
   /** Begins to resolve; the first answer may come before this returns. */
   start(): void {
-    if (this.#targets.length === 0) this.#tell();
+    if (this.#targets.length === 0) this.#subject.onLookup();
     for (const target of this.#targets) void this.#refresh(target);
   }
 
   async #refresh(target: Target): Promise<void> {
-    const { load, config } = this.#subject;
+    const { load, config, isLogical, onLookup } = this.#subject;
     load.updateAttempts++;
     let delayMs: number;
     try {
-      const found = await this.#resolve(target.endpoint.address);
+      const found = await this.#deps.resolver.resolve(target.endpoint.address);
       if (this.#isClosed) return;
-      if (found.length === 0 && this.#subject.isLogical) throw new Error("no address");
+      if (found.length === 0 && isLogical) throw new Error("no address");
       load.updateSuccesses++;
-      if (found.length === 0) load.updatesEmpty++;
       this.#backOffMs = 0;
-      target.resolved = this.#endpoints(target.endpoint, found);
-      delayMs = refreshMs(config, found);
+      const isNew = isLogical ? target.takeTogether(found) : target.takeEach(found);
+      if (isNew) this.#tell();
+      else load.updatesWithoutRebuild++;
+      delayMs = refreshMs(config, isLogical ? found.slice(0, 1) : found);
     } catch {
       // The name server is away, or does not know: the next look-up may find it.
       if (this.#isClosed) return;
       load.updateFailures++;
       delayMs = this.#failureMs();
     }
-    this.#tell();
+    onLookup();
     const { clock } = this.#deps;
     target.timer = clock.setTimer(delayMs, () => void this.#refresh(target));
-  }
-
-  async #resolve(name: string): Promise<readonly ResolvedAddress[]> {
-    if (isIPv4(name) || isIPv6(name)) return [{ address: name, ttlS: 0 }];
-    return this.#deps.resolver.resolve(name);
-  }
-
-  #endpoints(endpoint: Endpoint, found: readonly ResolvedAddress[]): readonly Endpoint[] {
-    const hostname = endpoint.hostname || endpoint.address;
-    const addresses = [...new Set(found.map(({ address }) => address))];
-    const taken = this.#subject.isLogical ? addresses.slice(0, 1) : addresses;
-    return taken.map((address) => ({ ...endpoint, address, hostname }));
   }
 
   /** Drawn from a window that doubles with every failure, when there is one. */
@@ -108,14 +100,45 @@ export class DnsDiscovery {
 /** One name, and the hosts that it means now. */
 class Target {
   readonly endpoint: Endpoint;
+  /** Those that stay are the same objects from one answer to the next. */
   resolved: readonly Endpoint[] = [];
   timer: Timer | undefined = undefined;
 
   constructor(endpoint: Endpoint) {
-    this.endpoint = endpoint;
+    this.endpoint = { ...endpoint, hostname: endpoint.hostname || endpoint.address };
+  }
+
+  /** Every address is a host. Whether that is any other than before; their order does not count. */
+  takeEach(found: readonly ResolvedAddress[]): boolean {
+    const addresses = new Set(found.map(({ address }) => address));
+    const known = new Map(this.resolved.map((one) => [one.address, one]));
+    if (addresses.size === known.size && [...addresses].every((one) => known.has(one))) {
+      return false;
+    }
+    this.resolved = [...addresses].map(
+      (address) => known.get(address) ?? { ...this.endpoint, address },
+    );
+    return true;
+  }
+
+  /** All addresses are one host's, the first before the others. Whether any is another. */
+  takeTogether(found: readonly ResolvedAddress[]): boolean {
+    const [first, ...others] = found.map(({ address }) => address);
+    const [current] = this.resolved;
+    if (first === undefined) return false;
+    const { port } = this.endpoint;
+    const before = current && [current, ...current.additionalAddresses];
+    const isSame =
+      before?.length === found.length &&
+      found.every((one, at) => one.address === before[at]?.address);
+    if (isSame) return false;
+    const additionalAddresses = others.map((address) => ({ address, port }));
+    this.resolved = [{ ...this.endpoint, address: first, additionalAddresses }];
+    return true;
   }
 }
 
+/** In milliseconds; a time to live of 0 says nothing. */
 function refreshMs(config: DnsConfig, found: readonly ResolvedAddress[]): number {
   if (!config.respectsTtl || found.length === 0) return config.refreshMs;
   const ttlS = Math.min(...found.map((one) => one.ttlS));

@@ -101,7 +101,6 @@ export class ClusterLoad {
   updateAttempts = 0;
   updateSuccesses = 0;
   updateFailures = 0;
-  updatesEmpty = 0;
   updatesWithoutRebuild = 0;
   firstAnswerTimeouts = 0;
   assignmentTimeouts = 0;

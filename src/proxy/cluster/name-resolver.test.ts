@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { LookupFamily } from "./cluster-config.ts";
-import { candidates, resolveFamily, searchList } from "./name-resolver.ts";
+import { candidates, resolveFamily, searchList, serversToAsk } from "./name-resolver.ts";
 
 describe("resolveFamily()", () => {
   /** What a name server says: addresses, or that it does not know. */
@@ -25,6 +25,9 @@ describe("resolveFamily()", () => {
     expect(await ask("AUTO", { 4: ["1.1.1.1"], 6: undefined })).toEqual(["1.1.1.1"]);
     expect(await ask("V4_PREFERRED", { 4: undefined, 6: ["::1"] })).toEqual(["::1"]);
     expect(await ask("AUTO", { 4: undefined, 6: [] })).toBe("failed");
+    expect(await ask("AUTO", { 4: [], 6: undefined })).toBe("failed");
+    expect(await ask("V4_PREFERRED", { 4: undefined, 6: [] })).toBe("failed");
+    expect(await ask("V4_PREFERRED", { 4: [], 6: [] })).toEqual([]);
   });
 
   test("takes what one family has when the other fails, and fails with nothing", async () => {
@@ -46,5 +49,19 @@ describe("candidates()", () => {
     expect(candidates("one.b.c", list)).toEqual(["one.b.c", "one.b.c.a.test", "one.b.c.test"]);
     expect(candidates("one.", list)).toEqual(["one"]);
     expect(candidates("one", searchList([]))).toEqual(["one"]);
+  });
+});
+
+describe("serversToAsk()", () => {
+  const given = ["127.0.0.1:1053"];
+  const config = { servers: given, areFallback: false, searches: true, skipsUnroutable: false };
+
+  test("are those that are given, or those that the machine has where that is wished", () => {
+    expect(serversToAsk(config, ["127.0.0.9"])).toEqual(given);
+    expect(serversToAsk({ ...config, servers: [] }, ["127.0.0.9"])).toBeUndefined();
+    const fallback = { ...config, areFallback: true };
+    expect(serversToAsk(fallback, ["127.0.0.9"])).toBeUndefined();
+    expect(serversToAsk(fallback, ["127.0.0.1"])).toEqual(given);
+    expect(serversToAsk(fallback, [])).toEqual(given);
   });
 });

@@ -1,7 +1,8 @@
 import { lookup, Resolver } from "node:dns/promises";
 import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { isIPv4, isIPv6 } from "../../base/ip.ts";
-import type { DnsConfig, LookupFamily } from "./cluster-config.ts";
+import type { DnsConfig, LookupFamily, NameServerConfig } from "./cluster-config.ts";
 
 /** An address of a name. */
 export interface ResolvedAddress {
@@ -28,17 +29,13 @@ const HOSTS_FILE = "/etc/hosts";
 const RESOLVER_FILE = "/etc/resolv.conf";
 
 /** Creates the resolver of a cluster, as its configuration says. */
-export function createNameResolver(config: DnsConfig): NameResolver {
-  const { family, respectsTtl, resolver } = config;
-  // The machine's own way to resolve tells no time to live and knows no other servers.
-  if (!respectsTtl && resolver === undefined) {
-    const ask: Ask = async (name, version) => {
-      const found = await lookupAddresses(name, version);
-      return found.length === 0 && isLocalhost(name) ? [LOOPBACK[version]] : found;
-    };
-    return { resolve: (name) => resolveFamily(family, name, ask), close: () => undefined };
-  }
-  return new ServerResolver(family, resolver?.servers ?? []);
+export function createNameResolver({ family, resolver }: DnsConfig): NameResolver {
+  if (resolver.kind === "name_servers") return new ServerResolver(family, resolver);
+  const ask: Ask = async (name, version) => {
+    const found = await lookupAddresses(name, version);
+    return found.length === 0 && isLocalhost(name) ? [LOOPBACK[version]] : found;
+  };
+  return { resolve: (name) => resolveFamily(family, name, ask), close: () => undefined };
 }
 
 /** What `localhost` and all below it mean, whoever is asked (RFC 6761 6.3; so has it c-ares). */
@@ -53,7 +50,10 @@ function isLocalhost(name: string): boolean {
 
 type Ask = (name: string, version: 4 | 6) => Promise<readonly ResolvedAddress[]>;
 
-/** Asks for the addresses of the family, in Envoy's order. */
+/**
+ * Asks for the addresses of the family, in Envoy's order. Where one version has no addresses and
+ * the other could not be asked for, nobody knows.
+ */
 export async function resolveFamily(
   family: LookupFamily,
   name: string,
@@ -68,13 +68,8 @@ export async function resolveFamily(
       return askEither(name, ask, 6, 4);
     case "V4_PREFERRED":
       return askEither(name, ask, 4, 6);
-    case "ALL": {
-      const both = await Promise.allSettled([ask(name, 4), ask(name, 6)]);
-      const found = both.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-      const [failed] = both.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-      if (found.length === 0 && failed !== undefined) throw failed;
-      return found;
-    }
+    case "ALL":
+      return together(await Promise.allSettled([ask(name, 4), ask(name, 6)]));
   }
 }
 
@@ -84,8 +79,19 @@ async function askEither(
   first: 4 | 6,
   second: 4 | 6,
 ): Promise<readonly ResolvedAddress[]> {
-  const found = await ask(name, first).catch(() => []);
-  return found.length > 0 ? found : ask(name, second);
+  const [one] = await Promise.allSettled([ask(name, first)]);
+  if (one.status === "fulfilled" && one.value.length > 0) return one.value;
+  const [other] = await Promise.allSettled([ask(name, second)]);
+  return together([one, other]);
+}
+
+type Answer = PromiseSettledResult<readonly ResolvedAddress[]>;
+
+function together(answers: readonly Answer[]): readonly ResolvedAddress[] {
+  const found = answers.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+  const [failed] = answers.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  if (found.length === 0 && failed !== undefined) throw failed;
+  return found;
 }
 
 /** By the machine's resolver: its hosts file, its servers, its search list. */
@@ -102,18 +108,24 @@ async function lookupAddresses(name: string, family: 4 | 6): Promise<readonly Re
 /** By name servers, asked directly; the hosts file comes first and the search list counts. */
 class ServerResolver implements NameResolver {
   readonly #family: LookupFamily;
+  readonly #config: NameServerConfig;
   readonly #resolver = new Resolver({ timeout: ATTEMPT_MS, tries: ATTEMPTS });
 
-  /** Without servers those of the machine. */
-  constructor(family: LookupFamily, servers: readonly string[]) {
+  constructor(family: LookupFamily, config: NameServerConfig) {
     this.#family = family;
-    if (servers.length > 0) this.#resolver.setServers(servers);
+    this.#config = config;
+    const servers = serversToAsk(config, this.#resolver.getServers());
+    if (servers !== undefined) this.#resolver.setServers(servers);
   }
 
   async resolve(name: string): Promise<readonly ResolvedAddress[]> {
     const hosts = readLines(HOSTS_FILE);
-    const search = searchList(readLines(RESOLVER_FILE));
+    const search = this.#config.searches ? searchList(readLines(RESOLVER_FILE)) : NO_SEARCH;
+    const routable = this.#config.skipsUnroutable ? routableVersions() : ALL_VERSIONS;
     return resolveFamily(this.#family, name, async (asked, version) => {
+      if (!routable.has(version)) return [];
+      const literal = literalAddress(asked, version);
+      if (literal !== undefined) return [literal];
       const listed = hostsEntries(hosts, asked, version);
       if (listed.length > 0) return listed;
       return isLocalhost(asked) ? [LOOPBACK[version]] : this.#search(asked, version, search);
@@ -139,7 +151,10 @@ class ServerResolver implements NameResolver {
     try {
       const records =
         version === 4 ? resolver.resolve4(name, options) : resolver.resolve6(name, options);
-      return (await records).map(({ address, ttl }) => ({ address, ttlS: ttl }));
+      const all = await records;
+      // Of many addresses only the first 256 come with their time to live, which all share.
+      const sharedS = all[0]?.ttl ?? 0;
+      return all.map(({ address, ttl }: UnsureRecord) => ({ address, ttlS: ttl ?? sharedS }));
     } catch (error) {
       if (ABSENT.has(codeOf(error))) return [];
       throw error;
@@ -149,6 +164,40 @@ class ServerResolver implements NameResolver {
   close(): void {
     this.#resolver.cancel();
   }
+}
+
+/** Which servers to set in place of the machine's; `undefined` for none. */
+export function serversToAsk(
+  { servers, areFallback }: NameServerConfig,
+  machine: readonly string[],
+): readonly string[] | undefined {
+  if (servers.length === 0) return undefined;
+  // What is taken where the machine says nothing.
+  const hasOwn = machine.some((server) => server !== "127.0.0.1");
+  return areFallback && hasOwn ? undefined : servers;
+}
+
+const ALL_VERSIONS: ReadonlySet<4 | 6> = new Set([4, 6]);
+
+/** The IP versions of which an interface has an address that others could reach. */
+function routableVersions(): ReadonlySet<4 | 6> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outer = all.filter(({ internal }) => !internal);
+  return new Set(outer.map(({ family }) => (family === "IPv6" ? 6 : 4)));
+}
+
+/** An address in place of a name; one of IPv6 is none where IPv4 is asked for, but not vice versa. */
+function literalAddress(name: string, version: 4 | 6): ResolvedAddress | undefined {
+  if (isIPv4(name)) return { address: name, ttlS: 0 };
+  if (!isIPv6(name)) return undefined;
+  if (version === 4) throw new Error(`${name} is no IPv4 address`);
+  return { address: name, ttlS: 0 };
+}
+
+/** What Node answers with, which its types have otherwise. */
+interface UnsureRecord {
+  readonly address: string;
+  readonly ttl: number | undefined;
 }
 
 function codeOf(error: unknown): unknown {
@@ -204,6 +253,8 @@ export function searchList(lines: readonly (readonly string[])[]): SearchList {
   }
   return { domains, dotsMin };
 }
+
+const NO_SEARCH: SearchList = { domains: [], dotsMin: 0 };
 
 /** The names to ask for in turn. */
 export function candidates(name: string, { domains, dotsMin }: SearchList): readonly string[] {

@@ -1,35 +1,24 @@
 import {
   type Cluster,
+  type Cluster_CustomClusterType,
+  Cluster_CustomClusterTypeSchema,
   Cluster_DiscoveryType,
-  Cluster_DnsLookupFamily,
   Cluster_EdsClusterConfigSchema,
   Cluster_LbPolicy,
   Cluster_OriginalDstLbConfigSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { CaresDnsResolverConfigSchema } from "../../api/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
-import { GetAddrInfoDnsResolverConfigSchema } from "../../api/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.js";
-import { formatHostPort, isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
-import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type {
-  ClusterConfig,
-  DnsConfig,
-  LookupFamily,
-  OriginalDstConfig,
-  ResolverConfig,
-} from "../cluster/cluster-config.ts";
-import { decodeAddress } from "./address.ts";
+import { refuseFields } from "../../match/refuse-fields.ts";
+import type { ClusterConfig, OriginalDstConfig } from "../cluster/cluster-config.ts";
+import { decodeDns } from "./cluster-dns.ts";
 import { isAds } from "./config-source.ts";
 import { decodeAssignment, EMPTY_ASSIGNMENT } from "./endpoint.ts";
-import { decodeExtension, extension } from "./extension.ts";
 
 /** Envoy's defaults. */
-const DNS_REFRESH_MS = 5000;
 const CLEANUP_MS = 5000;
 const FIRST_ANSWER_MS = 15_000;
 const ORIGINAL_DST_HEADER = "x-envoy-original-dst-host";
-const DNS_PORT = 53;
 
 const TYPES: Readonly<Record<Cluster_DiscoveryType, ClusterConfig["type"]>> = {
   [Cluster_DiscoveryType.STATIC]: "STATIC",
@@ -39,12 +28,13 @@ const TYPES: Readonly<Record<Cluster_DiscoveryType, ClusterConfig["type"]>> = {
   [Cluster_DiscoveryType.ORIGINAL_DST]: "ORIGINAL_DST",
 };
 
-const FAMILIES: Readonly<Record<Cluster_DnsLookupFamily, LookupFamily>> = {
-  [Cluster_DnsLookupFamily.AUTO]: "AUTO",
-  [Cluster_DnsLookupFamily.V4_ONLY]: "V4_ONLY",
-  [Cluster_DnsLookupFamily.V6_ONLY]: "V6_ONLY",
-  [Cluster_DnsLookupFamily.V4_PREFERRED]: "V4_PREFERRED",
-  [Cluster_DnsLookupFamily.ALL]: "ALL",
+/** The same by the names of Envoy's extensions. */
+const TYPES_BY_NAME: Readonly<Record<string, ClusterConfig["type"]>> = {
+  "envoy.cluster.static": "STATIC",
+  "envoy.cluster.strict_dns": "STRICT_DNS",
+  "envoy.cluster.logical_dns": "LOGICAL_DNS",
+  "envoy.cluster.eds": "EDS",
+  "envoy.cluster.original_dst": "ORIGINAL_DST",
 };
 
 type Discovery = Pick<
@@ -54,10 +44,7 @@ type Discovery = Pick<
 
 /** Decodes how a cluster's hosts are found. */
 export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
-  const specifier = message.clusterDiscoveryType;
-  const given = specifier.case === "type" ? specifier.value : Cluster_DiscoveryType.STATIC;
-  // One that is not known breaks a rule of the .proto file, which is checked after.
-  const type = TYPES[given] ?? "STATIC";
+  const type = decodeType(message, issues);
   if (type !== "EDS" && message.edsClusterConfig !== undefined) {
     issues.push({ path: "eds_cluster_config", message: "cannot be set in a non-EDS cluster." });
   }
@@ -68,6 +55,27 @@ export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
     dns: type === "STRICT_DNS" || type === "LOGICAL_DNS" ? decodeDns(message, issues) : undefined,
     originalDst: decodeOriginalDst(message, type, issues),
   };
+}
+
+function decodeType(
+  { clusterDiscoveryType: specifier }: Cluster,
+  issues: Issue[],
+): ClusterConfig["type"] {
+  // One that is not known breaks a rule of the .proto file, which is checked after.
+  if (specifier.case === "type") return TYPES[specifier.value] ?? "STATIC";
+  return specifier.case === "clusterType" ? decodeNamedType(specifier.value, issues) : "STATIC";
+}
+
+function decodeNamedType(
+  message: Cluster_CustomClusterType,
+  issues: Issue[],
+): ClusterConfig["type"] {
+  issues.push(...refuseFields(Cluster_CustomClusterTypeSchema, message, ["name"], "cluster_type"));
+  const type = TYPES_BY_NAME[message.name];
+  if (type !== undefined) return type;
+  const what = `Didn't find a registered cluster factory implementation for name: '${message.name}'`;
+  issues.push({ path: "cluster_type", message: what });
+  return "STATIC";
 }
 
 function decodeEds(
@@ -116,76 +124,6 @@ function decodeInlineAssignment(
     issues.push({ path: "load_assignment", message: what });
   }
   return assignment;
-}
-
-function decodeDns(message: Cluster, issues: Issue[]): DnsConfig {
-  return {
-    family: FAMILIES[message.dnsLookupFamily] ?? "AUTO",
-    refreshMs: durationMs(message.dnsRefreshRate) ?? DNS_REFRESH_MS,
-    failureRefresh: decodeFailureRefresh(message, issues),
-    respectsTtl: message.respectDnsTtl,
-    resolver: decodeResolver(message, issues),
-    waitsForWarm: message.waitForWarmOnInit ?? true,
-  };
-}
-
-function decodeFailureRefresh(
-  { dnsFailureRefreshRate: rate }: Cluster,
-  issues: Issue[],
-): DnsConfig["failureRefresh"] {
-  if (rate === undefined) return undefined;
-  const baseMs = durationMs(rate.baseInterval) ?? DNS_REFRESH_MS;
-  const maxMs = durationMs(rate.maxInterval) ?? baseMs * 10;
-  // Without a base it breaks a rule of the .proto file, which is checked after.
-  if (rate.baseInterval !== undefined && maxMs < baseMs) {
-    const what = "must have max_interval greater than or equal to the base_interval";
-    issues.push({ path: "dns_failure_refresh_rate", message: what });
-  }
-  return { baseMs, maxMs };
-}
-
-const CARES = extension(
-  CaresDnsResolverConfigSchema,
-  (message, path, issues): ResolverConfig | undefined => {
-    const schema = CaresDnsResolverConfigSchema;
-    issues.push(...refuseFields(schema, message, ["resolvers"], path));
-    const servers = message.resolvers.flatMap((resolver, at) => {
-      const resolverPath = joinPath(path, `resolvers[${at}]`);
-      const address = decodeAddress(resolver, resolverPath, issues);
-      if (address === undefined) return [];
-      if (!isIPv4(address.host) && !isIPv6(address.host)) {
-        issues.push({ path: resolverPath, message: `malformed IP address: ${address.host}` });
-      }
-      return [formatHostPort(address.host, address.port || DNS_PORT)];
-    });
-    return { servers };
-  },
-);
-
-/** The machine's own way to resolve, which is what is used without any of these. */
-const GETADDRINFO = extension(
-  GetAddrInfoDnsResolverConfigSchema,
-  (message, path, issues): undefined => {
-    issues.push(...refuseFields(GetAddrInfoDnsResolverConfigSchema, message, [], path));
-    return undefined;
-  },
-);
-
-function decodeResolver(
-  { typedDnsResolverConfig: config, respectDnsTtl }: Cluster,
-  issues: Issue[],
-): ResolverConfig | undefined {
-  if (config === undefined) return undefined;
-  const path = "typed_dns_resolver_config";
-  if (respectDnsTtl && config.typedConfig?.typeUrl === GETADDRINFO.typeUrl) {
-    // Envoy takes it and never learns a time to live; nobody can mean that.
-    issues.push({
-      path,
-      message: "getaddrinfo tells no time to live, which respect_dns_ttl needs",
-    });
-  }
-  const { name, typedConfig: any } = config;
-  return decodeExtension([CARES, GETADDRINFO], { name, any, path }, issues);
 }
 
 function decodeOriginalDst(
