@@ -17,6 +17,7 @@ import {
   RBACSchema,
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { UpstreamCodecSchema } from "../api/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js";
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { LocalRateLimitSchema as ListenerRateLimitSchema } from "../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import { OriginalDstSchema } from "../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
@@ -113,5 +114,6 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   SubsetSchema,
   TcpProxySchema,
   TlsInspectorSchema,
+  UpstreamCodecSchema,
   UpstreamTlsContextSchema,
 );

@@ -31,6 +31,20 @@ function originalDst(changes: object): object {
   });
 }
 
+function attemptFilter(kind: string, type: string): { name: string; typed_config: object } {
+  const typedConfig = { "@type": `${TYPE}extensions.filters.http.${kind}.v3.${type}` };
+  return { name: `envoy.filters.http.${kind}`, typed_config: typedConfig };
+}
+
+const CODEC = attemptFilter("upstream_codec", "UpstreamCodec");
+const FAULT = attemptFilter("fault", "HTTPFault");
+const ROUTER = attemptFilter("router", "Router");
+
+/** What sees each attempt of a request. */
+function attemptFilters(...filters: readonly object[]): object {
+  return options({ ...HTTP1, http_filters: filters });
+}
+
 function assignment(changes: object): object {
   const endpoints = [{ lb_endpoints: [ENDPOINT] }];
   return fixed({ load_assignment: { cluster_name: "up", endpoints, ...changes } });
@@ -104,6 +118,7 @@ export const ACCEPTED_CLUSTERS: readonly (readonly [name: string, bootstrap: obj
     "thresholds of a host",
     fixed({ circuit_breakers: { per_host_thresholds: [{ max_connections: 1 }] } }),
   ],
+  ["a codec among its filters", attemptFilters(CODEC)],
   ["a Unix socket", endpoint({ endpoint: { address: { pipe: { path: "/tmp/x" } } } })],
   ["a heavy endpoint", endpoint({ load_balancing_weight: 4_294_967_295 })],
   ["an address twice", assignment({ endpoints: [{ lb_endpoints: [ENDPOINT, ENDPOINT] }] })],
@@ -435,6 +450,27 @@ const TABLE: readonly (readonly [string, object, string])[] = [
       },
     }),
     "extra_source_addresses: may have one address besides source_address",
+  ],
+  ["a codec that is not the last", attemptFilters(CODEC, CODEC), "must be the last filter"],
+  [
+    "filters without a codec",
+    attemptFilters(FAULT),
+    "the only valid terminal upstream HTTP filter",
+  ],
+  ["a router among its filters", attemptFilters(ROUTER), "Didn't find a registered implementation"],
+  [
+    "a fault that slows bodies down, of attempts",
+    attemptFilters(
+      {
+        ...FAULT,
+        typed_config: {
+          ...FAULT.typed_config,
+          response_rate_limit: { fixed_limit: { limit_kbps: "1" } },
+        },
+      },
+      CODEC,
+    ),
+    "response_rate_limit: is not supported yet for the attempts of a cluster",
   ],
   [
     "a negative time to keep",

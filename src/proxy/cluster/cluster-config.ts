@@ -3,6 +3,7 @@ import type { PeerAddress } from "../../match/connection-info.ts";
 import type { HealthCheckConfig } from "../health/health-config.ts";
 import type { OutlierConfig } from "../health/outlier-config.ts";
 import type { NameFormat } from "../http/header-case.ts";
+import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import type { AddressOrder } from "../net/address-order.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
@@ -246,6 +247,8 @@ export interface ClusterConfig {
   /** By priority: DEFAULT, HIGH. */
   readonly thresholds: readonly [Thresholds, Thresholds];
   readonly connection: ConnectionConfig;
+  /** What sees each attempt of a request, in order. */
+  readonly httpFilters: readonly HttpFilterConfig[];
   /** Most bytes of a request kept for a retry. */
   readonly bufferBytesMax: number;
   /** Of a request to this cluster, from its beginning to its end; 0 is none. */

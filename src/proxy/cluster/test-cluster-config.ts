@@ -53,6 +53,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     },
     bufferBytesMax: 1000,
     maxStreamDurationMs: 0,
+    httpFilters: [],
     closesOnHostSetChange: false,
     healthCheck: undefined,
     dropsHealthyHosts: false,

@@ -81,6 +81,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     connectTimeoutMs,
     thresholds: decodeThresholds(message.circuitBreakers, issues),
     connection: decodeConnection(message, options, issues),
+    httpFilters: options.filters,
     bufferBytesMax: message.perConnectionBufferLimitBytes ?? BUFFER_BYTES,
     maxStreamDurationMs: options.maxStreamDurationMs,
     ...decodeCommon(message, issues),

@@ -15,9 +15,11 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { NameFormat } from "../http/header-case.ts";
+import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import { decodeExtension, extension } from "./extension.ts";
 import { decodeHeaderCase } from "./header-case.ts";
+import { decodeUpstreamFilters } from "./upstream-filters.ts";
 
 /** How a cluster's hosts are spoken to. */
 export interface UpstreamOptions {
@@ -30,6 +32,7 @@ export interface UpstreamOptions {
   readonly passesTrailers: boolean;
   readonly sendsFullUrl: boolean;
   readonly nameFormat: NameFormat | undefined;
+  readonly filters: readonly HttpFilterConfig[];
 }
 
 /** Envoy's defaults. */
@@ -52,6 +55,7 @@ const DEFAULTS: UpstreamOptions = {
   passesTrailers: false,
   sendsFullUrl: false,
   nameFormat: undefined,
+  filters: [],
 };
 
 const HTTP1_FIELDS = [
@@ -90,6 +94,7 @@ function decodeHttpOptions(
     "common_http_protocol_options",
     "explicit_http_config",
     "use_downstream_protocol_config",
+    "http_filters",
   ];
   issues.push(...refuseFields(HttpProtocolOptionsSchema, message, fields, path));
   const common = decodeCommon(
@@ -108,6 +113,7 @@ function decodeHttpOptions(
     passesTrailers: http1?.enableTrailers ?? false,
     sendsFullUrl: http1?.sendFullyQualifiedUrl ?? false,
     nameFormat,
+    filters: decodeUpstreamFilters(message.httpFilters, path, issues),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ClusterAction, ClusterChoice, HostRewrite } from "../../match/rout
 import type { Host } from "../cluster/host.ts";
 import { mutateHead } from "../http/header-mutation.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
-import type { RoutedStream } from "./router.ts";
+import type { RoutedStream } from "./routed-stream.ts";
 
 /**
  * Puts into the request what its route says, before the first attempt, in Envoy's order. Returns

@@ -8,10 +8,7 @@ import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
 import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import type { HttpConfig } from "../http/http-config.ts";
-import type { FilterStream } from "../http/http-filter.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
-import type { StreamTimes } from "../http/http-stream-info.ts";
 import {
   brokenOff,
   clusterNotFound,
@@ -26,6 +23,7 @@ import {
 } from "../http/local-reply.ts";
 import { isGrpcRequest } from "../http/local-reply-head.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
+import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
@@ -36,41 +34,20 @@ import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.t
 import { RequestPick } from "./request-pick.ts";
 import { backOffMs, isRetriableReset, isRetriableResponse } from "./retry-decision.ts";
 import { answerRoute } from "./route-answer.ts";
+import type { RoutedStream } from "./routed-stream.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
-import { startShadows } from "./shadows.ts";
+import { NO_SHADOWS, startShadows } from "./shadows.ts";
 import { TcpTunnel } from "./tcp-tunnel.ts";
-
-/** What the router needs of the stream that it ends. */
-export interface RoutedStream extends FilterStream {
-  readonly times: StreamTimes;
-  readonly config: HttpConfig;
-  /** Behind the last chunk of the request, once that has come. */
-  readonly requestTrailers: HeaderList | undefined;
-  /** Where a cluster route sends this request; `undefined` for other routes. */
-  readonly choice: ClusterChoice | undefined;
-  /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
-  onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
-  /** Something before the final response. */
-  onUpstreamInterim(head: ResponseHead): void;
-  onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
-  onUpstreamEnd(trailers: HeaderList | undefined): void;
-  onUpstreamReadEnd(): void;
-  /** The response broke off after its head was passed on. */
-  onUpstreamBroken(flag: string, details: string): void;
-  /** Stops and goes on reading from the client. */
-  pauseRequest(): void;
-  resumeRequest(): void;
-  /** Puts the request on the way that a redirect of the upstream names; false where it may not. */
-  redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
-}
 
 /**
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
  */
-export class Router implements ResponseSink, Waiter {
+export class Router implements ResponseSink, Waiter, FilteredAttempt {
   readonly #stream: RoutedStream;
   readonly #timers: AttemptTimers;
+  /** Of the attempt in progress; absent where its cluster has none. */
+  #filters: AttemptFilters | undefined = undefined;
   #action: ClusterAction | undefined = undefined;
   #limits: RequestLimits = NO_LIMITS;
   cluster: Cluster | undefined = undefined;
@@ -157,18 +134,13 @@ export class Router implements ResponseSink, Waiter {
     const isConnect = head.method === "CONNECT";
     this.#isTunnelShut = isConnect || head.upgrade !== "";
     if (isConnect && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
-    if (action.mirrors.length > 0 && !isConnect) this.#startShadows(action);
+    if (action.mirrors.length > 0 && !isConnect) {
+      const sent = { body: this.#kept.pieces, isRequestDone };
+      this.#shadows = startShadows(action.mirrors, this.#stream, this.#limits.timeoutMs, sent);
+    }
     this.#isStarting = true;
     this.#attempt(cluster);
     this.#isStarting = false;
-  }
-
-  #startShadows(action: ClusterAction): void {
-    this.#shadows = startShadows(action.mirrors, this.#stream, this.#limits.timeoutMs);
-    for (const shadow of this.#shadows) {
-      for (const bytes of this.#kept.pieces) shadow.sendBytes(bytes, 0, bytes.length);
-      if (this.#isRequestDone) shadow.endRequest(this.#stream.requestTrailers);
-    }
   }
 
   /** What the client is given by the choice of its host, for the response. */
@@ -202,9 +174,32 @@ export class Router implements ResponseSink, Waiter {
       takeHostName(this.#stream, action, host);
     }
     if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
+    this.#filters = AttemptFilters.of(host, this.#stream, this);
+    if (this.#filters?.run() === false) return;
+    this.#connect(host);
+  }
+
+  onFiltersPassed(): void {
+    if (this.#host !== undefined) this.#connect(this.#host);
+  }
+
+  /** To all that comes behind it this is an answer of the upstream. */
+  onFilterReply(head: ResponseHead, body: string, { flag, details }: LocalReply): void {
+    const { attempts } = this;
+    const hasBody = body !== "" && this.#stream.head.method !== "HEAD";
+    this.onResponseHead(head, hasBody);
+    if (!this.#isResponseStarted || attempts !== this.attempts) return;
+    this.#stream.details = details;
+    this.#stream.addFlag(flag);
+    if (hasBody) this.onBodyBytes(Buffer.from(body, "latin1"), 0, body.length);
+    this.onBodyEnd();
+  }
+
+  #connect(host: Host): void {
     this.#isWaiting = true;
     const { context, connection, head } = this.#stream;
-    const prefix = head.method === "CONNECT" && action && tunnelPrefix(action, connection);
+    const prefix =
+      head.method === "CONNECT" && this.#action && tunnelPrefix(this.#action, connection);
     if (typeof prefix === "string") {
       this.#tunnel = TcpTunnel.open(host, { context, priority: this.priority, prefix }, this);
     } else HttpPool.of(host, context, this.priority).acquire(this);
@@ -416,6 +411,7 @@ export class Router implements ResponseSink, Waiter {
   onBodyEnd(trailers?: HeaderList): void {
     this.#stream.times.note("readEndMs");
     this.#connection = undefined;
+    this.#filters?.end();
     this.#release();
     this.#timers.end();
     this.#shadows = NO_SHADOWS;
@@ -555,6 +551,7 @@ export class Router implements ResponseSink, Waiter {
   }
 
   #abandon(): void {
+    this.#filters?.end();
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();
@@ -575,5 +572,3 @@ export class Router implements ResponseSink, Waiter {
     this.#host = undefined;
   }
 }
-
-const NO_SHADOWS: readonly ShadowRequest[] = [];

@@ -3,14 +3,23 @@ import { currentShare } from "../../match/runtime-reader.ts";
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
 import { isGrpcRequest } from "../http/local-reply-head.ts";
 import { encodeRequestHead } from "./encode-request.ts";
-import type { RoutedStream } from "./router.ts";
+import type { RoutedStream } from "./routed-stream.ts";
 import { ShadowRequest } from "./shadow-request.ts";
+
+export const NO_SHADOWS: readonly ShadowRequest[] = [];
+
+/** What has come of a request before its copies begin. */
+interface SentSoFar {
+  readonly body: readonly Buffer[];
+  readonly isRequestDone: boolean;
+}
 
 /** Begins the copies of a request that its route asks for; those that cannot be are left out. */
 export function startShadows(
   policies: readonly MirrorPolicy[],
   stream: RoutedStream,
   timeoutMs: number,
+  { body, isRequestDone }: SentSoFar,
 ): readonly ShadowRequest[] {
   const { context, head, runtime } = stream;
   const shadows: ShadowRequest[] = [];
@@ -25,15 +34,16 @@ export function startShadows(
       cluster.load.noneHealthy++;
       continue;
     }
-    shadows.push(
-      new ShadowRequest(context, host, {
-        head: encodeShadowHead(stream, policy, host.load.config.connection),
-        method: head.method,
-        coding: head.coding,
-        isGrpc: isGrpcRequest(head),
-        timeoutMs,
-      }),
-    );
+    const shadow = new ShadowRequest(context, host, {
+      head: encodeShadowHead(stream, policy, host.load.config.connection),
+      method: head.method,
+      coding: head.coding,
+      isGrpc: isGrpcRequest(head),
+      timeoutMs,
+    });
+    for (const bytes of body) shadow.sendBytes(bytes, 0, bytes.length);
+    if (isRequestDone) shadow.endRequest(stream.requestTrailers);
+    shadows.push(shadow);
   }
   return shadows;
 }

@@ -1,0 +1,32 @@
+import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import type { HttpConfig } from "../http/http-config.ts";
+import type { FilterStream } from "../http/http-filter.ts";
+import type { StreamTimes } from "../http/http-stream-info.ts";
+import type { ResponseHead } from "../http/message-head.ts";
+
+/** What the router needs of the stream that it ends. */
+export interface RoutedStream extends FilterStream {
+  readonly times: StreamTimes;
+  readonly config: HttpConfig;
+  /** What logs say of the response's origin. */
+  details: string;
+  /** Behind the last chunk of the request, once that has come. */
+  readonly requestTrailers: HeaderList | undefined;
+  /** Where a cluster route sends this request; `undefined` for other routes. */
+  readonly choice: ClusterChoice | undefined;
+  /** The head may be changed; it and the body follow in the order of `ResponseSink`. */
+  onUpstreamHead(head: ResponseHead, hasBody: boolean): void;
+  /** Something before the final response. */
+  onUpstreamInterim(head: ResponseHead): void;
+  onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
+  onUpstreamEnd(trailers: HeaderList | undefined): void;
+  onUpstreamReadEnd(): void;
+  /** The response broke off after its head was passed on. */
+  onUpstreamBroken(flag: string, details: string): void;
+  /** Stops and goes on reading from the client. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+  /** Puts the request on the way that a redirect of the upstream names; false where it may not. */
+  redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
+}
