@@ -15,12 +15,14 @@ test("whatever happens to upstreams, what must not happen does not", async () =>
   const answers: Record<number, number> = {};
   let arrivals = 0;
   let ejections = 0;
+  let sick = 0;
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const report = await new World(seed).run().catch((error: unknown) => {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
     });
     arrivals += report.arrivals;
     ejections += report.ejections;
+    sick += report.sick;
     for (const [status, count] of Object.entries(report.answers)) {
       answers[Number(status)] = (answers[Number(status)] ?? 0) + count;
     }
@@ -34,6 +36,7 @@ test("whatever happens to upstreams, what must not happen does not", async () =>
   expect(answers[503]).toBeGreaterThan(SEEDS);
   expect(answers[504]).toBeGreaterThan(0);
   expect(ejections).toBeGreaterThan(SEEDS / 10);
+  expect(sick).toBeGreaterThan(SEEDS);
 }, 600_000);
 
 test("the same seed makes the same world", async () => {

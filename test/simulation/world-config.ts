@@ -94,6 +94,9 @@ export function drawCluster(draws: Draws): ClusterConfig {
     connect_timeout: "0.25s",
     ...draws.oneOf(POLICIES),
     ...(draws.chance(0.5) ? { outlier_detection: drawOutlierDetection(draws) } : {}),
+    ...(draws.chance(0.3) ? { health_checks: [drawHealthCheck(draws)] } : {}),
+    ignore_health_on_host_removal: draws.chance(0.5),
+    close_connections_on_host_health_failure: draws.chance(0.5),
     circuit_breakers: {
       thresholds: [{ ...limits, ...retries }],
       ...(draws.chance(0.3) ? perHost : {}),
@@ -123,6 +126,19 @@ function drawOutlierDetection(draws: Draws): JsonObject {
     max_ejection_percent: draws.oneOf([10, 50, 100, 100]),
     always_eject_one_host: draws.chance(0.5),
     ...(draws.chance(0.3) ? { split_external_local_origin_errors: true } : {}),
+  };
+}
+
+function drawHealthCheck(draws: Draws): JsonObject {
+  return {
+    timeout: "0.1s",
+    interval: draws.oneOf(["0.1s", "0.3s"]),
+    interval_jitter: "0.05s",
+    unhealthy_threshold: draws.between(1, 3),
+    healthy_threshold: draws.between(1, 3),
+    reuse_connection: draws.chance(0.7),
+    no_traffic_interval: "0.2s",
+    ...(draws.chance(0.7) ? { http_health_check: { path: "/" } } : { tcp_health_check: {} }),
   };
 }
 

@@ -29,6 +29,8 @@ const FIRST_PORT = 20_001;
 /** The world does something so often. */
 const STEP_MS = 25;
 const STEPS = 80;
+/** After this a cluster serves, checked or not. */
+const WARM_MS = 1000;
 /** Clients that all ask for one thing come back after this at most. */
 const PAUSE_MS = 60;
 /** A request may take as long as its time-out, and its way. */
@@ -45,6 +47,8 @@ export interface Report {
   /** Requests that reached an upstream, retries included. */
   readonly arrivals: number;
   readonly ejections: number;
+  /** How often a host was seen that failed its health checks. */
+  readonly sick: number;
   /** Of all that happened, in order: equal for equal seeds. */
   readonly digest: string;
 }
@@ -72,9 +76,11 @@ export class World {
   readonly #answers: Record<number, number> = {};
   readonly #digest = createHash("sha256");
   #assigned = new Map<number, EdsHealth>();
-  #cluster: Cluster;
+  /** The active one. */
+  #cluster: Cluster | undefined = undefined;
   #requestsTotal = 0;
   #arrivals = 0;
+  #sick = 0;
   #isOver = false;
   #failure: Error | undefined = undefined;
 
@@ -91,9 +97,9 @@ export class World {
     }
     const onConnect = (owner: object): void => this.#onConnect(owner);
     enterNetwork({ wires, upstreams: this.#upstreams, onConnect });
+    this.#proxy.clusters.setOnChange(() => this.#watchCluster());
     this.#proxy.clusters.put(drawCluster(this.#draws), true);
     this.#assign();
-    this.#cluster = this.#watchedCluster();
     const [chain] = drawListener(this.#draws).chains;
     if (chain === undefined) throw new Error("the listener has no chain");
     this.#terminal = chain.terminal.create(this.#proxy.deps);
@@ -101,6 +107,8 @@ export class World {
 
   /** Lives through everything; rejects with the first thing that must not happen. */
   async run(): Promise<Report> {
+    // Nobody listens before the first round of health checks is over.
+    await this.#clock.advance(WARM_MS);
     for (let client = this.#draws.between(1, 12); client > 0; client--) this.#connect();
     for (let step = 0; step < STEPS; step++) {
       this.#happen();
@@ -115,6 +123,7 @@ export class World {
       answers: this.#answers,
       requests: this.#requestsTotal,
       arrivals: this.#arrivals,
+      sick: this.#sick,
       ejections: this.#outlierCounter("ejections_enforced_total"),
       digest: this.#digest.digest("hex"),
     };
@@ -138,7 +147,6 @@ export class World {
     if (draws.chance(0.02)) {
       this.#proxy.clusters.put(drawCluster(draws), true);
       this.#assign();
-      this.#cluster = this.#watchedCluster();
     }
     if (draws.chance(0.1)) this.#connect();
     for (const client of this.#clients) {
@@ -153,17 +161,17 @@ export class World {
     this.#proxy.clusters.assign(assignment);
   }
 
-  /** The active cluster, whose every choice is looked at. */
-  #watchedCluster(): Cluster {
+  /** Looks at every choice of the cluster that serves from now on. */
+  #watchCluster(): void {
     const cluster = this.#proxy.clusters.find("c");
-    if (cluster === undefined) throw new Error("the cluster is not active");
+    if (cluster === undefined || cluster === this.#cluster) return;
+    this.#cluster = cluster;
     const pick = cluster.pick.bind(cluster);
     cluster.pick = (context) => {
       const host = pick(context);
       if (host !== undefined) this.#onPick(cluster, host, context);
       return host;
     };
-    return cluster;
   }
 
   #onPick(cluster: Cluster, host: Host, context: PickContext | undefined): void {
@@ -171,11 +179,12 @@ export class World {
     this.#note("pick", number, host.port);
     this.#requests.get(number)?.picked.push(host);
     const health = this.#assigned.get(host.port);
-    this.#mustBe(health !== undefined, () => `chose ${host.key}, which was removed`);
+    const isKept = health !== undefined || host.hasFlag(HEALTH_FLAG.pendingDynamicRemoval);
+    this.#mustBe(isKept, () => `chose ${host.key}, which was removed`);
     this.#mustBe(!host.isRemoved, () => `chose the old host of ${host.key}`);
     // In panic health does not count.
     if (cluster.config.lb.panicPercent > 0) return;
-    const isUsable = health !== undefined && !UNUSABLE.has(health);
+    const isUsable = health === undefined || !UNUSABLE.has(health);
     this.#mustBe(isUsable, () => `chose ${host.key}, which is ${health}`);
     const isEjected = host.hasFlag(HEALTH_FLAG.failedOutlierCheck);
     this.#mustBe(!isEjected, () => `chose ${host.key}, which is ejected`);
@@ -205,7 +214,9 @@ export class World {
 
   /** Limits hold at every moment, for every cluster that still has something open. */
   #check(): void {
-    const { breakers } = this.#cluster.load;
+    const cluster = this.#cluster;
+    if (cluster === undefined) throw new Error("no cluster serves");
+    const { breakers } = cluster.load;
     for (const { limits, requests, pending, connections, retries } of breakers) {
       const { requestsMax, pendingMax, retryBudget, retriesMax } = limits;
       this.#mustBe(requests >= 0 && requests <= requestsMax, () => `${requests} requests`);
@@ -214,12 +225,13 @@ export class World {
       const isBounded = retryBudget !== undefined || retries <= retriesMax;
       this.#mustBe(retries >= 0 && isBounded, () => `${retries} retries`);
     }
-    const ejected = this.#cluster.hosts.filter((host) =>
+    const ejected = cluster.hosts.filter((host) =>
       host.hasFlag(HEALTH_FLAG.failedOutlierCheck),
     ).length;
     const counted = this.#outlierCounter("ejections_active");
     this.#mustBe(ejected === counted, () => `${ejected} are ejected, ${counted} are counted`);
-    for (const host of this.#cluster.hosts) {
+    for (const host of cluster.hosts) {
+      if (host.hasFlag(HEALTH_FLAG.failedActiveHc)) this.#sick++;
       const most = Math.max(1, host.load.breakers[0].limits.hostConnectionsMax);
       const { activeConnections } = host;
       this.#mustBe(activeConnections <= most, () => `${activeConnections} to ${host.key}`);
@@ -228,7 +240,7 @@ export class World {
   }
 
   #outlierCounter(name: "ejections_active" | "ejections_enforced_total"): number {
-    return this.#cluster.load.outlier?.counters[name] ?? 0;
+    return this.#cluster?.load.outlier?.counters[name] ?? 0;
   }
 
   #connect(): void {
@@ -265,16 +277,18 @@ export class World {
 
   /** When all is over nothing is left: no request, no connection, no count, no timer. */
   async #end(): Promise<void> {
+    const cluster = this.#cluster;
+    if (cluster === undefined) return;
     const unanswered = [...this.#requests.keys()];
     this.#mustBe(unanswered.length === 0, () => `no answer to ${unanswered.join(", ")}`);
-    for (const { requests, pending, retries } of this.#cluster.load.breakers) {
+    for (const { requests, pending, retries } of cluster.load.breakers) {
       const counts = [requests, pending, retries];
       this.#mustBe(
         counts.every((count) => count === 0),
         () => `still counted: ${counts.join()}`,
       );
     }
-    for (const { key, activeRequests } of this.#cluster.hosts) {
+    for (const { key, activeRequests } of cluster.hosts) {
       this.#mustBe(activeRequests === 0, () => `${activeRequests} requests at ${key}`);
     }
     this.#proxy.clusters.close();
@@ -284,7 +298,7 @@ export class World {
     this.#mustBe(ejected === 0, () => `${ejected} ejected hosts are counted`);
     this.#mustBe(this.#open.size === 0, () => `${this.#open.size} connections are left`);
     this.#mustBe(this.#connections.size === 0, () => "clients are left");
-    const { connections } = this.#cluster.load;
+    const { connections } = cluster.load;
     this.#mustBe(connections === 0, () => `${connections} connections are counted`);
     const { timersPending } = this.#clock;
     this.#mustBe(timersPending === 0, () => `${timersPending} timers are left`);
