@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { findProgram } from "../programs.ts";
 import { connectNow } from "../sim/sim-network.ts";
+import { CHECKS } from "./cases/checks.ts";
 import { EJECTION } from "./cases/ejection.ts";
 import { FAILOVER } from "./cases/failover.ts";
 import { LIMITS } from "./cases/limits.ts";
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...RETRIES,
   ...FAILOVER,
   ...EJECTION,
+  ...CHECKS,
 ];
 
 /** So many run at the same time on one Envoy: more would make each other late. */

@@ -77,6 +77,15 @@ class Stage {
     if (upstream !== undefined) upstream.behaviour = behaviour ?? {};
   }
 
+  /** A cluster serves when the first round of its health checks is over. */
+  async warm(): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + ANSWER_MS_MAX;
+    while (this.#proxy.clusters.find(NAME) === undefined) {
+      if (this.#clock.monotonicMs() > untilMs) throw new Error("the cluster is never ready");
+      await this.#clock.advance(STEP_MS);
+    }
+  }
+
   async play(step: Step): Promise<void> {
     if (step.kind === "wait") return this.#clock.advance(step.ms);
     if (step.kind === "become") return this.#become(step.upstream, step.behaviour);
@@ -144,6 +153,7 @@ function decodeClusterJson(json: JsonObject): Parameters<SimProxy["clusters"]["p
 export async function runSimulated(scenario: Scenario): Promise<Outcome> {
   const stage = new Stage(scenario);
   try {
+    await stage.warm();
     for (const step of scenario.steps) await stage.play(step);
     return await stage.end(scenario.counters ?? []);
   } finally {

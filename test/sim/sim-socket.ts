@@ -31,6 +31,8 @@ export class SimSocket extends EventEmitter {
   #peer: SimPeer | undefined;
   #isPaused = false;
   #held: (() => void)[] = [];
+  /** What was written before it was connected. */
+  readonly #early: string[] = [];
   connecting: boolean;
   destroyed = false;
   writableEnded = false;
@@ -64,6 +66,7 @@ export class SimSocket extends EventEmitter {
   /** Somebody is there now. */
   attach(peer: SimPeer): void {
     this.#peer = peer;
+    for (const text of this.#early.splice(0)) this.#later(() => peer.onData(text));
   }
 
   #later(what: () => void): void {
@@ -76,7 +79,8 @@ export class SimSocket extends EventEmitter {
     this.bytesWritten += text.length;
     // What was written before the end arrives before it.
     const peer = this.#peer;
-    this.#later(() => peer?.onData(text));
+    if (peer === undefined) this.#early.push(text);
+    else this.#later(() => peer.onData(text));
     return true;
   }
 
