@@ -83,3 +83,21 @@ export function routeTable(routes: readonly object[]): object {
     virtual_hosts: [{ name: "all", domains: ["*"], routes }],
   };
 }
+
+/** Where nobody listens, on port 1: a port of 127.0.0.1 may be another test's by now. */
+export const DEAD = "127.0.0.77";
+
+/** A cluster with one more host, which comes first and cannot be reached. */
+export function withDead(cluster: object): object {
+  const { load_assignment: assignment } = cluster as { readonly load_assignment: Assignment };
+  const [{ lb_endpoints: rest }] = assignment.endpoints;
+  const dead = { endpoint: { address: socketAddress(1, DEAD) } };
+  return {
+    ...cluster,
+    load_assignment: { ...assignment, endpoints: [{ lb_endpoints: [dead, ...rest] }] },
+  };
+}
+
+interface Assignment {
+  readonly endpoints: readonly [{ readonly lb_endpoints: readonly object[] }];
+}

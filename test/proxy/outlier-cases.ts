@@ -8,7 +8,7 @@ export interface OutlierCase {
   /** More of the route's action. */
   readonly route?: object;
   /** Where the hosts are: three that answer, one that nobody listens on, one that stays silent. */
-  readonly hosts?: readonly ("a" | "b" | "c" | "refused" | "silent")[];
+  readonly hosts?: readonly ("a" | "b" | "c" | "dead" | "silent")[];
   /** A copy of each request goes to the cluster instead of the request itself. */
   readonly isMirror?: boolean;
   /** Connections are passed on as they are. */
@@ -180,7 +180,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "nobody listens",
     outlier: GATEWAY,
-    hosts: ["refused"],
+    hosts: ["dead"],
     steps: ["200", "200", "200"],
     answers: ["503", "503", "UH"],
     counters: BY_GATEWAY,
@@ -291,7 +291,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
     name: "TCP: nobody listens",
     outlier: GATEWAY,
     isTcp: true,
-    hosts: ["refused"],
+    hosts: ["dead"],
     steps: ["200", "200", "200"],
     answers: ["closed", "closed", "closed"],
     counters: BY_GATEWAY,
@@ -301,7 +301,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
     outlier: { ...GATEWAY, consecutive_gateway_failure: 3 },
     isTcp: true,
     route: { max_connect_attempts: 3 },
-    hosts: ["refused"],
+    hosts: ["dead"],
     steps: ["200"],
     answers: ["closed"],
     counters: BY_GATEWAY,
@@ -327,7 +327,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "split: nobody listens",
     outlier: SPLIT,
-    hosts: ["refused"],
+    hosts: ["dead"],
     steps: ["200", "200", "200"],
     answers: ["503", "503", "UH"],
     counters: BY_LOCAL_ORIGIN,
@@ -358,7 +358,7 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "split: failures to reach it are only seen",
     outlier: { ...SPLIT, enforcing_consecutive_local_origin_failure: 0 },
-    hosts: ["refused"],
+    hosts: ["dead"],
     steps: ["200", "200", "200", "200"],
     answers: ["503", "503", "503", "503"],
     counters: { ejections_detected_consecutive_local_origin_failure: 2 },

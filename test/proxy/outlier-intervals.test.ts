@@ -3,13 +3,14 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import {
+  DEAD,
   httpListener,
   routeTable,
   socketAddress,
   staticCluster,
   tcpListener,
+  withDead,
 } from "./bootstrap-json.ts";
-import { freePorts } from "./data-plane.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { statsOf, type TwinPlaces, Twins } from "./twins.ts";
 
@@ -156,7 +157,6 @@ const ANSWER = (status: number): { send: string } => ({
 const TCP_NAMES = CASES.flatMap(({ isTcp }, at) => (isTcp === true ? [`tcp${at}`] : []));
 let good: readonly ScriptedUpstream[];
 let bad: ScriptedUpstream;
-let refused = 0;
 let twins: Twins;
 
 function cluster(name: string, ports: readonly number[], outlier: object): object {
@@ -166,10 +166,24 @@ function cluster(name: string, ports: readonly number[], outlier: object): objec
   });
 }
 
+/** A cluster whose host is well in the eyes of its checks, whatever it answers. */
+function checked(name: string, port: number, outlier: object): object {
+  const check = {
+    timeout: "5s",
+    interval: "0.2s",
+    no_traffic_interval: "0.2s",
+    unhealthy_threshold: 1,
+    healthy_threshold: 1,
+    http_health_check: { path: "/" },
+  };
+  const limits = { ...RATES, consecutive_5xx: 2, ...outlier };
+  return { ...cluster(name, [port], limits), health_checks: [check] };
+}
+
 function bootstrap(places: TwinPlaces): object {
   const goodPorts = good.map(({ port }) => port);
   const [first = 0] = goodPorts;
-  const names = [...CASES.map((_, at) => `c${at}`), "seen", "back", "runtime"];
+  const names = [...CASES.map((_, at) => `c${at}`), "seen", "back", "runtime", "checked", "kept"];
   return {
     node: { id: "test", cluster: "test" },
     admin: { address: socketAddress(places.adminPort) },
@@ -201,10 +215,9 @@ function bootstrap(places: TwinPlaces): object {
       ],
       clusters: [
         ...CASES.map(({ worse, outlier }, at) =>
-          cluster(`c${at}`, [worse === "bad" ? bad.port : refused, ...goodPorts], {
-            ...RATES,
-            ...outlier,
-          }),
+          worse === "bad"
+            ? cluster(`c${at}`, [bad.port, ...goodPorts], { ...RATES, ...outlier })
+            : withDead(cluster(`c${at}`, goodPorts, { ...RATES, ...outlier })),
         ),
         cluster("seen", [bad.port, ...goodPorts], {
           ...RATES,
@@ -218,6 +231,8 @@ function bootstrap(places: TwinPlaces): object {
           max_ejection_percent: 100,
           consecutive_5xx: 2,
         }),
+        checked("checked", first, {}),
+        checked("kept", first, { successful_active_health_check_uneject_host: false }),
         cluster("runtime", [first], {
           ...RATES,
           consecutive_gateway_failure: 2,
@@ -236,7 +251,6 @@ beforeAll(async () => {
     ),
   );
   bad = await ScriptedUpstream.start({ "/": ANSWER(500) });
-  [refused = 0] = await freePorts(1);
   twins = await Twins.start(["main", ...TCP_NAMES], bootstrap);
 });
 
@@ -330,11 +344,11 @@ describe("outlier detection at the end of an interval", () => {
       );
       expect(await countersOf(twin, name)).toEqual(one.counters);
       const [event] = await eventsOnce(twin, name, 1);
-      const port = one.worse === "bad" ? bad.port : refused;
+      const worse = one.worse === "bad" ? `127.0.0.1:${bad.port}` : `${DEAD}:1`;
       expect(event).toEqual({
         timestamp: expect.any(String),
         cluster_name: name,
-        upstream_url: `127.0.0.1:${port}`,
+        upstream_url: worse,
         action: "EJECT",
         num_ejections: 1,
         enforced: true,
@@ -417,6 +431,29 @@ describe("outlier detection at the end of an interval", () => {
       // Clocks and timers are exact to a millisecond.
       expect(lengthOf(0)).toBeGreaterThanOrEqual(299);
       expect(lengthOf(1)).toBeGreaterThanOrEqual(299);
+    }
+  });
+
+  test("lets hosts come back that are found well", async () => {
+    for (const twin of twins.all) {
+      for (const name of ["checked", "kept"]) {
+        await ask(twin, `${name}/500`);
+        await ask(twin, `${name}/500`);
+        await eventsOnce(twin, name, 1);
+      }
+      const events = await eventsOnce(twin, "checked", 2);
+      expect(events.map(({ action }) => action)).toEqual(["EJECT", "UNEJECT"]);
+      expect(await countersOf(twin, "checked")).not.toHaveProperty("ejections_active");
+      await until(async () => (await ask(twin, "checked/")) === 200, "the host to be back");
+      // More checks of the other go by, and change nothing.
+      const attempt = "cluster.kept.health_check.attempt";
+      const before = (await statsOf(twin, attempt))[attempt] ?? 0;
+      await until(
+        async () => ((await statsOf(twin, attempt))[attempt] ?? 0) > before + 2,
+        "checks",
+      );
+      expect((await countersOf(twin, "kept"))["ejections_active"]).toBe(1);
+      expect(await ask(twin, "kept/")).toBe(503);
     }
   });
 

@@ -10,6 +10,7 @@ import {
   socketAddress,
   staticCluster,
   tcpListener,
+  withDead,
 } from "./bootstrap-json.ts";
 import { freePorts, startWeft } from "./data-plane.ts";
 import { COMMON, NO_PANIC, OUTLIER_CASES, type OutlierCase } from "./outlier-cases.ts";
@@ -52,9 +53,9 @@ let twins: Twins;
 function clusterOf(one: OutlierCase, at: number): object {
   const hosts = one.hosts ?? ["a"];
   const isTls = hosts.includes("silent");
-  return staticCluster(
+  const cluster = staticCluster(
     `c${at}`,
-    hosts.map((host) => ports[host] ?? 0),
+    hosts.flatMap((host) => ports[host] ?? []),
     {
       ...NO_PANIC,
       outlier_detection: { ...COMMON, ...one.outlier },
@@ -63,6 +64,7 @@ function clusterOf(one: OutlierCase, at: number): object {
       ...one.cluster,
     },
   );
+  return hosts.includes("dead") ? withDead(cluster) : cluster;
 }
 
 function routeOf(one: OutlierCase, at: number): object {
@@ -119,10 +121,10 @@ beforeAll(async () => {
     socket.on("error", () => undefined);
     socket.on("close", () => silentSockets.delete(socket));
   });
-  const [refused = 0, silentPort = 0] = await freePorts(2);
+  const [silentPort = 0] = await freePorts(1);
   await new Promise<void>((resolve) => silent.listen(silentPort, "127.0.0.1", resolve));
   const { a, b, c } = upstreams;
-  ports = { a: a.port, b: b.port, c: c.port, refused, silent: silentPort };
+  ports = { a: a.port, b: b.port, c: c.port, silent: silentPort };
   twins = await Twins.start(["main", ...TCP_NAMES], bootstrap);
 });
 
@@ -204,7 +206,7 @@ function eventsOf(twin: TwinPlaces, at: number): readonly string[] {
     .map((line) =>
       line
         .replace(/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z"/, '"timestamp":""')
-        .replace(/127\.0\.0\.1:\d+/, "HOST"),
+        .replace(/127\.0\.0\.\d+:\d+/, "HOST"),
     );
 }
 
