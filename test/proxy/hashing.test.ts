@@ -38,6 +38,13 @@ describe("the same request goes to the same host as in Envoy", () => {
         ),
       },
     ];
+    const skewed = [
+      {
+        lb_endpoints: ports.map((port, at) =>
+          endpointOf(port, { load_balancing_weight: at === 4 ? 1000 : 1 }),
+        ),
+      },
+    ];
     const named = [
       {
         lb_endpoints: ports.map((port, at) => {
@@ -71,6 +78,7 @@ describe("the same request goes to the same host as in Envoy", () => {
       ),
       hashCluster("maglev", plain, maglev),
       hashCluster("table", weighted, { ...maglev, maglev_lb_config: { table_size: 1009 } }),
+      hashCluster("skewed", skewed, maglev),
       hashCluster("names", named, typed("maglev.v3.Maglev", { ...names, table_size: 257 })),
     ];
     const both = await startHashing(clusters, BY_HEADER);
@@ -87,7 +95,7 @@ describe("the same request goes to the same host as in Envoy", () => {
     expect(counts.filter((count) => count >= 6).length).toBeGreaterThanOrEqual(9);
     const filter = "_lb\\.(size|m)";
     const stats = await both.each((plane) => plane.stats(filter));
-    expect(Object.keys(stats.weft)).toHaveLength(8 * 3 + 3 * 2);
+    expect(Object.keys(stats.weft)).toHaveLength(8 * 3 + 4 * 2);
     expect(stats.weft).toEqual(stats.envoy);
   }, 60_000);
 });

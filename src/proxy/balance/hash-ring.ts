@@ -3,15 +3,10 @@ import { hashKeyOf } from "./hash-key.ts";
 import type { HashTable } from "./hash-table.ts";
 import { type Hash64, HashCell } from "./hash64.ts";
 import type { HostShares } from "./host-shares.ts";
+import { matchKeys } from "./match-keys.ts";
 import { murmurHash2 } from "./murmur-hash.ts";
-import { type RingPoints, sortPoints } from "./ring-points.ts";
+import { RingPoints } from "./ring-points.ts";
 import { xxHash64 } from "./xx-hash.ts";
-
-/** How many points a host has, and in what it is hashed to them. */
-interface RingHost {
-  readonly key: string;
-  readonly count: number;
-}
 
 /**
  * The ring of Envoy's ring hash ("ketama"): every host has points on it by its share, and a hash
@@ -22,7 +17,9 @@ export class HashRing implements HashTable {
   readonly size: number;
   readonly hashesMin: number;
   readonly hashesMax: number;
-  readonly #hosts: readonly RingHost[];
+  /** By host: what it is known by, and how many points it has. */
+  readonly #keys: readonly string[];
+  readonly #counts: Uint32Array;
   readonly #points: RingPoints;
 
   /** What `previous` has in common with the new ring is not worked out again. */
@@ -32,10 +29,11 @@ export class HashRing implements HashTable {
       config.ringSizeMax,
     );
     this.size = Math.ceil(scale);
-    this.#hosts = countPoints(input, scale, config.usesHostname);
+    this.#keys = input.hosts.map((host) => hashKeyOf(host, config.usesHostname));
+    this.#counts = countPoints(input.shares, scale);
     let min = this.size;
     let max = 0;
-    for (const { count } of this.#hosts) {
+    for (const count of this.#counts) {
       if (count < min) min = count;
       if (count > max) max = count;
     }
@@ -49,85 +47,57 @@ export class HashRing implements HashTable {
     return this.#points.find(hash, attempt);
   }
 
-  #createPoints(
-    previous: HashRing | undefined,
-    hash: (text: string, out: HashCell) => void,
-  ): RingPoints {
-    const all = this.#hosts.keys();
-    if (previous === undefined) return this.#hashPoints([...all], hash);
-    const moves = matchHosts(previous.#hosts, this.#hosts);
-    const isKept = new Uint8Array(this.#hosts.length);
-    for (const to of moves) if (to !== -1) isKept[to] = 1;
-    const added = [...all].filter((at) => isKept[at] === 0);
-    return previous.#points.change(moves, this.#hashPoints(added, hash));
+  #createPoints(previous: HashRing | undefined, hash: HashFunction): RingPoints {
+    const firsts = new Uint32Array(this.#counts.length);
+    if (previous === undefined) return this.#hashPoints(firsts, hash);
+    const moves = matchKeys(previous.#keys, this.#keys);
+    for (let before = 0; before < moves.length; before++) {
+      const at = moves[before] ?? -1;
+      if (at !== -1) firsts[at] = previous.#counts[before] ?? 0;
+    }
+    return previous.#points.change(moves, this.#counts, this.#hashPoints(firsts, hash));
   }
 
-  /** The points of some of the hosts, sorted. */
-  #hashPoints(owners: readonly number[], hash: (text: string, out: HashCell) => void): RingPoints {
+  /** The points of every host but for so many first ones of it, sorted. */
+  #hashPoints(firsts: Uint32Array, hash: HashFunction): RingPoints {
+    const counts = this.#counts;
     let total = 0;
-    for (const owner of owners) total += this.#hosts[owner]?.count ?? 0;
-    const highs = new Uint32Array(total);
-    const lows = new Uint32Array(total);
-    const ownerOf = new Uint32Array(total);
-    const cell = new HashCell();
+    for (let owner = 0; owner < counts.length; owner++) {
+      total += Math.max(0, (counts[owner] ?? 0) - (firsts[owner] ?? 0));
+    }
+    const points = RingPoints.withRoom(total);
     let at = 0;
-    for (const owner of owners) {
-      const { key = "", count = 0 } = this.#hosts[owner] ?? {};
-      const prefix = `${key}_`;
-      for (let index = 0; index < count; index++, at++) {
-        hash(prefix + index, cell);
-        highs[at] = cell.high;
-        lows[at] = cell.low;
-        ownerOf[at] = owner;
+    for (let owner = 0; owner < counts.length; owner++) {
+      const count = counts[owner] ?? 0;
+      const first = firsts[owner] ?? 0;
+      if (first >= count) continue;
+      const prefix = `${this.#keys[owner]}_`;
+      for (let ordinal = first; ordinal < count; ordinal++) {
+        hash(prefix + ordinal, cell);
+        points.put(at++, cell, owner, ordinal);
       }
     }
-    return sortPoints(highs, lows, ownerOf);
+    return points.sorted();
   }
 }
+
+type HashFunction = (text: string, out: HashCell) => void;
+
+const cell = new HashCell();
 
 /**
  * Gives every host its points. Their number need not be whole: what one has too many the next has
  * too few, in the order of the hosts.
  */
-function countPoints(
-  { hosts, shares }: HostShares,
-  scale: number,
-  usesHostname: boolean,
-): readonly RingHost[] {
+function countPoints(shares: Float64Array, scale: number): Uint32Array {
   let given = 0;
   let wanted = 0;
-  return hosts.map((host, at) => {
+  const counts = new Uint32Array(shares.length);
+  for (let at = 0; at < shares.length; at++) {
     wanted += scale * (shares[at] ?? 0);
     const count = Math.max(0, Math.ceil(wanted) - given);
     given += count;
-    return { key: hashKeyOf(host, usesHostname), count };
-  });
-}
-
-/** For each of the old hosts, which of the new ones has the same points; -1 for none. */
-function matchHosts(before: readonly RingHost[], after: readonly RingHost[]): Int32Array {
-  const moves = new Int32Array(before.length).fill(-1);
-  const common = Math.min(before.length, after.length);
-  let start = 0;
-  for (; start < common && isSame(before[start], after[start]); start++) moves[start] = start;
-  const shift = after.length - before.length;
-  let end = before.length;
-  while (end > start && end + shift > start && isSame(before[end - 1], after[end - 1 + shift])) {
-    end--;
-    moves[end] = end + shift;
+    counts[at] = count;
   }
-  const byKey = new Map<string, number>();
-  for (let at = start; at < end + shift; at++) byKey.set(after[at]?.key ?? "", at);
-  for (let at = start; at < end; at++) {
-    const key = before[at]?.key ?? "";
-    const to = byKey.get(key);
-    if (to === undefined || !isSame(before[at], after[to])) continue;
-    moves[at] = to;
-    byKey.delete(key);
-  }
-  return moves;
-}
-
-function isSame(left: RingHost | undefined, right: RingHost | undefined): boolean {
-  return left?.key === right?.key && left?.count === right?.count;
+  return counts;
 }

@@ -3,16 +3,11 @@ import { hashKeyOf } from "./hash-key.ts";
 import type { HashTable } from "./hash-table.ts";
 import { type Hash64, HashCell, hashModulo } from "./hash64.ts";
 import type { HostShares } from "./host-shares.ts";
+import { MaglevTurns } from "./maglev-turns.ts";
+import { matchKeys } from "./match-keys.ts";
 import { xxHash64 } from "./xx-hash.ts";
 
 const SEED_OF_SKIP: Hash64 = { high: 0, low: 1 };
-
-/** The order in which a host wants the places of the table: from `offset` on in steps of `skip`. */
-interface Permutation {
-  readonly key: string;
-  readonly offset: number;
-  readonly skip: number;
-}
 
 /**
  * The table of Maglev ("Maglev: A Fast and Reliable Software Network Load Balancer", section 3.4):
@@ -23,18 +18,21 @@ export class MaglevTable implements HashTable {
   readonly entriesMin: number;
   readonly entriesMax: number;
   readonly #size: number;
-  /** By host. */
-  readonly #permutations: readonly Permutation[];
+  /** By host: what it is known by, and that it wants the places from `offset` on in steps of `skip`. */
+  readonly #keys: readonly string[];
+  readonly #offsets: Uint32Array;
+  readonly #skips: Uint32Array;
+  /** The hosts by their keys, which is an order that does not change when others come and go. */
+  readonly #order: readonly number[];
   readonly #owners: Int32Array;
 
-  /** `previous` saves working out what hosts want that it has too. */
+  /** What `previous` knows of hosts that it has too is not worked out again. */
   constructor(input: HostShares, config: HashingConfig, previous: MaglevTable | undefined) {
     this.#size = config.tableSize;
-    this.#permutations = input.hosts.map((host, at) => {
-      const key = hashKeyOf(host, config.usesHostname);
-      const known = previous && previous.#findPermutation(key, at, input.hosts.length);
-      return known ?? createPermutation(key, this.#size);
-    });
+    this.#keys = input.hosts.map((host) => hashKeyOf(host, config.usesHostname));
+    this.#offsets = new Uint32Array(this.#keys.length);
+    this.#skips = new Uint32Array(this.#keys.length);
+    this.#order = this.#takeOver(previous);
     this.#owners = new Int32Array(this.#size).fill(-1);
     const counts = this.#fill(input);
     let min = this.#size;
@@ -54,78 +52,69 @@ export class MaglevTable implements HashTable {
     return this.#owners[hashModulo({ high, low }, this.#size)] ?? -1;
   }
 
-  /** Hosts stay in order, so that one of these is where it was, from the beginning or the end. */
-  #findPermutation(key: string, at: number, count: number): Permutation | undefined {
-    const known = this.#permutations;
-    const fromStart = known[at];
-    if (fromStart?.key === key) return fromStart;
-    const fromEnd = known[at + known.length - count];
-    return fromEnd?.key === key ? fromEnd : undefined;
+  /** Works out what each host wants; returns their order. */
+  #takeOver(previous: MaglevTable | undefined): readonly number[] {
+    const keys = this.#keys;
+    const isKnown = new Uint8Array(keys.length);
+    const order: number[] = [];
+    if (previous !== undefined) {
+      const moves = matchKeys(previous.#keys, keys);
+      for (const before of previous.#order) {
+        const at = moves[before] ?? -1;
+        if (at === -1) continue;
+        isKnown[at] = 1;
+        this.#offsets[at] = previous.#offsets[before] ?? 0;
+        this.#skips[at] = previous.#skips[before] ?? 0;
+        order.push(at);
+      }
+    }
+    for (const [at, key] of keys.entries()) {
+      if (isKnown[at] === 1) continue;
+      this.#want(at, key);
+      order.push(at);
+    }
+    // Most of it is in order already.
+    return order.sort((left, right) => {
+      const one = keys[left] ?? "";
+      const other = keys[right] ?? "";
+      if (one === other) return left - right;
+      return one < other ? -1 : 1;
+    });
   }
 
-  /** Returns how many places each host has got. */
+  #want(at: number, key: string): void {
+    xxHash64(key, cell);
+    this.#offsets[at] = hashModulo(cell, this.#size);
+    xxHash64(key, cell, SEED_OF_SKIP);
+    this.#skips[at] = hashModulo(cell, this.#size - 1) + 1;
+  }
+
+  /** Returns how many places each host has got, in their order. */
   #fill({ shares, max }: HostShares): Uint32Array {
-    const order = sortedByKey(this.#permutations);
-    const takers = order.map((owner) => new Taker(this.#permutations[owner], owner));
-    const weights = Float64Array.from(order, (owner) => shares[owner] ?? 0);
-    const targets = new Float64Array(order.length);
+    const size = this.#size;
+    const owners = this.#owners;
+    const order = Uint32Array.from(this.#order);
+    const turns = new MaglevTurns(
+      Float64Array.from(order, (owner) => shares[owner] ?? 0),
+      max,
+    );
+    const next = Uint32Array.from(order, (owner) => this.#offsets[owner] ?? 0);
+    const skips = Uint32Array.from(order, (owner) => this.#skips[owner] ?? 0);
     const counts = new Uint32Array(order.length);
-    let left = this.#size;
-    // Who weighs most has a turn in every round, others as often as they weigh.
-    for (let round = 1; left > 0; round++) {
-      for (let at = 0; at < order.length && left > 0; at++) {
-        if (round * (weights[at] ?? 0) < (targets[at] ?? 0)) continue;
-        targets[at] = (targets[at] ?? 0) + max;
-        counts[at] = (counts[at] ?? 0) + 1;
-        takers[at]?.take(this.#owners);
-        left--;
+    for (let left = size; left > 0; left--) {
+      const at = turns.next();
+      const skip = skips[at] ?? 0;
+      let place = next[at] ?? 0;
+      while (owners[place] !== -1) {
+        place += skip;
+        if (place >= size) place -= size;
       }
+      owners[place] = order[at] ?? 0;
+      next[at] = place;
+      counts[at] = (counts[at] ?? 0) + 1;
     }
     return counts;
   }
 }
 
-/** A host that takes places. */
-class Taker {
-  readonly #owner: number;
-  readonly #skip: number;
-  #place: number;
-
-  constructor(permutation: Permutation | undefined, owner: number) {
-    this.#owner = owner;
-    this.#place = permutation?.offset ?? 0;
-    this.#skip = permutation?.skip ?? 1;
-  }
-
-  /** Takes the next place that it wants and that is free; there must be one. */
-  take(owners: Int32Array): void {
-    const size = owners.length;
-    const skip = this.#skip;
-    let place = this.#place;
-    while (owners[place] !== -1) {
-      place += skip;
-      if (place >= size) place -= size;
-    }
-    owners[place] = this.#owner;
-    this.#place = place;
-  }
-}
-
-function createPermutation(key: string, size: number): Permutation {
-  const cell = new HashCell();
-  xxHash64(key, cell);
-  const offset = hashModulo(cell, size);
-  xxHash64(key, cell, SEED_OF_SKIP);
-  return { key, offset, skip: hashModulo(cell, size - 1) + 1 };
-}
-
-/** The hosts in an order that does not change when others come and go. */
-function sortedByKey(permutations: readonly Permutation[]): readonly number[] {
-  const keys = permutations.map(({ key }) => key);
-  return [...keys.keys()].sort((left, right) => {
-    const one = keys[left] ?? "";
-    const other = keys[right] ?? "";
-    if (one === other) return left - right;
-    return one < other ? -1 : 1;
-  });
-}
+const cell = new HashCell();

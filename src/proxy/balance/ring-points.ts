@@ -1,27 +1,37 @@
 import type { Hash64 } from "./hash64.ts";
 
 /**
- * Points on a ring of 2^64 places, in order, each with the index of its owner. A table over the
- * first bits says where to begin, so that finding one costs the same however many there are.
+ * Points on a ring of 2^64 places, in order, each with the index of its owner and its number among
+ * the owner's. A table over the first bits says where to begin, so that finding one costs the same
+ * however many there are.
  */
 export class RingPoints {
   readonly #highs: Uint32Array;
   readonly #lows: Uint32Array;
   readonly #owners: Uint32Array;
-  readonly #starts: Uint32Array;
+  readonly #ordinals: Uint32Array;
+  #starts: Uint32Array = NO_STARTS;
   readonly #shift: number;
 
-  /** They must be sorted. */
-  constructor(highs: Uint32Array, lows: Uint32Array, owners: Uint32Array) {
-    this.#highs = highs;
-    this.#lows = lows;
-    this.#owners = owners;
-    this.#shift = shiftFor(highs.length);
-    this.#starts = countStarts(highs, this.#shift);
+  private constructor(length: number) {
+    this.#highs = new Uint32Array(length);
+    this.#lows = new Uint32Array(length);
+    this.#owners = new Uint32Array(length);
+    this.#ordinals = new Uint32Array(length);
+    // There are about as many buckets as points.
+    this.#shift = Math.min(31, Math.max(10, Math.clz32(length)));
   }
 
-  get length(): number {
-    return this.#highs.length;
+  /** Room for so many points, to be `put` one by one and then `sorted`. */
+  static withRoom(length: number): RingPoints {
+    return new RingPoints(length);
+  }
+
+  put(at: number, { high, low }: Hash64, owner: number, ordinal: number): void {
+    this.#highs[at] = high;
+    this.#lows[at] = low;
+    this.#owners[at] = owner;
+    this.#ordinals[at] = ordinal;
   }
 
   /** The owner of the first point at or behind the hash, or of one further on; -1 for none. */
@@ -44,31 +54,68 @@ export class RingPoints {
     return this.#owners[at] ?? -1;
   }
 
-  /** These with other owners, -1 for those that go, and with others among them. */
-  change(moves: Int32Array, added: RingPoints): RingPoints {
-    let kept = 0;
-    for (const owner of this.#owners) if (moves[owner] !== -1) kept++;
-    const length = kept + added.length;
-    const highs = new Uint32Array(length);
-    const lows = new Uint32Array(length);
-    const owners = new Uint32Array(length);
-    let at = 0;
-    let next = 0;
-    const take = (points: RingPoints, from: number, owner: number): void => {
-      highs[at] = points.#highs[from] ?? 0;
-      lows[at] = points.#lows[from] ?? 0;
-      owners[at++] = owner;
-    };
-    for (let old = 0; old < this.length; old++) {
-      const owner = moves[this.#owners[old] ?? 0] ?? -1;
-      if (owner === -1) continue;
-      while (next < added.length && added.#isBefore(next, this, old)) {
-        take(added, next, added.#owners[next++] ?? 0);
+  /** The same in order. Hashes are spread evenly, so that hardly any share their first bits. */
+  sorted(): RingPoints {
+    const to = new RingPoints(this.#highs.length);
+    const starts = countStarts(this.#highs, this.#shift);
+    const ends = starts.slice();
+    for (let from = 0; from < this.#highs.length; from++) {
+      const high = this.#highs[from] ?? 0;
+      const low = this.#lows[from] ?? 0;
+      const bucket = high >>> this.#shift;
+      const start = starts[bucket] ?? 0;
+      let at = ends[bucket] ?? 0;
+      ends[bucket] = at + 1;
+      // Equal ones stay in the order of their hosts.
+      for (; at > start; at--) {
+        const before = to.#highs[at - 1] ?? 0;
+        if (before < high || (before === high && (to.#lows[at - 1] ?? 0) <= low)) break;
+        to.#take(at, to, at - 1, to.#owners[at - 1] ?? 0);
       }
-      take(this, old, owner);
+      to.#take(at, this, from, this.#owners[from] ?? 0);
     }
-    while (next < added.length) take(added, next, added.#owners[next++] ?? 0);
-    return new RingPoints(highs, lows, owners);
+    to.#starts = starts;
+    return to;
+  }
+
+  /**
+   * These with their owners moved, -1 for those that go, as far as the new owners have so many, and
+   * with others among them. Both must be sorted.
+   */
+  change(moves: Int32Array, counts: Uint32Array, added: RingPoints): RingPoints {
+    const length = this.#highs.length;
+    // By their place: the new owner, or none.
+    const owners = new Int32Array(length);
+    let kept = 0;
+    for (let at = 0; at < length; at++) {
+      const owner = moves[this.#owners[at] ?? 0] ?? -1;
+      const isKept = owner !== -1 && (this.#ordinals[at] ?? 0) < (counts[owner] ?? 0);
+      owners[at] = isKept ? owner : -1;
+      if (isKept) kept++;
+    }
+    const to = new RingPoints(kept + added.#highs.length);
+    let next = 0;
+    let end = 0;
+    for (let at = 0; at < length; at++) {
+      const owner = owners[at] ?? -1;
+      if (owner === -1) continue;
+      while (next < added.#highs.length && added.#isBefore(next, this, at)) {
+        to.#take(end++, added, next, added.#owners[next++] ?? 0);
+      }
+      to.#take(end++, this, at, owner);
+    }
+    while (next < added.#highs.length) {
+      to.#take(end++, added, next, added.#owners[next++] ?? 0);
+    }
+    to.#starts = countStarts(to.#highs, to.#shift);
+    return to;
+  }
+
+  #take(at: number, points: RingPoints, from: number, owner: number): void {
+    this.#highs[at] = points.#highs[from] ?? 0;
+    this.#lows[at] = points.#lows[from] ?? 0;
+    this.#ordinals[at] = points.#ordinals[from] ?? 0;
+    this.#owners[at] = owner;
   }
 
   #isBefore(at: number, other: RingPoints, otherAt: number): boolean {
@@ -79,41 +126,7 @@ export class RingPoints {
   }
 }
 
-/** Sorts points. Hashes are spread evenly, so that hardly any share their first bits. */
-export function sortPoints(highs: Uint32Array, lows: Uint32Array, owners: Uint32Array): RingPoints {
-  const { length } = highs;
-  const shift = shiftFor(length);
-  const starts = countStarts(highs, shift);
-  const ends = starts.slice();
-  const sortedHighs = new Uint32Array(length);
-  const sortedLows = new Uint32Array(length);
-  const sortedOwners = new Uint32Array(length);
-  for (let from = 0; from < length; from++) {
-    const high = highs[from] ?? 0;
-    const low = lows[from] ?? 0;
-    const bucket = high >>> shift;
-    const start = starts[bucket] ?? 0;
-    let at = ends[bucket] ?? 0;
-    ends[bucket] = at + 1;
-    // Equal ones stay in the order of their hosts.
-    for (; at > start; at--) {
-      const before = sortedHighs[at - 1] ?? 0;
-      if (before < high || (before === high && (sortedLows[at - 1] ?? 0) <= low)) break;
-      sortedHighs[at] = before;
-      sortedLows[at] = sortedLows[at - 1] ?? 0;
-      sortedOwners[at] = sortedOwners[at - 1] ?? 0;
-    }
-    sortedHighs[at] = high;
-    sortedLows[at] = low;
-    sortedOwners[at] = owners[from] ?? 0;
-  }
-  return new RingPoints(sortedHighs, sortedLows, sortedOwners);
-}
-
-/** By how much a hash's upper half is shifted for its bucket: there are about as many as points. */
-function shiftFor(length: number): number {
-  return Math.min(31, Math.max(10, Math.clz32(length)));
-}
+const NO_STARTS = new Uint32Array();
 
 /** Where each bucket begins, and behind the last one the end. */
 function countStarts(highs: Uint32Array, shift: number): Uint32Array {
