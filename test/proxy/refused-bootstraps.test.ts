@@ -8,11 +8,13 @@ import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
 import { REFUSED_FILTERS } from "./refused-filters.ts";
 import { REFUSED_OVERLOAD } from "./refused-overload.ts";
+import { REFUSED_RATE_LIMITS } from "./refused-rate-limits.ts";
 
 const REFUSED = [
   ...REFUSED_BOOTSTRAPS,
   ...REFUSED_CLUSTERS,
   ...REFUSED_FILTERS,
+  ...REFUSED_RATE_LIMITS,
   ...REFUSED_OVERLOAD,
 ];
 

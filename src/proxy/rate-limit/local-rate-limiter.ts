@@ -107,7 +107,7 @@ export class LocalRateLimiter {
       if (bucket !== undefined) matches.push({ bucket, descriptor });
     }
     if (matches.length < 2) return matches;
-    return matches.sort((one, two) => one.bucket.tokensPerMs - two.bucket.tokensPerMs);
+    return matches.sort((one, two) => two.bucket.msPerToken - one.bucket.msPerToken);
   }
 
   #findDynamic(

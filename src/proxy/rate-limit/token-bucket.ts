@@ -15,8 +15,8 @@ const MS_PER_YEAR = 365 * 24 * 60 * 60 * 1000;
  */
 export class TokenBucket {
   readonly maxTokens: number;
-  /** Envoy lets no bucket fill more slowly than one token a year. */
-  readonly tokensPerMs: number;
+  /** How long a token takes; Envoy lets no bucket fill more slowly than one a year. */
+  readonly msPerToken: number;
   /** Whether those who find it empty pass, and are counted only. */
   readonly isShadow: boolean;
   #tokens: number;
@@ -26,14 +26,14 @@ export class TokenBucket {
   constructor(config: TokenBucketConfig, nowMs: number, isShadow = false) {
     const { maxTokens, tokensPerFill, fillIntervalMs } = config;
     this.maxTokens = maxTokens;
-    this.tokensPerMs = Math.max(tokensPerFill / fillIntervalMs, 1 / MS_PER_YEAR);
+    this.msPerToken = Math.min(fillIntervalMs / tokensPerFill, MS_PER_YEAR);
     this.isShadow = isShadow;
     this.#tokens = maxTokens;
     this.#atMs = nowMs;
   }
 
   #available(nowMs: number): number {
-    return Math.min(this.maxTokens, this.#tokens + (nowMs - this.#atMs) * this.tokensPerMs);
+    return Math.min(this.maxTokens, this.#tokens + (nowMs - this.#atMs) / this.msPerToken);
   }
 
   /** Takes so many tokens, or none and answers false. Who wants none gets none, as in Envoy. */
@@ -60,6 +60,6 @@ export class TokenBucket {
   secondsToNext(nowMs: number): number {
     const missing = 1 - this.#available(nowMs);
     if (missing <= 0) return 0;
-    return Math.ceil(Math.ceil(missing / this.tokensPerMs) / 1000);
+    return Math.ceil((missing * this.msPerToken) / 1000);
   }
 }
