@@ -177,7 +177,7 @@ const TABLE: readonly (readonly [string, object, string])[] = [
   [
     "a bucket that a cluster shares",
     own({ local_cluster_rate_limit: {} }),
-    "local_cluster_rate_limit is set but no local cluster name is present",
+    "local_cluster_rate_limit: is not supported yet",
   ],
   [
     "a bucket of a connection that a cluster shares",

@@ -60,7 +60,7 @@ const FIELDS = [
   "descriptors",
   "stage",
   "local_rate_limit_per_downstream_connection",
-  // Refused below, in Envoy's words.
+  // Refused below.
   "local_cluster_rate_limit",
   "enable_x_ratelimit_headers",
   "vh_rate_limits",
@@ -116,12 +116,11 @@ function decodePolicy(
   });
 }
 
-/** Without a local cluster there are no others to share with. */
 function refuseSharing(message: LocalRateLimit, path: string, issues: Issue[]): void {
   if (message.localClusterRateLimit === undefined) return;
   const what = message.localRateLimitPerDownstreamConnection
     ? "local_cluster_rate_limit is set and local_rate_limit_per_downstream_connection is set to true"
-    : "local_cluster_rate_limit is set but no local cluster name is present: local clusters are not supported yet";
+    : "is not supported yet";
   issues.push({ path: joinPath(path, "local_cluster_rate_limit"), message: what });
 }
 
