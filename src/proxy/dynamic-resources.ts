@@ -188,6 +188,7 @@ function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceTy
         },
       );
       for (const { value } of prepared) target.assign(value);
+      for (const { name } of rejections) target.refuse(name);
       onApplied(RESOURCE_TYPE_URL.endpoint);
       return rejections;
     },

@@ -231,4 +231,25 @@ describe("EDS", () => {
     });
     expect(after).toEqual({ weft: before.weft[1], envoy: before.envoy[1] });
   });
+
+  test("counts what it takes and what it refuses", async () => {
+    const names = ["attempt", "success", "rejected", "failure", "empty"];
+    const counts = (plane: Plane<"in">): Promise<readonly number[]> =>
+      Promise.all(names.map((name) => stat(plane, `update_${name}`)));
+    const good = assignmentOf("kept", [{ hosts: [{ host: 0 }] }], hosts.ports);
+    const weightless = [{ hosts: [{ host: 0, weight: 0 }] }];
+    const updates = [good, assignmentOf("kept", weightless, hosts.ports), good];
+    for (const update of updates) {
+      const before = await both.each(counts);
+      controlPlane.set("endpoint", { kept: update });
+      const after = await both.each(async (plane) => {
+        const hasCome = async (): Promise<boolean> =>
+          (await stat(plane, "update_attempt")) > (before[plane.name][0] ?? 0);
+        await until(hasCome, `${plane.name} to count an update`);
+        return [...(await counts(plane)), await stat(plane, "membership_total")];
+      });
+      expect(after.weft).toEqual(after.envoy);
+      expect(after.weft.at(-1)).toBe(1);
+    }
+  });
 });

@@ -218,6 +218,14 @@ export class ClusterSet {
     return this.#assignments.get(edsName);
   }
 
+  /** An EDS answer for that name could not be taken. */
+  refuse(edsName: string): void {
+    for (const { load } of this.#usersOf(edsName)) {
+      load.updateAttempts++;
+      load.updatesRejected++;
+    }
+  }
+
   /** Takes an EDS answer. */
   assign(assignment: Assignment): void {
     const { name, staleAfterMs } = assignment;
@@ -226,6 +234,7 @@ export class ClusterSet {
     this.#staleTimers.delete(name);
     const users = this.#usersOf(name);
     for (const cluster of users) {
+      cluster.load.updateAttempts++;
       cluster.load.updateSuccesses++;
       if (staleAfterMs > 0) cluster.load.assignmentTimeouts++;
       this.#assign(cluster, assignment);
@@ -244,6 +253,7 @@ export class ClusterSet {
     if (type !== "EDS") return;
     const users = this.#edsUsers.get(edsName) ?? new Set();
     this.#edsUsers.set(edsName, users.add(cluster));
+    cluster.load.updateAttempts++;
   }
 
   /** With its last user a name is forgotten. */

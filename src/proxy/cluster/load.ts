@@ -101,6 +101,7 @@ export class ClusterLoad {
   updateAttempts = 0;
   updateSuccesses = 0;
   updateFailures = 0;
+  updatesRejected = 0;
   updatesWithoutRebuild = 0;
   firstAnswerTimeouts = 0;
   assignmentTimeouts = 0;

@@ -100,7 +100,10 @@ export function clusterStats(cluster: Cluster): Stat[] {
     stats.push([`${prefix}.outlier_detection.${name}`, value]);
   }
   stats.push(...hashStats(cluster, prefix));
-  if (config.type === "EDS") stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
+  if (config.type === "EDS") {
+    stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
+    stats.push([`${prefix}.update_rejected`, load.updatesRejected]);
+  }
   const [normal, high] = load.breakers;
   const own = `${prefix}.circuit_breakers`;
   return [
