@@ -34,6 +34,8 @@ export class CheckedServer {
   /** When each check came, in milliseconds. */
   readonly timesMs: number[] = [];
   connections = 0;
+  /** How many connections that brought other requests have ended. */
+  helloEnds = 0;
   /** The answer to requests that are no checks. */
   hello = HELLO;
 
@@ -68,9 +70,14 @@ export class CheckedServer {
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("data", (bytes: Buffer) => {
       const text = bytes.toString("latin1");
-      if (text.includes(" /app")) socket.write(this.hello, "latin1");
+      if (text.includes(" /app")) this.#greet(socket);
       else this.#check(socket, number, text);
     });
+  }
+
+  #greet(socket: Socket): void {
+    if (socket.listenerCount("close") === 1) socket.on("close", () => this.helloEnds++);
+    socket.write(this.hello, "latin1");
   }
 
   #check(socket: Socket, number: number, text: string): void {
@@ -84,6 +91,11 @@ export class CheckedServer {
     else if (answer.end === "fin") socket.end(answer.send ?? "", "latin1");
     else if (answer.send === undefined) socket.resetAndDestroy();
     else socket.write(answer.send, "latin1", () => socket.resetAndDestroy());
+  }
+
+  /** Ends every connection in order. */
+  endAll(): void {
+    for (const socket of this.#sockets) socket.end();
   }
 
   /** Takes no more connections, and ends those that are open. */

@@ -15,8 +15,15 @@ export function updateCheckedHosts(
   const { hosts, byKey, create } = list;
   // Those that stay for now are asked anew: they may be named again.
   for (const host of hosts) host.setFlag(HEALTH_FLAG.pendingDynamicRemoval, false);
-  const isKept = (host: Host): boolean => staysWhileWell(host, config);
-  return updateHosts({ hosts, byKey, create, isKept, isSame: isCheckedAlike }, endpoints);
+  const gone = new Set<Host>();
+  const isKept = (host: Host): boolean => !gone.has(host) && staysWhileWell(host, config);
+  const isSame = (host: Host, endpoint: HostState): boolean => {
+    const isAlike = isDisabled(host.state) === isDisabled(endpoint);
+    // Who is checked elsewhere from now on stays beside its successor, as Envoy has it.
+    if (!isAlike) gone.add(host);
+    return isAlike && isCheckedAlike(host.state, endpoint);
+  };
+  return updateHosts({ hosts, byKey, create, isKept, isSame }, endpoints);
 }
 
 function staysWhileWell(host: Host, { type, dropsHealthyHosts }: ClusterConfig): boolean {
@@ -29,11 +36,14 @@ function staysWhileWell(host: Host, { type, dropsHealthyHosts }: ClusterConfig):
   return true;
 }
 
+function isDisabled({ healthCheck }: HostState): boolean {
+  return healthCheck?.isDisabled === true;
+}
+
 /** Whether checks of both go to the same place: what is known of the one holds for the other. */
-function isCheckedAlike({ state }: Host, endpoint: HostState): boolean {
-  const [first, second] = [state.healthCheck, endpoint.healthCheck];
+function isCheckedAlike(one: HostState, two: HostState): boolean {
+  const [first, second] = [one.healthCheck, two.healthCheck];
   return (
-    (first?.isDisabled ?? false) === (second?.isDisabled ?? false) &&
     (first?.port ?? 0) === (second?.port ?? 0) &&
     first?.address?.address === second?.address?.address &&
     first?.address?.port === second?.address?.port

@@ -199,7 +199,7 @@ export class Cluster {
   /** A host was found to be bad: no connection to it is kept for later. */
   onHostFailed(host: Host): void {
     if (host.hasFlag(HEALTH_FLAG.pendingDynamicRemoval)) {
-      this.#byKey?.delete(host.key);
+      if (this.#byKey?.get(host.key) === host) this.#byKey.delete(host.key);
       const hosts = this.#hosts.filter((other) => other !== host);
       this.#setHosts({ hosts, added: [], removed: [host] });
       this.#onMembership();

@@ -81,11 +81,11 @@ function applyChange(
   const taken = new Set<string>();
   const now = hosts.slice(0, from);
   const added: Host[] = [];
-  const removed: Host[] = [];
+  const left: Host[] = [];
   const take = (key: string, endpoint: Endpoint): Host | undefined => {
     const known = free.get(key)?.shift();
     if (known === undefined || isSame?.(known, endpoint) !== false) return known;
-    removed.push(known);
+    left.push(known);
     return undefined;
   };
   let isTold = false;
@@ -105,11 +105,12 @@ function applyChange(
     }
   }
   const kept: Host[] = [];
-  for (const host of [...free.values()].flat()) {
+  const removed: Host[] = [];
+  for (const host of [...left, ...[...free.values()].flat()]) {
     if (isKept?.(host) === true) kept.push(host);
     else removed.push(host);
   }
-  for (const { key } of removed) byKey?.delete(key);
+  for (const host of removed) if (byKey?.get(host.key) === host) byKey.delete(host.key);
   for (const host of added) byKey?.set(host.key, host);
   const isChanged = isTold || added.length > 0 || removed.length > 0;
   // In another order they would be no other hosts.

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Cluster, HostObserver } from "../cluster/cluster.ts";
+import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG } from "../cluster/host-health.ts";
 import type { CounterGroups } from "../counters.ts";
@@ -18,6 +19,15 @@ import {
 } from "./health-session.ts";
 import { HttpProbe } from "./http-probe.ts";
 import { TcpProbe } from "./tcp-probe.ts";
+
+/** Whether a host counts as bad until it has been checked, as Envoy has it. */
+const BEGINS_BAD: Readonly<Record<ClusterConfig["type"], boolean>> = {
+  STATIC: true,
+  EDS: true,
+  STRICT_DNS: true,
+  LOGICAL_DNS: false,
+  ORIGINAL_DST: false,
+};
 
 /** What health checks need from outside. */
 export interface HealthDeps {
@@ -85,12 +95,13 @@ export class HealthChecker implements HostObserver {
       this.#sessions.get(host)?.close();
       this.#sessions.delete(host);
     }
-    const { config } = this.#cluster;
+    const { type, ignoresUncheckedHosts } = this.#cluster.config;
     const sessions = added.filter(isChecked).map((host) => {
-      // Nothing is sent to it before it was found to be well; fixed hosts count even so.
-      host.setFlag(HEALTH_FLAG.failedActiveHc, true);
-      const isPending = config.ignoresUncheckedHosts && config.type !== "STATIC";
-      host.setFlag(HEALTH_FLAG.pendingActiveHc, isPending);
+      // Nothing is sent to it before it was found to be well.
+      host.setFlag(HEALTH_FLAG.failedActiveHc, BEGINS_BAD[type]);
+      // Those that were there from the beginning count even so.
+      const isNew = type === "EDS" || type === "STRICT_DNS";
+      host.setFlag(HEALTH_FLAG.pendingActiveHc, isNew && ignoresUncheckedHosts);
       const session = new HealthSession(host, this.#owner, (sink) => this.#probe(host, sink));
       this.#sessions.set(host, session);
       host.activeCheck = session;
