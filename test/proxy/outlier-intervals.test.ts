@@ -425,6 +425,19 @@ describe("outlier detection at the end of an interval", () => {
         ["UNEJECT", 3],
       ]);
       expect(await countersOf(twin, "back")).not.toHaveProperty("ejections_active");
+      const common = ["cluster_name", "upstream_url", "action", "num_ejections", "enforced"];
+      const since = "secs_since_last_action";
+      const returned = ["type", "timestamp", since, ...common];
+      expect(events.slice(0, 3).map(Object.keys)).toEqual([
+        ["type", "timestamp", ...common, "eject_consecutive_event"],
+        returned,
+        [...returned, "eject_consecutive_event"],
+      ]);
+      expect(events[1]).toMatchObject({
+        type: "CONSECUTIVE_5XX",
+        [since]: expect.stringMatching(/^\d+$/),
+        enforced: false,
+      });
       const times = events.map(({ timestamp }) => Date.parse(timestamp));
       const lengthOf = (round: number): number =>
         (times[round * 2 + 1] ?? 0) - (times[round * 2] ?? 0);

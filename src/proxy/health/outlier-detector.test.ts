@@ -142,7 +142,10 @@ describe("OutlierDetector", () => {
     expect(new Set(jitters).size).toBeGreaterThan(100);
     await clock.advance(999);
     expect(rig.hosts.every(isEjected)).toBe(true);
-    await clock.advance(501);
+    await clock.advance(250);
+    const share = rig.hosts.filter(isEjected).length / rig.hosts.length;
+    expect(Math.abs(share - 0.5)).toBeLessThan(0.2);
+    await clock.advance(251);
     expect(rig.hosts.some(isEjected)).toBe(false);
   });
 
@@ -219,7 +222,24 @@ describe("OutlierDetector", () => {
     expect(quiet.hosts.some(isEjected)).toBe(false);
     // For failure percentages that was enough, so the rate is known all the same.
     expect(hostAt(quiet, 0).outlier?.external.rate).toBe(0);
+    expect(hostAt(few, 0).outlier?.external.rate).toBe(-1);
     expect(few.cluster.load.outlier?.external).toEqual({ average: -1, threshold: -1 });
+  });
+
+  test.each([
+    { failures: 84, ejected: 0 },
+    { failures: 85, ejected: 1 },
+  ])("ejects $ejected at $failures % of failures", async ({ failures, ejected }) => {
+    const rig = createRig(
+      { consecutive_5xx: 0, enforcing_success_rate: 0, enforcing_failure_percentage: 100 },
+      { hosts: 5 },
+    );
+    for (const [at, host] of rig.hosts.entries()) {
+      answer(host, 500, at === 0 ? failures : 0);
+      answer(host, 200, at === 0 ? 100 - failures : 100);
+    }
+    await clock.advance(10 * SECOND);
+    expect(rig.counters["ejections_enforced_failure_percentage"]).toBe(ejected);
   });
 
   test("forgets hosts that are gone", async () => {
