@@ -40,6 +40,20 @@ export interface TlsInfo {
   readonly local: CertificateInfo | undefined;
 }
 
+/** An extension of a PROXY protocol header (version 2). */
+export interface ProxyTlv {
+  readonly type: number;
+  /** Latin-1, one character for each byte. */
+  readonly value: string;
+}
+
+/** Connections to hosts come from the client's own address. */
+export interface OriginalSource {
+  readonly address: string;
+  /** Of their packets (`SO_MARK`); 0 for none. */
+  readonly mark: number;
+}
+
 /** What is known of a downstream connection: what filter chains, policies and logs look at. */
 export interface ConnectionInfo {
   /** Counts the connections of one proxy, from 1. */
@@ -54,6 +68,10 @@ export interface ConnectionInfo {
   readonly local: PeerAddress;
   /** `local`, where somebody restored it: it is not the listener's own address then. */
   readonly originalDestination: PeerAddress | undefined;
+  /** What a PROXY header in front said besides, of what is to be passed on. */
+  readonly proxyTlvs: readonly ProxyTlv[];
+  /** `undefined`: connections to hosts come from the proxy's own address. */
+  readonly originalSource: OriginalSource | undefined;
   /** The name in the ClientHello; "" for none. */
   readonly serverName: string;
   readonly transportProtocol: "raw_buffer" | "tls";

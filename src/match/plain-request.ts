@@ -36,6 +36,8 @@ export function plainRequest(parts: RequestParts): MatchRequest {
       directRemote: remote,
       local: NOWHERE,
       originalDestination: undefined,
+      proxyTlvs: [],
+      originalSource: undefined,
       serverName: "",
       transportProtocol: "raw_buffer",
       applicationProtocols: [],

@@ -53,6 +53,7 @@ import { InjectedResourceConfigSchema } from "../api/gen/envoy/extensions/resour
 import { OmitCanaryHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb.js";
 import { OmitHostMetadataConfigSchema } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { ProxyProtocolUpstreamTransportSchema } from "../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
   DownstreamTlsContextSchema,
@@ -100,6 +101,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   RBACPerRouteSchema,
   RBACSchema,
   ProxyProtocolSchema,
+  ProxyProtocolUpstreamTransportSchema,
   RawBufferSchema,
   RingHashSchema,
   RoundRobinSchema,

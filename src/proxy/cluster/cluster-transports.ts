@@ -2,34 +2,44 @@ import { canonicalText } from "../../match/subset-criteria.ts";
 import type { UpstreamTlsConfig } from "../tls/tls-config.ts";
 import { UpstreamTls, type UpstreamTlsDeps } from "../tls/upstream-tls.ts";
 import type { Metadata } from "./cluster-config.ts";
+import type { ProxyHeaderConfig } from "./host-dial.ts";
 
-/** What the hosts of a cluster are connected over, decoded. */
-export interface TransportConfig {
-  /** For hosts that no match is for; `undefined` is plain text. */
+/** What a host is connected over, decoded. */
+export interface HostTransport {
+  /** `undefined` is plain text. */
   readonly tls: UpstreamTlsConfig | undefined;
+  /** What it is told first; `undefined` for nothing. */
+  readonly header: ProxyHeaderConfig | undefined;
+}
+
+/** What the hosts of a cluster are connected over, decoded: its own part is for all without a match. */
+export interface TransportConfig extends HostTransport {
   /** The first that a host has all criteria of. */
   readonly matches: readonly TransportMatch[];
 }
 
 /** A transport for hosts of some kind. */
-export interface TransportMatch {
+export interface TransportMatch extends HostTransport {
   readonly name: string;
   /** What a host's metadata must say, in canonical form; nothing is asked of any host. */
   readonly criteria: readonly (readonly [key: string, value: string])[];
-  readonly tls: UpstreamTlsConfig | undefined;
 }
 
 /** The namespace of endpoints' metadata that matches look at. */
 export const TRANSPORT_MATCH_NAMESPACE = "envoy.transport_socket_match";
 
-interface Match {
-  readonly criteria: TransportMatch["criteria"];
+interface Over {
   readonly tls: UpstreamTls | undefined;
+  readonly header: ProxyHeaderConfig | undefined;
+}
+
+interface Match extends Over {
+  readonly criteria: TransportMatch["criteria"];
 }
 
 /** The transports of one cluster at run time. */
 export class ClusterTransports {
-  readonly #default: UpstreamTls | undefined;
+  readonly #default: Over;
   readonly #matches: readonly Match[];
   readonly #all: readonly UpstreamTls[];
 
@@ -37,9 +47,13 @@ export class ClusterTransports {
   constructor(config: TransportConfig, prefix: string, deps: UpstreamTlsDeps) {
     const create = (tls: UpstreamTlsConfig | undefined): UpstreamTls | undefined =>
       tls && new UpstreamTls(tls, prefix, deps);
-    this.#default = create(config.tls);
-    this.#matches = config.matches.map(({ criteria, tls }) => ({ criteria, tls: create(tls) }));
-    const tls = [this.#default, ...this.#matches.map((match) => match.tls)];
+    this.#default = { tls: create(config.tls), header: config.header };
+    this.#matches = config.matches.map(({ criteria, tls, header }) => ({
+      criteria,
+      tls: create(tls),
+      header,
+    }));
+    const tls = [this.#default.tls, ...this.#matches.map((match) => match.tls)];
     this.#all = tls.filter((one) => one !== undefined);
   }
 
@@ -48,8 +62,17 @@ export class ClusterTransports {
     return this.#all.every(({ isReady }) => isReady);
   }
 
-  /** The transport of a host by its metadata; `undefined` is plain text. */
+  /** The TLS of a host by its metadata; `undefined` is plain text. */
   for(metadata: Metadata): UpstreamTls | undefined {
+    return this.#find(metadata).tls;
+  }
+
+  /** What a host is told first, by its metadata; `undefined` for nothing. */
+  headerFor(metadata: Metadata): ProxyHeaderConfig | undefined {
+    return this.#find(metadata).header;
+  }
+
+  #find(metadata: Metadata): Over {
     if (this.#matches.length === 0) return this.#default;
     const values = metadata[TRANSPORT_MATCH_NAMESPACE] ?? {};
     const found = this.#matches.find(({ criteria }) =>
@@ -58,7 +81,7 @@ export class ClusterTransports {
         return value !== undefined && canonicalText(value) === wanted;
       }),
     );
-    return found === undefined ? this.#default : found.tls;
+    return found ?? this.#default;
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { OutlierMonitor } from "../health/outlier-monitor.ts";
 import { orderAddresses } from "../net/address-order.ts";
 import { AddressRace } from "../net/address-race.ts";
 import type { DialDeps, Dialing, OnConnect } from "../net/dial.ts";
-import { connectSocket, remoteAddressOf, type SocketOwner } from "../net/socket.ts";
+import { remoteAddressOf, type SocketOwner } from "../net/socket.ts";
 import type { Priority } from "./breakers.ts";
 import type {
   ConnectionConfig,
@@ -16,6 +16,7 @@ import type {
   Locality,
   Metadata,
 } from "./cluster-config.ts";
+import { clientKey, type DialClient, dialHost } from "./host-dial.ts";
 import { type Health, type HealthFlag, healthOf, withEdsHealth } from "./host-health.ts";
 import type { ClusterLoad } from "./load.ts";
 
@@ -90,6 +91,8 @@ export class Host {
   readonly fragile = new Set<FragileConnection>();
   /** By priority, made by the first request; their owner is the HTTP side. */
   readonly pools: [HostPool | undefined, HostPool | undefined] = [undefined, undefined];
+  /** Those whose connections are not for every client, by `clientKey`. */
+  readonly clientPools: [Map<string, HostPool>, Map<string, HostPool>] = [new Map(), new Map()];
 
   constructor(endpoint: Endpoint, load: ClusterLoad) {
     this.address = endpoint.address;
@@ -142,14 +145,22 @@ export class Host {
   }
 
   /** Connects; `onConnect` is called once when it can be written to, else the owner's `onClose`. */
-  connect(deps: DialDeps, owner: SocketOwner, onConnect: OnConnect): Dialing {
+  connect(
+    { clock, readBuffer }: DialDeps,
+    owner: SocketOwner,
+    onConnect: OnConnect,
+    client?: DialClient,
+  ): Dialing {
     const [first, second] = this.#dials;
     if (first === undefined) throw new Error("a host has no address");
-    if (second === undefined) return this.#dial(first, deps, owner, onConnect);
+    const { transports } = this.load;
+    const { metadata } = this.state;
+    const hop = { tls: transports?.for(metadata), header: transports?.headerFor(metadata), client };
+    if (second === undefined) return dialHost(first, hop, readBuffer, owner, onConnect);
     return new AddressRace({
       addresses: this.#dials,
-      dial: (to, attempt, onAttempt) => this.#dial(to, deps, attempt, onAttempt),
-      clock: deps.clock,
+      dial: (to, attempt, onAttempt) => dialHost(to, hop, readBuffer, attempt, onAttempt),
+      clock,
       owner,
       onConnect,
       onFurtherAttempt: () => {
@@ -159,22 +170,18 @@ export class Host {
     });
   }
 
+  /** What tells apart the connections of clients that must not share them: "" where all may. */
+  clientKey(client: DialClient | undefined): string {
+    const { transports } = this.load;
+    if (client === undefined) return "";
+    if (transports === undefined && client.originalSource === undefined) return "";
+    return clientKey(transports?.headerFor(this.state.metadata), client);
+  }
+
   /** Which of its addresses a socket is connected to; `undefined` where a Unix socket has none. */
   remoteAddressOn(socket: Socket): PeerAddress | undefined {
     const { address, port } = this;
     return this.#dials.length === 1 ? { address, port } : remoteAddressOf(socket);
-  }
-
-  #dial(
-    to: NetConnectOpts,
-    { readBuffer }: DialDeps,
-    owner: SocketOwner,
-    onConnect: OnConnect,
-  ): Dialing {
-    const transport = this.load.transports?.for(this.state.metadata);
-    return transport === undefined
-      ? connectSocket(to, readBuffer, owner, onConnect)
-      : transport.connect(to, readBuffer, owner, onConnect);
   }
 
   countResponse(status: number): void {
@@ -206,6 +213,7 @@ export class Host {
   /** Closes its connections, those in use when their request ends. */
   drain(): void {
     for (const pool of this.pools) pool?.retire();
+    for (const pools of this.clientPools) for (const pool of pools.values()) pool.retire();
   }
 
   /** What made it fail may be in the way to it: later connections may do better. */

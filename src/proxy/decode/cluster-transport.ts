@@ -7,18 +7,19 @@ import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { canonicalText } from "../../match/subset-criteria.ts";
 import type { TransportConfig, TransportMatch } from "../cluster/cluster-transports.ts";
-import { decodeUpstreamTransport } from "./tls-context.ts";
+import { decodeHostTransport } from "./upstream-transport.ts";
 
 /** Decodes what a cluster's hosts are connected over; `undefined` when all of them are plain. */
 export function decodeClusterTransport(
   message: Cluster,
   issues: Issue[],
 ): TransportConfig | undefined {
-  const tls = decodeUpstreamTransport(message.transportSocket, "transport_socket", issues);
+  const own = decodeHostTransport(message.transportSocket, "transport_socket", issues);
   const matches = message.transportSocketMatches.map((match, at) =>
     decodeMatch(match, `transport_socket_matches[${at}]`, issues),
   );
-  return tls === undefined && matches.length === 0 ? undefined : { tls, matches };
+  if (own === undefined && matches.length === 0) return undefined;
+  return { tls: own?.tls, header: own?.header, matches };
 }
 
 function decodeMatch(
@@ -30,9 +31,11 @@ function decodeMatch(
   issues.push(...refuseFields(Cluster_TransportSocketMatchSchema, message, fields, path));
   const { name, match, transportSocket } = message;
   if (name === "") issues.push({ path: joinPath(path, "name"), message: "is missing" });
+  const own = decodeHostTransport(transportSocket, joinPath(path, "transport_socket"), issues);
   return {
     name,
     criteria: Object.entries(match ?? {}).map(([key, value]) => [key, canonicalText(value)]),
-    tls: decodeUpstreamTransport(transportSocket, joinPath(path, "transport_socket"), issues),
+    tls: own?.tls,
+    header: own?.header,
   };
 }

@@ -14,6 +14,7 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { wireText } from "../../match/wire-text.ts";
+import type { HostTransport } from "../cluster/cluster-transports.ts";
 import { checkTlsConfig } from "../tls/secure-context.ts";
 import type {
   CertificateConfig,
@@ -30,22 +31,27 @@ import { decodeSecretRef } from "./secret-ref.ts";
 import { decodeTlsParameters } from "./tls-parameters.ts";
 import { decodeValidation } from "./tls-validation.ts";
 
-/** Plain text, or TLS by its configuration. */
-type Transport<T> = { readonly tls: T | undefined };
-
-const DOWNSTREAM: readonly Extension<Transport<DownstreamTlsConfig>>[] = [
+const DOWNSTREAM: readonly Extension<{ readonly tls: DownstreamTlsConfig | undefined }>[] = [
   extension(RawBufferSchema, () => ({ tls: undefined })),
   extension(DownstreamTlsContextSchema, (message, path, issues) => ({
     tls: decodeDownstream(message, path, issues),
   })),
 ];
 
-const UPSTREAM: readonly Extension<Transport<UpstreamTlsConfig>>[] = [
-  extension(RawBufferSchema, () => ({ tls: undefined })),
-  extension(UpstreamTlsContextSchema, (message, path, issues) => ({
+/** Hosts in plain text. */
+export const PLAIN_UPSTREAM: Extension<HostTransport> = extension(RawBufferSchema, () => ({
+  tls: undefined,
+  header: undefined,
+}));
+
+/** TLS to hosts. */
+export const TLS_UPSTREAM: Extension<HostTransport> = extension(
+  UpstreamTlsContextSchema,
+  (message, path, issues) => ({
     tls: decodeUpstream(message, path, issues),
-  })),
-];
+    header: undefined,
+  }),
+);
 
 /** Decodes a filter chain's transport socket; `undefined` is plain text. */
 export function decodeDownstreamTransport(
@@ -53,27 +59,9 @@ export function decodeDownstreamTransport(
   path: string,
   issues: Issue[],
 ): DownstreamTlsConfig | undefined {
-  return decodeTransport(DOWNSTREAM, message, path, issues);
-}
-
-/** Decodes a cluster's transport socket; `undefined` is plain text. */
-export function decodeUpstreamTransport(
-  message: TransportSocket | undefined,
-  path: string,
-  issues: Issue[],
-): UpstreamTlsConfig | undefined {
-  return decodeTransport(UPSTREAM, message, path, issues);
-}
-
-function decodeTransport<T>(
-  extensions: readonly Extension<Transport<T>>[],
-  message: TransportSocket | undefined,
-  path: string,
-  issues: Issue[],
-): T | undefined {
   if (message === undefined) return undefined;
   const { name, configType } = message;
-  return decodeExtension(extensions, { name, any: configType.value, path }, issues)?.tls;
+  return decodeExtension(DOWNSTREAM, { name, any: configType.value, path }, issues)?.tls;
 }
 
 const DOWNSTREAM_FIELDS = [

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { dialAddress, type Host } from "../cluster/host.ts";
-import { connectSocket, type ReadBuffer, type SocketOwner } from "../net/socket.ts";
+import { dialHost, type Hop } from "../cluster/host-dial.ts";
+import type { ReadBuffer, SocketOwner } from "../net/socket.ts";
 import type { HealthCheckConfig } from "./health-config.ts";
 
 /** What a check hears of its connection, while it has not closed it. */
@@ -15,25 +16,36 @@ export interface CheckEvents {
 export class CheckSocket implements SocketOwner {
   readonly #events: CheckEvents;
   readonly #socket: Socket;
+  readonly #early: Buffer[] = [];
+  #isConnected = false;
   #isClosed = false;
 
   constructor(host: Host, config: HealthCheckConfig, buffer: ReadBuffer, events: CheckEvents) {
     this.#events = events;
     const { transports, config: cluster } = host.load;
     const dial = dialAddress(checkAddress(host), cluster.connection);
-    const transport = transports?.for(config.transportMetadata ?? host.state.metadata);
-    const onConnect = (): void => {
-      if (!this.#isClosed) this.#events.onConnect();
+    const metadata = config.transportMetadata ?? host.state.metadata;
+    const hop: Hop = {
+      tls: transports?.for(metadata),
+      header: transports?.headerFor(metadata),
+      client: undefined,
+      alpn: config.alpn,
     };
-    this.#socket =
-      transport === undefined
-        ? connectSocket(dial, buffer, this, onConnect)
-        : transport.connect(dial, buffer, this, onConnect, config.alpn);
+    this.#socket = dialHost(dial, hop, buffer, this, () => this.#onConnect());
+  }
+
+  #onConnect(): void {
+    if (this.#isClosed) return;
+    this.#isConnected = true;
+    // Behind the PROXY header that the host may have been told.
+    for (const bytes of this.#early.splice(0)) this.#socket.write(bytes);
+    this.#events.onConnect();
   }
 
   /** Before it is connected it is kept. */
   write(bytes: Buffer): void {
-    this.#socket.write(bytes);
+    if (this.#isConnected) this.#socket.write(bytes);
+    else this.#early.push(bytes);
   }
 
   /** Nothing more is told of it. */

@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
+import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
-import type { Dialing } from "../net/dial.ts";
+import type { Dialing, OnConnect } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
 import { TransportError } from "../tls/tls-error.ts";
@@ -130,7 +131,13 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   /** Once closed: whether the peer did that right behind a response, without saying so. */
   isHasty = false;
 
-  constructor(host: Host, pool: ConnectionPool, context: ProxyContext, priority: Priority) {
+  constructor(
+    host: Host,
+    pool: ConnectionPool,
+    context: ProxyContext,
+    priority: Priority,
+    client?: DialClient,
+  ) {
     this.host = host;
     this.priority = priority;
     this.#pool = pool;
@@ -139,7 +146,8 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     const { passesTrailers, responseHeads } = host.load.config.connection;
     this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
     this.connectStartMs = context.clock.monotonicMs();
-    this.#dialing = host.connect(context, this, (socket, tls) => this.#onConnect(socket, tls));
+    const onConnect: OnConnect = (socket, info) => this.#onConnect(socket, info);
+    this.#dialing = host.connect(context, this, onConnect, client);
     host.onConnectionOpened(priority);
     host.load.httpConnectionsTotal++;
     const { connectTimeoutMs } = host.load.config;

@@ -1,5 +1,6 @@
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
+import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import {
   ClientConnection,
@@ -28,6 +29,9 @@ export class HttpPool implements ConnectionPool {
   readonly #context: ProxyContext;
   readonly #priority: Priority;
   readonly #breakers: Breakers;
+  /** Whom its connections are for; `undefined` for everybody. */
+  readonly #client: DialClient | undefined;
+  readonly #onUnused: () => void;
   /** All of them, in whatever state. */
   readonly #open = new Set<ClientConnection>();
   /** The last used one is used first, so that the others can grow old and go. */
@@ -39,19 +43,54 @@ export class HttpPool implements ConnectionPool {
   /** How many more connections rest, since one closed right behind a response. */
   #suspicion = 0;
 
-  private constructor(host: Host, context: ProxyContext, priority: Priority) {
+  private constructor(
+    host: Host,
+    context: ProxyContext,
+    priority: Priority,
+    client?: DialClient,
+    onUnused: () => void = () => undefined,
+  ) {
+    this.#client = client;
+    this.#onUnused = onUnused;
     this.#host = host;
     this.#context = context;
     this.#priority = priority;
     this.#breakers = host.load.breakers[priority];
   }
 
-  /** The pool of a host, made on first use. */
-  static of(host: Host, context: ProxyContext, priority: Priority = PRIORITY.default): HttpPool {
+  /**
+   * The pool of a host, made on first use. A client that its host or the system is told of has one
+   * for itself, for as long as there is anything in it.
+   */
+  static of(
+    host: Host,
+    context: ProxyContext,
+    priority: Priority = PRIORITY.default,
+    client?: DialClient,
+  ): HttpPool {
+    const key = host.clientKey(client);
+    if (key !== "") return HttpPool.#ofClient(host, context, priority, key, client);
     const known = host.pools[priority];
     if (known instanceof HttpPool) return known;
     const pool = new HttpPool(host, context, priority);
     host.pools[priority] = pool;
+    return pool;
+  }
+
+  static #ofClient(
+    host: Host,
+    context: ProxyContext,
+    priority: Priority,
+    key: string,
+    client: DialClient | undefined,
+  ): HttpPool {
+    const pools = host.clientPools[priority];
+    const known = pools.get(key);
+    if (known instanceof HttpPool) return known;
+    const pool = new HttpPool(host, context, priority, client, () => {
+      if (pools.get(key) === pool) pools.delete(key);
+    });
+    pools.set(key, pool);
     return pool;
   }
 
@@ -88,8 +127,12 @@ export class HttpPool implements ConnectionPool {
       // A host without any gets one in any case, or it would starve (Envoy does the same).
       if (!isAllowed && this.#open.size > 0) return;
       this.#connecting++;
-      this.#open.add(new ClientConnection(this.#host, this, this.#context, this.#priority));
+      this.#open.add(this.#openConnection());
     }
+  }
+
+  #openConnection(): ClientConnection {
+    return new ClientConnection(this.#host, this, this.#context, this.#priority, this.#client);
   }
 
   /** Gives up waiting. */
@@ -149,6 +192,7 @@ export class HttpPool implements ConnectionPool {
     }
     if (connection.isHasty) this.#suspicion = SUSPICION_MAX;
     this.#connectForWaiting();
+    if (this.#open.size === 0) this.#onUnused();
   }
 
   /** Nobody who waits has a reason to hope: the host cannot be reached. */

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6, SocketAddress } from "node:net";
-import type { PeerAddress } from "../../match/connection-info.ts";
+import type { PeerAddress, ProxyTlv } from "../../match/connection-info.ts";
 import { latin1 } from "../net/latin1.ts";
 
 /** The text form and the binary one. */
@@ -12,6 +12,8 @@ export interface ProxyHeader {
   /** `undefined`: the addresses of the connection itself count. */
   readonly source: PeerAddress | undefined;
   readonly destination: PeerAddress | undefined;
+  /** Of the binary form, where there are any. */
+  readonly tlvs?: readonly ProxyTlv[];
 }
 
 /** A header was announced: what it says, or `undefined` when it is broken. */
@@ -96,24 +98,32 @@ function readBinary(bytes: Buffer): Announced | "more" {
     return { version: "v2", header: { length, source: undefined, destination: undefined } };
   }
   const ports = V2_HEAD_BYTES + 2 * addressBytes;
-  if (!areWhole(bytes.subarray(ports + 4, length))) return broken;
+  const tlvs = readTlvs(bytes.subarray(ports + 4, length));
+  if (tlvs === undefined) return broken;
   const address = (at: number, portAt: number): PeerAddress => ({
     address: formatAddress(bytes.subarray(at, at + addressBytes)),
     port: bytes.readUInt16BE(portAt),
   });
   const source = address(V2_HEAD_BYTES, ports);
   const destination = address(V2_HEAD_BYTES + addressBytes, ports + 2);
-  return { version: "v2", header: { length, source, destination } };
+  const header = { length, source, destination };
+  return { version: "v2", header: tlvs.length === 0 ? header : { ...header, tlvs } };
 }
 
 /** Bytes of one address, by family and transport; like Envoy, datagrams count as well. */
 const ADDRESS_BYTES: Readonly<Record<number, number>> = { 0x11: 4, 0x12: 4, 0x21: 16, 0x22: 16 };
 
-/** Whether the extensions (type, length, value) fill their place exactly. */
-function areWhole(extensions: Buffer): boolean {
+/** The extensions (type, length, value); `undefined` when they do not fill their place exactly. */
+function readTlvs(extensions: Buffer): readonly ProxyTlv[] | undefined {
+  const tlvs: ProxyTlv[] = [];
   let at = 0;
-  while (at + 3 <= extensions.length) at += 3 + extensions.readUInt16BE(at + 1);
-  return at === extensions.length;
+  while (at + 3 <= extensions.length) {
+    const end = at + 3 + extensions.readUInt16BE(at + 1);
+    if (end > extensions.length) return undefined;
+    tlvs.push({ type: extensions.readUInt8(at), value: latin1(extensions, at + 3, end) });
+    at = end;
+  }
+  return at === extensions.length ? tlvs : undefined;
 }
 
 function formatAddress(bytes: Buffer): string {

@@ -1,3 +1,4 @@
+import type { ProxyTlv } from "../../match/connection-info.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { INSPECT, type ListenerFilterConfig } from "./listener-filter.ts";
 import { type ProxyHeader, type ProxyVersion, readProxyHeader } from "./proxy-header.ts";
@@ -8,6 +9,8 @@ export interface ProxyProtocolConfig {
   /** Whether a client that does not begin with it may go on. */
   readonly isOptional: boolean;
   readonly disallowed: ReadonlySet<ProxyVersion>;
+  /** Which extensions are kept for hosts that get such a header as well. */
+  readonly passes: (tlv: ProxyTlv) => boolean;
 }
 
 const ZERO = {
@@ -23,7 +26,7 @@ const ZERO = {
 
 /** Takes the addresses of client and server from what a proxy in front says of them. */
 export function proxyProtocol(config: ProxyProtocolConfig): ListenerFilterConfig {
-  const { isOptional, disallowed, statPrefix } = config;
+  const { isOptional, disallowed, statPrefix, passes } = config;
   // A version that is not allowed is no header where none is needed.
   const ignored: ReadonlySet<ProxyVersion> = isOptional ? disallowed : new Set();
   return {
@@ -56,6 +59,8 @@ export function proxyProtocol(config: ProxyProtocolConfig): ListenerFilterConfig
           }
           if (read.header === undefined) return refuse(`versions.${read.version}.error`);
           counters[`versions.${read.version}.found`]++;
+          if (read.header.tlvs !== undefined)
+            connection.proxyTlvs = read.header.tlvs.filter(passes);
           return take(connection, read.header);
         },
       };

@@ -1,5 +1,11 @@
 import type { Socket } from "node:net";
-import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type {
+  ConnectionInfo,
+  OriginalSource,
+  PeerAddress,
+  ProxyTlv,
+  TlsInfo,
+} from "../../match/connection-info.ts";
 
 /** The other end of a Unix socket has no address of its own. */
 const NO_ADDRESS: PeerAddress = { address: "", port: 0 };
@@ -27,6 +33,8 @@ export class AcceptedConnection implements ConnectionInfo {
   /** Why a filter ended it, for access logs. */
   terminationDetails = "";
   isLocalRestored = false;
+  proxyTlvs: readonly ProxyTlv[] = [];
+  originalSource: OriginalSource | undefined = undefined;
   /** Whether another listener accepted it; it goes to a third no more. */
   isHandedOver = false;
   /** Gives its place among all connections free; absent where these are not counted. */

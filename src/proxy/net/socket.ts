@@ -70,15 +70,16 @@ export function connectSocket(
   owner: SocketOwner,
   onConnect: OnConnect,
 ): Socket {
-  const socket = connect({
-    ...to,
-    allowHalfOpen: true,
-    noDelay: true,
-    onread: onRead(buffer, owner),
-  } as never);
+  const socket = openSocket(to, onRead(buffer, owner));
   socket.once("connect", () => onConnect(socket));
   watch(socket, owner);
   return socket;
+}
+
+/** Begins to connect; without `reading` what comes is told by data events. */
+export function openSocket(to: NetConnectOpts, reading?: object): Socket {
+  const more = reading === undefined ? {} : { onread: reading };
+  return connect({ ...to, allowHalfOpen: true, noDelay: true, ...more } as never);
 }
 
 /** The options of a socket that reads into the shared buffer. */

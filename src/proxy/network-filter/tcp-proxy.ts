@@ -14,7 +14,7 @@ import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
 import { type TcpLogType, tcpStreamInfo } from "./tcp-stream-info.ts";
-import { TcpUpstream } from "./tcp-upstream.ts";
+import { TcpUpstream, type UpstreamEvents } from "./tcp-upstream.ts";
 
 /** Where connections go, and what is asked there of a host's metadata. */
 export interface TcpTarget {
@@ -203,13 +203,15 @@ class TcpConnection implements OpenConnection, PickContext {
       load.pendingOverflow++;
       return this.#onNoUpstream([]);
     }
-    this.#upstream = new TcpUpstream(host, context, {
+    const events: UpstreamEvents = {
       onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
       onReady: () => this.#onUpstreamReady(),
       onEnd: () => this.#socket.end(),
       onClose: (isConnected, error) => this.#onUpstreamClose(isConnected, error),
       onDrain: () => this.#onUpstreamDrain(),
-    });
+    };
+    const client = this.connection;
+    this.#upstream = new TcpUpstream(host, context, events, PRIORITY.default, client);
     this.#lastUpstream = this.#upstream;
     if (this.#isClientDone) this.#upstream.end();
   }

@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { FragileConnection, Host, Queued } from "../cluster/host.ts";
+import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
-import type { Dialing } from "../net/dial.ts";
+import type { Dialing, OnConnect } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { localAddressOf, type SocketOwner } from "../net/socket.ts";
 
@@ -35,6 +36,7 @@ export class TcpUpstream implements SocketOwner, Queued, FragileConnection {
   remoteAddress: PeerAddress | undefined = undefined;
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
+  readonly #client: DialClient | undefined;
   /** What is being connected, or is open. */
   #dialing: Dialing | undefined = undefined;
   #socket: Socket | undefined = undefined;
@@ -57,7 +59,9 @@ export class TcpUpstream implements SocketOwner, Queued, FragileConnection {
     context: ProxyContext,
     events: UpstreamEvents,
     priority: Priority = PRIORITY.default,
+    client?: DialClient,
   ) {
+    this.#client = client;
     const { load } = host;
     this.#priority = priority;
     this.#breakers = load.breakers[priority];
@@ -81,9 +85,8 @@ export class TcpUpstream implements SocketOwner, Queued, FragileConnection {
     this.#state = "connecting";
     const { clock, deadlines } = this.#context;
     this.connectStartMs = clock.monotonicMs();
-    this.#dialing = host.connect(this.#context, this, (socket, tls) =>
-      this.#onConnect(socket, tls),
-    );
+    const onConnect: OnConnect = (socket, info) => this.#onConnect(socket, info);
+    this.#dialing = host.connect(this.#context, this, onConnect, this.#client);
     host.onConnectionOpened(this.#priority);
     if (load.config.closesOnHostFailure) host.fragile.add(this);
     deadlines.set(this.#deadline, load.config.connectTimeoutMs, this.connectStartMs);

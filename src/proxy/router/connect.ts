@@ -3,7 +3,7 @@ import type { ClusterAction } from "../../match/route.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 import type { RequestHead } from "../http/message-head.ts";
 import { isAuthority } from "../http/parse-fields.ts";
-import { encodeProxyHeader } from "./proxy-header.ts";
+import { encodeProxyHeader } from "../net/proxy-header.ts";
 
 /** A CONNECT with a path would be that of HTTP/2, which asks for a protocol. */
 export const BAD_CONNECT: LocalReply = {

@@ -69,7 +69,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   /** What the client sends stays here until the upstream has opened the tunnel. */
   #isTunnelShut = false;
   #isStarting = false;
-  #isWaiting = false;
+  /** Where a connection is waited for. */
+  #pool: HttpPool | undefined = undefined;
   #isRequestDone = false;
   #isResponseStarted = false;
   /** Whether the last attempt ran out of time. */
@@ -196,18 +197,21 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #connect(host: Host): void {
-    this.#isWaiting = true;
     const { context, connection, head } = this.#stream;
     const prefix =
       head.method === "CONNECT" && this.#action && tunnelPrefix(this.#action, connection);
     if (typeof prefix === "string") {
-      this.#tunnel = TcpTunnel.open(host, { context, priority: this.priority, prefix }, this);
-    } else HttpPool.of(host, context, this.priority).acquire(this);
+      const options = { context, priority: this.priority, prefix, client: connection };
+      this.#tunnel = TcpTunnel.open(host, options, this);
+      return;
+    }
+    this.#pool = HttpPool.of(host, context, this.priority, connection);
+    this.#pool.acquire(this);
   }
 
   onConnection(connection: UpstreamExchange): void {
     const { head } = this.#stream;
-    this.#isWaiting = false;
+    this.#pool = undefined;
     this.#tunnel = undefined;
     this.#connection = connection;
     this.upstreamConnection = connection;
@@ -234,7 +238,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   onNoConnection(reason: ResetReason, transportFailure: string): void {
-    this.#isWaiting = false;
+    this.#pool = undefined;
     this.#tunnel = undefined;
     this.transportFailure = transportFailure;
     this.onReset(reason);
@@ -555,14 +559,10 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();
-    if (!this.#isWaiting || this.#host === undefined) return;
-    this.#isWaiting = false;
-    if (this.#tunnel === undefined) {
-      HttpPool.of(this.#host, this.#stream.context, this.priority).cancel(this);
-    } else {
-      this.#tunnel.abandon();
-      this.#tunnel = undefined;
-    }
+    this.#pool?.cancel(this);
+    this.#pool = undefined;
+    this.#tunnel?.abandon();
+    this.#tunnel = undefined;
   }
 
   #release(): void {

@@ -1,6 +1,7 @@
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
+import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
 import type { Waiter } from "../http/http-pool.ts";
@@ -16,6 +17,8 @@ interface TunnelOptions {
   readonly context: ProxyContext;
   readonly priority: Priority;
   readonly prefix: string;
+  /** Whose tunnel it is. */
+  readonly client: DialClient;
 }
 
 /**
@@ -33,11 +36,15 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   #sink: ResponseSink | undefined = undefined;
   #state: "connecting" | "open" | "closed" = "connecting";
 
-  private constructor(host: Host, { context, priority, prefix }: TunnelOptions, waiter: Waiter) {
+  private constructor(
+    host: Host,
+    { context, priority, prefix, client }: TunnelOptions,
+    waiter: Waiter,
+  ) {
     this.host = host;
     this.#prefix = prefix;
     this.#waiter = waiter;
-    this.#upstream = new TcpUpstream(host, context, this, priority);
+    this.#upstream = new TcpUpstream(host, context, this, priority, client);
   }
 
   /** Connects; the waiter is told of it. `undefined` when no more may wait, and the waiter knows. */

@@ -104,7 +104,7 @@ export class UpstreamTls {
    * of what is configured, unless it is empty.
    */
   connect(
-    to: NetConnectOpts,
+    to: NetConnectOpts | { readonly socket: Socket },
     buffer: ReadBuffer,
     owner: SocketOwner,
     onConnect: OnConnect,
@@ -119,12 +119,14 @@ export class UpstreamTls {
       none.destroy(new TransportError("TLS error: Secret is not supplied by SDS"));
       return none;
     }
+    const below = "socket" in to ? to.socket : undefined;
     const session = takeSession(context.sessions);
     const socket = connect({
       ...to,
       allowHalfOpen: true,
       noDelay: true,
-      onread: onRead(buffer, owner),
+      // Node reads into a buffer where the socket is its own only.
+      ...(below === undefined ? { onread: onRead(buffer, owner) } : {}),
       secureContext: context.secure,
       // What it would find is looked at below, by Envoy's rules.
       rejectUnauthorized: false,
@@ -132,6 +134,10 @@ export class UpstreamTls {
       ...(offered === undefined ? {} : { ALPNProtocols: offered }),
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
+    if (below !== undefined) {
+      socket.on("data", (bytes: Buffer) => owner.onBytes(bytes, bytes.length));
+      below.on("error", (error) => socket.destroy(error));
+    }
     let isOpen = false;
     let peer: Certificate | undefined;
     const newSessions: Buffer[] = [];

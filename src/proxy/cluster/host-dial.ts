@@ -1,0 +1,94 @@
+import type { NetConnectOpts, Socket } from "node:net";
+import type { OriginalSource, PeerAddress, ProxyTlv } from "../../match/connection-info.ts";
+import type { OnConnect } from "../net/dial.ts";
+import { encodeProxyHeader } from "../net/proxy-header.ts";
+import {
+  connectSocket,
+  localAddressOf,
+  openSocket,
+  type ReadBuffer,
+  remoteAddressOf,
+  type SocketOwner,
+} from "../net/socket.ts";
+import type { UpstreamTls } from "../tls/upstream-tls.ts";
+
+/** Which header a host is told first whom a connection is for, and what of the client's own in it. */
+export interface ProxyHeaderConfig {
+  readonly version: "V1" | "V2";
+  /** Which extensions of the client's header go on. */
+  readonly passes: (tlv: ProxyTlv) => boolean;
+}
+
+/** What a connection to a host is made of. */
+export interface Hop {
+  /** `undefined` is plain text. */
+  readonly tls: UpstreamTls | undefined;
+  readonly header: ProxyHeaderConfig | undefined;
+  /** Whom it is for; `undefined` for the proxy itself. */
+  readonly client: DialClient | undefined;
+  /** Offered in place of what the cluster offers; not when it is empty. */
+  readonly alpn?: readonly string[];
+}
+
+/** What a connection may tell its host of the client that it is made for. */
+export interface DialClient {
+  readonly remote: PeerAddress;
+  readonly local: PeerAddress;
+  readonly proxyTlvs: readonly ProxyTlv[];
+  readonly originalSource: OriginalSource | undefined;
+}
+
+/** Connects to one address of a host. */
+export function dialHost(
+  to: NetConnectOpts,
+  { tls, header, client, alpn }: Hop,
+  buffer: ReadBuffer,
+  owner: SocketOwner,
+  onConnect: OnConnect,
+): Socket {
+  const source = client?.originalSource;
+  if (header === undefined && source === undefined) {
+    return tls === undefined
+      ? connectSocket(to, buffer, owner, onConnect)
+      : tls.connect(to, buffer, owner, onConnect, alpn);
+  }
+  const tell = (socket: Socket): void => {
+    if (header !== undefined) socket.write(headerOf(header, client, socket), "latin1");
+  };
+  if (tls !== undefined) {
+    const below = openSocket(to);
+    below.once("connect", () => tell(below));
+    return tls.connect({ socket: below }, buffer, owner, onConnect, alpn);
+  }
+  return connectSocket(to, buffer, owner, (socket) => {
+    tell(socket);
+    onConnect(socket);
+  });
+}
+
+/** Of the proxy itself it says, as in Envoy, LOCAL or the addresses of the connection. */
+function headerOf(
+  { version, passes }: ProxyHeaderConfig,
+  client: DialClient | undefined,
+  socket: Socket,
+): string {
+  if (client !== undefined) {
+    return encodeProxyHeader(version, client, client.proxyTlvs.filter(passes));
+  }
+  const none: PeerAddress = { address: "", port: 0 };
+  if (version === "V2") return encodeProxyHeader(version, { remote: none, local: none });
+  const remote = localAddressOf(socket) ?? none;
+  return encodeProxyHeader(version, { remote, local: remoteAddressOf(socket) ?? none });
+}
+
+/** What tells apart the connections of clients that must not share them: "" where all may. */
+export function clientKey(
+  header: ProxyHeaderConfig | undefined,
+  client: DialClient | undefined,
+): string {
+  if (client === undefined) return "";
+  const { remote, local, originalSource } = client;
+  const source = originalSource === undefined ? "" : originalSource.address;
+  if (header === undefined) return source;
+  return `${source} ${remote.address} ${remote.port} ${local.address} ${local.port}`;
+}
