@@ -12,6 +12,7 @@ import {
   OmitHostMetadataConfigSchema,
 } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { PreviousPrioritiesConfigSchema } from "../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import { typeUrlOf } from "../api/type-url.ts";
 import type { Issue } from "../base/issue.ts";
 import { durationMs } from "./duration-ms.ts";
@@ -74,6 +75,8 @@ export interface RetryPolicy {
   /** Hosts whose metadata has all of one of these are avoided. */
   readonly omitsHosts: readonly SubsetCriteria[];
   readonly hostDrawsMax: number;
+  /** After so many attempts, and again after as many more, priorities that were tried are left out; 0 is never. */
+  readonly priorityUpdateFrequency: number;
 }
 
 const HANDLED = [
@@ -82,6 +85,7 @@ const HANDLED = [
   "per_try_timeout",
   "per_try_idle_timeout",
   "retry_host_predicate",
+  "retry_priority",
   "host_selection_retry_max_attempts",
   "retriable_status_codes",
   "retry_back_off",
@@ -129,7 +133,21 @@ export function decodeRetryPolicy(
     ...decodeResetHeaders(message, path, issues),
     ...decodePredicates(message, path, issues),
     hostDrawsMax: Number(message.hostSelectionRetryMaxAttempts) || 1,
+    priorityUpdateFrequency: decodePriority(message, path, issues),
   };
+}
+
+function decodePriority(message: RetryPolicyMessage, path: string, issues: Issue[]): number {
+  const { retryPriority } = message;
+  if (retryPriority === undefined) return 0;
+  const { name, configType } = retryPriority;
+  const at = joinPath(path, "retry_priority");
+  const extension: TypedExtension = { name, any: configType.value, path: at };
+  const config = unpackOf(PreviousPrioritiesConfigSchema, extension, issues);
+  if (config === undefined) return 0;
+  issues.push(...refuseFields(PreviousPrioritiesConfigSchema, config, ["update_frequency"], at));
+  // One that is not above 0 breaks a rule of the .proto file, which is checked after.
+  return config.updateFrequency;
 }
 
 /** What one request asks of retries besides its route. */
@@ -201,6 +219,7 @@ const OTHER_FIELDS = {
   omitsCanaries: false,
   omitsHosts: [],
   hostDrawsMax: 1,
+  priorityUpdateFrequency: 0,
 } satisfies Partial<RetryPolicy>;
 
 /** Of a route without one, for a request that asks for retries by itself. */

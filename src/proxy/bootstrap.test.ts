@@ -87,8 +87,8 @@ describe("parseBootstrap()", () => {
     ],
     [
       "a type of cluster that is not built",
-      CLUSTER("cluster_type: { name: envoy.clusters.aggregate }"),
-      `${C}.cluster_type: Didn't find a registered cluster factory implementation for name: 'envoy.clusters.aggregate'`,
+      CLUSTER("cluster_type: { name: envoy.clusters.redis }"),
+      `${C}.cluster_type: Didn't find a registered cluster factory implementation for name: 'envoy.clusters.redis'`,
     ],
     [
       "names asked for over TCP only",

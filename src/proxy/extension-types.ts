@@ -6,6 +6,7 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { ClusterConfigSchema as AggregateClusterSchema } from "../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import {
   CorsPolicySchema,
   CorsSchema,
@@ -37,12 +38,14 @@ import { HealthCheckEventFileSinkSchema } from "../api/gen/envoy/extensions/heal
 import { AllowListedRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.js";
 import { PreviousRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.js";
 import { SafeCrossSchemeConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.js";
+import { ClusterProvidedSchema } from "../api/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb.js";
 import { LeastRequestSchema } from "../api/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../api/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../api/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
 import { RingHashSchema } from "../api/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import { WrrLocalitySchema } from "../api/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { CaresDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
 import { GetAddrInfoDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.js";
 import { UriTemplateMatchConfigSchema } from "../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
@@ -53,6 +56,7 @@ import { InjectedResourceConfigSchema } from "../api/gen/envoy/extensions/resour
 import { OmitCanaryHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb.js";
 import { OmitHostMetadataConfigSchema } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { PreviousPrioritiesConfigSchema } from "../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -63,6 +67,10 @@ import { SPIFFECertValidatorConfigSchema } from "../api/gen/envoy/extensions/tra
 import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 /** Every type that may stand in an `Any` of a bootstrap. */
 export const EXTENSION_TYPES: Registry = createRegistry(
+  AggregateClusterSchema,
+  ClusterProvidedSchema,
+  PreviousPrioritiesConfigSchema,
+  WrrLocalitySchema,
   UriTemplateRewriteConfigSchema,
   UriTemplateMatchConfigSchema,
   OmitHostMetadataConfigSchema,

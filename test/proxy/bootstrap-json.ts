@@ -75,6 +75,25 @@ export function staticCluster(
   };
 }
 
+/** A cluster that is made of others. */
+export function aggregateCluster(
+  name: string,
+  clusters: readonly string[],
+  options: object = {},
+): object {
+  const type = "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig";
+  return {
+    name,
+    connect_timeout: "5s",
+    lb_policy: "CLUSTER_PROVIDED",
+    cluster_type: {
+      name: "envoy.clusters.aggregate",
+      typed_config: { "@type": type, clusters },
+    },
+    ...options,
+  };
+}
+
 /** One virtual host for every name, with these routes. */
 export function routeTable(routes: readonly object[]): object {
   return {

@@ -3,7 +3,15 @@ import { hostsOf, type PlaceSpec } from "./host-shares.ts";
 /** What a cluster's hosts are, and who of them must get how much. */
 export interface ShareCase {
   readonly name: string;
-  readonly places: readonly PlaceSpec[];
+  readonly places?: readonly PlaceSpec[];
+  /** In place of `places`: those of each cluster of an aggregate; `undefined` is one that is not there. */
+  readonly members?: readonly (readonly PlaceSpec[] | undefined)[];
+  /** Further fields of each of them. */
+  readonly memberCluster?: object;
+  /** Further fields of the route. */
+  readonly route?: object;
+  /** The hosts that answer 500, with commas between them. */
+  readonly fails?: string;
   /** Further fields of the cluster. */
   readonly cluster?: object;
   /** `load_assignment.policy`. */
@@ -19,10 +27,12 @@ export interface ShareCase {
 
 /** Of a request that nobody may have. */
 export const NO_HEALTHY = "503 no healthy upstream";
-const panic = (value: number): object => ({
+/** A cluster with this threshold of panic. */
+export const panic = (value: number): object => ({
   common_lb_config: { healthy_panic_threshold: { value } },
 });
-const at = (priority: number, hosts: PlaceSpec["hosts"]): PlaceSpec => ({ priority, hosts });
+/** The hosts of a priority. */
+export const at = (priority: number, hosts: PlaceSpec["hosts"]): PlaceSpec => ({ priority, hosts });
 
 /** Failover, degraded hosts and panic over priorities. */
 export const PRIORITY_CASES: readonly ShareCase[] = [

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { formatIssue } from "../../src/base/issue.ts";
 import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { findProgram } from "../programs.ts";
+import { ACCEPTED_BALANCING, REFUSED_BALANCING } from "./balance-bootstraps.ts";
 import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
 import { REFUSED_FILTERS } from "./refused-filters.ts";
@@ -13,6 +14,7 @@ import { REFUSED_RATE_LIMITS } from "./refused-rate-limits.ts";
 const REFUSED = [
   ...REFUSED_BOOTSTRAPS,
   ...REFUSED_CLUSTERS,
+  ...REFUSED_BALANCING,
   ...REFUSED_FILTERS,
   ...REFUSED_RATE_LIMITS,
   ...REFUSED_OVERLOAD,
@@ -26,7 +28,7 @@ describe("parseBootstrap()", () => {
     expect(parsed.ok ? "accepted" : parsed.issues.map(formatIssue).join("\n")).toContain(message);
   });
 
-  test.each(ACCEPTED_CLUSTERS)("takes %s", (_name, bootstrap) => {
+  test.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING])("takes %s", (_name, bootstrap) => {
     const parsed = parseBootstrap(JSON.stringify(bootstrap));
     expect(parsed.ok ? [] : parsed.issues.map(formatIssue)).toEqual([]);
   });
@@ -57,9 +59,12 @@ describe.skipIf(envoyProgram === undefined)("Envoy", () => {
     expect(await exitCode(bootstrap)).toBe(1);
   });
 
-  test.concurrent.each(ACCEPTED_CLUSTERS)("takes %s too", async (_name, bootstrap) => {
-    expect(await exitCode(bootstrap)).toBe(0);
-  });
+  test.concurrent.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING])(
+    "takes %s too",
+    async (_name, bootstrap) => {
+      expect(await exitCode(bootstrap)).toBe(0);
+    },
+  );
 });
 
 /** What Envoy ends with when it only looks at a bootstrap. */

@@ -6,7 +6,7 @@ import { createHashBalancer, type HashTables } from "./hash-balancer.ts";
 import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./host-set.ts";
 import { localitySchedule } from "./locality-schedule.ts";
 import { createPicker, later, type Picker, type PickerDeps } from "./picker.ts";
-import { type PriorityState, placeDraw, spreadLoad } from "./priority-load.ts";
+import { type PriorityState, panicPercentOf, placeDraw, spreadLoad } from "./priority-load.ts";
 import {
   createZoneRouting,
   type LocalZone,
@@ -24,6 +24,10 @@ export interface BalancerDeps extends PickerDeps {
   readonly hashTables: HashTables | undefined;
   /** `undefined` where the proxy does not know where it stands. */
   readonly localZone: LocalZone | undefined;
+}
+
+function priorityOf(host: Host): number {
+  return host.state.priority;
 }
 
 /** Chooses among the hosts of one priority, whose draw it is; made anew when hosts change. */
@@ -49,10 +53,7 @@ export function createBalancer(
   const local = hashing === undefined ? localZone : undefined;
   const usesPlaces = config.locality.kind !== "none" || local !== undefined;
   const sets = divideHosts(hosts, options, usesPlaces ? { own: local?.own } : undefined);
-  const panicPercent = Math.min(
-    100,
-    runtime.integer("upstream.healthy_panic_threshold") ?? config.panicPercent,
-  );
+  const panicPercent = panicPercentOf(config.panicPercent, runtime);
   const state = spreadLoad(sets, panicPercent);
   if (hashing !== undefined) return createHashBalancer(config, hashing, { sets, state, deps });
   const zone = local && { local, prng, runtime, load: counters, panicPercent };
@@ -61,7 +62,7 @@ export function createBalancer(
   if (first === undefined) return () => undefined;
   const isPlain = pickers.length === 1 && state.load.healthy[0] === 100;
   return (context) => {
-    const load = context?.priorityLoad?.(state.load) ?? state.load;
+    const load = context?.priorityLoad?.(state, priorityOf) ?? state.load;
     if (isPlain && load === state.load) return first.healthy(context);
     const { priority, isDegraded } = placeDraw(load, Math.floor(prng.next() * 100));
     const picker = pickers[priority];

@@ -1,7 +1,7 @@
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { Host } from "../cluster/host.ts";
 import type { Hash64 } from "./hash64.ts";
-import type { PriorityLoad } from "./priority-load.ts";
+import type { PriorityLoad, PriorityState } from "./priority-load.ts";
 
 /**
  * What the choice of a host may depend on. The request that wants one is the context itself, so
@@ -24,7 +24,7 @@ export interface PickContext {
   hash?(): Hash64 | undefined;
   /**
    * How the load is spread over priorities for this choice, when that is not how the balancer does
-   * it, which is `own`.
+   * it, which is in `state`. `priorityOf` says which of these priorities a host belongs to.
    */
-  priorityLoad?(own: PriorityLoad): PriorityLoad;
+  priorityLoad?(state: PriorityState, priorityOf: (host: Host) => number | undefined): PriorityLoad;
 }

@@ -1,3 +1,4 @@
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { HostGroup, HostSet } from "./host-set.ts";
 
 /** How the load is spread over priorities, in whole percent; together they are 100. */
@@ -33,6 +34,11 @@ export function spreadLoad(sets: readonly HostSet[], panicPercent: number): Prio
     if (isPanic.every(Boolean)) return { load: loadByNumber(sets), isPanic, availability };
   }
   return { load: loadByAvailability(availability), isPanic, availability };
+}
+
+/** Below which share of usable hosts there is panic: what a cluster says, or the runtime. */
+export function panicPercentOf(configured: number, runtime: RuntimeReader): number {
+  return Math.min(100, runtime.integer("upstream.healthy_panic_threshold") ?? configured);
 }
 
 function availabilityOf(sets: readonly HostSet[]): PriorityLoad {

@@ -233,7 +233,9 @@ export interface ClusterConfig {
   readonly statName: string;
   /** What logs call it: `alt_stat_name`, else its name. */
   readonly alias: string;
-  readonly type: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS" | "ORIGINAL_DST";
+  readonly type: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS" | "ORIGINAL_DST" | "AGGREGATE";
+  /** The clusters whose hosts an aggregate cluster uses, in order; of others none. */
+  readonly aggregated: readonly string[];
   /** The name to ask EDS for; only for that type. */
   readonly edsName: string;
   /** How long the first EDS answer is waited for; 0 is for ever. */

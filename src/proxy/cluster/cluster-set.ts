@@ -9,6 +9,7 @@ import { OutlierDetector } from "../health/outlier-detector.ts";
 import { OutlierEvents } from "../health/outlier-events.ts";
 
 import type { UpstreamTlsDeps } from "../tls/upstream-tls.ts";
+import { AggregateHosts } from "./aggregate.ts";
 import { Cluster, type ClusterSurroundings } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
 import { ClusterTransports } from "./cluster-transports.ts";
@@ -61,6 +62,8 @@ export class ClusterSet {
   readonly #assignments = new Map<string, Assignment>();
   /** By EDS name: when what was assigned is too old to be used. */
   readonly #staleTimers = new Map<string, Timer>();
+  /** The hosts of clusters that are made of others. */
+  readonly #aggregates = new Set<AggregateHosts>();
   #onChange: () => void = () => undefined;
   #onWarm: (() => void) | undefined = undefined;
 
@@ -164,6 +167,10 @@ export class ClusterSet {
         this.#makeHosts(cluster);
         this.#activate(cluster);
         break;
+      case "AGGREGATE":
+        this.#aggregate(cluster);
+        this.#activate(cluster);
+        break;
       case "EDS":
         this.#awaitEndpoints(cluster);
         break;
@@ -178,6 +185,23 @@ export class ClusterSet {
     const { originalDst } = cluster.config;
     if (originalDst === undefined) return;
     this.#discoveries.set(cluster, new OriginalDst(originalDst, cluster, this.#deps.clock));
+  }
+
+  #aggregate(cluster: Cluster): void {
+    const { prng, runtime } = this.#deps;
+    const find = (name: string): Cluster | undefined => this.find(name);
+    const hosts = new AggregateHosts(cluster, { prng, runtime, find });
+    this.#aggregates.add(hosts);
+    const close = (): void => {
+      hosts.close();
+      this.#aggregates.delete(hosts);
+    };
+    this.#discoveries.set(cluster, { close });
+  }
+
+  /** Which clusters there are changed: some may be parts of others. */
+  #onClusters(): void {
+    for (const hosts of this.#aggregates) hosts.onClusters();
   }
 
   #awaitEndpoints(cluster: Cluster): void {
@@ -306,6 +330,7 @@ export class ClusterSet {
     if (name === this.#ownZone?.clusterName) this.#onOwnChange();
     if (type === "EDS") this.#closeDiscovery(cluster);
     if (old !== undefined) this.#retire(old);
+    this.#onClusters();
     this.#onChange();
     this.#tellWarm();
   }
@@ -331,6 +356,7 @@ export class ClusterSet {
     if (cluster === undefined) return;
     this.#active.delete(name);
     this.#retire(cluster);
+    this.#onClusters();
   }
 
   #dropWarming(name: string): void {

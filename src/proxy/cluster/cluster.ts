@@ -126,6 +126,7 @@ export class Cluster {
    * taken all the same when no draw brings another.
    */
   pick(context?: PickContext): Host | undefined {
+    if (this.#ownPick !== undefined) return this.#ownPick(context);
     const pick = this.#picker;
     let host = pick(context);
     // By hash there is an order in which others come, which the balancer knows.

@@ -17,6 +17,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     statName: "c",
     alias: "c",
     type: "STATIC",
+    aggregated: [],
     edsName: "",
     edsFirstAnswerMs: 0,
     assignment: undefined,

@@ -11,6 +11,7 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { refuseFields } from "../../match/refuse-fields.ts";
 import type { ClusterConfig, OriginalDstConfig } from "../cluster/cluster-config.ts";
+import { decodeAggregate } from "./cluster-aggregate.ts";
 import { decodeDns } from "./cluster-dns.ts";
 import { isAds } from "./config-source.ts";
 import { decodeAssignment, EMPTY_ASSIGNMENT } from "./endpoint.ts";
@@ -39,12 +40,13 @@ const TYPES_BY_NAME: Readonly<Record<string, ClusterConfig["type"]>> = {
 
 type Discovery = Pick<
   ClusterConfig,
-  "type" | "edsName" | "edsFirstAnswerMs" | "assignment" | "dns" | "originalDst"
+  "type" | "edsName" | "edsFirstAnswerMs" | "assignment" | "dns" | "originalDst" | "aggregated"
 >;
 
 /** Decodes how a cluster's hosts are found. */
 export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
-  const type = decodeType(message, issues);
+  const aggregated = decodeAggregate(message, issues);
+  const type = aggregated === undefined ? decodeType(message, issues) : "AGGREGATE";
   if (type !== "EDS" && message.edsClusterConfig !== undefined) {
     issues.push({ path: "eds_cluster_config", message: "cannot be set in a non-EDS cluster." });
   }
@@ -54,6 +56,7 @@ export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
     assignment: decodeInlineAssignment(message, type, issues),
     dns: type === "STRICT_DNS" || type === "LOGICAL_DNS" ? decodeDns(message, issues) : undefined,
     originalDst: decodeOriginalDst(message, type, issues),
+    aggregated: aggregated ?? [],
   };
 }
 
@@ -104,7 +107,7 @@ function decodeInlineAssignment(
   issues: Issue[],
 ): ClusterConfig["assignment"] {
   const { loadAssignment, name } = message;
-  if (type === "EDS" || type === "ORIGINAL_DST") {
+  if (type === "EDS" || type === "ORIGINAL_DST" || type === "AGGREGATE") {
     if (loadAssignment !== undefined) {
       const what = `${type} clusters must have no load assignment configured`;
       issues.push({ path: "load_assignment", message: what });

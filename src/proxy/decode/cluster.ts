@@ -11,7 +11,7 @@ import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
 import { decodeHealthChecks } from "./health-check.ts";
-import { decodeLoadBalancing } from "./load-balancing.ts";
+import { checkProvided, decodeLoadBalancing } from "./load-balancing.ts";
 import { decodeMetadata } from "./metadata.ts";
 import { decodeOutlierDetection } from "./outlier-detection.ts";
 import { decodeConnection } from "./upstream-connection.ts";
@@ -72,12 +72,15 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     issues.push({ path: "connect_timeout", message: "must be greater than 0s" });
   }
   const options = decodeUpstreamOptions(message, issues);
+  const discovery = decodeDiscovery(message, issues);
+  const lb = decodeLoadBalancing(message, issues);
+  checkProvided(message, discovery.type, lb.policy, issues);
   const config: ClusterConfig = {
     name: message.name,
     statName: statName(message),
     alias: message.altStatName || message.name,
-    ...decodeDiscovery(message, issues),
-    lb: decodeLoadBalancing(message, issues),
+    ...discovery,
+    lb,
     connectTimeoutMs,
     thresholds: decodeThresholds(message.circuitBreakers, issues),
     connection: decodeConnection(message, options, issues),

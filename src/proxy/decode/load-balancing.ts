@@ -10,6 +10,7 @@ import {
   type RuntimeDouble,
   RuntimeDoubleSchema,
 } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { ClusterProvidedSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb.js";
 import {
   LeastRequest_SelectionMethod,
   LeastRequestSchema,
@@ -22,13 +23,15 @@ import {
   RoundRobinSchema,
 } from "../../api/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../api/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import { WrrLocalitySchema } from "../../api/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type { LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
+import type { ClusterConfig, LbConfig, LbPolicy } from "../cluster/cluster-config.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHashing, decodeMaglev, decodeRingHash } from "./lb-hashing.ts";
 import { decodeCommonLocality, decodeHashedLocality, decodeLocality } from "./lb-locality.ts";
 import { decodeSubsetExtension, decodeSubsets } from "./lb-subsets.ts";
+import { refuseWrrLocality } from "./lb-wrr-locality.ts";
 import { decodeOldSlowStart, decodeSlowStart } from "./slow-start.ts";
 
 /** Envoy's defaults. */
@@ -89,8 +92,6 @@ function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
   } else if (policy === undefined) {
     const what = `${Cluster_LbPolicy[message.lbPolicy] ?? message.lbPolicy} is not supported yet`;
     issues.push({ path: "lb_policy", message: what });
-  } else if (policy === "cluster_provided") {
-    checkProvided(message, issues);
   }
   const { lbConfig } = message;
   const base = {
@@ -119,17 +120,23 @@ function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
   };
 }
 
-/** Only one type of cluster provides hosts by itself. */
-function checkProvided(message: Cluster, issues: Issue[]): void {
-  if (message.lbSubsetConfig !== undefined) {
+/** Clusters that make their hosts themselves choose among them too, and no others may. */
+export function checkProvided(
+  { name, lbSubsetConfig }: Cluster,
+  type: ClusterConfig["type"],
+  policy: LbPolicy,
+  issues: Issue[],
+): void {
+  const isProvided = policy === "cluster_provided";
+  if (isProvided && lbSubsetConfig !== undefined) {
     const what = "cannot be combined with lb_policy CLUSTER_PROVIDED";
     issues.push({ path: "lb_subset_config", message: what });
   }
-  // Decoded with the discovery type, where the other direction is checked.
-  if (message.lbConfig.case === "originalDstLbConfig") return;
-  const { case: kind, value: type } = message.clusterDiscoveryType;
-  if (kind === "type" && type === 4) return;
-  const what = "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST";
+  // Of ORIGINAL_DST it is said with the type.
+  if (type === "ORIGINAL_DST" || isProvided === (type === "AGGREGATE")) return;
+  const what = isProvided
+    ? `cluster provided LB specified but cluster '${name}' did not provide one. Check cluster documentation.`
+    : `cluster provided LB not specified but cluster '${name}' provided one. Check cluster documentation.`;
   issues.push({ path: "lb_policy", message: what });
 }
 
@@ -183,6 +190,14 @@ const SIMPLE: readonly Extension<PolicyConfig>[] = [
       choiceCount: isFullScan ? Number.POSITIVE_INFINITY : (message.choiceCount ?? CHOICES),
       activeRequestBias: decodeBias(message.activeRequestBias, path, issues),
     };
+  }),
+  extension(ClusterProvidedSchema, (message, path, issues): PolicyConfig => {
+    issues.push(...refuseFields(ClusterProvidedSchema, message, [], path));
+    return { ...ROUND_ROBIN, policy: "cluster_provided" };
+  }),
+  extension(WrrLocalitySchema, (message, path, issues): PolicyConfig => {
+    refuseWrrLocality(message, path, issues);
+    return ROUND_ROBIN;
   }),
   extension(RingHashSchema, (message, path, issues): PolicyConfig => {
     const hashing = decodeRingHash(message, path, issues);

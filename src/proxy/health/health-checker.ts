@@ -27,6 +27,7 @@ const BEGINS_BAD: Readonly<Record<ClusterConfig["type"], boolean>> = {
   STRICT_DNS: true,
   LOGICAL_DNS: false,
   ORIGINAL_DST: false,
+  AGGREGATE: false,
 };
 
 /** What health checks need from outside. */

@@ -3,9 +3,11 @@ import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { Hash64 } from "../balance/hash64.ts";
 import type { PickContext } from "../balance/pick-context.ts";
+import type { PriorityLoad, PriorityState } from "../balance/priority-load.ts";
 import type { Host } from "../cluster/host.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { FilterStream } from "../http/http-filter.ts";
+import { PreviousPriorities } from "./previous-priorities.ts";
 import { RequestHash } from "./request-hash.ts";
 import { omitsHost } from "./retry-decision.ts";
 
@@ -19,6 +21,8 @@ export class RequestPick implements PickContext {
   /** The present one included. */
   attempts = 0;
   #tried: Host[] = [];
+  /** Only where the policy asks for it, from the first attempt that is over. */
+  #previous: PreviousPriorities | undefined = undefined;
   /** Made by the first request that is hashed. */
   #hash: RequestHash | undefined = undefined;
 
@@ -31,12 +35,17 @@ export class RequestPick implements PickContext {
     this.policy = undefined;
     this.attempts = 0;
     if (this.#tried.length > 0) this.#tried = [];
+    this.#previous = undefined;
     this.#hash?.begin();
   }
 
   /** An attempt at the host is over. */
   addTried(host: Host): void {
     this.#tried.push(host);
+    const frequency = this.policy?.priorityUpdateFrequency ?? 0;
+    if (frequency === 0) return;
+    this.#previous ??= new PreviousPriorities(frequency);
+    this.#previous.addAttempt(host);
   }
 
   /** Where the last attempt that is over went. */
@@ -67,6 +76,10 @@ export class RequestPick implements PickContext {
   /** Gives the client the cookies by which its next requests find the same host. */
   tellCookies(headers: HeaderList): void {
     for (const cookie of this.#hash?.setCookies ?? NO_COOKIES) headers.add("set-cookie", cookie);
+  }
+
+  priorityLoad(state: PriorityState, priorityOf: (host: Host) => number | undefined): PriorityLoad {
+    return this.#previous?.loadFor(state, priorityOf) ?? state.load;
   }
 
   get hostDrawsMax(): number {
