@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6, SocketAddress } from "node:net";
 
 /** An IPv4 address as an unsigned 32-bit number. */
 export function parseIpv4(text: string): number | undefined {
@@ -12,6 +12,11 @@ export function formatIpv4(address: number): string {
 }
 
 export { isIPv4, isIPv6 };
+
+/** The one form of an IPv6 address that RFC 5952 recommends; any other text as it is. */
+export function shortAddress(text: string): string {
+  return isIPv6(text) ? new SocketAddress({ address: text, family: "ipv6" }).address : text;
+}
 
 /** `address:port`, an IPv6 address in brackets. */
 export function formatHostPort(address: string, port: number): string {

@@ -33,7 +33,8 @@ export class MaglevTable implements HashTable {
     this.#offsets = new Uint32Array(this.#keys.length);
     this.#skips = new Uint32Array(this.#keys.length);
     this.#order = this.#takeOver(previous);
-    this.#owners = new Int32Array(this.#size).fill(-1);
+    // Where there is no choice one place is enough, as in Envoy.
+    this.#owners = new Int32Array(this.#keys.length === 1 ? 1 : this.#size).fill(-1);
     const counts = this.#fill(input);
     let min = this.#size;
     let max = 0;
@@ -46,10 +47,11 @@ export class MaglevTable implements HashTable {
   }
 
   find(hash: Hash64, attempt: number): number {
-    if (attempt === 0) return this.#owners[hashModulo(hash, this.#size)] ?? -1;
+    const owners = this.#owners;
+    if (attempt === 0) return owners[hashModulo(hash, owners.length)] ?? -1;
     const high = ~hash.high >>> 0;
     const low = (hash.low ^ -attempt) >>> 0;
-    return this.#owners[hashModulo({ high, low }, this.#size)] ?? -1;
+    return owners[hashModulo({ high, low }, owners.length)] ?? -1;
   }
 
   /** Works out what each host wants; returns their order. */
@@ -91,8 +93,8 @@ export class MaglevTable implements HashTable {
 
   /** Returns how many places each host has got, in their order. */
   #fill({ shares, max }: HostShares): Uint32Array {
-    const size = this.#size;
     const owners = this.#owners;
+    const size = owners.length;
     const order = Uint32Array.from(this.#order);
     const turns = new MaglevTurns(
       Float64Array.from(order, (owner) => shares[owner] ?? 0),
@@ -104,7 +106,7 @@ export class MaglevTable implements HashTable {
     for (let left = size; left > 0; left--) {
       const at = turns.next();
       const skip = skips[at] ?? 0;
-      let place = next[at] ?? 0;
+      let place = (next[at] ?? 0) % size;
       while (owners[place] !== -1) {
         place += skip;
         if (place >= size) place -= size;

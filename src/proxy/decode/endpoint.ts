@@ -13,6 +13,7 @@ import {
   ClusterLoadAssignment_PolicySchema,
   ClusterLoadAssignmentSchema,
 } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { shortAddress } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
@@ -154,7 +155,7 @@ function decodeAdditional(
     const address = decodeAddress(message.address, addressPath, issues);
     if (address === undefined) return [];
     refuseName(address, addressPath, issues);
-    return [{ address: address.host, port: address.port }];
+    return [{ address: shortAddress(address.host), port: address.port }];
   });
 }
 

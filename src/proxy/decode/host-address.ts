@@ -1,5 +1,5 @@
 import { type Address, PipeSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import { isIPv4, isIPv6, shortAddress } from "../../base/ip.ts";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HostAddress } from "../cluster/cluster-config.ts";
@@ -28,5 +28,5 @@ export function decodeHost(
   if (areIps && !isIPv4(address.host) && !isIPv6(address.host)) {
     issues.push({ path, message: `malformed IP address: ${address.host}` });
   }
-  return { address: address.host, port: address.port };
+  return { address: shortAddress(address.host), port: address.port };
 }

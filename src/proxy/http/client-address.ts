@@ -1,5 +1,4 @@
-import { SocketAddress } from "node:net";
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import { isIPv4, isIPv6, shortAddress } from "../../base/ip.ts";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 
 /** Whom a connection manager takes for the client of a request. */
@@ -37,7 +36,7 @@ export function readForwardedFor(value: string, skipped: number): ForwardedAddre
   if (isIPv4(address)) return { address, isSingle };
   if (!isIPv6(address)) return undefined;
   // One address may be written in many ways; logs and hashes have one for it.
-  return { address: new SocketAddress({ address, family: "ipv6" }).address, isSingle };
+  return { address: shortAddress(address), isSingle };
 }
 
 /**

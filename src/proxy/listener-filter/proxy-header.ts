@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6, SocketAddress } from "node:net";
+import { isIPv4, isIPv6, shortAddress } from "../../base/ip.ts";
 import type { PeerAddress, ProxyTlv } from "../../match/connection-info.ts";
 import { latin1 } from "../net/latin1.ts";
 
@@ -134,9 +134,4 @@ function formatAddress(bytes: Buffer): string {
 export function formatIpv6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(2 * at).toString(16));
   return shortAddress(groups.join(":"));
-}
-
-/** The one form of an IPv6 address that RFC 5952 recommends. */
-function shortAddress(address: string): string {
-  return isIPv4(address) ? address : new SocketAddress({ address, family: "ipv6" }).address;
 }
