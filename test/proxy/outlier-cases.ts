@@ -256,6 +256,18 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
     counters: {},
   },
   {
+    name: "tries that never have a connection",
+    outlier: { consecutive_5xx: 1, consecutive_gateway_failure: 1 },
+    hosts: ["silent"],
+    route: {
+      timeout: "0.5s",
+      retry_policy: { retry_on: "reset", num_retries: 9, per_try_timeout: "0.1s" },
+    },
+    steps: ["200"],
+    answers: ["504"],
+    counters: {},
+  },
+  {
     name: "calls by what they say of themselves",
     outlier: { ...GATEWAY, consecutive_5xx: 4 },
     steps: [

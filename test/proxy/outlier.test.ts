@@ -175,6 +175,7 @@ interface Outcome {
   readonly answers: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
   readonly panics: Readonly<Record<string, number>>;
+  readonly tries: Readonly<Record<string, number>>;
 }
 
 async function run(one: OutlierCase, twin: TwinPlaces): Promise<Outcome> {
@@ -194,6 +195,7 @@ async function run(one: OutlierCase, twin: TwinPlaces): Promise<Outcome> {
   return {
     answers,
     counters: await countersOf(twin, at),
+    tries: await statsOf(twin, `cluster.c${at}.upstream_rq_per_try_timeout`),
     panics: await statsOf(twin, `cluster.c${at}.lb_healthy_panic`),
   };
 }

@@ -35,9 +35,9 @@ export class AttemptTimers {
     this.#context.deadlines.set(this.#response, lengthMs, this.#requestDoneMs);
   }
 
-  /** From the beginning of an attempt to the head of its response. */
+  /** From the beginning of an attempt to the head of its response; goes on if it has begun. */
   startPerTry(lengthMs: number): void {
-    if (lengthMs === 0) return;
+    if (lengthMs === 0 || this.#perTry.isSet) return;
     this.#context.deadlines.set(this.#perTry, lengthMs, this.#context.clock.monotonicMs());
   }
 

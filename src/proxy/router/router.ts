@@ -21,13 +21,12 @@ import {
   type ResetReason,
   upstreamReset,
 } from "../http/local-reply.ts";
-import { isGrpcRequest } from "../http/local-reply-head.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
-import { judgedStatus } from "./judged-status.ts";
+import { judgeReset, judgeResponse } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
@@ -174,10 +173,15 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (action !== undefined && this.#stream.choice?.hostRewrite?.kind === "auto") {
       takeHostName(this.#stream, action, host);
     }
-    if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
     this.#filters = AttemptFilters.of(host, this.#stream, this);
+    // An attempt that filters hold has begun; any other one begins with its connection.
+    if (this.#filters !== undefined) this.#startPerTry();
     if (this.#filters?.run() === false) return;
     this.#connect(host);
+  }
+
+  #startPerTry(): void {
+    if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
   }
 
   onFiltersPassed(): void {
@@ -223,6 +227,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     else connection.out.text(this.#encodeHead(head, connection));
     if (!this.#isTunnelShut) this.#writeKept(connection);
     if (this.#isRequestDone) this.#writeEnd(connection);
+    this.#startPerTry();
     this.#timers.startIdle(this.#policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
     if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
@@ -314,7 +319,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (this.#connection !== undefined) this.#writeEnd(this.#connection);
     for (const shadow of this.#shadows) shadow.endRequest(this.#stream.requestTrailers);
     this.#timers.startResponse(this.#limits.timeoutMs);
-    if (this.#host !== undefined) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
+    if (this.#connection !== undefined || this.#filters !== undefined) this.#startPerTry();
   }
 
   /** What one read from the client brought has been handed over. */
@@ -347,9 +352,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#timers.endPerTry();
     this.#timers.moved();
     this.#stream.times.note("readBeginMs");
-    const outlier = this.#host?.outlier;
-    if (outlier !== undefined)
-      outlier.onStatus(judgedStatus(head, isGrpcRequest(this.#stream.head)));
+    judgeResponse(this.#host, this.#stream.head, head);
     this.cluster?.load.countResponse(head.status);
     this.#host?.countResponse(head.status);
     heedImmediateFail(this.#host, head);
@@ -430,9 +433,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const connection = this.#connection;
     if (connection !== undefined) this.transportFailure = connection.transportFailure;
     this.#connection = undefined;
-    if (reason !== RESET.overflow && reason !== RESET.maxDuration) {
-      this.#host?.outlier?.onUnreachable();
-    }
+    judgeReset(this.#host, reason);
     if (this.#isResponseStarted) {
       this.#end();
       const { flag, details } = brokenOff(reason);

@@ -4,11 +4,11 @@ import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
-import { RESET, type ResetReason } from "../http/local-reply.ts";
+import type { ResetReason } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
 import { writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
-import { judgedStatus } from "./judged-status.ts";
+import { judgedStatus, judgeReset } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 
 /** What of a copy's body waits for its connection; one that falls further behind is given up. */
@@ -75,7 +75,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
 
   onNoConnection(reason: ResetReason): void {
     this.#isWaiting = false;
-    if (reason !== RESET.overflow) this.#host.outlier?.onUnreachable();
+    judgeReset(this.#host, reason);
     this.#end();
   }
 
@@ -130,7 +130,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
 
   onReset(reason: ResetReason): void {
     this.#connection = undefined;
-    if (reason !== RESET.maxDuration) this.#host.outlier?.onUnreachable();
+    judgeReset(this.#host, reason);
     this.#host.requestErrors++;
     this.#end();
   }
