@@ -5,7 +5,7 @@ import { findProgram } from "../programs.ts";
 import { httpListener, socketAddress, staticCluster } from "./bootstrap-json.ts";
 import { RATE_LIMIT_CASES } from "./local-rate-limit-cases.ts";
 import { findOutcome, type Outcome, statusesOf } from "./outcome.ts";
-import { ALL, bucket, type RateLimitCase } from "./rate-limit-case.ts";
+import { ALL, bucket, descriptor, key, type RateLimitCase, rule } from "./rate-limit-case.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { caseLog, logLines, metricsOf, statsOf, type TwinPlaces, Twins } from "./twins.ts";
 
@@ -63,6 +63,8 @@ function listener(
 const TO_UP = { match: { prefix: "/" }, route: { cluster: "up" } };
 const ANY_HOST = { name: "all", domains: ["*"], routes: [TO_UP] };
 
+const OFF = { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", disabled: true };
+
 /** Routes of the listener "shared", whose own bucket holds three. */
 const SHARED = {
   ...ANY_HOST,
@@ -76,19 +78,68 @@ const SHARED = {
       match: { path: "/off" },
       route: { cluster: "up" },
       typed_per_filter_config: {
-        [NAME]: {
-          "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-          disabled: true,
-        },
+        [NAME]: OFF,
       },
     },
     { match: { path: "/direct" }, direct_response: { status: 200 } },
+    {
+      match: { path: "/half" },
+      route: { cluster: "up" },
+      typed_per_filter_config: {
+        [NAME]: limit({
+          stat_prefix: "half",
+          ...bucket(0),
+          filter_enabled: { default_value: { numerator: 5000, denominator: "TEN_THOUSAND" } },
+        }),
+      },
+    },
     TO_UP,
   ],
 };
 
+const SHARE_REQUESTS = 300;
 const SOON_MS = 400;
 const SOON = bucket(2, `${SOON_MS / 1000}s`);
+
+/** Two filters of two stages, both of which tell of their buckets. */
+function stagesListener({ ports, logPath }: TwinPlaces): object {
+  const tell = { enable_x_ratelimit_headers: "DRAFT_VERSION_03" };
+  const stage = (number: number, maxTokens: number): object => ({
+    name: `stage ${number}`,
+    typed_config: limit({
+      stat_prefix: `stage_${number}`,
+      stage: number,
+      ...bucket(100),
+      ...tell,
+      descriptors: [descriptor("generic_key=x", maxTokens)],
+    }),
+  });
+  return httpListener("stages", ports["stages"] ?? 0, {
+    http_filters: [stage(0, 3), stage(1, 2), ROUTER],
+    access_log: [caseLog(logPath)],
+    route_config: {
+      virtual_hosts: [
+        {
+          ...ANY_HOST,
+          routes: [
+            {
+              match: { path: "/both" },
+              route: {
+                cluster: "up",
+                rate_limits: [rule(key("x")), { stage: 1, ...rule(key("x")) }],
+              },
+            },
+            {
+              match: { path: "/first" },
+              route: { cluster: "up", rate_limits: [rule(key("x"))] },
+              typed_per_filter_config: { "stage 1": OFF },
+            },
+          ],
+        },
+      ],
+    },
+  });
+}
 
 function bootstrap(places: TwinPlaces, upstreamPort: number): object {
   const perConnection = { local_rate_limit_per_downstream_connection: true };
@@ -117,6 +168,7 @@ function bootstrap(places: TwinPlaces, upstreamPort: number): object {
             ],
           },
         ]),
+        stagesListener(places),
         listener("soon", places, { stat_prefix: "soon", ...SOON }, [ANY_HOST]),
       ],
       clusters: [
@@ -128,7 +180,7 @@ function bootstrap(places: TwinPlaces, upstreamPort: number): object {
   };
 }
 
-const LISTENERS = ["cases", "shared", "each", "soon"];
+const LISTENERS = ["cases", "shared", "each", "stages", "soon"];
 let upstream: ScriptedUpstream;
 let twins: Twins;
 
@@ -230,6 +282,32 @@ describe("local rate limits", () => {
     }
   });
 
+  test("of two stages count each on its own", async () => {
+    const outcomes: (readonly Outcome[])[] = [];
+    for (const twin of twins.all) {
+      const ofTwin: Outcome[] = [];
+      for (const path of ["/both", "/first", "/both", "/both", "/first"]) {
+        const port = twin.ports["stages"] ?? 0;
+        const part = `GET ${path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n`;
+        ofTwin.push(await findOutcome({ port, upstream, parts: [part], answers: 1 }));
+      }
+      outcomes.push(ofTwin);
+    }
+    const [ours = [], theirs = ours] = outcomes;
+    expect(ours.flatMap(statusesOf)).toEqual([200, 200, 200, 429, 429]);
+    expect(ours.map(withoutSeconds)).toEqual(theirs.map(withoutSeconds));
+  });
+
+  test("concern the share of requests that was given", async () => {
+    for (const twin of twins.all) {
+      const paths = Array.from({ length: SHARE_REQUESTS }, () => "/half");
+      const statuses = await statusesAt(twin, "shared", paths);
+      const share = statuses.filter((status) => status === 429).length / SHARE_REQUESTS;
+      // Five standard deviations of a fair coin: one run in more than a million is outside.
+      expect(Math.abs(share - 0.5)).toBeLessThan((5 * 0.5) / Math.sqrt(SHARE_REQUESTS));
+    }
+  });
+
   test("let pass again what comes later", async () => {
     for (const twin of twins.all) {
       const begin = performance.now();
@@ -258,15 +336,18 @@ describe.skipIf(!HAS_ENVOY)("local rate limits in weft and Envoy", () => {
   });
 
   test("are counted alike", async () => {
+    // How often chance and time let pass differs from run to run.
+    const isExact = (name: string): boolean =>
+      name.includes(".http_local_rate_limit.") && !/^(?:half|soon)\./.test(name);
     const counted = async (twin: TwinPlaces): Promise<object> => {
       const all = Object.entries(await statsOf(twin, ""));
-      return Object.fromEntries(all.filter(([name]) => name.includes(".http_local_rate_limit.")));
+      return Object.fromEntries(all.filter(([name]) => isExact(name)));
     };
     const [ours, theirs] = await Promise.all(twins.all.map(counted));
     expect(ours).toEqual(theirs);
-    const [metrics, more] = await Promise.all(
-      twins.all.map((twin) => metricsOf(twin, "local_rate")),
-    );
+    const told = async (twin: TwinPlaces): Promise<readonly string[]> =>
+      (await metricsOf(twin, "http_local_rate")).filter((line) => !/"(?:half|soon)"/.test(line));
+    const [metrics, more] = await Promise.all(twins.all.map(told));
     expect(metrics).toEqual(more);
     expect(ours).toMatchObject({ "case_0.http_local_rate_limit.enforced": 2 });
   });
