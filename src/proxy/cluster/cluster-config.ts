@@ -293,6 +293,10 @@ export interface ConnectionConfig {
   readonly nameFormat: NameFormat | undefined;
   /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
   readonly keepAliveS: number | undefined;
+  /** Connections to a host for every request that it has or that waits for it; 1 is no more. */
+  readonly preconnectRatio: number;
+  /** The same for the whole cluster: the hosts that are next are connected to; 0 and 1 are none. */
+  readonly predictiveRatio: number;
   /** In which order the addresses of a host with several are tried. */
   readonly addressOrder: AddressOrder;
   /** Where connections come from, by the IP version of where they go. */

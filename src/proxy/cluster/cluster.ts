@@ -8,6 +8,7 @@ import {
   type HostSet,
   type LocalityView,
 } from "../balance/host-set.ts";
+import { PickAhead } from "../balance/pick-ahead.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { Picker } from "../balance/picker.ts";
 import { SlowStart } from "../balance/slow-start.ts";
@@ -67,6 +68,8 @@ export class Cluster {
   #pick: Picker | undefined = undefined;
   /** Who chooses where hosts are made as they are asked for. */
   #ownPick: Picker | undefined = undefined;
+  /** Where hosts are connected to before they are chosen. */
+  readonly #ahead: PickAhead | undefined;
   #isRetired = false;
   readonly #subsets: SubsetBalancer | undefined;
   readonly #hashTables: HashTables = [];
@@ -91,6 +94,9 @@ export class Cluster {
     const { subsets, slowStart } = config.lb;
     this.#subsets = subsets && new SubsetBalancer(subsets, this.load);
     this.#surroundings = surroundings;
+    const ahead = PickAhead.for(config);
+    this.#ahead = ahead;
+    if (ahead !== undefined) this.load.peekHost = () => ahead.peek(this.#picker, this.#hosts);
     const { runtime, nowMs } = surroundings;
     this.#slowStart = slowStart && new SlowStart(slowStart, runtime, nowMs);
   }
@@ -128,7 +134,7 @@ export class Cluster {
   pick(context?: PickContext): Host | undefined {
     if (this.#ownPick !== undefined) return this.#ownPick(context);
     const pick = this.#picker;
-    let host = pick(context);
+    let host = this.#ahead?.take(pick) ?? pick(context);
     // By hash there is an order in which others come, which the balancer knows.
     if (context === undefined || this.config.lb.hashing !== undefined) return host;
     for (let left = context.hostDrawsMax; left > 0; left--) {

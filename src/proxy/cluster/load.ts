@@ -3,6 +3,7 @@ import { Histogram } from "../stats/histogram.ts";
 import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
+import type { Host } from "./host.ts";
 
 /** What one cluster has in use, and what it counted, by Envoy's names. */
 export class ClusterLoad {
@@ -11,6 +12,9 @@ export class ClusterLoad {
   readonly breakers: readonly [Breakers, Breakers];
   /** What hosts are connected over; `undefined` is plain text. */
   readonly transports: ClusterTransports | undefined;
+
+  /** Who will be chosen after the next request; only where its hosts are connected to ahead. */
+  peekHost: (() => Host | undefined) | undefined = undefined;
 
   /** Connections: `upstream_cx_…`. */
   connectionsTotal = 0;

@@ -49,6 +49,8 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       sendsFullUrl: false,
       nameFormat: undefined,
       keepAliveS: undefined,
+      preconnectRatio: 1,
+      predictiveRatio: 0,
       addressOrder: { firstFamily: "DEFAULT", firstCount: 1 },
       sources: [],
     },

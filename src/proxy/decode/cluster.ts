@@ -57,6 +57,7 @@ const FIELDS = [
   "transport_socket_matches",
   "upstream_bind_config",
   "upstream_connection_options",
+  "preconnect_policy",
   "outlier_detection",
   "health_checks",
   "ignore_health_on_host_removal",

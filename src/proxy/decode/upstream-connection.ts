@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type Cluster,
+  Cluster_PreconnectPolicySchema,
   UpstreamConnectionOptions_FirstAddressFamilyVersion as Family,
   type UpstreamConnectionOptions_HappyEyeballsConfig as HappyEyeballsConfig,
   UpstreamConnectionOptions_HappyEyeballsConfigSchema as HappyEyeballsConfigSchema,
@@ -48,6 +49,7 @@ export function decodeConnection(
     sendsFullUrl: options.sendsFullUrl,
     nameFormat: options.nameFormat,
     ...decodeOptions(message, issues),
+    ...decodePreconnect(message, issues),
     sources: decodeBind(message, issues),
   };
 }
@@ -64,6 +66,20 @@ function decodeOptions(
   return {
     keepAliveS: decodeKeepAlive(tcpKeepalive, joinPath(path, "tcp_keepalive"), issues),
     addressOrder: decodeOrder(happyEyeballsConfig, joinPath(path, "happy_eyeballs_config"), issues),
+  };
+}
+
+/** A share of connections is a 32-bit float in Envoy; what it compares with depends on that. */
+function decodePreconnect(
+  { preconnectPolicy: policy }: Cluster,
+  issues: Issue[],
+): Pick<ConnectionConfig, "preconnectRatio" | "predictiveRatio"> {
+  if (policy === undefined) return { preconnectRatio: 1, predictiveRatio: 0 };
+  const fields = ["per_upstream_preconnect_ratio", "predictive_preconnect_ratio"];
+  issues.push(...refuseFields(Cluster_PreconnectPolicySchema, policy, fields, "preconnect_policy"));
+  return {
+    preconnectRatio: Math.fround(policy.perUpstreamPreconnectRatio ?? 1),
+    predictiveRatio: Math.fround(policy.predictivePreconnectRatio ?? 0),
   };
 }
 

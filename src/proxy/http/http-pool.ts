@@ -1,6 +1,7 @@
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient } from "../cluster/host-dial.ts";
+import { HEALTH } from "../cluster/host-health.ts";
 import type { ProxyContext } from "../context.ts";
 import {
   ClientConnection,
@@ -11,6 +12,8 @@ import { RESET, type ResetReason } from "./local-reply.ts";
 
 /** A host that closed a connection right behind a response is not trusted for so many more. */
 const SUSPICION_MAX = 100;
+/** Envoy's bound of what one request may cause. */
+const CONNECTS_MAX = 3;
 
 /** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
 export interface Waiter {
@@ -95,9 +98,12 @@ export class HttpPool implements ConnectionPool {
   }
 
   acquire(waiter: Waiter): void {
+    const { peekHost } = this.#host.load;
+    if (peekHost !== undefined) this.#preconnectOthers(peekHost);
     const idle = this.#idle.pop();
     if (idle !== undefined) {
       this.#attach(idle, waiter);
+      if (this.#host.load.config.connection.preconnectRatio > 1) this.#connectForWaiting();
     } else if (this.#breakers.canWait()) {
       this.#breakers.pending++;
       this.#host.load.pendingTotal++;
@@ -119,15 +125,47 @@ export class HttpPool implements ConnectionPool {
     waiter.onNoConnection(RESET.overflow, "");
   }
 
-  /** Makes as many connections as are waited for, and allowed. */
+  /** Makes as many connections as are waited for or expected, and allowed; a few at a time. */
   #connectForWaiting(): void {
-    while (this.#waiting.length > this.#connecting + this.#resting.length) {
-      const isAllowed = this.#host.canConnect(this.#priority);
-      if (!isAllowed) this.#host.load.connectionsOverflow++;
-      // A host without any gets one in any case, or it would starve (Envoy does the same).
-      if (!isAllowed && this.#open.size > 0) return;
-      this.#connecting++;
-      this.#open.add(this.#openConnection());
+    const { preconnectRatio } = this.#host.load.config.connection;
+    for (let left = CONNECTS_MAX; left > 0; left--) {
+      if (!this.#isShort(preconnectRatio, 0) || !this.#tryConnect()) return;
+    }
+  }
+
+  /**
+   * Whether there are fewer connections than the requests now, and `expected` ones, times the ratio.
+   * A host that is not well is not connected to before it is asked for.
+   */
+  #isShort(ratio: number, expected: number): boolean {
+    const free = this.#connecting + this.#idle.length + this.#resting.length;
+    if (this.#host.health !== HEALTH.healthy) return this.#waiting.length > free;
+    const active = this.#open.size - free;
+    return (this.#waiting.length + active + expected) * ratio > free + active;
+  }
+
+  /** Whether a connection is being made, and another may be. */
+  #tryConnect(): boolean {
+    const isAllowed = this.#host.canConnect(this.#priority);
+    if (!isAllowed) this.#host.load.connectionsOverflow++;
+    // A host without any gets one in any case, or it would starve (Envoy does the same).
+    if (!isAllowed && this.#open.size > 0) return false;
+    this.#connecting++;
+    this.#open.add(this.#openConnection());
+    return isAllowed;
+  }
+
+  /** Connects to the hosts that are next, as far as the cluster expects requests. */
+  #preconnectOthers(peekHost: () => Host | undefined): void {
+    const { load } = this.#host;
+    const ratio = load.config.connection.predictiveRatio;
+    for (let left = CONNECTS_MAX; left > 0; left--) {
+      const all = Math.max(load.connections, load.requests);
+      if ((load.pending + load.requests + 1) * ratio <= all) return;
+      const host = peekHost();
+      if (host === undefined) return;
+      const pool = HttpPool.of(host, this.#context, this.#priority, this.#client);
+      if (!pool.#isShort(ratio, 1) || !pool.#tryConnect()) return;
     }
   }
 
