@@ -8,6 +8,7 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { measureBalance } from "./balance.ts";
 import { baselineScenarios, isKept, saveBaseline } from "./baseline.ts";
 import { createCertificates } from "./certificates.ts";
 import { measureDemo } from "./demo.ts";
@@ -17,7 +18,13 @@ import { Measured } from "./measured.ts";
 import { PROXY_NAMES, type ProxyName, programOf, type Started, startProxy } from "./peers.ts";
 import { freePorts, waitFor } from "./ports.ts";
 import { formatTable, loadRows, memoryRows, type Row, rateRows } from "./report.ts";
-import { type LoadScenario, type MemoryScenario, SCENARIOS, type Scenario } from "./scenarios.ts";
+import {
+  type LoadScenario,
+  type MemoryScenario,
+  type ProxyScenario,
+  SCENARIOS,
+  type Scenario,
+} from "./scenarios.ts";
 import { pairedRatios, spread } from "./statistics.ts";
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -154,6 +161,8 @@ async function runScenario(bench: Bench, scenario: Scenario): Promise<readonly R
     }
     case "memory":
       return memoryRows(scenario, await runMemoryScenario(bench, scenario));
+    case "balance":
+      return measureBalance(scenario.name);
     case "demo": {
       const { kind, name, title } = scenario;
       const values = { ...(await measureDemo(weft, bench.folder)) };
@@ -167,7 +176,7 @@ function runLoadScenario(bench: Bench, scenario: LoadScenario): ReturnType<typeo
 }
 
 /** The proxies that take part in a scenario and are on this machine. */
-function takingPart(bench: Bench, scenario: Exclude<Scenario, { kind: "demo" }>): ProxyName[] {
+function takingPart(bench: Bench, scenario: ProxyScenario): ProxyName[] {
   return bench.proxies.filter((name) => {
     const isMesh = name === "weft" || name === "envoy";
     if (!isMesh && scenario.peers === undefined) return false;
@@ -177,7 +186,7 @@ function takingPart(bench: Bench, scenario: Exclude<Scenario, { kind: "demo" }>)
 
 async function start(
   bench: Bench,
-  scenario: Exclude<Scenario, { kind: "demo" }>,
+  scenario: ProxyScenario,
   name: ProxyName,
 ): Promise<Started | undefined> {
   try {
@@ -199,7 +208,7 @@ async function start(
 
 async function withProxies<T>(
   bench: Bench,
-  scenario: Exclude<Scenario, { kind: "demo" }>,
+  scenario: ProxyScenario,
   run: (proxies: readonly Started[]) => Promise<T>,
 ): Promise<T> {
   const proxies: Started[] = [];

@@ -56,7 +56,17 @@ export interface DemoScenario {
   readonly onlyByName?: boolean;
 }
 
-export type Scenario = LoadScenario | RateScenario | MemoryScenario | DemoScenario;
+/** What choosing a host costs, and an update of one of many, inside of this process. */
+export interface BalanceScenario {
+  readonly kind: "balance";
+  readonly name: string;
+  readonly title: string;
+  readonly onlyByName?: boolean;
+}
+
+/** Of proxies that run beside each other. */
+export type ProxyScenario = LoadScenario | RateScenario | MemoryScenario;
+export type Scenario = ProxyScenario | DemoScenario | BalanceScenario;
 
 /** One process with one HTTP listener in front of the upstream. */
 function single(options: Partial<Omit<HttpListenerOptions, "port">> = {}): Setup {
@@ -303,4 +313,5 @@ export const SCENARIOS: readonly Scenario[] = [
     onlyByName: true,
   },
   { kind: "demo", name: "demo", title: "weft up --demo, all processes" },
+  { kind: "balance", name: "balance", title: "choosing among many hosts, one of which changes" },
 ];
