@@ -43,9 +43,11 @@ export function createPicker(
     slowStart?.isOver === false || hosts.some((host) => host.state.weight !== only.state.weight);
   const isRoundRobin = policy === "round_robin";
   if (isWeighted) {
-    const weightOf = isRoundRobin ? plainWeight : loadWeight(config.activeRequestBias);
-    if (slowStart === undefined) return weighted(hosts, prng, weightOf);
-    return weighted(hosts, prng, (host) => slowStart.weigh(host, weightOf(host)));
+    const weigh = isRoundRobin ? undefined : loadWeight(config.activeRequestBias);
+    if (slowStart === undefined) return weighted(hosts, prng, weigh);
+    return weighted(hosts, prng, (host, weight) =>
+      slowStart.weigh(host, weigh?.(host, weight) ?? weight),
+    );
   }
   return isRoundRobin ? roundRobin(hosts, prng) : leastRequest(hosts, config.choiceCount, prng);
 }
@@ -72,20 +74,25 @@ function leastRequest(hosts: readonly Host[], choiceCount: number, prng: Prng): 
   };
 }
 
-function plainWeight(host: Host): number {
-  return host.state.weight;
-}
+/** What a host weighs now, of its own weight. */
+type Weigh = (host: Host, weight: number) => number;
 
 /** Envoy's weight for least request: the more is in flight, the less a host weighs. */
-function loadWeight(bias: number): (host: Host) => number {
-  if (bias === 0) return plainWeight;
-  if (bias === 1) return (host) => host.state.weight / (host.activeRequests + 1);
-  return (host) => host.state.weight / (host.activeRequests + 1) ** bias;
+function loadWeight(bias: number): Weigh | undefined {
+  if (bias === 0) return undefined;
+  if (bias === 1) return (host, weight) => weight / (host.activeRequests + 1);
+  return (host, weight) => weight / (host.activeRequests + 1) ** bias;
 }
 
-function weighted(hosts: readonly Host[], prng: Prng, weightOf: (host: Host) => number): Picker {
-  const first = hosts[0];
-  const schedule = new EdfSchedule(hosts.length, (at) => weightOf(hosts[at] ?? (first as Host)));
+function weighted(hosts: readonly Host[], prng: Prng, weigh: Weigh | undefined): Picker {
+  // Kept together: to look for them in the hosts would cost more than the choice.
+  const weights = Float64Array.from(hosts, ({ state }) => state.weight);
+  const ownWeight = (at: number): number => weights[at] ?? 1;
+  const weightNow = (at: number): number => {
+    const host = hosts[at];
+    return host === undefined || weigh === undefined ? ownWeight(at) : weigh(host, ownWeight(at));
+  };
+  const schedule = new EdfSchedule(hosts.length, weigh === undefined ? ownWeight : weightNow);
   // From a random start, or every new picker would begin with the heaviest host.
   const picks = Math.floor(prng.next() * Math.min(hosts.length, FIRST_PICKS_MAX));
   for (let pick = 0; pick < picks; pick++) schedule.pick();

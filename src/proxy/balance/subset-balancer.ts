@@ -19,17 +19,20 @@ const FALLBACK_LIST = "fallback_list";
 const NONE: SubsetCriteria = [];
 const nobody: Picker = () => undefined;
 
-/** A subset that a host belongs to. */
-interface Membership {
-  readonly name: string;
-  readonly isSingleHost: boolean;
-}
-
 /** The hosts of one subset, and who chooses among them. */
 interface Subset {
-  readonly hosts: Host[];
+  readonly name: string;
   readonly isSingleHost: boolean;
+  hosts: Host[];
   pick: Picker;
+  /** The division that it was last part of. */
+  division: number;
+}
+
+/** The subsets that a host belongs to, as long as it says the same of itself. */
+export interface Memberships {
+  readonly metadata: Metadata;
+  readonly subsets: readonly Subset[];
 }
 
 /**
@@ -40,11 +43,11 @@ interface Subset {
 export class SubsetBalancer {
   readonly #config: SubsetConfig;
   readonly #load: ClusterLoad;
-  #subsets: ReadonlyMap<string, Subset> = new Map();
+  readonly #subsets = new Map<string, Subset>();
+  #division = 0;
   #any = nobody;
   #default = nobody;
   #compiled = new WeakMap<SubsetCriteria, Picker>();
-  readonly #memberships = new WeakMap<Metadata, readonly Membership[]>();
 
   constructor(config: SubsetConfig, load: ClusterLoad) {
     this.#config = config;
@@ -53,14 +56,12 @@ export class SubsetBalancer {
 
   /** Takes new hosts; `balance` makes what chooses among some of them. */
   update(hosts: readonly Host[], balance: (hosts: readonly Host[]) => Picker): void {
-    const subsets = this.#divide(hosts);
-    for (const subset of subsets.values()) {
+    this.#divide(hosts);
+    for (const subset of this.#subsets.values()) {
       const [only] = subset.hosts;
       // A subset of one host by configuration does not look at its health.
       subset.pick = subset.isSingleHost ? () => only : later(() => balance(subset.hosts));
     }
-    this.#countChanges(subsets);
-    this.#subsets = subsets;
     this.#any = later(() => balance(hosts));
     this.#default = later(() => balance(hosts.filter((host) => this.#isDefault(host))));
     this.#compiled = new WeakMap();
@@ -75,42 +76,53 @@ export class SubsetBalancer {
     return picker(context);
   };
 
-  #divide(hosts: readonly Host[]): Map<string, Subset> {
-    const subsets = new Map<string, Subset>();
+  #divide(hosts: readonly Host[]): void {
+    const load = this.#load;
+    const division = ++this.#division;
     let duplicates = 0;
     for (const host of hosts) {
-      for (const { name, isSingleHost } of this.#membershipsOf(host.state.metadata)) {
-        const subset = subsets.get(name) ?? { hosts: [], isSingleHost, pick: nobody };
-        if (subset.hosts.length === 0) subsets.set(name, subset);
-        if (subset.isSingleHost && subset.hosts.length > 0) duplicates++;
+      for (const subset of this.#subsetsOf(host)) {
+        if (subset.division !== division) {
+          subset.division = division;
+          subset.hosts = [host];
+        } else if (subset.isSingleHost) duplicates++;
         // A list may say the same twice.
         else if (subset.hosts.at(-1) !== host) subset.hosts.push(host);
       }
     }
-    this.#load.subsetsDuplicates = duplicates;
+    load.subsetsDuplicates = duplicates;
+    for (const [name, subset] of this.#subsets) {
+      if (subset.division === division) continue;
+      this.#subsets.delete(name);
+      load.subsetsRemoved++;
+    }
+    load.subsetsActive = this.#subsets.size;
+  }
+
+  /**
+   * Worked out when a host says something new of itself. One that is there is in all its subsets in
+   * every division, so that none of them is forgotten meanwhile.
+   */
+  #subsetsOf(host: Host): readonly Subset[] {
+    const { metadata } = host.state;
+    if (host.memberships?.metadata === metadata) return host.memberships.subsets;
+    const { selectors, listAsAny } = this.#config;
+    const subsets = selectors.flatMap(({ keys, isSingleHost }) =>
+      combinations(metadata, keys, listAsAny).map((criteria) =>
+        this.#subset(nameOf(criteria), isSingleHost),
+      ),
+    );
+    host.memberships = { metadata, subsets };
     return subsets;
   }
 
-  /** Worked out once for metadata that stay the same from one update to the next. */
-  #membershipsOf(metadata: Metadata): readonly Membership[] {
-    const known = this.#memberships.get(metadata);
+  #subset(name: string, isSingleHost: boolean): Subset {
+    const known = this.#subsets.get(name);
     if (known !== undefined) return known;
-    const { selectors, listAsAny } = this.#config;
-    const all = selectors.flatMap(({ keys, isSingleHost }) =>
-      combinations(metadata, keys, listAsAny).map((criteria) => ({
-        name: nameOf(criteria),
-        isSingleHost,
-      })),
-    );
-    this.#memberships.set(metadata, all);
-    return all;
-  }
-
-  #countChanges(subsets: ReadonlyMap<string, Subset>): void {
-    const load = this.#load;
-    load.subsetsActive = subsets.size;
-    for (const name of subsets.keys()) if (!this.#subsets.has(name)) load.subsetsCreated++;
-    for (const name of this.#subsets.keys()) if (!subsets.has(name)) load.subsetsRemoved++;
+    const subset = { name, isSingleHost, hosts: [], pick: nobody, division: 0 };
+    this.#subsets.set(name, subset);
+    this.#load.subsetsCreated++;
+    return subset;
   }
 
   #isDefault(host: Host): boolean {

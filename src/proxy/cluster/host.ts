@@ -1,6 +1,7 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { Memberships } from "../balance/subset-balancer.ts";
 import type { OutlierMonitor } from "../health/outlier-monitor.ts";
 import { orderAddresses } from "../net/address-order.ts";
 import { AddressRace } from "../net/address-race.ts";
@@ -83,6 +84,8 @@ export class Host {
   requestSuccesses = 0;
   requestTimeouts = 0;
   isRemoved = false;
+  /** The subset balancer's. */
+  memberships: Memberships | undefined = undefined;
   /** TCP connections that wait for the end of another; HTTP's pools know their own. */
   readonly queue: Queued[] = [];
   /** `undefined` where the host is not checked. */

@@ -77,11 +77,7 @@ class Decoding {
     });
     if (this.#issues.length === 0) this.#issues.push(...this.#rules.flatMap((check) => check()));
     if (this.#issues.length > 0) return { ok: false, issues: this.#issues };
-    const [only] = localities;
-    const endpoints =
-      localities.length === 1 && only !== undefined
-        ? only.endpoints
-        : localities.flatMap((locality) => locality.endpoints);
+    const endpoints = endpointsOf(localities);
     const assignment = { ...common, endpoints };
     SOURCES.set(assignment, { split, localities });
     return { ok: true, value: assignment };
@@ -107,6 +103,15 @@ class Decoding {
     });
     return { split, endpoints };
   }
+}
+
+function endpointsOf(localities: readonly LocalitySource[]): readonly Endpoint[] {
+  const [only] = localities;
+  if (localities.length === 1 && only !== undefined) return only.endpoints;
+  const all: Endpoint[] = [];
+  // Ten times as fast as `flatMap`, which shows where there are many.
+  for (const { endpoints } of localities) for (const endpoint of endpoints) all.push(endpoint);
+  return all;
 }
 
 /** What is the same at both ends is taken over, the rest made; nothing where it cannot be made. */
