@@ -2,6 +2,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { EdfSchedule } from "./edf.ts";
+import { fixedSchedule } from "./edf-classes.ts";
 import type { PickContext } from "./pick-context.ts";
 import type { SlowStart } from "./slow-start.ts";
 
@@ -87,14 +88,18 @@ function loadWeight(bias: number): Weigh | undefined {
 function weighted(hosts: readonly Host[], prng: Prng, weigh: Weigh | undefined): Picker {
   // Kept together: to look for them in the hosts would cost more than the choice.
   const weights = Float64Array.from(hosts, ({ state }) => state.weight);
-  const ownWeight = (at: number): number => weights[at] ?? 1;
-  const weightNow = (at: number): number => {
-    const host = hosts[at];
-    return host === undefined || weigh === undefined ? ownWeight(at) : weigh(host, ownWeight(at));
-  };
-  const schedule = new EdfSchedule(hosts.length, weigh === undefined ? ownWeight : weightNow);
+  const next = weigh === undefined ? fixedSchedule(weights) : movingSchedule(hosts, weights, weigh);
   // From a random start, or every new picker would begin with the heaviest host.
   const picks = Math.floor(prng.next() * Math.min(hosts.length, FIRST_PICKS_MAX));
-  for (let pick = 0; pick < picks; pick++) schedule.pick();
-  return () => hosts[schedule.pick()];
+  for (let pick = 0; pick < picks; pick++) next();
+  return () => hosts[next()];
+}
+
+function movingSchedule(hosts: readonly Host[], weights: Float64Array, weigh: Weigh): () => number {
+  const schedule = new EdfSchedule(hosts.length, (at) => {
+    const host = hosts[at];
+    const weight = weights[at] ?? 1;
+    return host === undefined ? weight : weigh(host, weight);
+  });
+  return () => schedule.pick();
 }
