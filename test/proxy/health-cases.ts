@@ -337,6 +337,13 @@ function tcp(options: object): object {
 const PING = { send: hex("ping\n"), receive: [hex("po"), hex("ng")] };
 
 export const TCP_CASES: readonly HealthCase[] = [
+  ...["V1", "V2"].map((version) => ({
+    name: `the PROXY protocol's header first, ${version}`,
+    check: tcp({ ...PING, proxy_protocol_config: { version } }),
+    answers: ["pong", "pong"],
+    events: [FIRST, FINE],
+    flags: "healthy",
+  })),
   {
     name: "payloads in order, whatever stands between",
     check: tcp(PING),

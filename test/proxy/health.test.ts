@@ -76,7 +76,7 @@ async function runCases(
         const lines = await linesOf(join(plane.folder, `c${at}.log`), one.events.length);
         return {
           events: lines.slice(0, one.events.length).map((line) => normalize(line, server.port)),
-          checks: server.checks.slice(0, length),
+          checks: server.checks.slice(0, length).map((check) => unport(check, server.port)),
           connections: server.connectionOf.slice(0, length),
           stats: one.isEndless === true ? {} : await caseStats(plane, `cluster.c${at}.`),
           flags: one.isEndless === true ? [one.flags] : await healthFlags(plane, `c${at}`),
@@ -102,6 +102,13 @@ function normalize(line: string, port: number): string {
   return line
     .replace(`"port_value":${port}`, '"port_value":1')
     .replace(/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z"/, '"timestamp":"TIME"');
+}
+
+/** Both connect from ports of their own to a server of their own. */
+function unport(check: string, port: number): string {
+  return check.replace(/ [1-9]\d+ (\d+)\r\n/, (all, to) =>
+    to === String(port) ? " FROM TO\r\n" : String(all),
+  );
 }
 
 interface EventParts {

@@ -7,6 +7,10 @@ import {
   type HealthCheck_TcpHealthCheck,
   HealthCheck_TcpHealthCheckSchema,
 } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
+import {
+  ProxyProtocolConfigSchema,
+  ProxyProtocolConfig_Version as ProxyVersion,
+} from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import { CodecClientType } from "../../api/gen/envoy/type/v3/http_pb.js";
 import { type Int64Range, Int64RangeSchema } from "../../api/gen/envoy/type/v3/range_pb.js";
 import type { Issue } from "../../base/issue.ts";
@@ -138,7 +142,7 @@ export function decodeTcpCheck(
   path: string,
   issues: Issue[],
 ): TcpCheckConfig {
-  const fields = ["send", "receive"];
+  const fields = ["send", "receive", "proxy_protocol_config"];
   issues.push(...refuseFields(HealthCheck_TcpHealthCheckSchema, message, fields, path));
   const sendPath = joinPath(path, "send");
   if (message.send?.payload.case === "binary") {
@@ -147,9 +151,21 @@ export function decodeTcpCheck(
   }
   return {
     kind: "TCP",
+    proxyHeader: decodeProxyHeader(message, path, issues),
     send: decodePayload(message.send, sendPath, issues),
     receive: decodeReceive(message.receive, path, issues),
   };
+}
+
+function decodeProxyHeader(
+  { proxyProtocolConfig: config }: HealthCheck_TcpHealthCheck,
+  path: string,
+  issues: Issue[],
+): TcpCheckConfig["proxyHeader"] {
+  if (config === undefined) return undefined;
+  const at = joinPath(path, "proxy_protocol_config");
+  issues.push(...refuseFields(ProxyProtocolConfigSchema, config, ["version"], at));
+  return config.version === ProxyVersion.V1 ? "V1" : "V2";
 }
 
 function decodeReceive(

@@ -1,7 +1,13 @@
 import type { Socket } from "node:net";
+import type { ConnectionInfo } from "../../match/connection-info.ts";
 import { dialAddress, type Host } from "../cluster/host.ts";
 import { dialHost, type Hop } from "../cluster/host-dial.ts";
-import type { ReadBuffer, SocketOwner } from "../net/socket.ts";
+import {
+  localAddressOf,
+  type ReadBuffer,
+  remoteAddressOf,
+  type SocketOwner,
+} from "../net/socket.ts";
 import type { HealthCheckConfig } from "./health-config.ts";
 
 /** What a check hears of its connection, while it has not closed it. */
@@ -11,6 +17,8 @@ export interface CheckEvents {
   /** The host ended it, or it never stood. */
   onEnd(): void;
 }
+
+const NOWHERE = { address: "", port: 0 };
 
 /** A connection of a health check's own: to where the host is checked, over its transport. */
 export class CheckSocket implements SocketOwner {
@@ -40,6 +48,12 @@ export class CheckSocket implements SocketOwner {
     // Behind the PROXY header that the host may have been told.
     for (const bytes of this.#early.splice(0)) this.#socket.write(bytes);
     this.#events.onConnect();
+  }
+
+  /** Its two ends; nowhere before it is connected, and for a Unix socket. */
+  get ends(): Pick<ConnectionInfo, "local" | "remote"> {
+    const local = localAddressOf(this.#socket) ?? NOWHERE;
+    return { local, remote: remoteAddressOf(this.#socket) ?? NOWHERE };
   }
 
   /** Before it is connected it is kept. */

@@ -67,6 +67,8 @@ export interface HttpCheckConfig {
 /** A connection, and what is said over it. */
 export interface TcpCheckConfig {
   readonly kind: "TCP";
+  /** The PROXY protocol's header that each check begins with. */
+  readonly proxyHeader: "V1" | "V2" | undefined;
   readonly send: Buffer;
   /** What must come, in order; empty when a connection is enough. */
   readonly receive: readonly Buffer[];

@@ -1,9 +1,12 @@
 import type { Host } from "../cluster/host.ts";
 import type { ReadBuffer } from "../net/socket.ts";
+import { encodeProxyHeader } from "../router/proxy-header.ts";
 import { CheckSocket } from "./check-socket.ts";
 import type { HealthCheckConfig, TcpCheckConfig } from "./health-config.ts";
 import type { Probe, ProbeSink } from "./health-session.ts";
 import { PayloadMatch } from "./payload-match.ts";
+
+const NOWHERE = { address: "", port: 0 };
 
 /** Checks that a host takes a connection, or answers over one as it should. */
 export class TcpProbe implements Probe {
@@ -31,9 +34,14 @@ export class TcpProbe implements Probe {
   }
 
   run(): void {
-    const { send } = this.#check;
-    this.#socket ??= this.#connect();
-    if (send.length > 0) this.#socket.write(send);
+    if (this.#socket === undefined) this.#socket = this.#connect();
+    else this.#speak(this.#socket);
+  }
+
+  #speak(socket: CheckSocket): void {
+    const { proxyHeader, send } = this.#check;
+    if (proxyHeader !== undefined) socket.write(encodeHeader(proxyHeader, socket));
+    if (send.length > 0) socket.write(send);
   }
 
   #connect(): CheckSocket {
@@ -50,9 +58,10 @@ export class TcpProbe implements Probe {
 
   /** Where nothing is to be received a connection is all that was asked for. */
   #onConnect(): void {
-    if (this.#check.receive.length > 0) return;
-    this.close();
-    this.#sink.onSuccess(false);
+    if (this.#check.receive.length === 0) {
+      this.close();
+      this.#sink.onSuccess(false);
+    } else if (this.#socket !== undefined) this.#speak(this.#socket);
   }
 
   #onBytes(buffer: Buffer, length: number): void {
@@ -72,4 +81,12 @@ export class TcpProbe implements Probe {
     this.#socket?.close();
     this.#socket = undefined;
   }
+}
+
+/** The first version names both ends; the second only says that the proxy speaks for itself. */
+function encodeHeader(version: "V1" | "V2", { ends }: CheckSocket): Buffer {
+  // From here to there, as the check itself goes.
+  const names = { remote: ends.local, local: ends.remote };
+  const nobody = { remote: NOWHERE, local: NOWHERE };
+  return Buffer.from(encodeProxyHeader(version, version === "V1" ? names : nobody), "latin1");
 }
