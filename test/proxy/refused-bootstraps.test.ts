@@ -8,6 +8,7 @@ import { ACCEPTED_BALANCING, REFUSED_BALANCING } from "./balance-bootstraps.ts";
 import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
 import { REFUSED_FILTERS } from "./refused-filters.ts";
+import { REFUSED_HEALTH, UNBUILT_HEALTH } from "./refused-health.ts";
 import { REFUSED_OVERLOAD } from "./refused-overload.ts";
 import { REFUSED_RATE_LIMITS } from "./refused-rate-limits.ts";
 
@@ -16,6 +17,7 @@ const REFUSED = [
   ...REFUSED_CLUSTERS,
   ...REFUSED_BALANCING,
   ...REFUSED_FILTERS,
+  ...REFUSED_HEALTH,
   ...REFUSED_RATE_LIMITS,
   ...REFUSED_OVERLOAD,
 ];
@@ -23,7 +25,7 @@ const REFUSED = [
 const envoyProgram = findProgram("envoy");
 
 describe("parseBootstrap()", () => {
-  test.each(REFUSED)("refuses $name", ({ bootstrap, message }) => {
+  test.each([...REFUSED, ...UNBUILT_HEALTH])("refuses $name", ({ bootstrap, message }) => {
     const parsed = parseBootstrap(JSON.stringify(bootstrap));
     expect(parsed.ok ? "accepted" : parsed.issues.map(formatIssue).join("\n")).toContain(message);
   });

@@ -47,7 +47,7 @@ export class HealthChecker implements HostObserver {
   readonly #deps: HealthDeps;
   readonly #sessions = new Map<Host, HealthSession>();
   readonly #owner: SessionOwner;
-  /** How many checks must end before the cluster may serve. */
+  /** How many checks, of whichever host, must end before the cluster may serve; as Envoy counts. */
   #awaited = 0;
   #onWarm: (() => void) | undefined = undefined;
 
