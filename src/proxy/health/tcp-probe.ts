@@ -1,6 +1,6 @@
 import type { Host } from "../cluster/host.ts";
+import { encodeProxyHeader } from "../net/proxy-header.ts";
 import type { ReadBuffer } from "../net/socket.ts";
-import { encodeProxyHeader } from "../router/proxy-header.ts";
 import { CheckSocket } from "./check-socket.ts";
 import type { HealthCheckConfig, TcpCheckConfig } from "./health-config.ts";
 import type { Probe, ProbeSink } from "./health-session.ts";
