@@ -121,6 +121,35 @@ const HEADERS: readonly RateLimitCase[] = [
     statuses: [200, 429],
   },
   {
+    name: "headers of the answer that look at one another",
+    limit: {
+      ...bucket(1),
+      response_headers_to_add: [
+        { header: { key: "x-a", value: "1" } },
+        { header: { key: "x-a", value: "2" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+        { header: { key: "x-b", value: "1" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+        { header: { key: "x-b", value: "2" }, append_action: "ADD_IF_ABSENT" },
+        { header: { key: "x-b", value: "3" }, append_action: "OVERWRITE_IF_EXISTS" },
+      ],
+    },
+    sends: none(2),
+    statuses: [200, 429],
+  },
+  {
+    name: "headers of the request that look at one another",
+    limit: {
+      ...bucket(1),
+      filter_enforced: undefined,
+      request_headers_to_add_when_not_enforced: [
+        { header: { key: "x-a", value: "new" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+        { header: { key: "x-b", value: "%REQ(x-a)%" } },
+        { header: { key: "x-a", value: "more" }, append_action: "ADD_IF_ABSENT" },
+      ],
+    },
+    sends: ["X-A: old\r\n", "X-A: old\r\n", ""],
+    statuses: [200, 200, 200],
+  },
+  {
     name: "a time to retry after",
     limit: { ...bucket(1), enable_retry_after_header: true },
     sends: none(2),

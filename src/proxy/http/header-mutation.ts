@@ -38,32 +38,79 @@ export function applyMutations(
   let refused = "";
   for (const { remove, add } of levels) {
     for (const name of remove) headers.remove(name);
-    for (const addition of add) {
-      if (!applyAddition(addition, headers, info)) refused ||= addition.name;
-    }
+    const bad = applyLevel(add, headers, info);
+    refused ||= bad;
   }
   return refused;
 }
 
-/** False when the value cannot stand in a header: what a client escaped may have been decoded. */
-function applyAddition(addition: HeaderAddition, headers: HeaderList, info: StreamInfo): boolean {
+function applyLevel(add: readonly HeaderAddition[], headers: HeaderList, info: StreamInfo): string {
+  const [first] = add;
+  if (first === undefined) return "";
+  return add.length === 1 ? applyOne(first, headers, info) : applyAll(add, headers, info);
+}
+
+/** A level that adds one header only, as most do. */
+function applyOne(addition: HeaderAddition, headers: HeaderList, info: StreamInfo): string {
+  const value = valueFor(addition, headers, info);
+  if (value === REFUSED) return addition.name;
+  if (value !== undefined) write(addition, value, headers);
+  return "";
+}
+
+/**
+ * As in Envoy, what a level adds looks at the headers as they were before it, and what it overwrites
+ * is overwritten before it adds anything.
+ */
+function applyAll(add: readonly HeaderAddition[], headers: HeaderList, info: StreamInfo): string {
+  let refused = "";
+  const values = add.map((addition) => {
+    const value = valueFor(addition, headers, info);
+    if (value === REFUSED) refused ||= addition.name;
+    return value;
+  });
+  writeThose(add, values, headers, true);
+  writeThose(add, values, headers, false);
+  return refused;
+}
+
+function writeThose(
+  add: readonly HeaderAddition[],
+  values: readonly (string | typeof REFUSED | undefined)[],
+  headers: HeaderList,
+  isOverwriting: boolean,
+): void {
+  for (let at = 0; at < add.length; at++) {
+    const addition = add[at];
+    const value = values[at];
+    if (addition === undefined || typeof value !== "string") continue;
+    if (overwrites(addition) === isOverwriting) write(addition, value, headers);
+  }
+}
+
+/** A value that cannot stand in a header: what a client escaped may have been decoded. */
+const REFUSED = Symbol("refused");
+
+/** What is written; `undefined` when nothing is. */
+function valueFor(
+  addition: HeaderAddition,
+  headers: HeaderList,
+  info: StreamInfo,
+): string | typeof REFUSED | undefined {
   const { name, action } = addition;
   const value = addition.value(info);
-  if (value === "" && !addition.keepsEmpty) return true;
-  if (!isFieldValue(value)) return false;
-  switch (action) {
-    case "APPEND_IF_EXISTS_OR_ADD":
-      headers.add(name, value);
-      break;
-    case "ADD_IF_ABSENT":
-      if (!headers.has(name)) headers.add(name, value);
-      break;
-    case "OVERWRITE_IF_EXISTS_OR_ADD":
-      headers.set(name, value);
-      break;
-    case "OVERWRITE_IF_EXISTS":
-      if (headers.has(name)) headers.set(name, value);
-      break;
-  }
-  return true;
+  if (value === "" && !addition.keepsEmpty) return undefined;
+  if (!isFieldValue(value)) return REFUSED;
+  if (action === "ADD_IF_ABSENT" && headers.has(name)) return undefined;
+  if (action === "OVERWRITE_IF_EXISTS" && !headers.has(name)) return undefined;
+  return value;
+}
+
+function overwrites({ action }: HeaderAddition): boolean {
+  return action === "OVERWRITE_IF_EXISTS" || action === "OVERWRITE_IF_EXISTS_OR_ADD";
+}
+
+function write(addition: HeaderAddition, value: string, headers: HeaderList): void {
+  if (overwrites(addition)) headers.set(addition.name, value);
+  else headers.add(addition.name, value);
 }
