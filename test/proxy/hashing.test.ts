@@ -274,7 +274,10 @@ describe("what is hashed of a request", () => {
 
   test("is what Envoy hashes", async () => {
     const ports = await startNumbered(9);
-    const cluster = hashCluster("up", [{ lb_endpoints: ports.map((port) => endpointOf(port)) }]);
+    // Each bit of a hash counts in a Maglev table.
+    const cluster = hashCluster("up", [{ lb_endpoints: ports.map((port) => endpointOf(port)) }], {
+      lb_policy: "MAGLEV",
+    });
     const routes = Object.values(CASES).map(([route], at) => {
       const { request_headers_to_add, ...action } = route as Record<string, unknown>;
       return {
