@@ -45,8 +45,8 @@ function classesOf(weights: Float64Array): WeightClasses | undefined {
   }
   const all = [...byWeight].map(([weight, entries]) => ({
     interval: 1 / weight,
-    entries: Int32Array.from(entries),
-    turns: Float64Array.from(entries),
+    entries: new Int32Array(entries),
+    turns: new Float64Array(entries),
     next: 0,
     due: 1 / weight,
   }));

@@ -87,7 +87,8 @@ function loadWeight(bias: number): Weigh | undefined {
 
 function weighted(hosts: readonly Host[], prng: Prng, weigh: Weigh | undefined): Picker {
   // Kept together: to look for them in the hosts would cost more than the choice.
-  const weights = Float64Array.from(hosts, ({ state }) => state.weight);
+  const weights = new Float64Array(hosts.length);
+  for (let at = 0; at < hosts.length; at++) weights[at] = hosts[at]?.state.weight ?? 1;
   const next = weigh === undefined ? fixedSchedule(weights) : movingSchedule(hosts, weights, weigh);
   // From a random start, or every new picker would begin with the heaviest host.
   const picks = Math.floor(prng.next() * Math.min(hosts.length, FIRST_PICKS_MAX));

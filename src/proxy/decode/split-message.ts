@@ -48,7 +48,7 @@ export function splitMessage(
   if (read === undefined) return splitMessage(inOneRun(bytes, fieldNo), fieldNo, previous);
   const bounds = joinBounds(
     [oldBounds.subarray(0, sameFirst), first - oldFirst],
-    [Int32Array.from(read.starts), 0],
+    [new Int32Array(read.starts), 0],
     read.oldEnd === undefined
       ? [Int32Array.of(read.end), 0]
       : [oldBounds.subarray(read.oldEnd), bytes.length - oldBytes.length],
