@@ -60,7 +60,7 @@ async function addresses(plane: Plane<never>): Promise<readonly string[]> {
   return lines.flatMap((line) => /^up::(.*)::cx_active::/.exec(line)?.[1] ?? []).sort();
 }
 
-async function stat(plane: Plane<never>, name: string): Promise<number> {
+async function stat(plane: Pick<Plane<never>, "stats">, name: string): Promise<number> {
   return (await plane.stats(`cluster.up.${name}`))[`cluster.up.${name}`] ?? -1;
 }
 
@@ -260,6 +260,21 @@ describe("the addresses of LOGICAL_DNS", () => {
     const { weft, envoy } = await both.each((plane) => get(plane));
     expect(weft).toBe("200 hi");
     expect(weft).toBe(envoy);
+  });
+});
+
+describe("a name server that is not there", () => {
+  test("does not hold up anything", async () => {
+    const server = await DnsServer.start();
+    await server.stop();
+    const both = await startHttpPlanes(dnsCluster(server, ["a.test"]));
+    const seen = await both.each(async (plane) => {
+      const answer = await get(plane);
+      await until(async () => (await stat(plane, "update_failure")) > 2, "three failures");
+      return [answer, await stat(plane, "update_success"), await stat(plane, "membership_total")];
+    });
+    expect(seen.weft).toEqual(["503 no healthy upstream", 0, 0]);
+    expect(seen.weft).toEqual(seen.envoy);
   });
 });
 

@@ -51,28 +51,34 @@ export class DnsDiscovery {
   }
 
   async #refresh(target: Target): Promise<void> {
-    const { load, config, isLogical, onLookup } = this.#subject;
+    const { load, onLookup } = this.#subject;
     load.updateAttempts++;
-    let delayMs: number;
+    let found: readonly ResolvedAddress[] | undefined;
     try {
-      const found = await this.#deps.resolver.resolve(target.endpoint.address);
-      if (this.#isClosed) return;
-      if (found.length === 0 && isLogical) throw new Error("no address");
-      load.updateSuccesses++;
-      this.#backOffMs = 0;
-      const isNew = isLogical ? target.takeTogether(found) : target.takeEach(found);
-      if (isNew) this.#tell();
-      else load.updatesWithoutRebuild++;
-      delayMs = refreshMs(config, isLogical ? found.slice(0, 1) : found);
+      found = await this.#deps.resolver.resolve(target.endpoint.address);
     } catch {
       // The name server is away, or does not know: the next look-up may find it.
-      if (this.#isClosed) return;
-      load.updateFailures++;
-      delayMs = this.#failureMs();
     }
+    if (this.#isClosed) return;
+    const delayMs = this.#take(target, found);
     onLookup();
     const { clock } = this.#deps;
     target.timer = clock.setTimer(delayMs, () => void this.#refresh(target));
+  }
+
+  /** Takes an answer, or that there is none; when to ask again. */
+  #take(target: Target, found: readonly ResolvedAddress[] | undefined): number {
+    const { load, config, isLogical } = this.#subject;
+    if (found === undefined || (isLogical && found.length === 0)) {
+      load.updateFailures++;
+      return this.#failureMs();
+    }
+    load.updateSuccesses++;
+    this.#backOffMs = 0;
+    const isNew = isLogical ? target.takeTogether(found) : target.takeEach(found);
+    if (isNew) this.#tell();
+    else load.updatesWithoutRebuild++;
+    return refreshMs(config, isLogical ? found.slice(0, 1) : found);
   }
 
   /** Drawn from a window that doubles with every failure, when there is one. */
