@@ -54,7 +54,24 @@ export const ACCEPTED_BALANCING: readonly (readonly [name: string, bootstrap: ob
   ["a cluster of the proxy's own", ownCluster("up")],
 ];
 
+function drops(...shares: readonly object[]): object {
+  const policy = {
+    drop_overloads: shares.map((share) => ({ category: "a", drop_percentage: share })),
+  };
+  return fixed({ load_assignment: { cluster_name: "up", policy } });
+}
+
 const TABLE: readonly (readonly [string, object, string])[] = [
+  [
+    "drops for two reasons",
+    drops({ numerator: 1 }, { numerator: 1 }),
+    "Cluster drop_overloads config has 2 categories. Envoy only support one.",
+  ],
+  [
+    "drops of more than all",
+    drops({ numerator: 150 }),
+    "Cluster drop_overloads config is invalid. drop_ratio=1.5(Numerator 150 / Denominator 100). The valid range is 0~1.",
+  ],
   [
     "typed hosts from nowhere",
     typed(["cluster_provided.v3.ClusterProvided", {}]),

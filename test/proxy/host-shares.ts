@@ -63,6 +63,7 @@ export async function countAnswers(
   path: string,
   count: number,
   headers = "",
+  pipelined = PIPELINED,
 ): Promise<Readonly<Record<string, number>>> {
   const socket = connect(port, "127.0.0.1");
   const counts: Record<string, number> = {};
@@ -73,7 +74,7 @@ export async function countAnswers(
   let rest = "";
   const send = (): void => {
     // Envoy closes a connection that sends more before it has its own answer to one.
-    const batch = failures > 0 ? 1 : PIPELINED;
+    const batch = failures > 0 ? 1 : pipelined;
     const next = Math.min(sent === 0 ? 1 : batch, count - sent);
     sent += next;
     socket.write(request.repeat(next));

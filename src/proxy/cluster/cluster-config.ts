@@ -67,6 +67,8 @@ export interface Assignment {
   readonly weighsPriorityHealth: boolean;
   /** Without a new assignment for so long there are no endpoints; 0 is for ever. */
   readonly staleAfterMs: number;
+  /** The share of requests that are dropped, 0 to 1. */
+  readonly dropShare: number;
 }
 
 /** How one host of many is chosen. */

@@ -64,6 +64,7 @@ export class Cluster {
     overprovisioningPercent: OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: false,
   };
+  #dropShare = 0;
   /** Who chooses; `undefined` after hosts or their health changed, until somebody asks. */
   #pick: Picker | undefined = undefined;
   /** Who chooses where hosts are made as they are asked for. */
@@ -108,6 +109,16 @@ export class Cluster {
   /** Its hosts by priority, and by locality where that is asked for. */
   hostSets(view: LocalityView): readonly HostSet[] {
     return divideHosts(this.#hosts, this.#options, view);
+  }
+
+  /** The share of its requests that are dropped rather than sent, 0 to 1. */
+  get dropShare(): number {
+    return this.#dropShare;
+  }
+
+  #limitDrops(share: number): number {
+    const limit = this.#surroundings.runtime.integer("load_balancing_policy.drop_overload_limit");
+    return limit === undefined ? share : Math.min(share, limit / 100);
   }
 
   /** Calls back after hosts or their health changed, until what it returns is called. */
@@ -179,6 +190,7 @@ export class Cluster {
     if (this.#isRetired) return;
     const { overprovisioningPercent, weighsPriorityHealth } = this.#options;
     this.#options = assignment;
+    this.#dropShare = this.#limitDrops(assignment.dropShare);
     const isCountedAnew =
       assignment.overprovisioningPercent !== overprovisioningPercent ||
       assignment.weighsPriorityHealth !== weighsPriorityHealth;

@@ -95,6 +95,11 @@ export function testAssignment(
   endpoints: readonly Endpoint[],
   changes: Partial<Assignment> = {},
 ): Assignment {
-  const rest = { overprovisioningPercent: 140, weighsPriorityHealth: false, staleAfterMs: 0 };
+  const rest = {
+    overprovisioningPercent: 140,
+    weighsPriorityHealth: false,
+    staleAfterMs: 0,
+    dropShare: 0,
+  };
   return { name: "c", endpoints, ...rest, ...changes };
 }

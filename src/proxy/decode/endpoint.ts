@@ -26,6 +26,7 @@ import type {
   Locality,
 } from "../cluster/cluster-config.ts";
 import { decodeAddress, refuseName } from "./address.ts";
+import { decodeDropOverloads } from "./drop-overload.ts";
 import { decodeEndpointHealth } from "./endpoint-health.ts";
 import { decodeHost } from "./host-address.ts";
 import { decodeMetadata } from "./metadata.ts";
@@ -37,6 +38,7 @@ export const EMPTY_ASSIGNMENT: Assignment = {
   overprovisioningPercent: OVERPROVISIONING_PERCENT,
   weighsPriorityHealth: false,
   staleAfterMs: 0,
+  dropShare: 0,
 };
 
 /**
@@ -73,9 +75,14 @@ export function decodeAssignmentFrame(
     issues.push({ path: joinPath(path, "cluster_name"), message: "is missing" });
   }
   const { policy } = message;
+  const at = joinPath(path, "policy");
   if (policy !== undefined) {
-    const handled = ["overprovisioning_factor", "weighted_priority_health", "endpoint_stale_after"];
-    const at = joinPath(path, "policy");
+    const handled = [
+      "overprovisioning_factor",
+      "weighted_priority_health",
+      "endpoint_stale_after",
+      "drop_overloads",
+    ];
     issues.push(...refuseFields(ClusterLoadAssignment_PolicySchema, policy, handled, at));
   }
   return {
@@ -83,6 +90,11 @@ export function decodeAssignmentFrame(
     overprovisioningPercent: policy?.overprovisioningFactor ?? OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: policy?.weightedPriorityHealth ?? false,
     staleAfterMs: durationMs(policy?.endpointStaleAfter) ?? 0,
+    dropShare: decodeDropOverloads(
+      policy?.dropOverloads ?? [],
+      joinPath(at, "drop_overloads"),
+      issues,
+    ),
   };
 }
 

@@ -25,6 +25,7 @@ import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
+import { dropOverload } from "./drop-overload.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { judgeReset, judgeResponse } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
@@ -121,6 +122,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       this.#stream.localReply(clusterNotFound(action.notFoundStatus));
       return;
     }
+    const dropped = dropOverload(cluster, this.#stream);
+    if (dropped !== undefined) return this.#stream.localReply(dropped);
     this.#breakers = cluster.load.breakers[this.priority];
     this.#limits = requestLimits(action, this.#stream);
     const policy = this.#limits.retryPolicy;
