@@ -128,8 +128,14 @@ function readScalar(value: string | number | boolean): RuntimeValue {
   return { number: double, double, share: Math.min(1, double / 100), flag };
 }
 
-/** Flags that change nothing here: the matcher has a bound of its own for any expression. */
-const KNOWN_FLAGS = ["re2.max_program_size.error_level", "re2.max_program_size.warn_level"];
+/** Of those, the ones that are heeded, or change nothing here: the matcher has its own bound. */
+const KNOWN_FLAGS = [
+  "health_check.max_interval",
+  "health_check.min_interval",
+  "health_check.verify_cluster",
+  "re2.max_program_size.error_level",
+  "re2.max_program_size.warn_level",
+];
 
 /**
  * Keys that change Envoy itself, not what its configuration names, are refused: they would change

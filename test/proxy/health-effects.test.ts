@@ -3,101 +3,26 @@ import { join } from "node:path";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
+import { socketAddress, tcpListener } from "./bootstrap-json.ts";
+import { type CheckAnswer, SILENCE, withBody } from "./checked-server.ts";
 import {
-  httpListener,
-  routeTable,
-  socketAddress,
-  staticCluster,
-  tcpListener,
-} from "./bootstrap-json.ts";
-import { type CheckAnswer, CheckedServer, response, SILENCE, withBody } from "./checked-server.ts";
-import {
-  type HealthPlane,
-  healthFlags,
-  linesOf,
-  onBoth,
-  startPlane,
-  statsWith,
-} from "./health-planes.ts";
+  ask,
+  BAD,
+  checkStats,
+  closeAll,
+  closers,
+  checkedCluster as cluster,
+  OK,
+  serve,
+  startCluster,
+} from "./health-cluster.ts";
+import { healthFlags, linesOf, onBoth, startPlane, statsWith } from "./health-planes.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
 import { TestAuthority } from "./test-pki.ts";
 import { upstreamTls } from "./tls-json.ts";
 import { caseLog } from "./twins.ts";
 
-const OK = response(200);
-const BAD = response(500);
-
-/** What is checked by hand: a second check comes only where the first one failed. */
-const CHECK = {
-  timeout: "60s",
-  interval: "60s",
-  no_traffic_interval: "0.02s",
-  no_traffic_healthy_interval: "60s",
-  unhealthy_threshold: 3,
-  healthy_threshold: 2,
-  http_health_check: { path: "/check" },
-};
-
-const closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function serve(...answers: readonly CheckAnswer[]): Promise<CheckedServer> {
-  const server = await CheckedServer.start(answers);
-  closers.push(() => server.stop());
-  return server;
-}
-
-async function startCluster(
-  name: "weft" | "envoy",
-  cluster: object,
-  extra: { readonly listeners?: (port: number) => readonly object[] } = {},
-): Promise<HealthPlane> {
-  const routes = [{ match: { prefix: "/" }, route: { cluster: "up" } }];
-  const plane = await startPlane(name, ["in"], ({ ports, folder }) => ({
-    static_resources: {
-      listeners: extra.listeners?.(ports["in"] ?? 0) ?? [
-        httpListener("in", ports["in"] ?? 0, {
-          route_config: routeTable(routes),
-          access_log: [caseLog(join(folder, "access.log"))],
-        }),
-      ],
-      clusters: [cluster],
-    },
-  }));
-  closers.push(() => plane.stop());
-  return plane;
-}
-
-/** Status and body of so many requests, one after the other. */
-async function ask(plane: HealthPlane, count = 1, path = "/app"): Promise<readonly string[]> {
-  const answers: string[] = [];
-  for (let at = 0; at < count; at++) {
-    const { messages } = await exchangeRaw({
-      port: plane.ports["in"] ?? 0,
-      parts: [`GET ${path} HTTP/1.1\r\nHost: a\r\nx-case: ${at}\r\n\r\n`],
-      answers: 1,
-    });
-    answers.push(`${messages[0]?.line.split(" ")[1]} ${messages[0]?.body}`);
-  }
-  return answers;
-}
-
-async function checkStats(plane: HealthPlane): Promise<Readonly<Record<string, number>>> {
-  const all = Object.entries(await statsWith(plane, "cluster.up."));
-  return Object.fromEntries(all.filter(([name]) => /^(health_check|membership)/.test(name)));
-}
-
-function cluster(ports: readonly number[], options: object = {}, check: object = {}): object {
-  return staticCluster("up", ports, {
-    health_checks: [{ ...CHECK, ...check }],
-    // No panic, and changes count at once.
-    common_lb_config: { healthy_panic_threshold: { value: 0 }, update_merge_window: "0s" },
-    ...options,
-  });
-}
+afterEach(closeAll);
 
 describe("before a proxy serves", () => {
   test("every fixed host has been checked once, and the bad ones get nothing", async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Host } from "../cluster/host.ts";
@@ -46,6 +46,7 @@ export class HttpProbe implements Probe, BodySink {
   readonly #head = new ResponseHead();
   readonly #match: PayloadMatch;
   #line: Line | undefined = undefined;
+  #idle: Timer | undefined = undefined;
   #isInFlight = false;
   #awaitsHead = false;
   #bodyBytes = 0;
@@ -58,6 +59,7 @@ export class HttpProbe implements Probe, BodySink {
   }
 
   run(): void {
+    this.#idle?.cancel();
     this.#line ??= this.#connect();
     this.#isInFlight = true;
     this.#awaitsHead = true;
@@ -122,8 +124,20 @@ export class HttpProbe implements Probe, BodySink {
   onBodyEnd(): void {
     this.#isInFlight = false;
     const line = this.#line;
-    if (!this.#keepsConnection(line)) this.close();
+    if (this.#keepsConnection(line)) this.#limitIdle();
+    else this.close();
     this.#judge();
+  }
+
+  /** Like every connection of the cluster it is kept for so long only. */
+  #limitIdle(): void {
+    const { load } = this.#host;
+    const { idleTimeoutMs } = load.config.connection;
+    if (idleTimeoutMs === 0) return;
+    this.#idle = this.#deps.clock.setTimer(idleTimeoutMs, () => {
+      load.connectionsIdleTimeout++;
+      this.close();
+    });
   }
 
   #keepsConnection(line: Line | undefined): boolean {
@@ -194,6 +208,7 @@ export class HttpProbe implements Probe, BodySink {
   }
 
   close(): void {
+    this.#idle?.cancel();
     this.#isInFlight = false;
     this.#line?.socket.close();
     this.#line = undefined;
