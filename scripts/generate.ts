@@ -1,5 +1,6 @@
 /**
- * Generates `src/api/gen` from the protobuf trees that `@grpc/grpc-js-xds` ships.
+ * Generates `src/api/gen` from the protobuf trees that `@grpc/grpc-js-xds` ships, and from what
+ * `newer-fields.ts` adds to them.
  *
  * Only the files in `ROOTS` and what they import are taken: the whole tree takes a minute, this
  * takes seconds. The result is not committed; a stamp of the inputs makes a second run a no-op.

@@ -44,6 +44,12 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
   "envoy/extensions/common/ratelimit/v3/ratelimit.proto": [
     { after: "message LocalRateLimitDescriptor {", text: "bool shadow_mode = 3;" },
   ],
+  "envoy/config/cluster/v3/outlier_detection.proto": [
+    {
+      after: "google.protobuf.BoolValue always_eject_one_host = 25;",
+      text: "google.protobuf.BoolValue detect_degraded_hosts = 26;",
+    },
+  ],
   "envoy/config/route/v3/route_components.proto": [
     {
       after: 'import "envoy/type/metadata/v3/metadata.proto";',

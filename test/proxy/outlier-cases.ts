@@ -53,6 +53,7 @@ const GATEWAY = {
   consecutive_gateway_failure: 2,
   enforcing_consecutive_gateway_failure: 100,
 };
+const DEGRADED = { detect_degraded_hosts: true, max_ejection_percent: 0 };
 const SPLIT = { split_external_local_origin_errors: true, consecutive_local_origin_failure: 2 };
 
 export const OUTLIER_CASES: readonly OutlierCase[] = [
@@ -282,6 +283,50 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
     ],
     answers: ["200", "200", "200", "200", "200", "200", "200", "UH"],
     counters: BY_5XX,
+  },
+  {
+    name: "who calls itself degraded is, once",
+    outlier: DEGRADED,
+    steps: ["degraded-404", "degraded-200", "200", "degraded-200"],
+    answers: ["404", "200", "200", "200"],
+    counters: { ejections_detected_degradation: 1 },
+  },
+  {
+    name: "errors are not degraded, and degraded calls are",
+    outlier: DEGRADED,
+    steps: ["degraded-503", `degraded-grpc-14 ${GRPC}`, `degraded-grpc-0 ${GRPC}`],
+    answers: ["503", "200", "200"],
+    counters: { ejections_detected_degradation: 1 },
+  },
+  {
+    name: "one of two is degraded",
+    outlier: DEGRADED,
+    hosts: ["a", "b"],
+    steps: ["degraded-200", "200", "200"],
+    answers: ["200", "200", "200"],
+    counters: { ejections_detected_degradation: 1 },
+  },
+  {
+    name: "degraded hosts are ejected all the same",
+    outlier: { consecutive_5xx: 2, detect_degraded_hosts: true },
+    steps: ["degraded-200", "500", "500", "200"],
+    answers: ["200", "500", "500", "UH"],
+    counters: { ...BY_5XX, ejections_detected_degradation: 1 },
+  },
+  {
+    name: "ejected hosts are degraded all the same",
+    outlier: { consecutive_5xx: 2, detect_degraded_hosts: true },
+    cluster: { common_lb_config: AT_ONCE },
+    steps: ["500", "500", "degraded-200"],
+    answers: ["500", "500", "200"],
+    counters: { ...BY_5XX, ejections_detected_degradation: 1 },
+  },
+  {
+    name: "nobody asked who is degraded",
+    outlier: {},
+    steps: ["degraded-200"],
+    answers: ["200"],
+    counters: {},
   },
   {
     name: "too many requests are nobody's failure",

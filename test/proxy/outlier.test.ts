@@ -35,6 +35,20 @@ const SCRIPTS = {
       },
     ]),
   ),
+  ...Object.fromEntries(
+    [200, 404, 503].map((status) => [
+      `/degraded-${status}`,
+      { send: `HTTP/1.1 ${status} S\r\nX-Envoy-Degraded: false\r\nContent-Length: 2\r\n\r\nhi` },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [0, 14].map((status) => [
+      `/degraded-grpc-${status}`,
+      {
+        send: `HTTP/1.1 200 OK\r\nX-Envoy-Degraded: true\r\nContent-Type: application/grpc\r\nGrpc-Status: ${status}\r\nContent-Length: 0\r\n\r\n`,
+      },
+    ]),
+  ),
   "/reset": { end: "reset" as const },
   "/half": { send: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", end: "fin" as const },
   "/endless": { send: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi" },
@@ -171,9 +185,30 @@ async function countersOf(twin: TwinPlaces, at: number): Promise<Record<string, 
   );
 }
 
+interface Statuses {
+  readonly cluster_statuses: readonly {
+    readonly name: string;
+    readonly host_statuses: readonly { readonly health_status: object }[];
+  }[];
+}
+
+/** What is known of the health of each host, in text and in JSON. */
+async function flagsOf({ adminPort }: TwinPlaces, at: number): Promise<readonly string[]> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/clusters`);
+  const json = await fetch(`http://127.0.0.1:${adminPort}/clusters?format=json`);
+  const { cluster_statuses: clusters } = (await json.json()) as Statuses;
+  const hosts = clusters.find(({ name }) => name === `c${at}`)?.host_statuses ?? [];
+  const named = hosts.map(({ health_status: health }) => Object.keys(health).sort().join(" "));
+  const lines = (await answer.text()).split("\n").filter((line) => line.startsWith(`c${at}::`));
+  const flags = lines.flatMap((line) => line.split("::health_flags::")[1] ?? []);
+  return [...flags, ...named].sort();
+}
+
 interface Outcome {
   readonly answers: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
+  /** Of all hosts, in the order of their text. */
+  readonly flags: readonly string[];
   readonly panics: Readonly<Record<string, number>>;
   readonly tries: Readonly<Record<string, number>>;
 }
@@ -195,6 +230,7 @@ async function run(one: OutlierCase, twin: TwinPlaces): Promise<Outcome> {
   return {
     answers,
     counters: await countersOf(twin, at),
+    flags: await flagsOf(twin, at),
     tries: await statsOf(twin, `cluster.c${at}.upstream_rq_per_try_timeout`),
     panics: await statsOf(twin, `cluster.c${at}.lb_healthy_panic`),
   };

@@ -141,6 +141,9 @@ function healthStatusJson(host: Host): JsonValue {
   return {
     ...Object.fromEntries(set.map(([name]) => [name, true])),
     eds_health_status: edsStatus(host),
+    ...(host.hasFlag(HEALTH_FLAG.degradedOutlierDetection)
+      ? { failed_degraded_outlier_detection: true }
+      : {}),
   };
 }
 

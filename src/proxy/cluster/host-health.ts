@@ -14,6 +14,7 @@ export const HEALTH_FLAG = {
   excludedViaImmediateHcFail: 0x80,
   activeHcTimeout: 0x100,
   edsStatusDraining: 0x200,
+  degradedOutlierDetection: 0x400,
 } as const;
 export type HealthFlag = (typeof HEALTH_FLAG)[keyof typeof HEALTH_FLAG];
 
@@ -29,6 +30,7 @@ const NAMES: readonly (readonly [flag: HealthFlag, name: string])[] = [
   [HEALTH_FLAG.excludedViaImmediateHcFail, "/excluded_via_immediate_hc_fail"],
   [HEALTH_FLAG.activeHcTimeout, "/active_hc_timeout"],
   [HEALTH_FLAG.edsStatusDraining, "/eds_status_draining"],
+  [HEALTH_FLAG.degradedOutlierDetection, "/degraded_outlier_detection"],
 ];
 
 const UNHEALTHY =
@@ -36,7 +38,10 @@ const UNHEALTHY =
   HEALTH_FLAG.failedOutlierCheck |
   HEALTH_FLAG.failedEdsHealth |
   HEALTH_FLAG.edsStatusDraining;
-const DEGRADED = HEALTH_FLAG.degradedActiveHc | HEALTH_FLAG.degradedEdsHealth;
+const DEGRADED =
+  HEALTH_FLAG.degradedActiveHc |
+  HEALTH_FLAG.degradedEdsHealth |
+  HEALTH_FLAG.degradedOutlierDetection;
 const EXCLUDED =
   HEALTH_FLAG.pendingActiveHc |
   HEALTH_FLAG.excludedViaImmediateHcFail |

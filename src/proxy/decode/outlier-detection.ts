@@ -37,6 +37,7 @@ const FIELDS = [
   "max_ejection_time_jitter",
   "successful_active_health_check_uneject_host",
   "always_eject_one_host",
+  "detect_degraded_hosts",
 ];
 
 /** Decodes when hosts are ejected for what they answer; `undefined` where they are not. */
@@ -55,6 +56,7 @@ export function decodeOutlierDetection(
   return {
     numbers,
     alwaysEjectsOne: message.alwaysEjectOneHost ?? false,
+    heedsDegraded: message.detectDegradedHosts ?? false,
     splitsLocalOrigin: message.splitExternalLocalOriginErrors,
     returnsWhenChecked: message.successfulActiveHealthCheckUnejectHost ?? true,
   };

@@ -35,6 +35,8 @@ export interface OutlierConfig {
   readonly alwaysEjectsOne: boolean;
   /** Whether failures to connect and timeouts are told from what a host answers. */
   readonly splitsLocalOrigin: boolean;
+  /** Whether a host may say of itself that it is used only where there are not enough others. */
+  readonly heedsDegraded: boolean;
   /** An ejected host comes back when a health check of it succeeds. */
   readonly returnsWhenChecked: boolean;
 }

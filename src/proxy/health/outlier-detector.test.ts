@@ -39,6 +39,7 @@ function createRig(
     numbers: { ...OUTLIER_DEFAULTS, max_ejection_percent: 100, ...numbers },
     alwaysEjectsOne: false,
     splitsLocalOrigin: false,
+    heedsDegraded: false,
     returnsWhenChecked: true,
     ...options,
   };
@@ -136,7 +137,8 @@ describe("OutlierDetector", () => {
       { hosts: 200 },
     );
     for (const host of rig.hosts) answer(host, 500, 5);
-    const jitters = rig.hosts.map(({ outlier }) => outlier?.jitterMs ?? -1);
+    const numbers = { ...OUTLIER_DEFAULTS, base_ejection_time_ms: 0 };
+    const jitters = rig.hosts.map(({ outlier }) => outlier?.ejection.lengthMs(numbers) ?? -1);
     expect(Math.min(...jitters)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...jitters)).toBeLessThanOrEqual(500);
     expect(new Set(jitters).size).toBeGreaterThan(100);
@@ -240,6 +242,32 @@ describe("OutlierDetector", () => {
     }
     await clock.advance(10 * SECOND);
     expect(rig.counters["ejections_enforced_failure_percentage"]).toBe(ejected);
+  });
+
+  test("uses whoever is degraded last, for as long as an ejection takes", async () => {
+    const rig = createRig({ enforcing_consecutive_5xx: 0 }, { hosts: 5, heedsDegraded: true });
+    const host = hostAt(rig, 0);
+    const isDegraded = (): boolean => host.hasFlag(HEALTH_FLAG.degradedOutlierDetection);
+    const lengths = [];
+    for (let round = 0; round < 3; round++) {
+      host.outlier?.onDegraded();
+      host.outlier?.onDegraded();
+      const chosen = new Set(Array.from({ length: 30 }, () => rig.cluster.pick()));
+      expect(chosen).toEqual(new Set(rig.hosts.slice(1)));
+      let seconds = 0;
+      for (; isDegraded() && seconds < 1000; seconds++) await clock.advance(SECOND);
+      lengths.push(seconds);
+    }
+    expect(lengths).toEqual([30, 60, 90]);
+    expect(rig.counters["ejections_detected_degradation"]).toBe(3);
+    await clock.advance(3600 * SECOND);
+    host.outlier?.onDegraded();
+    await clock.advance(30 * SECOND);
+    expect(isDegraded()).toBe(false);
+    expect(log.slice(0, 2)).toEqual([
+      "host degraded cluster=c host=127.0.0.1:1 reason=x-envoy-degraded for=30s until=2026-01-01T00:00:30.000Z",
+      "host not degraded cluster=c host=127.0.0.1:1 after=30s",
+    ]);
   });
 
   test("forgets hosts that are gone", async () => {

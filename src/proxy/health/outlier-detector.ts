@@ -5,10 +5,12 @@ import type { HostObserver } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG } from "../cluster/host-health.ts";
 import { currentNumbers, type OutlierConfig, type OutlierNumbers } from "./outlier-config.ts";
-import type { EjectionCause, OutlierEvents } from "./outlier-events.ts";
+import type { EjectionCause, EjectionTime, OutlierEvents } from "./outlier-events.ts";
 import { type ConsecutiveType, type OutlierJudge, OutlierMonitor } from "./outlier-monitor.ts";
 import type { OutlierRecord } from "./outlier-record.ts";
 import { NO_SUCCESS_RATES, type SuccessWindow, successRates } from "./outlier-statistics.ts";
+
+import type { OutlierTerm } from "./outlier-term.ts";
 
 /** What finds outliers needs from outside. */
 export interface OutlierDeps {
@@ -132,6 +134,10 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     return this.#config.splitsLocalOrigin;
   }
 
+  get heedsDegraded(): boolean {
+    return this.#config.heedsDegraded;
+  }
+
   onHosts(added: readonly Host[], removed: readonly Host[]): void {
     for (const host of added) {
       const monitor = new OutlierMonitor(this);
@@ -162,6 +168,24 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     const details = { eject_consecutive_event: {} };
     this.#judge(host, monitor, { stat, enforcing }, { type, why: `${count} ${words}`, details });
     monitor.forget(type);
+  }
+
+  onDegraded(monitor: OutlierMonitor): void {
+    const host = this.#hosts.get(monitor);
+    if (host === undefined || host.hasFlag(HEALTH_FLAG.degradedOutlierDetection)) return;
+    const { clock, prng, record, events } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    record.counters.ejections_detected_degradation++;
+    monitor.degradation.begin(nowMs, this.#numbers, prng.next());
+    host.setFlag(HEALTH_FLAG.degradedOutlierDetection, true);
+    events.onDegrade(host, monitor, this.#time(monitor.degradation, nowMs));
+  }
+
+  #restore(host: Host, monitor: OutlierMonitor, nowMs: number): void {
+    if (!host.hasFlag(HEALTH_FLAG.degradedOutlierDetection)) return;
+    monitor.degradation.end(nowMs);
+    host.setFlag(HEALTH_FLAG.degradedOutlierDetection, false);
+    this.#deps.events.onRestore(host, monitor);
   }
 
   onHostWell(host: Host): void {
@@ -202,29 +226,19 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     record.counters.ejections_active++;
     record.counters.ejections_enforced_total++;
     monitor.ejections++;
-    monitor.ejectedAtMs = nowMs;
-    monitor.jitterMs = Math.floor(prng.next() * (this.#numbers.max_ejection_time_jitter_ms + 1));
-    const baseMs = this.#numbers.base_ejection_time_ms;
-    if (monitor.backOff * baseMs < this.#numbers.max_ejection_time_ms + baseMs) {
-      monitor.backOff++;
-    }
+    monitor.ejection.begin(nowMs, this.#numbers, prng.next());
     host.setFlag(HEALTH_FLAG.failedOutlierCheck, true);
     host.fail();
-    const lengthMs = this.#lengthMs(monitor);
-    events.onEject(host, monitor, cause, { lengthMs, inMs: this.#returnsInMs(lengthMs, nowMs) });
-  }
-
-  /** How long the present ejection lasts at least. */
-  #lengthMs({ backOff, jitterMs }: OutlierMonitor): number {
-    const baseMs = this.#numbers.base_ejection_time_ms;
-    return Math.min(baseMs * backOff, this.#numbers.max_ejection_time_ms) + jitterMs;
+    events.onEject(host, monitor, cause, this.#time(monitor.ejection, nowMs));
   }
 
   /** Hosts come back at the end of an interval. */
-  #returnsInMs(lengthMs: number, nowMs: number): number {
+  #time(term: OutlierTerm, nowMs: number): EjectionTime {
+    const lengthMs = term.lengthMs(this.#numbers);
     const nextInMs = Math.max(0, this.#nextMs - nowMs);
     const intervalMs = this.#numbers.interval_ms;
-    return nextInMs + Math.ceil(Math.max(0, lengthMs - nextInMs) / intervalMs) * intervalMs;
+    const intervals = Math.ceil(Math.max(0, lengthMs - nextInMs) / intervalMs);
+    return { lengthMs, inMs: nextInMs + intervals * intervalMs };
   }
 
   #takeBack(host: Host, monitor: OutlierMonitor): void {
@@ -246,10 +260,8 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
   #onInterval(): void {
     const nowMs = this.#deps.clock.monotonicMs();
     for (const [monitor, host] of this.#hosts) {
-      const { ejectedAtMs } = monitor;
-      if (ejectedAtMs !== undefined && this.#lengthMs(monitor) <= nowMs - ejectedAtMs) {
-        this.#takeBack(host, monitor);
-      }
+      if (monitor.ejection.isOver(nowMs, this.#numbers)) this.#takeBack(host, monitor);
+      if (monitor.degradation.isOver(nowMs, this.#numbers)) this.#restore(host, monitor, nowMs);
       monitor.external.turn();
       monitor.localOrigin.turn();
     }
@@ -327,13 +339,13 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
     }
   }
 
-  /** Who was in use for an interval is ejected for less the next time. */
+  /** Who was in order for an interval is ejected for less the next time. */
   #relent(nowMs: number): void {
-    const intervalMs = this.#numbers.interval_ms;
     for (const [monitor, host] of this.#hosts) {
-      const { returnedAtMs } = monitor;
-      if (host.hasFlag(HEALTH_FLAG.failedOutlierCheck) || returnedAtMs === undefined) continue;
-      if (nowMs - returnedAtMs >= intervalMs && monitor.backOff > 0) monitor.backOff--;
+      const isEjected = host.hasFlag(HEALTH_FLAG.failedOutlierCheck);
+      if (!isEjected) monitor.ejection.relent(nowMs, this.#numbers);
+      const isDegraded = host.hasFlag(HEALTH_FLAG.degradedOutlierDetection);
+      if (!isDegraded) monitor.degradation.relent(nowMs, this.#numbers);
     }
   }
 

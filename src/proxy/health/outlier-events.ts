@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Host } from "../cluster/host.ts";
 import type { OutlierMonitor } from "./outlier-monitor.ts";
+import type { OutlierTerm } from "./outlier-term.ts";
 
 /** Why a host was found to be an outlier. */
 export interface EjectionCause {
@@ -14,7 +15,7 @@ export interface EjectionCause {
 }
 
 /** How long a host is ejected. */
-interface EjectionTime {
+export interface EjectionTime {
   readonly lengthMs: number;
   /** Until the interval ends in which that is over. */
   readonly inMs: number;
@@ -49,8 +50,7 @@ export class OutlierEvents {
       host: host.key,
       reason: cause.why,
       enforced: true,
-      for: `${time.lengthMs / 1000}s`,
-      until: new Date(this.#clock.nowMs() + time.inMs).toISOString(),
+      ...this.#timeFields(time),
     });
   }
 
@@ -70,17 +70,43 @@ export class OutlierEvents {
   }
 
   onReturn(host: Host, monitor: OutlierMonitor): void {
-    const { ejectedAtMs } = monitor;
+    this.#writeReturn(host, monitor);
+    const after = this.#lengthOf(monitor.ejection);
+    this.#log.info("host returned", { cluster: this.#cluster, host: host.key, after });
+  }
+
+  /** It is used only where there are not enough others. */
+  onDegrade(host: Host, monitor: OutlierMonitor, time: EjectionTime): void {
+    const details = { eject_consecutive_event: {} };
+    const cause = { type: "DEGRADED", why: "x-envoy-degraded", details };
+    this.#writeEjection(host, monitor, cause, true);
+    const fields = { cluster: this.#cluster, host: host.key, reason: cause.why };
+    this.#log.info("host degraded", { ...fields, ...this.#timeFields(time) });
+  }
+
+  onRestore(host: Host, monitor: OutlierMonitor): void {
+    this.#writeReturn(host, monitor);
+    const after = this.#lengthOf(monitor.degradation);
+    this.#log.info("host not degraded", { cluster: this.#cluster, host: host.key, after });
+  }
+
+  #timeFields({ lengthMs, inMs }: EjectionTime): { readonly for: string; readonly until: string } {
+    const until = new Date(this.#clock.nowMs() + inMs).toISOString();
+    return { for: `${lengthMs / 1000}s`, until };
+  }
+
+  #lengthOf({ beganAtMs = 0 }: OutlierTerm): string {
+    return `${Math.round(this.#clock.monotonicMs() - beganAtMs) / 1000}s`;
+  }
+
+  #writeReturn(host: Host, monitor: OutlierMonitor): void {
     this.#writeEvent(host, monitor, {
       type: "CONSECUTIVE_5XX",
       action: "UNEJECT",
-      sinceMs: ejectedAtMs,
+      sinceMs: monitor.ejection.beganAtMs,
       enforced: false,
       details: {},
     });
-    const goneMs = ejectedAtMs === undefined ? 0 : this.#clock.monotonicMs() - ejectedAtMs;
-    const after = `${Math.round(goneMs) / 1000}s`;
-    this.#log.info("host returned", { cluster: this.#cluster, host: host.key, after });
   }
 
   #writeEjection(
@@ -89,7 +115,7 @@ export class OutlierEvents {
     { type, details }: EjectionCause,
     enforced: boolean,
   ): void {
-    const sinceMs = monitor.returnedAtMs;
+    const sinceMs = monitor.ejection.endedAtMs;
     this.#writeEvent(host, monitor, { type, action: "EJECT", sinceMs, enforced, details });
   }
 

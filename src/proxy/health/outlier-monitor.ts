@@ -1,4 +1,5 @@
 import { SuccessWindow } from "./outlier-statistics.ts";
+import { OutlierTerm } from "./outlier-term.ts";
 
 /** What is counted in a row, by Envoy's `OutlierEjectionType`. */
 export type ConsecutiveType =
@@ -9,8 +10,11 @@ export type ConsecutiveType =
 /** Who decides what becomes of a host. */
 export interface OutlierJudge {
   readonly splitsLocalOrigin: boolean;
+  readonly heedsDegraded: boolean;
   /** So many failures came in a row. */
   onFailures(monitor: OutlierMonitor, type: ConsecutiveType, count: number): void;
+  /** The host said that it does less well than it might. */
+  onDegraded(monitor: OutlierMonitor): void;
 }
 
 const OK = 200;
@@ -28,13 +32,8 @@ export class OutlierMonitor {
   #localFailures = 0;
   /** How often it was ejected. */
   ejections = 0;
-  /** How many times the base length the next ejection takes at most. */
-  backOff = 0;
-  /** Added to the length of the present ejection. */
-  jitterMs = 0;
-  /** On the monotonic clock; `undefined` before it happened. */
-  ejectedAtMs: number | undefined = undefined;
-  returnedAtMs: number | undefined = undefined;
+  readonly ejection = new OutlierTerm();
+  readonly degradation = new OutlierTerm();
 
   constructor(judge: OutlierJudge) {
     this.#judge = judge;
@@ -55,6 +54,16 @@ export class OutlierMonitor {
     } else this.#gatewayFailures = 0;
     this.#serverErrors++;
     this.#judge.onFailures(this, "CONSECUTIVE_5XX", this.#serverErrors);
+  }
+
+  /** Whether it is of interest that a host calls itself degraded. */
+  get heedsDegraded(): boolean {
+    return this.#judge.heedsDegraded;
+  }
+
+  /** The host answered well, and that it is degraded. */
+  onDegraded(): void {
+    this.#judge.onDegraded(this);
   }
 
   /** There is a connection to send a request on, whose answer follows. */
@@ -100,7 +109,7 @@ export class OutlierMonitor {
 
   /** The host is back: what it did before does not count. */
   onReturn(nowMs: number): void {
-    this.returnedAtMs = nowMs;
+    this.ejection.end(nowMs);
     this.#serverErrors = 0;
     this.#gatewayFailures = 0;
     this.#localFailures = 0;

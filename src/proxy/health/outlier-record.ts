@@ -9,7 +9,6 @@ export class OutlierRecord {
     ejections_detected_consecutive_5xx: 0,
     ejections_detected_consecutive_gateway_failure: 0,
     ejections_detected_consecutive_local_origin_failure: 0,
-    /** Of `detect_degraded_hosts`, which is refused. */
     ejections_detected_degradation: 0,
     ejections_detected_failure_percentage: 0,
     ejections_detected_local_origin_failure_percentage: 0,

@@ -1,4 +1,5 @@
 import type { Host } from "../cluster/host.ts";
+import type { OutlierMonitor } from "../health/outlier-monitor.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { isGrpcRequest } from "../http/local-reply-head.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
@@ -11,7 +12,19 @@ export function judgeResponse(
 ): void {
   const outlier = host?.outlier;
   if (outlier === undefined) return;
-  outlier.onStatus(judgedStatus(response, isGrpcRequest(request)));
+  judgeAnswer(outlier, response, isGrpcRequest(request));
+}
+
+/** Tells what a host answered to a request, of gRPC or not. */
+export function judgeAnswer(
+  outlier: OutlierMonitor,
+  response: ResponseHead,
+  isGrpc: boolean,
+): void {
+  const status = judgedStatus(response, isGrpc);
+  outlier.onStatus(status);
+  if (!outlier.heedsDegraded || (status >= 500 && status < 600)) return;
+  if (response.headers.has("x-envoy-degraded")) outlier.onDegraded();
 }
 
 /** Tells it that an exchange broke off; what the proxy itself ended is not the host's doing. */
@@ -30,7 +43,7 @@ const INTERNAL = 500;
  * The HTTP status that says how the host did: of gRPC that of the call, where the head has it. What
  * comes in trailers comes too late, as in Envoy.
  */
-export function judgedStatus(response: ResponseHead, isGrpc: boolean): number {
+function judgedStatus(response: ResponseHead, isGrpc: boolean): number {
   if (!isGrpc) return response.status;
   const grpcStatus = response.headers.first("grpc-status");
   if (grpcStatus === undefined || grpcStatus === "") return response.status;

@@ -8,7 +8,7 @@ import type { ResetReason } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
 import { writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
-import { judgedStatus, judgeReset } from "./judge-host.ts";
+import { judgeAnswer, judgeReset } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 
 /** What of a copy's body waits for its connection; one that falls further behind is given up. */
@@ -112,7 +112,8 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   onResponseHead(head: ResponseHead): void {
     const { status } = head;
     this.#isAnswered = true;
-    this.#host.outlier?.onStatus(judgedStatus(head, this.#isGrpc));
+    const { outlier } = this.#host;
+    if (outlier !== undefined) judgeAnswer(outlier, head, this.#isGrpc);
     heedImmediateFail(this.#host, head);
     this.#host.load.countResponse(status);
     this.#host.countResponse(status);
