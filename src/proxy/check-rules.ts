@@ -81,28 +81,37 @@ function read(message: Message, field: DescField): unknown {
 
 function checkField(checks: FieldChecks, value: unknown, path: string, issues: Issue[]): void {
   const { field } = checks;
-  const hold = (all: readonly Check[], given: unknown, at: string): void => {
-    for (const check of all) {
-      const problem = check(given);
-      if (problem !== undefined) issues.push({ path: at, message: problem });
-    }
-  };
-  const descend = (given: unknown, at: string): void => {
-    if (field.message === undefined || isOpaque(field.message)) return;
-    walk(field.message, given as Message, at, issues);
-  };
-  hold(checks.checks, value, path);
+  hold(checks.checks, value, path, issues);
   if (field.fieldKind === "list") {
+    if (checks.itemChecks.length === 0 && !hasRulesInside(field)) return;
     for (const [at, item] of (value as readonly unknown[]).entries()) {
-      hold(checks.itemChecks, item, `${path}[${at}]`);
-      descend(item, `${path}[${at}]`);
+      const itemPath = `${path}[${at}]`;
+      hold(checks.itemChecks, item, itemPath, issues);
+      descend(field, item, itemPath, issues);
     }
   } else if (field.fieldKind === "map") {
     for (const [key, item] of Object.entries(value as object)) {
-      hold(checks.keyChecks, key, `${path}["${key}"]`);
-      descend(item, `${path}["${key}"]`);
+      const itemPath = `${path}["${key}"]`;
+      hold(checks.keyChecks, key, itemPath, issues);
+      descend(field, item, itemPath, issues);
     }
-  } else descend(value, path);
+  } else descend(field, value, path, issues);
+}
+
+function hold(all: readonly Check[], value: unknown, path: string, issues: Issue[]): void {
+  for (const check of all) {
+    const problem = check(value);
+    if (problem !== undefined) issues.push({ path, message: problem });
+  }
+}
+
+function descend(field: DescField, value: unknown, path: string, issues: Issue[]): void {
+  if (field.message === undefined || isOpaque(field.message)) return;
+  walk(field.message, value as Message, path, issues);
+}
+
+function hasRulesInside({ message }: DescField): boolean {
+  return message !== undefined && !isOpaque(message);
 }
 
 /** Messages of protobuf itself have no rules within. */
@@ -122,8 +131,9 @@ function checksOf(schema: DescMessage): MessageChecks {
 }
 
 function isWorthIt({ field, isRequired, checks, itemChecks, keyChecks }: FieldChecks): boolean {
-  const hasInside = field.message !== undefined && !isOpaque(field.message);
-  return hasInside || isRequired || checks.length + itemChecks.length + keyChecks.length > 0;
+  return (
+    hasRulesInside(field) || isRequired || checks.length + itemChecks.length + keyChecks.length > 0
+  );
 }
 
 function compileField(field: DescField): FieldChecks {

@@ -57,8 +57,8 @@ export function readAssignment(body: Uint8Array): EncodedAssignment {
 /** The decoding of one assignment: what is wrong with it, and what is left to check. */
 class Decoding {
   readonly #issues: Issue[] = [];
-  /** The rules of messages that were decoded, looked at when nothing else is wrong. */
-  readonly #rules: (() => readonly Issue[])[] = [];
+  /** What breaks a rule of its .proto file, told when nothing else is wrong. */
+  readonly #brokenRules: Issue[] = [];
 
   assignment(
     body: Uint8Array,
@@ -68,15 +68,15 @@ class Decoding {
     const before = previous && SOURCES.get(previous);
     const split = splitMessage(body, ENDPOINTS, before?.split);
     const common = decodeAssignmentFrame(frame, "", this.#issues);
-    this.#rules.push(() => checkRules(ClusterLoadAssignmentSchema, frame, ""));
+    this.#brokenRules.push(...checkRules(ClusterLoadAssignmentSchema, frame, ""));
     const old = before?.localities ?? [];
     const localities = keepSame(split, old, (at) => {
       // Most often localities stay where they are, and what is in them changes.
       const counterpart = at < old.length - split.sameLast ? old[at] : undefined;
       return this.#locality(itemBody(split, at), `endpoints[${at}]`, counterpart);
     });
-    if (this.#issues.length === 0) this.#issues.push(...this.#rules.flatMap((check) => check()));
-    if (this.#issues.length > 0) return { ok: false, issues: this.#issues };
+    const issues = this.#issues.length > 0 ? this.#issues : this.#brokenRules;
+    if (issues.length > 0) return { ok: false, issues };
     const endpoints = endpointsOf(localities);
     const assignment = { ...common, endpoints };
     SOURCES.set(assignment, { split, localities });
@@ -87,7 +87,7 @@ class Decoding {
     const split = splitMessage(body, LB_ENDPOINTS, old?.split);
     const frame = fromBinary(LocalityLbEndpointsSchema, split.rest);
     const place = decodePlace(frame, path, this.#issues);
-    this.#rules.push(() => checkRules(LocalityLbEndpointsSchema, frame, path));
+    this.#brokenRules.push(...checkRules(LocalityLbEndpointsSchema, frame, path));
     const isSamePlace = old !== undefined && Buffer.compare(old.split.rest, split.rest) === 0;
     const there = old?.endpoints ?? [];
     const here = isSamePlace ? there : there.map((endpoint) => ({ ...endpoint, ...place }));
@@ -97,7 +97,7 @@ class Decoding {
       if (known !== undefined) return known;
       const message = fromBinary(LbEndpointSchema, itemBody(split, at));
       const endpointPath = `${path}.lb_endpoints[${at}]`;
-      this.#rules.push(() => checkRules(LbEndpointSchema, message, endpointPath));
+      this.#brokenRules.push(...checkRules(LbEndpointSchema, message, endpointPath));
       const decoded = decodeEndpoint(message, endpointPath, true, this.#issues);
       return decoded && { ...decoded, ...place };
     });
