@@ -1,4 +1,4 @@
-import { connect, createServer as createTcpServer } from "node:net";
+import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { socketAddress, tcpListener } from "./bootstrap-json.ts";
@@ -45,7 +45,9 @@ function requestsOf(path: string, all: readonly string[]): readonly string[] {
 
 describe("by hash", () => {
   test("TCP connections go by the client's address", async () => {
-    const ports = await Promise.all(Array.from({ length: 7 }, (_, at) => startTcp(String(at))));
+    const ports = await Promise.all(
+      Array.from({ length: 7 }, (_, at) => startTcp((socket) => socket.end(String(at)))),
+    );
     const cluster = hashCluster("up", [{ lb_endpoints: ports.map((port) => endpointOf(port)) }]);
     const both = new BothPlanes<"in" | "any">();
     closers.push(() => both.stop());
@@ -322,7 +324,7 @@ describe("who is hashed to", () => {
     const both = await startHashing(clusters, BY_HEADER);
     for (const { name } of clusters) {
       const seen = await both.each(async (plane) => {
-        const open: ReturnType<typeof connect>[] = [];
+        const open: Socket[] = [];
         for (let sent = 0; sent < 40; sent++) {
           const socket = connect(plane.ports.in, "127.0.0.1");
           socket.on("error", () => undefined);
@@ -341,6 +343,51 @@ describe("who is hashed to", () => {
   }, 60_000);
 });
 
+describe("bounded loads of TCP connections", () => {
+  test("count connections as Envoy does", async () => {
+    let came: string[] = [];
+    const open = new Set<Socket>();
+    const ports = await Promise.all(
+      Array.from({ length: 4 }, (_, at) =>
+        startTcp((socket) => {
+          came.push(String(at));
+          open.add(socket);
+          socket.resume();
+        }),
+      ),
+    );
+    const cluster = hashCluster("up", [{ lb_endpoints: ports.map((port) => endpointOf(port)) }], {
+      common_lb_config: { consistent_hashing_lb_config: { hash_balance_factor: 120 } },
+    });
+    const both = new BothPlanes<"in">();
+    closers.push(() => both.stop());
+    await both.start(["in"], (own) => ({
+      admin: { address: socketAddress(own.admin) },
+      static_resources: {
+        listeners: [tcpListener("in", own.in, { cluster: "up", hash_policy: [{ source_ip: {} }] })],
+        clusters: [cluster],
+      },
+    }));
+    const seen = await both.each(async (plane) => {
+      came = [];
+      const clients: Socket[] = [];
+      for (let sent = 0; sent < 20; sent++) {
+        const socket = connect(plane.ports.in, "127.0.0.1");
+        socket.on("error", () => undefined);
+        socket.write("x");
+        clients.push(socket);
+        await until(() => came.length > sent, "the connection to come");
+      }
+      for (const socket of clients) await destroy(socket);
+      for (const socket of open) await destroy(socket);
+      open.clear();
+      return came;
+    });
+    expect(seen.weft).toEqual(seen.envoy);
+    expect(new Set(seen.weft).size).toBeGreaterThan(2);
+  }, 60_000);
+});
+
 async function awaitNone(plane: Plane<"in">, name: string): Promise<void> {
   await until(
     async () =>
@@ -351,11 +398,11 @@ async function awaitNone(plane: Plane<"in">, name: string): Promise<void> {
   );
 }
 
-/** A server that says its name and closes. */
-async function startTcp(name: string): Promise<number> {
+/** A server of TCP connections. */
+async function startTcp(accept: (socket: Socket) => void): Promise<number> {
   const server = createTcpServer((socket) => {
     socket.on("error", () => undefined);
-    socket.end(name);
+    accept(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closers.push(() => new Promise((resolve) => server.close(resolve)));

@@ -75,7 +75,8 @@ export class RequestPick implements PickContext {
 
   /** Gives the client the cookies by which its next requests find the same host. */
   tellCookies(headers: HeaderList): void {
-    for (const cookie of this.#hash?.setCookies ?? NO_COOKIES) headers.add("set-cookie", cookie);
+    if (this.#hash === undefined) return;
+    for (const cookie of this.#hash.setCookies) headers.add("set-cookie", cookie);
   }
 
   priorityLoad(state: PriorityState, priorityOf: (host: Host) => number | undefined): PriorityLoad {
@@ -96,4 +97,3 @@ export class RequestPick implements PickContext {
 }
 
 const NO_CRITERIA: SubsetCriteria = [];
-const NO_COOKIES: readonly string[] = [];
