@@ -22,6 +22,7 @@ import { UpstreamCodecSchema } from "../api/gen/envoy/extensions/filters/http/up
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { LocalRateLimitSchema as ListenerRateLimitSchema } from "../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import { OriginalDstSchema } from "../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
+import { OriginalSrcSchema } from "../api/gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
 import { ProxyProtocolSchema } from "../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { ConnectionLimitSchema } from "../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
@@ -104,6 +105,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   MetadataFormatterSchema,
   NetworkRbacSchema,
   OriginalDstSchema,
+  OriginalSrcSchema,
   PreviousHostsPredicateSchema,
   RandomSchema,
   RBACPerRouteSchema,

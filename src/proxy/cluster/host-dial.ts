@@ -5,11 +5,13 @@ import { encodeProxyHeader } from "../net/proxy-header.ts";
 import {
   connectSocket,
   localAddressOf,
+  type OpenSocket,
   openSocket,
   type ReadBuffer,
   remoteAddressOf,
   type SocketOwner,
 } from "../net/socket.ts";
+import { openTransparent } from "../net/transparent-socket.ts";
 import type { UpstreamTls } from "../tls/upstream-tls.ts";
 
 /** Which header a host is told first whom a connection is for, and what of the client's own in it. */
@@ -52,18 +54,23 @@ export function dialHost(
       ? connectSocket(to, buffer, owner, onConnect)
       : tls.connect(to, buffer, owner, onConnect, alpn);
   }
+  const open: OpenSocket =
+    source === undefined || "path" in to
+      ? openSocket
+      : (remote, reading) => openTransparent(source, remote, reading);
   const tell = (socket: Socket): void => {
     if (header !== undefined) socket.write(headerOf(header, client, socket), "latin1");
   };
   if (tls !== undefined) {
-    const below = openSocket(to);
+    const below = open(to);
     below.once("connect", () => tell(below));
     return tls.connect({ socket: below }, buffer, owner, onConnect, alpn);
   }
-  return connectSocket(to, buffer, owner, (socket) => {
+  const onOpen: OnConnect = (socket) => {
     tell(socket);
     onConnect(socket);
-  });
+  };
+  return connectSocket(to, buffer, owner, onOpen, open);
 }
 
 /** Of the proxy itself it says, as in Envoy, LOCAL or the addresses of the connection. */

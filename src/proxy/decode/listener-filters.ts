@@ -7,6 +7,10 @@ import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_p
 import { HttpInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { LocalRateLimitSchema } from "../../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import { OriginalDstSchema } from "../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
+import {
+  type OriginalSrc,
+  OriginalSrcSchema,
+} from "../../api/gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
 import { ProxyProtocolSchema } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import type { Issue } from "../../base/issue.ts";
@@ -18,7 +22,9 @@ import type {
   ListenerFilterConfig,
 } from "../listener-filter/listener-filter.ts";
 import { createOriginalDst } from "../listener-filter/original-dst.ts";
+import { createOriginalSrc } from "../listener-filter/original-src.ts";
 import { TLS_INSPECTOR } from "../listener-filter/tls-inspector.ts";
+import { whyNotTransparent } from "../net/transparent-socket.ts";
 import { decodeSocketRateLimit } from "./connection-rate-limit.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeProxyProtocol } from "./proxy-protocol.ts";
@@ -28,6 +34,7 @@ const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
   extension(HttpInspectorSchema, () => HTTP_INSPECTOR),
   extension(LocalRateLimitSchema, decodeSocketRateLimit),
   extension(OriginalDstSchema, (_message, path, issues) => decodeOriginalDst(path, issues)),
+  extension(OriginalSrcSchema, decodeOriginalSrc),
   extension(ProxyProtocolSchema, decodeProxyProtocol),
   extension(TlsInspectorSchema, (message, path, issues) => {
     // How much is read at a time shows nowhere.
@@ -37,6 +44,20 @@ const LISTENER_FILTERS: readonly Extension<ListenerFilterConfig>[] = [
     return TLS_INSPECTOR;
   }),
 ];
+
+function decodeOriginalSrc(
+  message: OriginalSrc,
+  path: string,
+  issues: Issue[],
+): ListenerFilterConfig {
+  // Envoy passes `bind_port` over.
+  issues.push(...refuseFields(OriginalSrcSchema, message, ["mark"], path));
+  const why = whyNotTransparent();
+  if (why !== undefined) {
+    issues.push({ path, message: `to connect from the clients' addresses ${why}` });
+  }
+  return createOriginalSrc(message.mark);
+}
 
 function decodeOriginalDst(path: string, issues: Issue[]): ListenerFilterConfig | undefined {
   const filter = createOriginalDst();

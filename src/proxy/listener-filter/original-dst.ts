@@ -1,7 +1,7 @@
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
+import { loadCLibrary } from "../net/c-library.ts";
 import type { ListenerFilterConfig } from "./listener-filter.ts";
 import { formatIpv6 } from "./proxy-header.ts";
 
@@ -45,23 +45,10 @@ export function createOriginalDst(): ListenerFilterConfig | undefined {
   };
 }
 
-let loaded: GetSocketOption | undefined;
-
 function loadGetSocketOption(): GetSocketOption | undefined {
-  if (loaded !== undefined || process.platform !== "linux") return loaded;
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as {
-      load(library: string | null): { func(declaration: string): GetSocketOption };
-    };
-    loaded = koffi
-      .load(null)
-      .func(
-        "int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)",
-      );
-  } catch {
-    // Not there: whoever asks for the filter is told so.
-  }
-  return loaded;
+  return loadCLibrary()?.func(
+    "int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)",
+  );
 }
 
 function originalDestination(

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import type { ConnectionInfo, ProxyTlv } from "../../match/connection-info.ts";
+import { ipv4Bytes, ipv6Bytes, twoBytes } from "./ip-bytes.ts";
 
 const V2_MARK = "\r\n\r\n\0\r\nQUIT\n";
 /** The proxy speaks for itself: no addresses. */
@@ -32,21 +33,4 @@ export function encodeProxyHeader(
       .map(({ type, value }) => String.fromCharCode(type) + twoBytes(value.length) + value)
       .join("");
   return `${V2_MARK}\x21${isV4 ? "\x11" : "\x21"}${twoBytes(body.length)}${body}`;
-}
-
-function ipv4Bytes(address: string): string {
-  return String.fromCharCode(...address.split(".").map(Number));
-}
-
-function ipv6Bytes(address: string): string {
-  const [bare = ""] = address.split("%");
-  const [before = "", after = ""] = bare.split("::");
-  const first = before.split(":").filter((group) => group !== "");
-  const last = after.split(":").filter((group) => group !== "");
-  const zeros = Array.from({ length: 8 - first.length - last.length }, () => "0");
-  return [...first, ...zeros, ...last].map((group) => twoBytes(parseInt(group, 16))).join("");
-}
-
-function twoBytes(value: number): string {
-  return String.fromCharCode(value >> 8, value & 255);
 }

@@ -69,12 +69,16 @@ export function connectSocket(
   buffer: ReadBuffer,
   owner: SocketOwner,
   onConnect: OnConnect,
+  open: OpenSocket = openSocket,
 ): Socket {
-  const socket = openSocket(to, onRead(buffer, owner));
+  const socket = open(to, onRead(buffer, owner));
   socket.once("connect", () => onConnect(socket));
   watch(socket, owner);
   return socket;
 }
+
+/** Begins to connect, somehow. */
+export type OpenSocket = (to: NetConnectOpts, reading?: object) => Socket;
 
 /** Begins to connect; without `reading` what comes is told by data events. */
 export function openSocket(to: NetConnectOpts, reading?: object): Socket {
