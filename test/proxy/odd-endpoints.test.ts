@@ -217,6 +217,42 @@ describe("EDS", () => {
     }
   });
 
+  test("follows 2,000 endpoints through changes", async () => {
+    const address = (at: number): string => `127.${1 + (at >> 8)}.1.${at & 255}`;
+    const one = (at: number, weight = 1): object => ({
+      endpoint: { address: socketAddress(9, address(at)) },
+      load_balancing_weight: weight,
+    });
+    const all = Array.from({ length: 2000 }, (_, at) => one(at));
+    const steps: readonly (readonly object[])[] = [
+      all,
+      all.with(1000, one(3000)),
+      all.toSpliced(500, 1).toSpliced(1500, 0, one(3001)),
+      all.map((_, at) => one(at, 1 + (at % 100 === 0 ? 5 : 0))),
+      [...all.slice(1000), ...all.slice(0, 1000)],
+      all.toReversed().slice(10),
+      all,
+    ];
+    for (const [step, endpoints] of steps.entries()) {
+      // An update that another one overtakes would not be counted.
+      const before = await both.each((plane) => stat(plane, "update_success"));
+      controlPlane.set("endpoint", {
+        kept: { cluster_name: "kept", endpoints: [{ lb_endpoints: endpoints }] },
+      });
+      const seen = await both.each(async (plane) => {
+        const hasCome = async (): Promise<boolean> =>
+          (await stat(plane, "update_success")) > before[plane.name];
+        await until(hasCome, `${plane.name} to take step ${step}`);
+        const page = await fetch(`http://127.0.0.1:${plane.ports.admin}/clusters`);
+        const lines = (await page.text()).split("\n");
+        const weights = lines.filter((line) => /^kept::.*::weight::/.test(line));
+        return [...weights.toSorted(), await stat(plane, "membership_change")];
+      });
+      expect(seen.weft).toHaveLength(endpoints.length + 1);
+      expect(seen.weft).toEqual(seen.envoy);
+    }
+  });
+
   test("says nothing new with an update that is the same", async () => {
     const before = await both.each(async (plane) => [
       await stat(plane, "update_no_rebuild"),
