@@ -124,6 +124,41 @@ describe("names", () => {
     expect(await haveHosts(both, all.map((address) => `${address}:80`).sort())).toBe(true);
   });
 
+  test("bring their place with them: priority, locality and weights", async () => {
+    const server = await startServer();
+    server.set("a.test", { addresses: ["127.0.1.1", "127.0.1.2"] });
+    server.set("b.test", { addresses: ["127.0.1.2", "127.0.1.3"] });
+    const place = (name: string, priority: number, weight: number): object => ({
+      locality: { region: "r", zone: name.slice(0, 1) },
+      priority,
+      load_balancing_weight: weight,
+      lb_endpoints: [
+        { endpoint: { address: socketAddress(80, name) }, load_balancing_weight: weight + 1 },
+      ],
+    });
+    const both = await startPlanes(server, [], {
+      load_assignment: {
+        cluster_name: "up",
+        endpoints: [place("b.test", 1, 3), place("a.test", 0, 5), place("b.test", 0, 7)],
+      },
+    });
+    const said = /^up::.*::(hostname|weight|priority|region|zone)::/;
+    const look = async (total: number): Promise<void> => {
+      const { weft, envoy } = await both.each(async (plane) => {
+        const isThere = async (): Promise<boolean> =>
+          (await stat(plane, "membership_total")) === total;
+        await until(isThere, `${plane.name} to have ${total} hosts`);
+        const page = await fetch(`http://127.0.0.1:${plane.ports.admin}/clusters`);
+        return (await page.text()).split("\n").filter((line) => said.test(line));
+      });
+      expect(weft).toHaveLength(5 * total);
+      expect(weft).toEqual(envoy);
+    };
+    await look(6);
+    server.set("b.test", { addresses: ["127.0.1.4"] });
+    await look(4);
+  });
+
   test("that two endpoints share are two hosts", async () => {
     const server = await startServer();
     server.set("a.test", { addresses: ["127.0.1.1"] });

@@ -15,11 +15,16 @@ export function clusterText(cluster: Cluster): string {
     ...thresholdLines("default", config.thresholds[PRIORITY.default]),
     ...thresholdLines("high", config.thresholds[PRIORITY.high]),
     `added_via_api::${cluster.isDynamic}`,
-    ...cluster.hosts.flatMap((host) =>
+    ...inOrder(cluster.hosts).flatMap((host) =>
       Object.entries(hostValues(host)).map(([name, value]) => `${host.key}::${name}::${value}`),
     ),
   ];
   return lines.map((line) => `${config.name}::${line}\n`).join("");
+}
+
+/** As Envoy has them: those of the first priority before the others. */
+function inOrder(hosts: readonly Host[]): readonly Host[] {
+  return hosts.toSorted((left, right) => left.state.priority - right.state.priority);
 }
 
 /** With six digits, as Envoy prints them. */
@@ -86,7 +91,7 @@ export function clusterStatus({ config, load, hosts, isDynamic }: Cluster): Json
     ...(external.threshold > 0
       ? { success_rate_ejection_threshold: { value: external.threshold } }
       : {}),
-    host_statuses: hosts.map((host) => {
+    host_statuses: inOrder(hosts).map((host) => {
       const { weight, hostname, locality, priority } = host.state;
       const { region, zone, subZone } = locality;
       return {
