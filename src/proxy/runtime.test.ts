@@ -71,8 +71,8 @@ describe("decodeRuntime()", () => {
       'layered_runtime.layers[0].static_layer["k"]: Invalid runtime entry value',
     ],
     [
-      [{ name: "a", static_layer: { "upstream.healthy_panic_threshold": 0 } }],
-      'layered_runtime.layers[0].static_layer: the key "upstream.healthy_panic_threshold" is not supported yet',
+      [{ name: "a", static_layer: { upstream: { use_retry: 0 } } }],
+      'layered_runtime.layers[0].static_layer: the key "upstream.use_retry" is not supported yet',
     ],
   ];
   test.each(refused)("refuses %j", (layers, issue) => {

@@ -93,7 +93,8 @@ const DENOMINATORS: Readonly<Record<string, number>> = {
 
 function addValue(key: string, value: JsonValue, target: Target): void {
   const { values, path, issues } = target;
-  refuseFlag(key, path, issues);
+  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isMapping || "numerator" in value || "denominator" in value) refuseFlag(key, path, issues);
   if (Array.isArray(value) || value === null) {
     issues.push({ path: `${path}["${key}"]`, message: "Invalid runtime entry value" });
   } else if (typeof value !== "object") {
@@ -137,6 +138,10 @@ const KNOWN_FLAGS = [
   "re2.max_program_size.warn_level",
 ];
 
+/** What the proxy reads of those that change Envoy itself. */
+const READ =
+  /^(?:upstream\.(?:healthy_panic_threshold|zone_routing\.(?:enabled|min_cluster_size|force_local_zone\.min_size))|health_check\.(?:m(?:ax|in)_interval|verify_cluster)|envoy\.resource_limits\.listener\..+\.connection_limit)$/;
+
 /**
  * Keys that change Envoy itself, not what its configuration names, are refused: they would change
  * nothing here.
@@ -145,6 +150,6 @@ const FLAGS =
   /^(?:envoy\.|re2\.|overload\.|upstream\.|health_check\.|http\.|tracing\.|http2\.|ssl\.)/;
 
 function refuseFlag(key: string, path: string, issues: Issue[]): void {
-  if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key)) return;
+  if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key) || READ.test(key)) return;
   issues.push({ path, message: `the key "${key}" is not supported yet` });
 }

@@ -4,6 +4,7 @@ import type { CounterGroups } from "../counters.ts";
 const ZERO = {
   downstream_cx_active: 0,
   downstream_cx_destroy: 0,
+  downstream_cx_overflow: 0,
   downstream_cx_overload_reject: 0,
   downstream_cx_total: 0,
   downstream_cx_transport_socket_connect_timeout: 0,

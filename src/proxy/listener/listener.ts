@@ -57,6 +57,8 @@ export class Listener implements ChainOwner {
   #heir: Listener | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
   #counters = unboundCounters();
+  /** Over all versions of it (Envoy, "Configuring listener connection limits"). */
+  readonly #connectionsMax: number;
   #boundAddresses: readonly BoundAddress[] = [];
 
   /** `old` is the version that serves until this one does. */
@@ -68,6 +70,8 @@ export class Listener implements ChainOwner {
   ) {
     this.config = config;
     this.isDynamic = isDynamic;
+    const limitKey = `envoy.resource_limits.listener.${config.name}.connection_limit`;
+    this.#connectionsMax = deps.context.runtime.integer(limitKey) ?? Number.POSITIVE_INFINITY;
     this.#deps = config.bypassesOverload ? withoutOverload(deps) : deps;
     const kept = new Map<string, Chain>();
     if (old?.config.frameDigest === config.frameDigest) {
@@ -149,6 +153,13 @@ export class Listener implements ChainOwner {
 
   /** Takes a connection that one of its sockets accepted, and gives its place back in the end. */
   accept(socket: Socket, giveBack?: () => void): void {
+    const { downstream_cx_active: active, downstream_pre_cx_active: coming } = this.#counters;
+    if (active + coming >= this.#connectionsMax) {
+      this.#counters.downstream_cx_overflow++;
+      socket.destroy();
+      giveBack?.();
+      return;
+    }
     const connection = new AcceptedConnection(socket);
     connection.giveBack = giveBack;
     this.#inspect(connection, undefined);
