@@ -5,6 +5,12 @@ const TYPE = "type.googleapis.com/envoy.";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const ENDPOINT = { endpoint: { address: socketAddress(9) } };
 
+/** Together, not each by itself. */
+const TOO_HEAVY = ["a", "b"].map((zone) => ({
+  locality: { zone },
+  lb_endpoints: [{ ...ENDPOINT, load_balancing_weight: 4_294_967_290 }],
+}));
+
 /** A bootstrap with one cluster. */
 export function bootstrap(cluster: object): object {
   return { static_resources: { clusters: [cluster] } };
@@ -265,6 +271,14 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "hash_balance_factor: must be at least 100",
   ],
   [
+    "hosts of a ring that weigh more than can be counted",
+    fixed({
+      lb_policy: "RING_HASH",
+      load_assignment: { cluster_name: "up", endpoints: TOO_HEAVY },
+    }),
+    "The sum of weights of all upstream hosts in a locality exceeds 4294967295",
+  ],
+  [
     "names to hash by where there are none",
     fixed({
       common_lb_config: { consistent_hashing_lb_config: { use_hostname_for_hashing: true } },
@@ -439,6 +453,10 @@ function acceptedHashing(): readonly (readonly [name: string, bootstrap: object]
   const ring = { minimum_ring_size: 3, maximum_ring_size: 3, hash_function: "MURMUR_HASH_2" };
   const isPrime = { table_size: 5_000_011 };
   return [
+    [
+      "heavy hosts of another policy",
+      fixed({ load_assignment: { cluster_name: "up", endpoints: TOO_HEAVY } }),
+    ],
     ["a ring", fixed({ lb_policy: "RING_HASH", ring_hash_lb_config: ring })],
     ["a Maglev table", fixed({ lb_policy: "MAGLEV", maglev_lb_config: { table_size: 2 } })],
     [

@@ -11,6 +11,7 @@ import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
 import { decodeHealthChecks } from "./health-check.ts";
+import { checkWeights } from "./lb-hashing.ts";
 import { checkProvided, decodeLoadBalancing } from "./load-balancing.ts";
 import { decodeMetadata } from "./metadata.ts";
 import { decodeOutlierDetection } from "./outlier-detection.ts";
@@ -76,6 +77,8 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
   const discovery = decodeDiscovery(message, issues);
   const lb = decodeLoadBalancing(message, issues);
   checkProvided(message, discovery.type, lb.policy, issues);
+  const { assignment } = discovery;
+  if (lb.hashing !== undefined && assignment !== undefined) checkWeights(assignment, issues);
   const config: ClusterConfig = {
     name: message.name,
     statName: statName(message),

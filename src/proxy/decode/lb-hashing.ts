@@ -22,7 +22,8 @@ import {
 } from "../../api/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type { HashingConfig } from "../cluster/cluster-config.ts";
+import { localityName } from "../balance/host-set.ts";
+import type { Assignment, HashingConfig } from "../cluster/cluster-config.ts";
 
 /** Envoy's defaults. */
 const DEFAULTS: HashingConfig = {
@@ -141,6 +142,33 @@ function ringOf(
 
 function tableOf({ tableSize }: Pick<Maglev, "tableSize">): Pick<HashingConfig, "tableSize"> {
   return { tableSize: Number(tableSize ?? DEFAULTS.tableSize) };
+}
+
+/** The largest uint32. */
+const WEIGHTS_MAX = 4_294_967_295;
+
+/**
+ * Checks what fixed endpoints weigh together, which only policies that hash bound: those of one
+ * priority, whatever their localities, and their localities.
+ */
+export function checkWeights(assignment: Assignment, issues: Issue[]): void {
+  const hosts = new Map<number, number>();
+  const localities = new Map<number, Map<string, number>>();
+  for (const { priority, weight, locality } of assignment.endpoints) {
+    hosts.set(priority, (hosts.get(priority) ?? 0) + weight);
+    const byName = localities.get(priority) ?? new Map<string, number>();
+    localities.set(priority, byName.set(localityName(locality), locality.weight));
+  }
+  const refuse = (what: string): void => {
+    const message = `The sum of weights of all ${what} exceeds ${WEIGHTS_MAX}`;
+    issues.push({ path: "load_assignment", message });
+  };
+  for (const [priority, weight] of hosts) {
+    if (weight > WEIGHTS_MAX) refuse("upstream hosts in a locality");
+    let total = 0;
+    for (const own of localities.get(priority)?.values() ?? []) total += own;
+    if (total > WEIGHTS_MAX) refuse("localities at the same priority");
+  }
 }
 
 function checkRing(config: HashingConfig, path: string, issues: Issue[]): HashingConfig {
