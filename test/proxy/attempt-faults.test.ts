@@ -172,7 +172,8 @@ describe("an abort of attempts", () => {
     const stats = await statsOf(places, "cluster.never.");
     expect(stats["cluster.never.fault.aborts_injected"]).toBe(4);
     expect(stats["cluster.never.upstream_rq_retry"]).toBe(3);
-    expect(stats["cluster.never.upstream_rq_503"]).toBe(4);
+    expect(stats["cluster.never.retry.upstream_rq_503"]).toBe(3);
+    expect(stats["cluster.never.upstream_rq_503"]).toBe(1);
     expect(stats["cluster.never.upstream_rq_retry_limit_exceeded"]).toBe(1);
   });
 

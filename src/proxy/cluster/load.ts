@@ -67,6 +67,8 @@ export class ClusterLoad {
   redirectsFailed = 0;
   /** Responses by their status, those that the proxy gave in the cluster's stead too. */
   readonly responses: Record<number, number> = {};
+  /** Those that nobody got because the request was tried again. */
+  readonly retriedResponses: Record<number, number> = {};
 
   /** `upstream_rq_time`, `upstream_cx_connect_ms`, `upstream_cx_length_ms`: in milliseconds. */
   readonly requestTime = new Histogram();
@@ -119,8 +121,9 @@ export class ClusterLoad {
     this.breakers = [new Breakers(normal), new Breakers(high)];
   }
 
-  countResponse(status: number): void {
-    this.responses[status] = (this.responses[status] ?? 0) + 1;
+  countResponse(status: number, isRetried = false): void {
+    const responses = isRetried ? this.retriedResponses : this.responses;
+    responses[status] = (responses[status] ?? 0) + 1;
   }
 
   /** A connection has gone: by whom, and whether a request was under way. */

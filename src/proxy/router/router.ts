@@ -356,13 +356,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#timers.moved();
     this.#stream.times.note("readBeginMs");
     judgeResponse(this.#host, this.#stream.head, head);
-    this.cluster?.load.countResponse(head.status);
     this.#host?.countResponse(head.status);
     heedImmediateFail(this.#host, head);
     const policy = this.#policy;
-    if (policy !== undefined && isRetriableResponse(policy, head) && this.#retry(policy, head)) {
-      return;
-    }
+    const load = this.cluster?.load;
+    const retries = policy && isRetriableResponse(policy, head) && this.#retry(policy, head);
+    load?.countResponse(head.status, retries);
+    if (retries === true) return;
     const action = this.#action;
     if (action?.internalRedirect?.statuses.has(head.status) === true) {
       if (this.#followRedirect(action, head)) return;

@@ -36,7 +36,9 @@ export function collectStats(sources: StatSources): Stat[] {
   const { clusters, listeners, counters } = sources;
   for (const cluster of clusters.active) {
     for (const [name, value] of clusterStats(cluster)) add(name, value);
-    addResponses(`cluster.${cluster.config.statName}.upstream_rq`, cluster.load.responses, add);
+    const prefix = `cluster.${cluster.config.statName}`;
+    addResponses(`${prefix}.upstream_rq`, cluster.load.responses, add);
+    addResponses(`${prefix}.retry.upstream_rq`, cluster.load.retriedResponses, add);
   }
   add("cluster_manager.active_clusters", clusters.active.length);
   add("cluster_manager.warming_clusters", clusters.warming.length);
