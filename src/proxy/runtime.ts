@@ -136,11 +136,14 @@ const KNOWN_FLAGS = [
   "health_check.verify_cluster",
   "re2.max_program_size.error_level",
   "re2.max_program_size.warn_level",
+  "upstream.healthy_panic_threshold",
+  "upstream.zone_routing.enabled",
+  "upstream.zone_routing.force_local_zone.min_size",
+  "upstream.zone_routing.min_cluster_size",
 ];
 
-/** What the proxy reads of those that change Envoy itself. */
-const READ =
-  /^(?:upstream\.(?:healthy_panic_threshold|zone_routing\.(?:enabled|min_cluster_size|force_local_zone\.min_size))|health_check\.(?:m(?:ax|in)_interval|verify_cluster)|envoy\.resource_limits\.listener\..+\.connection_limit)$/;
+/** Heeded by the listener of that name. */
+const LISTENER_LIMIT = /^envoy\.resource_limits\.listener\..+\.connection_limit$/;
 
 /**
  * Keys that change Envoy itself, not what its configuration names, are refused: they would change
@@ -150,6 +153,6 @@ const FLAGS =
   /^(?:envoy\.|re2\.|overload\.|upstream\.|health_check\.|http\.|tracing\.|http2\.|ssl\.)/;
 
 function refuseFlag(key: string, path: string, issues: Issue[]): void {
-  if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key) || READ.test(key)) return;
+  if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key) || LISTENER_LIMIT.test(key)) return;
   issues.push({ path, message: `the key "${key}" is not supported yet` });
 }
