@@ -31,7 +31,7 @@ const REQUESTS = 1024;
 export function measureBalance(scenario: string): readonly Row[] {
   return BALANCE_CASES.map((one) => {
     const picks = SIZES.map(
-      (size) => [`ns, ${size.toLocaleString("en")}`, pickNs(one, size)] as const,
+      (size) => [`ns of ${size.toLocaleString("en")}`, pickNs(one, size)] as const,
     );
     return {
       kind: "balance",
