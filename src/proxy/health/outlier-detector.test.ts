@@ -57,7 +57,10 @@ function createRig(
       log: createLogger({
         clock,
         level: () => "debug",
-        write: (line) => log.push(line.split("\t").slice(3).join(" ")),
+        write: (line) => {
+          const [, level, , ...rest] = line.split("\t");
+          log.push([level, ...rest].join(" "));
+        },
       }),
       write: (line) => events.push(line),
     }),
@@ -265,8 +268,8 @@ describe("OutlierDetector", () => {
     await clock.advance(30 * SECOND);
     expect(isDegraded()).toBe(false);
     expect(log.slice(0, 2)).toEqual([
-      "host degraded cluster=c host=127.0.0.1:1 reason=x-envoy-degraded for=30s until=2026-01-01T00:00:30.000Z",
-      "host not degraded cluster=c host=127.0.0.1:1 after=30s",
+      "info host degraded cluster=c host=127.0.0.1:1 reason=x-envoy-degraded for=30s until=2026-01-01T00:00:30.000Z",
+      "info host not degraded cluster=c host=127.0.0.1:1 after=30s",
     ]);
   });
 
@@ -336,10 +339,21 @@ describe("OutlierEvents", () => {
     answer(hostAt(rig, 1), 500, 5);
     await secondsEjected(hostAt(rig, 0));
     expect(log).toEqual([
-      'host ejected cluster=c host=127.0.0.1:1 reason="5 consecutive 5xx" enforced=true for=30s until=2026-01-01T00:00:40.000Z',
-      'host not ejected cluster=c host=127.0.0.1:2 reason="5 consecutive 5xx" limit="max_ejection_percent 50"',
-      "host returned cluster=c host=127.0.0.1:1 after=36s",
+      'info host ejected cluster=c host=127.0.0.1:1 reason="5 consecutive 5xx" enforced=true for=30s until=2026-01-01T00:00:40.000Z',
+      'info host not ejected cluster=c host=127.0.0.1:2 reason="5 consecutive 5xx" limit="max_ejection_percent 50"',
+      "info host returned cluster=c host=127.0.0.1:1 after=36s",
     ]);
+  });
+
+  test("say once in an interval what is not acted upon", async () => {
+    const rig = createRig({ enforcing_consecutive_5xx: 0 });
+    const host = hostAt(rig, 0);
+    answer(host, 500, 50);
+    expect(log.filter((line) => line.startsWith("info"))).toHaveLength(1);
+    await clock.advance(10 * SECOND);
+    answer(host, 500, 50);
+    expect(log.filter((line) => line.startsWith("info"))).toHaveLength(2);
+    expect(events).toHaveLength(20);
   });
 
   test("say with which numbers", async () => {
@@ -360,9 +374,9 @@ describe("OutlierEvents", () => {
     }
     await clock.advance(10 * SECOND);
     expect(log).toEqual([
-      'host would be ejected cluster=c host=127.0.0.1:2 reason="success rate 39.0 < 41.4" enforced=false',
-      'host would be ejected cluster=c host=127.0.0.1:2 reason="failure percentage 61.0 >= 60" enforced=false',
-      'host ejected cluster=c host=127.0.0.1:1 reason="local origin success rate 30.0 < 32.8" enforced=true for=30s until=2026-01-01T00:00:40.000Z',
+      'info host would be ejected cluster=c host=127.0.0.1:2 reason="success rate 39.0 < 41.4" enforced=false',
+      'info host would be ejected cluster=c host=127.0.0.1:2 reason="failure percentage 61.0 >= 60" enforced=false',
+      'info host ejected cluster=c host=127.0.0.1:1 reason="local origin success rate 30.0 < 32.8" enforced=true for=30s until=2026-01-01T00:00:40.000Z',
     ]);
   });
 

@@ -177,6 +177,7 @@ export class OutlierDetector implements HostObserver, OutlierJudge {
   }
 
   #onInterval(): void {
+    this.#deps.events.onInterval();
     const nowMs = this.#deps.clock.monotonicMs();
     for (const [monitor, host] of this.#hosts) {
       if (monitor.ejection.isOver(nowMs, this.#numbers)) this.#takeBack(host, monitor);

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import type { Logger } from "../../telemetry/log.ts";
+import type { LogFields, Logger } from "../../telemetry/log.ts";
 import type { Host } from "../cluster/host.ts";
 import type { OutlierMonitor } from "./outlier-monitor.ts";
 import type { OutlierTerm } from "./outlier-term.ts";
@@ -27,6 +27,8 @@ export class OutlierEvents {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #write: ((line: string) => void) | undefined;
+  /** What was found in this interval and not acted upon, so that it is not said with every request. */
+  readonly #told = new Set<string>();
 
   /** `write` takes a line with its end; `undefined` where no log is configured. */
   constructor(
@@ -58,15 +60,26 @@ export class OutlierEvents {
   onDetected(host: Host, monitor: OutlierMonitor, cause: EjectionCause): void {
     this.#writeEjection(host, monitor, cause, false);
     const { why: reason } = cause;
-    const fields = { cluster: this.#cluster, host: host.key, reason, enforced: false };
-    this.#log.info("host would be ejected", fields);
+    this.#tellOnce("host would be ejected", host, cause, { reason, enforced: false });
   }
 
-  /** It stays in use: too many are ejected already. May come with every request. */
-  onOverflow(host: Host, { why: reason }: EjectionCause, percentMax: number): void {
+  /** It stays in use: too many are ejected already. */
+  onOverflow(host: Host, cause: EjectionCause, percentMax: number): void {
     const limit = `max_ejection_percent ${percentMax}`;
-    const fields = { cluster: this.#cluster, host: host.key, reason, limit };
-    this.#log.debug("host not ejected", fields);
+    this.#tellOnce("host not ejected", host, cause, { reason: cause.why, limit });
+  }
+
+  /** An interval begins: what was said of the one before may be said again. */
+  onInterval(): void {
+    this.#told.clear();
+  }
+
+  #tellOnce(message: string, host: Host, { type }: EjectionCause, fields: LogFields): void {
+    const key = `${type} ${host.key}`;
+    const all = { cluster: this.#cluster, host: host.key, ...fields };
+    if (this.#told.has(key)) return this.#log.debug(message, all);
+    this.#told.add(key);
+    this.#log.info(message, all);
   }
 
   onReturn(host: Host, monitor: OutlierMonitor): void {
