@@ -100,6 +100,58 @@ describe("the same request goes to the same host as in Envoy", () => {
   }, 60_000);
 });
 
+describe("hosts that have keys", () => {
+  /** Which of nine hosts Envoy 1.40 sends a hundred keys to. */
+  const CHOSEN: Readonly<Record<string, string>> = {
+    ring: "4518180545400245687452036850038201101623775605307718356831313872871767144536046508581510478107360174",
+    murmur:
+      "3481723656101245485337476446036342747424161441621318724540168738634213106115487521840144354465433347",
+    heavy:
+      "7566885557458848687482886857658568878620777875787768386837643874868767744568746578588575878878865674",
+    table:
+      "8763236608288140881628078737864400745278503631863540784448538321617585774626046657411380574311016338",
+    uneven:
+      "7857785775767787774882277866678676378536674478628882865386787848846884758337748688576638648888766364",
+  };
+
+  test("get what they get from Envoy, whatever their addresses", async () => {
+    const ports = await startNumbered(9);
+    const of = (weightOf: (at: number) => number): readonly object[] => [
+      {
+        lb_endpoints: ports.map((port, at) =>
+          endpointOf(port, {
+            load_balancing_weight: weightOf(at),
+            metadata: { filter_metadata: { "envoy.lb": { hash_key: `host-${at}` } } },
+          }),
+        ),
+      },
+    ];
+    const even = of(() => 1);
+    const uneven = of((at) => 1 + at * at);
+    const maglev = { lb_policy: "MAGLEV" };
+    const clusters = [
+      hashCluster("ring", even),
+      hashCluster("murmur", even, { ring_hash_lb_config: { hash_function: "MURMUR_HASH_2" } }),
+      hashCluster("heavy", uneven, { ring_hash_lb_config: { maximum_ring_size: 2000 } }),
+      hashCluster("table", even, maglev),
+      hashCluster("uneven", uneven, { ...maglev, maglev_lb_config: { table_size: 1009 } }),
+    ];
+    const both = await startHashing(clusters, BY_HEADER);
+    const all = keys(100);
+    const seen = await both.each(async (plane) => {
+      const chosen: Record<string, string> = {};
+      for (const { name } of clusters) {
+        const requests = all.map((key) => requestOf(`/${name}`, [`x-key: ${key}`]));
+        const answers = await askAll(plane, requests);
+        chosen[name] = answers.map((answer) => answer.replace("200 ", "")).join("");
+      }
+      return chosen;
+    });
+    expect(seen.envoy).toEqual(CHOSEN);
+    expect(seen.weft).toEqual(CHOSEN);
+  }, 60_000);
+});
+
 describe("what is hashed of a request", () => {
   const header = (name: string, more: object = {}): object => ({
     header: { header_name: name, ...more },
