@@ -41,7 +41,7 @@ export interface RateLimitSource {
   readonly localCluster: string;
   /** Where the route sends the request; `undefined` when it does not. */
   readonly targetCluster: string | undefined;
-  /** The first value of a header, its name in lower case; also `:path` and the like. */
+  /** The value of a header as Envoy has it, its name in lower case; also `:path` and the like. */
   header(name: string): string | undefined;
   metadata(source: MetadataSource, namespace: string): MetadataValue | undefined;
 }

@@ -73,6 +73,12 @@ const ACTIONS: readonly RateLimitCase[] = [
   describes("request_headers, the first of two", [ofHeader("x-a")], "h=one", {
     line: "X-A: one\r\nX-A: two\r\n",
   }),
+  describes("request_headers, both of two", [ofHeader("user-agent")], "", {
+    limit: { ...bucket(100), descriptors: [descriptor("h=one,two", 0)] },
+    // What passes on goes to the upstream as one header from Envoy, and as two from here.
+    sends: ["User-Agent: one\r\nUser-Agent: two\r\n"],
+    statuses: [429],
+  }),
   describes("request_headers of the path", [ofHeader(":path")], "h=/p?q=1", { path: "/p?q=1" }),
   describes("request_headers of the method", [ofHeader(":method")], "h=GET"),
   describes("request_headers of no value", [ofHeader("x-a"), key("x")], "generic_key=x", {

@@ -8,6 +8,7 @@ import {
 } from "../../match/rate-limit.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
 import type { FilterStream } from "../http/http-filter.ts";
+import { JOINED_HEADERS } from "./joined-headers.ts";
 
 /** How the rules of a virtual host go with those of its routes. */
 export type HostRateLimits =
@@ -41,8 +42,8 @@ export class StreamRateLimitSource implements RateLimitSource {
 
   header(name: string): string | undefined {
     const { head, info } = this.#stream;
-    const isOfFirstLine = name.startsWith(":") || name === "host";
-    return isOfFirstLine ? info.requestHeader(name) : head.headers.first(name);
+    if (name.startsWith(":") || name === "host") return info.requestHeader(name);
+    return JOINED_HEADERS.has(name) ? head.headers.get(name) : head.headers.first(name);
   }
 
   metadata(source: MetadataSource, namespace: string): MetadataValue | undefined {
