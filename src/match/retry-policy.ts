@@ -63,7 +63,7 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs: number;
   /** Without a byte from the upstream; 0 is none. */
   readonly perTryIdleTimeoutMs: number;
-  /** The wait before retry n is drawn from [0, base * (2^n - 1)), at most `backOffMsMax`. */
+  /** The wait before retry n is drawn from [0, base * 2^(n - 1)), at most `backOffMsMax`. */
   readonly backOffMs: number;
   readonly backOffMsMax: number;
   /** Headers that say how long to wait instead, in order, and the most that counts. */

@@ -11,6 +11,8 @@ export class SlowUpstream {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Requests by path. */
   readonly counts = new Map<string, number>();
+  /** When they came. */
+  readonly times = new Map<string, number[]>();
 
   private constructor() {
     this.#server = createServer((socket) => this.#accept(socket));
@@ -49,6 +51,7 @@ export class SlowUpstream {
   #answer(socket: Socket, path: string): void {
     const count = (this.counts.get(path) ?? 0) + 1;
     this.counts.set(path, count);
+    this.times.set(path, [...(this.times.get(path) ?? []), performance.now()]);
     const [, kind = "", ms = "0"] = path.split("/");
     switch (kind) {
       case "silent":

@@ -121,6 +121,13 @@ export class ClusterLoad {
     this.breakers = [new Breakers(normal), new Breakers(high)];
   }
 
+  /** A retry begins, after a wait that the response asked for or that was drawn. */
+  countRetry(isAsked: boolean): void {
+    this.retriesTotal++;
+    if (isAsked) this.retriesRateLimited++;
+    else this.retriesBackedOff++;
+  }
+
   countResponse(status: number, isRetried = false): void {
     const responses = isRetried ? this.retriedResponses : this.responses;
     responses[status] = (responses[status] ?? 0) + 1;

@@ -1,7 +1,6 @@
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import { canonicalText } from "../../match/subset-criteria.ts";
 import type { Metadata } from "../cluster/cluster-config.ts";
-import type { ClusterLoad } from "../cluster/load.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 
@@ -66,23 +65,27 @@ export function omitsHost(policy: RetryPolicy, metadata: Metadata): boolean {
   );
 }
 
-/** How long to wait before a retry, in milliseconds; counted. `draw` is between 0 and 1. */
-export function backOffMs(
+/** How long a retry waits, in milliseconds. */
+interface RetryWait {
+  readonly ms: number;
+  /** Whether the response asked for it. */
+  readonly isAsked: boolean;
+}
+
+/** How long to wait before a retry. `draw` is between 0 and 1. */
+export function waitBeforeRetry(
   policy: RetryPolicy,
   retry: number,
   response: ResponseHead | undefined,
   draw: number,
   wallMs: number,
-  load: ClusterLoad,
-): number {
+): RetryWait {
   const asked = response && askedWaitMs(policy, response, wallMs);
-  if (asked !== undefined) {
-    load.retriesRateLimited++;
-    // Some more than asked for, so that not all come back at the same moment.
-    return asked * (1 + draw / 2);
-  }
-  load.retriesBackedOff++;
-  return Math.min(policy.backOffMs * (2 ** retry - 1), policy.backOffMsMax) * draw;
+  // Some more than asked for, so that not all come back at the same moment.
+  if (asked !== undefined) return { ms: asked * (1 + draw / 2), isAsked: true };
+  // What Envoy does; its documentation says that the window of retry n is 2^n - 1 times the base.
+  const windowMs = Math.min(policy.backOffMs * 2 ** (retry - 1), policy.backOffMsMax);
+  return { ms: windowMs * draw, isAsked: false };
 }
 
 /** What a reset header of the response asks for; `undefined` when none does. */

@@ -32,7 +32,7 @@ import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { RequestPick } from "./request-pick.ts";
-import { backOffMs, isRetriableReset, isRetriableResponse } from "./retry-decision.ts";
+import { isRetriableReset, isRetriableResponse, waitBeforeRetry } from "./retry-decision.ts";
 import { answerRoute } from "./route-answer.ts";
 import type { RoutedStream } from "./routed-stream.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
@@ -155,10 +155,6 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     return this.#action?.isHighPriority === true ? PRIORITY.high : PRIORITY.default;
   }
 
-  get #policy(): RetryPolicy | undefined {
-    return this.#pick.policy;
-  }
-
   #attempt(cluster: Cluster): void {
     this.#pick.attempts++;
     // By the time of a retry it may have been replaced, or be gone.
@@ -231,7 +227,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (!this.#isTunnelShut) this.#writeKept(connection);
     if (this.#isRequestDone) this.#writeEnd(connection);
     this.#startPerTry();
-    this.#timers.startIdle(this.#policy?.perTryIdleTimeoutMs ?? 0);
+    this.#timers.startIdle(this.#pick.policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
     if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
     if (!this.#isStarting) this.#stream.resumeRequest();
@@ -358,7 +354,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     judgeResponse(this.#host, this.#stream.head, head);
     this.#host?.countResponse(head.status);
     heedImmediateFail(this.#host, head);
-    const policy = this.#policy;
+    const policy = this.#pick.policy;
     const load = this.cluster?.load;
     const retries = policy && isRetriableResponse(policy, head) && this.#retry(policy, head);
     load?.countResponse(head.status, retries);
@@ -444,7 +440,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       return;
     }
     if (this.#host !== undefined) this.#host.requestErrors++;
-    const policy = this.#policy;
+    const policy = this.#pick.policy;
     const attempt = {
       method: this.#stream.head.method,
       isReused: connection?.isReused === true,
@@ -483,15 +479,15 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       return false;
     }
     const { clock, prng } = this.#stream.context;
-    const waitMs = backOffMs(policy, this.attempts, response, prng.next(), clock.nowMs(), load);
+    const wait = waitBeforeRetry(policy, this.attempts, response, prng.next(), clock.nowMs());
     this.#timers.endAttempt();
     this.#abandon();
     this.#release();
     breakers.retries++;
     this.#holdsRetry = true;
-    load.retriesTotal++;
-    this.#retryTimer = clock.setTimer(waitMs, () => {
+    this.#retryTimer = clock.setTimer(wait.ms, () => {
       this.#retryTimer = undefined;
+      load.countRetry(wait.isAsked);
       this.#attempt(cluster);
     });
     return true;
@@ -516,7 +512,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       else if (kind === TIMEOUT.perTry) load.perTryTimeouts++;
       else load.perTryIdleTimeouts++;
     }
-    const policy = this.#policy;
+    const policy = this.#pick.policy;
     if (kind !== TIMEOUT.response && !this.#isResponseStarted && policy?.onReset === true) {
       this.#isTimeoutRetry = true;
       if (this.#retry(policy, undefined)) return;

@@ -139,12 +139,14 @@ function hashStats(cluster: Cluster, prefix: string): Stat[] {
 /** Whether the breakers let no more through, and where it is asked for how much they would. */
 function breakerStats(prefix: string, breakers: Breakers): Stat[] {
   const { limits, connections, pending, requests, retries, retriesMax } = breakers;
-  const isOpen = (isAllowed: boolean): number => (isAllowed ? 0 : 1);
+  // As in Envoy, one that lets nothing through at all has not been seen to be reached, and a budget
+  // of retries does not show here.
+  const isOpen = (used: number, isAllowed: boolean): number => (used === 0 || isAllowed ? 0 : 1);
   const stats: Stat[] = [
-    [`${prefix}.cx_open`, isOpen(breakers.canConnect())],
-    [`${prefix}.rq_open`, isOpen(breakers.canRequest())],
-    [`${prefix}.rq_pending_open`, isOpen(breakers.canWait())],
-    [`${prefix}.rq_retry_open`, isOpen(breakers.canRetry())],
+    [`${prefix}.cx_open`, isOpen(connections, breakers.canConnect())],
+    [`${prefix}.rq_open`, isOpen(requests, breakers.canRequest())],
+    [`${prefix}.rq_pending_open`, isOpen(pending, breakers.canWait())],
+    [`${prefix}.rq_retry_open`, isOpen(retries, retries < limits.retriesMax)],
   ];
   if (!limits.tracksRemaining) return stats;
   const left = (max: number, used: number): number => Math.max(0, max - used);
