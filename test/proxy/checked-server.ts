@@ -34,6 +34,8 @@ export class CheckedServer {
   /** When each check came, in milliseconds. */
   readonly timesMs: number[] = [];
   connections = 0;
+  /** How many other requests came. */
+  hellos = 0;
   /** How many connections that brought other requests have ended. */
   helloEnds = 0;
   /** The answer to requests that are no checks. */
@@ -76,6 +78,7 @@ export class CheckedServer {
   }
 
   #greet(socket: Socket): void {
+    this.hellos++;
     if (socket.listenerCount("close") === 1) socket.on("close", () => this.helloEnds++);
     socket.write(this.hello, "latin1");
   }

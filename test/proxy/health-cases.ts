@@ -10,8 +10,8 @@ export interface HealthCase {
   readonly endpoint?: object;
   /** After these the server falls silent; each is one check, or one connection. */
   readonly answers: readonly CheckAnswer[];
-  /** What the events say, in order; the first of each line's parts. */
-  readonly events: readonly string[];
+  /** What the events say, in order; `undefined` where only the two proxies are compared. */
+  readonly events: readonly string[] | undefined;
   /** The flags that `/clusters` shows in the end. */
   readonly flags: string;
   /** Whether checks fail by taking too long: then there is no end to be looked at. */

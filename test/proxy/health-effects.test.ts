@@ -134,7 +134,7 @@ describe("a host that fails", () => {
         parts: ["GET /app HTTP/1.1\r\nHost: a\r\n\r\n"],
         answers: 2,
       });
-      await until(() => answer !== undefined, "the second check");
+      await until(() => up.hellos === 1 && answer !== undefined, "the second check");
       answer?.(BAD);
       await until(async () => (await healthFlags(plane, "up"))[0] === "/failed_active_hc", "it");
       if (isAsked) await until(() => up.helloEnds === 1, "the connection to end");
