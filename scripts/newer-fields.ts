@@ -41,6 +41,22 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
         bool enable_retry_after_header = 19;`,
     },
   ],
+  "envoy/extensions/load_balancing_policies/common/v3/common.proto": [
+    {
+      after: "message ZoneAwareLbConfig {",
+      text: `
+        enum LocalityBasis {
+          HEALTHY_HOSTS_NUM = 0;
+          HEALTHY_HOSTS_WEIGHT = 1;
+        }
+        message ForceLocalZone {
+          google.protobuf.UInt32Value min_size = 1;
+        }
+        bool force_locality_direct_routing = 4;
+        ForceLocalZone force_local_zone = 5;
+        LocalityBasis locality_basis = 6;`,
+    },
+  ],
   "envoy/extensions/common/ratelimit/v3/ratelimit.proto": [
     { after: "message LocalRateLimitDescriptor {", text: "bool shadow_mode = 3;" },
   ],

@@ -3,6 +3,7 @@ import { AGGREGATE_CASES, RETRY_CASES } from "./aggregate-share-cases.ts";
 import { PRIORITY_CASES } from "./host-share-cases.ts";
 import { hostsOf, type PlaceSpec } from "./host-shares.ts";
 import {
+  ALL_HERE_CASES,
   CROWDED_CASES,
   ELSEWHERE_CASES,
   OWN_PANIC_CASES,
@@ -25,6 +26,9 @@ describe("requests stay in their zone", () => {
 });
 describe("requests stay in their zone as far as that is fair", () => {
   runShareCases(CROWDED_CASES, [place("a", hostsOf(0, 3)), place("b", hostsOf(3, 1))]);
+});
+describe("requests stay in their zone where the own cluster is nowhere else", () => {
+  runShareCases(ALL_HERE_CASES, [place("a", hostsOf(0, 3))]);
 });
 describe("zones do not count where the own cluster is elsewhere", () => {
   runShareCases(ELSEWHERE_CASES, [place("b", hostsOf(0, 2)), place("c", hostsOf(2, 2))]);

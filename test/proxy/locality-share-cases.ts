@@ -323,8 +323,78 @@ export const OWN_PANIC_CASES: readonly ShareCase[] = [
   },
 ];
 
+/** Zones as only the typed policies know them. */
+function typedZones(options: object): object {
+  const zones = { min_cluster_size: 1, ...options };
+  return typed("round_robin.v3.RoundRobin", {
+    locality_lb_config: { zone_aware_lb_config: zones },
+  });
+}
+
+const FEW_HERE = [zone("a", hostsOf(0, 1)), zone("b", hostsOf(1, 3))];
+
+/** The whole of the proxy's own cluster is here. */
+export const ALL_HERE_CASES: readonly ShareCase[] = [
+  {
+    name: "nobody elsewhere to be fair to",
+    places: FEW_HERE,
+    cluster: typedZones({}),
+    shares: { "0-3": 100 },
+  },
+  {
+    name: "the own zone by force",
+    places: FEW_HERE,
+    cluster: typedZones({ force_local_zone: {} }),
+    shares: { 0: 100 },
+    counters: { lb_zone_routing_all_directly: 100 },
+  },
+  {
+    name: "the own zone by force, which has nobody",
+    places: [zone("c", hostsOf(0, 1)), zone("b", hostsOf(1, 3))],
+    cluster: typedZones({ force_local_zone: {} }),
+    shares: { 0: 25, "1-3": 75 },
+    counters: { lb_zone_routing_cross_zone: 100 },
+  },
+];
+
 /** Three quarters of the proxy's own cluster are here. */
 export const CROWDED_CASES: readonly ShareCase[] = [
+  {
+    name: "the own zone by force where it is too small",
+    places: FEW_HERE,
+    cluster: typedZones({ force_local_zone: { min_size: 1 } }),
+    shares: { 0: 100 },
+    counters: { lb_zone_routing_all_directly: 100 },
+  },
+  {
+    name: "the own zone by force in the older way",
+    places: FEW_HERE,
+    cluster: typedZones({ force_locality_direct_routing: true }),
+    shares: { 0: 100 },
+    counters: { lb_zone_routing_all_directly: 100 },
+  },
+  {
+    name: "no force with fewer hosts than it takes",
+    places: FEW_HERE,
+    cluster: typedZones({ force_local_zone: { min_size: 2 } }),
+    // 25 of 75 stay.
+    shares: { 0: 33.33, "1-3": 66.67 },
+    counters: { lb_zone_routing_sampled: 33.33, lb_zone_routing_cross_zone: 66.67 },
+  },
+  {
+    name: "the own zone by force, however few it has",
+    places: FEW_HERE,
+    cluster: typedZones({ force_local_zone: { min_size: 0 } }),
+    shares: { 0: 100 },
+    counters: { lb_zone_routing_all_directly: 100 },
+  },
+  {
+    name: "zones by what their hosts weigh",
+    places: [zone("a", [{ host: 0, weight: 6 }]), zone("b", hostsOf(1, 2))],
+    cluster: typedZones({ locality_basis: "HEALTHY_HOSTS_WEIGHT" }),
+    shares: { 0: 100 },
+    counters: { lb_zone_routing_all_directly: 100 },
+  },
   {
     name: "more of the own cluster here than there is room for",
     places: TEN,

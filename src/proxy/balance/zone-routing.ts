@@ -27,6 +27,7 @@ export const ZONE_AWARE_DEFAULTS: ZoneAwareConfig = {
   clusterSizeMin: 6,
   failsOnPanic: false,
   forceLocalMin: undefined,
+  basis: "number",
 };
 
 /** Shares are counted in hundredths of a percent. */
@@ -54,8 +55,9 @@ export function createZoneRouting(
   const { prng, runtime, load, panicPercent } = deps;
   const own = deps.local.hosts();
   load.zoneRecalculations++;
-  if (!isWorthwhile(set, own, config, deps)) return undefined;
-  const choose = chooserOf(set, own, config, deps);
+  const forceMin = forceMinOf(config, runtime);
+  if (!isWorthwhile(set, own, { config, forceMin }, deps)) return undefined;
+  const choose = chooserOf(set, { shares: sharesOf(set, own, config.basis), forceMin }, deps);
   const enabled = Math.min(
     100,
     runtime.integer("upstream.zone_routing.enabled") ?? config.enabledPercent,
@@ -69,14 +71,23 @@ export function createZoneRouting(
   };
 }
 
+/** How many hosts in the own zone are enough whatever that means for others; `undefined` for none. */
+function forceMinOf(
+  { forceLocalMin }: ZoneAwareConfig,
+  runtime: RuntimeReader,
+): number | undefined {
+  const key = "upstream.zone_routing.force_local_zone.min_size";
+  return forceLocalMin === undefined ? undefined : (runtime.integer(key) ?? forceLocalMin);
+}
+
 function isWorthwhile(
   set: HostSet,
   own: HostSet,
-  config: ZoneAwareConfig,
+  { config, forceMin }: { config: ZoneAwareConfig; forceMin: number | undefined },
   { runtime, load }: ZoneRoutingDeps,
 ): boolean {
   if (set.localities.length < 2) return false;
-  if (config.forceLocalMin === undefined && own.localities.length < 2) return false;
+  if (forceMin === undefined && own.localities.length < 2) return false;
   // Nobody of the own cluster is here: what it says of itself is not to be relied on.
   if (!own.hasOwnLocality) {
     load.zoneLocalNotOk++;
@@ -95,40 +106,36 @@ interface Shares {
   readonly upstream: number;
 }
 
-function sharesOf(set: HostSet, own: HostSet): readonly Shares[] {
-  const ownTotal = healthyIn(own.localities);
-  const total = healthyIn(set.localities);
+function sharesOf(set: HostSet, own: HostSet, basis: ZoneAwareConfig["basis"]): readonly Shares[] {
+  const measure = ({ healthy }: LocalityHosts): number =>
+    basis === "number"
+      ? healthy.length
+      : healthy.reduce((total, { state }) => total + state.weight, 0);
+  const sum = (localities: readonly LocalityHosts[]): number =>
+    localities.reduce((total, one) => total + measure(one), 0);
+  const ownTotal = sum(own.localities);
+  const total = sum(set.localities);
   const ownCounts = new Map(
-    own.localities.map(({ locality, healthy }) => [localityName(locality), healthy.length]),
+    own.localities.map((one) => [localityName(one.locality), measure(one)]),
   );
   const share = (count: number, of: number): number =>
     of === 0 ? 0 : Math.floor((WHOLE * count) / of);
-  return set.localities.map(({ locality, healthy }) =>
-    healthy.length === 0
+  return set.localities.map((one) =>
+    one.healthy.length === 0
       ? { own: 0, upstream: 0 }
       : {
-          own: share(ownCounts.get(localityName(locality)) ?? 0, ownTotal),
-          upstream: share(healthy.length, total),
+          own: share(ownCounts.get(localityName(one.locality)) ?? 0, ownTotal),
+          upstream: share(measure(one), total),
         },
   );
 }
 
-function healthyIn(localities: readonly LocalityHosts[]): number {
-  return localities.reduce((total, { healthy }) => total + healthy.length, 0);
-}
-
 function chooserOf(
   set: HostSet,
-  own: HostSet,
-  config: ZoneAwareConfig,
-  { prng, load, runtime }: ZoneRoutingDeps,
+  { shares, forceMin }: { shares: readonly Shares[]; forceMin: number | undefined },
+  { prng, load }: ZoneRoutingDeps,
 ): () => number {
-  const shares = sharesOf(set, own);
   const [first = { own: 0, upstream: 0 }] = shares;
-  const { forceLocalMin } = config;
-  const forceMin =
-    forceLocalMin &&
-    (runtime.integer("upstream.zone_routing.force_local_zone.min_size") ?? forceLocalMin);
   const isEnough = first.upstream > 0 && first.upstream >= first.own;
   const isForced = forceMin !== undefined && (set.localities[0]?.healthy.length ?? 0) >= forceMin;
   if (set.hasOwnLocality && (isEnough || isForced)) {

@@ -112,6 +112,8 @@ export interface ZoneAwareConfig {
   readonly failsOnPanic: boolean;
   /** Own-zone hosts are used alone while there are at least so many; `undefined` for never. */
   readonly forceLocalMin: number | undefined;
+  /** What zones are compared by: how many healthy hosts they have, or what these weigh together. */
+  readonly basis: "number" | "weight";
 }
 
 /** The weight of a new host grows for a while. */

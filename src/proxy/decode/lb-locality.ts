@@ -4,9 +4,12 @@ import {
   Cluster_CommonLbConfig_ZoneAwareLbConfigSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
+  LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis as LocalityBasis,
   type LocalityLbConfig,
   type LocalityLbConfig_LocalityWeightedLbConfig,
   LocalityLbConfig_LocalityWeightedLbConfigSchema,
+  type LocalityLbConfig_ZoneAwareLbConfig,
+  LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZoneSchema,
   LocalityLbConfig_ZoneAwareLbConfigSchema,
   LocalityLbConfigSchema,
 } from "../../api/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
@@ -56,9 +59,7 @@ export function decodeLocality(
   const { case: kind, value } = message.localityConfigSpecifier;
   if (kind === "zoneAwareLbConfig") {
     const at = joinPath(path, "zone_aware_lb_config");
-    const schema = LocalityLbConfig_ZoneAwareLbConfigSchema;
-    issues.push(...refuseFields(schema, value, ZONE_AWARE_FIELDS, at));
-    return { kind: "zone_aware", ...decodeZoneAware(value) };
+    return { kind: "zone_aware", ...decodeTypedZoneAware(value, at, issues) };
   }
   if (kind === "localityWeightedLbConfig") {
     const at = joinPath(path, "locality_weighted_lb_config");
@@ -98,5 +99,29 @@ function decodeZoneAware(message: ZoneAware): ZoneAwareConfig {
     clusterSizeMin: sizeMin === undefined ? CLUSTER_SIZE_MIN : Number(sizeMin),
     failsOnPanic: message.failTrafficOnPanic,
     forceLocalMin: undefined,
+    basis: "number",
+  };
+}
+
+function decodeTypedZoneAware(
+  message: LocalityLbConfig_ZoneAwareLbConfig,
+  path: string,
+  issues: Issue[],
+): ZoneAwareConfig {
+  const newer = ["force_local_zone", "force_locality_direct_routing", "locality_basis"];
+  const schema = LocalityLbConfig_ZoneAwareLbConfigSchema;
+  issues.push(...refuseFields(schema, message, [...ZONE_AWARE_FIELDS, ...newer], path));
+  const { forceLocalZone: force } = message;
+  if (force !== undefined) {
+    const forceSchema = LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZoneSchema;
+    const at = joinPath(path, "force_local_zone");
+    issues.push(...refuseFields(forceSchema, force, ["min_size"], at));
+  }
+  // The older way to say the same.
+  const isDirect = message.forceLocalityDirectRouting;
+  return {
+    ...decodeZoneAware(message),
+    forceLocalMin: force === undefined ? (isDirect ? 1 : undefined) : (force.minSize ?? 1),
+    basis: message.localityBasis === LocalityBasis.HEALTHY_HOSTS_WEIGHT ? "weight" : "number",
   };
 }
