@@ -13,7 +13,7 @@ export interface OutlierCase {
   readonly isMirror?: boolean;
   /** Connections are passed on as they are. */
   readonly isTcp?: boolean;
-  /** Paths to ask for, one after the other; what follows a blank is a header. */
+  /** Paths to ask for, one after the other; what follows blanks are headers. */
   readonly steps: readonly string[];
   /** What the client gets: a status, "closed" for nothing at all, "UH" where no host is in use, "broken" for half an answer. */
   readonly answers: readonly string[];
@@ -29,6 +29,9 @@ export const NO_PANIC = {
   common_lb_config: { ...AT_ONCE, healthy_panic_threshold: { value: 0 } },
 };
 
+/** How long the proxy waits for an answer that never comes, and for one that never ends. */
+const SOON = "x-envoy-upstream-rq-timeout-ms:100";
+const LATER = "x-envoy-upstream-rq-timeout-ms:700";
 const GRPC = "content-type:application/grpc";
 
 function ejected(type: string, detected = 1): Record<string, number> {
@@ -189,24 +192,26 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "no answer in time",
     outlier: GATEWAY,
-    route: { timeout: "0.1s" },
-    steps: ["hang", "hang", "200"],
+    steps: [`hang ${SOON}`, `hang ${SOON}`, "200"],
     answers: ["504", "504", "UH"],
     counters: BY_GATEWAY,
   },
   {
     name: "no answer in time, with another status for it",
     outlier: GATEWAY,
-    route: { timeout: "0.1s" },
-    steps: ["hang", "hang x-envoy-upstream-rq-timeout-alt-response:1", "hang", "200"],
+    steps: [
+      `hang ${SOON}`,
+      `hang ${SOON} x-envoy-upstream-rq-timeout-alt-response:1`,
+      `hang ${SOON}`,
+      "200",
+    ],
     answers: ["504", "204", "504", "200"],
     counters: {},
   },
   {
     name: "no end of the answer in time",
     outlier: { consecutive_5xx: 1, consecutive_gateway_failure: 1 },
-    route: { timeout: "0.1s" },
-    steps: ["endless", "200"],
+    steps: [`endless ${LATER}`, "200"],
     answers: ["broken", "200"],
     counters: {},
   },
@@ -392,16 +397,14 @@ export const OUTLIER_CASES: readonly OutlierCase[] = [
   {
     name: "split: who connects is reached, and begins anew",
     outlier: { ...SPLIT, consecutive_5xx: 1 },
-    route: { timeout: "0.1s" },
-    steps: ["reset", "hang", "reset", "200"],
+    steps: ["reset", `hang ${SOON}`, "reset", "200"],
     answers: ["503", "504", "503", "200"],
     counters: {},
   },
   {
     name: "split: one failure",
     outlier: { ...SPLIT, consecutive_local_origin_failure: 1, consecutive_5xx: 1 },
-    route: { timeout: "0.1s" },
-    steps: ["hang", "200"],
+    steps: [`hang ${SOON}`, "200"],
     answers: ["504", "UH"],
     counters: BY_LOCAL_ORIGIN,
   },

@@ -279,10 +279,9 @@ async function dial(twin: TwinPlaces, name: string): Promise<void> {
 /** Asks each of five hosts twice. */
 async function burst(one: RateCase, twin: TwinPlaces): Promise<void> {
   const at = CASES.indexOf(one);
-  for (let left = BURST; left > 0; left--) {
-    if (one.isTcp === true) await dial(twin, `tcp${at}`);
-    else await ask(twin, `c${at}/`);
-  }
+  const once = (): Promise<unknown> =>
+    one.isTcp === true ? dial(twin, `tcp${at}`) : ask(twin, `c${at}/`);
+  await Promise.all(Array.from({ length: BURST }, once));
 }
 
 async function countersOf(twin: TwinPlaces, name: string): Promise<Record<string, number>> {
@@ -362,7 +361,7 @@ describe("outlier detection at the end of an interval", () => {
     for (const twin of twins.all) {
       const lines = await until(
         async () => {
-          for (let left = BURST; left > 0; left--) await ask(twin, "seen/");
+          await Promise.all(Array.from({ length: BURST }, () => ask(twin, "seen/")));
           const found = await rateLines(twin, "seen");
           return found.includes("seen::outlier::success_rate_average::80") && found;
         },
@@ -383,7 +382,7 @@ describe("outlier detection at the end of an interval", () => {
       ]);
       const status = await until(
         async () => {
-          for (let left = BURST; left > 0; left--) await ask(twin, "seen/");
+          await Promise.all(Array.from({ length: BURST }, () => ask(twin, "seen/")));
           const answer = await fetch(`http://127.0.0.1:${twin.adminPort}/clusters?format=json`);
           const page = (await answer.json()) as Statuses;
           const found = page.cluster_statuses.find(({ name }) => name === "seen");

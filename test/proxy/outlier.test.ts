@@ -150,9 +150,8 @@ afterAll(async () => {
 });
 
 async function ask(twin: TwinPlaces, at: number, step: string): Promise<string> {
-  const [path = "", header = ""] = step.split(" ");
-  const [name = "", value = ""] = header.split(":");
-  const headers: Record<string, string> = name === "" ? {} : { [name]: value };
+  const [path = "", ...lines] = step.split(" ");
+  const headers = Object.fromEntries(lines.map((line) => line.split(":")));
   const url = `http://127.0.0.1:${twin.ports["main"] ?? 0}/${at}/${path}`;
   const answer = await fetch(url, { headers });
   const body = await answer.text().catch(() => undefined);
