@@ -125,6 +125,9 @@ function collectHeader(headerName: string): (request: MatchRequest, values: stri
   };
 }
 
+/** What would end the header line that a cookie is written in. */
+const LINE_END = /[\0\r\n]/;
+
 function decodeCookie(
   message: RouteAction_HashPolicy_Cookie,
   path: string,
@@ -138,6 +141,10 @@ function decodeCookie(
     issues.push(...refuseFields(schema, attribute, ["name", "value"], at));
   }
   const name = wireText(message.name);
+  for (const field of ["name", "path"] as const) {
+    if (!LINE_END.test(message[field])) continue;
+    issues.push({ path: joinPath(path, field), message: "must not have the end of a line in it" });
+  }
   if (message.ttl === undefined) return { kind: "cookie", name, generate: undefined };
   const { seconds } = message.ttl;
   const rest = [

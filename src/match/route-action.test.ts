@@ -452,6 +452,10 @@ describe("decodeClusterAction()", () => {
       { cluster: "c", hash_policy: [{ terminal: true }] },
       `${path}.hash_policy[0]: names nothing to hash`,
     ],
+    [
+      { cluster: "c", hash_policy: [{ cookie: { name: "c", path: "/\r\nx: y" } }] },
+      `${path}.hash_policy[0].cookie.path: must not have the end of a line in it`,
+    ],
   ];
   test.each(refused)("refuses %j", (action, issue) => {
     expect(tableIssues(tableOf([{ ...PREFIX, route: action }]))).toEqual([issue]);

@@ -130,6 +130,25 @@ const TABLE: readonly (readonly [string, object, string])[] = [
   ["a redirect to a path of two lines", answer({ redirect: { path_redirect: CRLF } }), BAD],
   ["a host of two lines", action({ host_rewrite_literal: CRLF }), BAD],
   ["a path of two lines", action({ prefix_rewrite: CRLF }), BAD],
+  ["a hash of nothing", action({ hash_policy: [{}] }), "hash_policy[0]"],
+  ["a hash of no header", action({ hash_policy: [{ header: {} }] }), "header.header_name"],
+  ["a hash of no cookie", action({ hash_policy: [{ cookie: {} }] }), "cookie.name"],
+  [
+    "a hash of no parameter",
+    action({ hash_policy: [{ query_parameter: {} }] }),
+    "query_parameter.name",
+  ],
+  ["a hash of no state", action({ hash_policy: [{ filter_state: {} }] }), "filter_state.key"],
+  [
+    "a hash of a header that is rewritten by nothing",
+    action({ hash_policy: [{ header: { header_name: "a", regex_rewrite: {} } }] }),
+    "regex_rewrite.pattern",
+  ],
+  [
+    "a cookie of two lines",
+    action({ hash_policy: [{ cookie: { name: "c", attributes: [{ name: "a", value: CRLF }] } }] }),
+    "attributes[0].value",
+  ],
   ["a negative timeout", action({ timeout: "-1s" }), "route.timeout: must not be negative"],
   [
     "a back-off without a base",
