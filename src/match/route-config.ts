@@ -29,6 +29,8 @@ export interface RouteConfig {
   readonly validatesClusters: boolean | undefined;
   /** Headers, in lower case, that requests from outside must not bring. */
   readonly internalOnlyHeaders: readonly string[];
+  /** All that its levels say to filters. */
+  readonly filterSettings: readonly object[];
 }
 
 /** The virtual host and route of a request; either may be missing. */
@@ -68,7 +70,8 @@ export function decodeRouteConfig(
   deps: RouteDecodeDeps,
 ): Result<RouteConfig> {
   const issues = refuseFields(RouteConfigurationSchema, message, HANDLED, "");
-  const context = tableContext(message, deps, issues);
+  const filterSettings: object[] = [];
+  const context = tableContext(message, keepingSettings(deps, filterSettings), issues);
   const names = new Set<string>();
   const virtualHosts = message.virtualHosts.map((virtualHost, at) => {
     const path = `virtual_hosts[${at}]`;
@@ -95,7 +98,26 @@ export function decodeRouteConfig(
   const { name, validateClusters: validatesClusters } = message;
   return {
     ok: true,
-    value: { name, virtualHosts, findVirtualHost, validatesClusters, internalOnlyHeaders },
+    value: {
+      name,
+      virtualHosts,
+      findVirtualHost,
+      validatesClusters,
+      internalOnlyHeaders,
+      filterSettings,
+    },
+  };
+}
+
+/** The same, but what is decoded for filters is noted as well. */
+function keepingSettings(deps: RouteDecodeDeps, settings: object[]): RouteDecodeDeps {
+  return {
+    ...deps,
+    decodeOverride(named, issues) {
+      const decoded = deps.decodeOverride(named, issues);
+      if (typeof decoded === "object") settings.push(decoded);
+      return decoded;
+    },
   };
 }
 

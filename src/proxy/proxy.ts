@@ -64,11 +64,11 @@ export class Proxy {
   readonly #bootstrap: ProxyBootstrap;
   readonly #deps: ProxyDeps;
   readonly #clusters: ClusterSet;
-  readonly #routes = new RouteSet();
+  readonly #counters = new CounterGroups();
+  readonly #routes = new RouteSet(this.#counters);
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
   readonly #admin: AdminServer | undefined;
-  readonly #counters = new CounterGroups();
   readonly #readBuffer = createReadBuffer();
   readonly #stopping = new AbortController();
   readonly #secrets: SecretStore;

@@ -1,5 +1,7 @@
 import type { RouteConfig } from "../match/route-config.ts";
+import type { CounterGroups } from "./counters.ts";
 import type { RouteSource } from "./http/http-config.ts";
+import type { CountingSettings } from "./http/http-filter.ts";
 
 /** A route table by name; listeners hold the place, updates change what stands in it. */
 class Place implements RouteSource {
@@ -7,9 +9,21 @@ class Place implements RouteSource {
   body: Uint8Array = new Uint8Array();
 }
 
+/** The numbers of what a table says to filters are there from now on. */
+export function showCounters({ filterSettings }: RouteConfig, counters: CounterGroups): void {
+  for (const settings of filterSettings) {
+    if ("showCounters" in settings) (settings as CountingSettings).showCounters(counters);
+  }
+}
+
 /** The route tables that came by RDS. */
 export class RouteSet {
+  readonly #counters: CounterGroups;
   readonly #places = new Map<string, Place>();
+
+  constructor(counters: CounterGroups) {
+    this.#counters = counters;
+  }
 
   /** The place of a table, whether it has come or not. */
   source(name: string): RouteSource {
@@ -30,6 +44,7 @@ export class RouteSet {
 
   /** Requests that begin from now on use it. */
   put(config: RouteConfig, body: Uint8Array): void {
+    showCounters(config, this.#counters);
     const place = this.#place(config.name);
     place.current = config;
     place.body = body;

@@ -99,15 +99,12 @@ export async function statsOf(
   return Object.fromEntries(stats.sort(([one], [two]) => one.localeCompare(two)));
 }
 
-/**
- * What one of the twins tells Prometheus of metrics whose names contain `part`, in order; those
- * that are 0 are left out.
- */
+/** What one of the twins tells Prometheus of metrics whose names contain `part`, in order. */
 export async function metricsOf(
   { adminPort }: TwinPlaces,
   part: string,
 ): Promise<readonly string[]> {
   const answer = await fetch(`http://127.0.0.1:${adminPort}/stats/prometheus`);
   const lines = (await answer.text()).split("\n");
-  return lines.filter((line) => line.includes(part) && !line.endsWith(" 0")).sort();
+  return lines.filter((line) => line.includes(part)).sort();
 }

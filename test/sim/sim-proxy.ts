@@ -84,7 +84,7 @@ export function createSimProxy(
     nextConnectionId: () => ++connectionIds,
     createRequestId: () => "00000000-0000-4000-8000-000000000000",
   };
-  const routes = new RouteSet();
+  const routes = new RouteSet(counters);
   const deps: ListenerDeps = {
     context,
     logFiles: new LogFiles(clock, log, writeStream),

@@ -31,7 +31,7 @@ export const LOCAL_RATE_LIMIT = extension(LocalRateLimitSchema, (message, path, 
   const policy = decodePolicy(message, path, issues);
   return {
     open: ({ context, name }: FilterScope) => {
-      policy.countersOf(context);
+      policy.showCounters(context.counters);
       return (stream: FilterStream) => new LocalRateLimitFilter(stream, name, policy);
     },
   };

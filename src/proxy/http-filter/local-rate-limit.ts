@@ -2,10 +2,11 @@ import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { HeaderAddition } from "../../match/header-mutations.ts";
 import type { RateLimitDescriptor, RateLimitRule } from "../../match/rate-limit.ts";
 import { currentShare, type RuntimeShare } from "../../match/runtime-reader.ts";
-import type { ProxyContext } from "../context.ts";
+import type { CounterGroups } from "../counters.ts";
 import { HeaderList } from "../http/header-list.ts";
 import { applyMutations } from "../http/header-mutation.ts";
 import {
+  type CountingSettings,
   FILTER,
   type FilterStatus,
   type FilterStream,
@@ -49,7 +50,7 @@ const ZERO = { enabled: 0, enforced: 0, ok: 0, rate_limited: 0, shadow_mode: 0 }
 const NO_DESCRIPTORS: readonly RateLimitDescriptor[] = [];
 
 /** Settings with the buckets and numbers that all connections share which have them. */
-export class LocalRateLimitPolicy {
+export class LocalRateLimitPolicy implements CountingSettings {
   readonly settings: LocalRateLimitSettings;
   #limiter: LocalRateLimiter | undefined = undefined;
   #counters: typeof ZERO | undefined = undefined;
@@ -58,7 +59,11 @@ export class LocalRateLimitPolicy {
     this.settings = settings;
   }
 
-  countersOf({ counters }: ProxyContext): typeof ZERO {
+  showCounters(counters: CounterGroups): void {
+    this.countersOf(counters);
+  }
+
+  countersOf(counters: CounterGroups): typeof ZERO {
     this.#counters ??= counters.get(`${this.settings.statPrefix}.http_local_rate_limit`, ZERO);
     return this.#counters;
   }
@@ -114,7 +119,7 @@ export class LocalRateLimitFilter implements HttpFilter {
     const { settings } = policy;
     if (!this.#strikes(settings.enabled)) return FILTER.continue;
     const { context, connection } = this.#stream;
-    const counters = policy.countersOf(context);
+    const counters = policy.countersOf(context.counters);
     counters.enabled++;
     const nowMs = context.clock.monotonicMs();
     const limiter = settings.isPerConnection

@@ -3,6 +3,7 @@ import type { ClusterChoice, Route } from "../../match/route.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
+import type { CounterGroups } from "../counters.ts";
 import type { BodySink } from "./body-reader.ts";
 import type { LocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
@@ -71,6 +72,12 @@ export interface HttpFilter {
    * request, and when somebody wants to know: so it costs nothing where nobody does.
    */
   dynamicMetadata?(namespace: string): DynamicMetadata | undefined;
+}
+
+/** What a route says to a filter that counts under a name of its own. */
+export interface CountingSettings {
+  /** Called when its table is used for the first time: its numbers are there, and zero. */
+  showCounters(counters: CounterGroups): void;
 }
 
 /** Where a filter stands, and what it shares with those of other connection managers. */

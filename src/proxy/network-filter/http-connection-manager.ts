@@ -1,6 +1,7 @@
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import type { ListenerDeps } from "../listener/listener.ts";
+import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
 
@@ -26,6 +27,7 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
 function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
   const { context, logFiles, routeSource } = deps;
   const statPrefix = `http.${config.statPrefix}`;
+  if (config.inlineRoutes !== undefined) showCounters(config.inlineRoutes, context.counters);
   return {
     config,
     filters: config.filters.map(({ name, isDisabled, open }) => ({
