@@ -87,6 +87,10 @@ class DynamicPlane {
     this.#control.set("cluster", { up: cluster });
   }
 
+  removeCluster(): void {
+    this.#control.set("cluster", {});
+  }
+
   #set(endpoints: readonly Given[]): void {
     this.#endpoints = endpoints;
     const lbEndpoints = endpoints.map((given) => {
@@ -339,5 +343,21 @@ describe("a cluster that changes", () => {
     });
     expect(weft).toEqual(envoy);
     expect(weft).toEqual([["server 0"], 1, ["server 0"], ["healthy"]]);
+  });
+
+  test("takes its checks along when it goes", async () => {
+    const { weft, envoy } = await onBoth(async (name) => {
+      const up = await serve(OK);
+      const plane = new DynamicPlane();
+      await plane.start(name, {}, [up.port]);
+      await until(() => up.checks.length >= 3, `${name}: some checks`);
+      plane.removeCluster();
+      await until(() => up.openConnections === 0, `${name}: the connection to end`);
+      const { length } = up.checks;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return [up.connections, up.checks.length - length];
+    });
+    expect(weft).toEqual(envoy);
+    expect(weft).toEqual([1, 0]);
   });
 });

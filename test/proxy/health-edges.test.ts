@@ -1,17 +1,23 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
+import { socketAddress } from "./bootstrap-json.ts";
 import { response, SILENCE, withBody } from "./checked-server.ts";
 import {
   ask,
   BAD,
   checkStats,
   closeAll,
+  closers,
   checkedCluster as cluster,
   OK,
   serve,
   startCluster,
 } from "./health-cluster.ts";
-import { healthFlags, onBoth, statsWith } from "./health-planes.ts";
+import { healthFlags, linesOf, onBoth, statsWith } from "./health-planes.ts";
 
 afterEach(closeAll);
 
@@ -131,5 +137,49 @@ describe("a host that a request names", () => {
       return { answers, flags: await healthFlags(plane, "up"), stats: await checkStats(plane) };
     });
     expect(weft).toEqual(envoy);
+  });
+});
+
+describe("a host elsewhere", () => {
+  test.each(["a Unix socket", "IPv6"])("is checked over %s", async (kind) => {
+    const { weft, envoy } = await onBoth(async (name) => {
+      const folder = mkdtempSync(join(tmpdir(), "weft-elsewhere-"));
+      closers.push(() => rmSync(folder, { recursive: true, force: true }));
+      const path = join(folder, "socket");
+      const log = join(folder, "events.log");
+      const heads: string[] = [];
+      const server = createServer((socket) => {
+        socket.on("error", () => undefined);
+        socket.on("data", (bytes) => {
+          heads.push(bytes.toString("latin1"));
+          socket.write(OK);
+        });
+      });
+      const at = kind === "IPv6" ? { port: 0, host: "::1" } : { path };
+      await new Promise<void>((resolve) => server.listen(at, resolve));
+      closers.push(() => new Promise((resolve) => server.close(resolve)));
+      const bound = server.address();
+      const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+      const address = kind === "IPv6" ? socketAddress(port, "::1") : { pipe: { path } };
+      const options = {
+        load_assignment: {
+          cluster_name: "up",
+          endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+        },
+      };
+      const plane = await startCluster(name, cluster([], options, { event_log_path: log }));
+      const lines = await linesOf(log, 1);
+      const flags = await healthFlags(plane, "up");
+      await plane.stop();
+      const plain = lines.map((line) =>
+        line
+          .replace(/"timestamp":"[^"]*"/, "")
+          .replaceAll(folder, "")
+          .replace(`"port_value":${port}`, "PORT"),
+      );
+      return { heads, flags, lines: plain };
+    });
+    expect(weft).toEqual(envoy);
+    expect(weft.flags).toEqual(["healthy"]);
   });
 });

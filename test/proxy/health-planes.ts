@@ -86,8 +86,10 @@ export async function healthFlags(
   const answer = await fetch(`http://127.0.0.1:${adminPort}/clusters`);
   const lines = (await answer.text()).split("\n");
   return lines.flatMap((line) => {
-    const [name, , key, value = ""] = line.split(/::/);
-    return name === cluster && key === "health_flags" ? [value] : [];
+    // An IPv6 address has colons of its own.
+    const [name] = line.split("::", 1);
+    const flags = /::health_flags::(.*)$/.exec(line)?.[1];
+    return name === cluster && flags !== undefined ? [flags] : [];
   });
 }
 

@@ -68,7 +68,9 @@ export class HealthEvents {
       ...event.before,
       timestamp: formatTime(this.#clock.nowMs()),
       ...event.after,
-      metadata: { filter_metadata: metadata, typed_filter_metadata: {} },
+      ...(Object.keys(metadata).length === 0
+        ? {}
+        : { metadata: { filter_metadata: metadata, typed_filter_metadata: {} } }),
       locality: { region, zone, sub_zone: subZone },
       ...event.last,
     });
