@@ -63,6 +63,13 @@ function drops(...shares: readonly object[]): object {
 
 const TABLE: readonly (readonly [string, object, string])[] = [
   [
+    "weights of localities in subsets, and none otherwise",
+    fixed({
+      lb_subset_config: { subset_selectors: [{ keys: ["a"] }], locality_weight_aware: true },
+    }),
+    "Locality weight aware subset LB requires that a locality_weighted_lb_config be set in up",
+  ],
+  [
     "drops for two reasons",
     drops({ numerator: 1 }, { numerator: 1 }),
     "Cluster drop_overloads config has 2 categories. Envoy only support one.",

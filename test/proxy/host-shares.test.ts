@@ -7,6 +7,8 @@ import {
   CROWDED_CASES,
   ELSEWHERE_CASES,
   OWN_PANIC_CASES,
+  RUNTIME_CASES,
+  SUBSET_CASES,
   WEIGHT_CASES,
   ZONE_CASES,
 } from "./locality-share-cases.ts";
@@ -19,22 +21,39 @@ describe("localities share the load by weight", () => {
   runShareCases(WEIGHT_CASES);
 });
 
+describe("localities of a subset share the load", () => {
+  runShareCases(SUBSET_CASES);
+});
+
 const place = (zone: string, specs: PlaceSpec["hosts"]): PlaceSpec => ({ zone, hosts: specs });
 
 describe("requests stay in their zone", () => {
-  runShareCases(ZONE_CASES, [place("a", hostsOf(0, 2)), place("b", hostsOf(2, 2))]);
+  runShareCases(ZONE_CASES, { own: [place("a", hostsOf(0, 2)), place("b", hostsOf(2, 2))] });
 });
 describe("requests stay in their zone as far as that is fair", () => {
-  runShareCases(CROWDED_CASES, [place("a", hostsOf(0, 3)), place("b", hostsOf(3, 1))]);
+  runShareCases(CROWDED_CASES, { own: [place("a", hostsOf(0, 3)), place("b", hostsOf(3, 1))] });
 });
 describe("requests stay in their zone where the own cluster is nowhere else", () => {
-  runShareCases(ALL_HERE_CASES, [place("a", hostsOf(0, 3))]);
+  runShareCases(ALL_HERE_CASES, { own: [place("a", hostsOf(0, 3))] });
+});
+describe("the runtime says when there is panic and how zones count", () => {
+  runShareCases(RUNTIME_CASES, {
+    own: [place("a", hostsOf(0, 2)), place("b", hostsOf(2, 2))],
+    runtime: {
+      upstream: {
+        healthy_panic_threshold: 0,
+        zone_routing: { enabled: 50, min_cluster_size: 2, force_local_zone: { min_size: 2 } },
+      },
+    },
+  });
 });
 describe("zones do not count where the own cluster is elsewhere", () => {
-  runShareCases(ELSEWHERE_CASES, [place("b", hostsOf(0, 2)), place("c", hostsOf(2, 2))]);
+  runShareCases(ELSEWHERE_CASES, { own: [place("b", hostsOf(0, 2)), place("c", hostsOf(2, 2))] });
 });
 describe("zones do not count where the own cluster panics", () => {
-  runShareCases(OWN_PANIC_CASES, [place("a", hostsOf(0, 0, 0, 3)), place("b", hostsOf(3, 1))]);
+  runShareCases(OWN_PANIC_CASES, {
+    own: [place("a", hostsOf(0, 0, 0, 3)), place("b", hostsOf(3, 1))],
+  });
 });
 describe("the clusters of an aggregate share the load", () => {
   runShareCases(AGGREGATE_CASES);

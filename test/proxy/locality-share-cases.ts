@@ -170,6 +170,60 @@ export const WEIGHT_CASES: readonly ShareCase[] = [
   },
 ];
 
+/** Half of zone a and all of zone b say that they are in the subset; zone a weighs more. */
+const SUBSET_PLACES: readonly PlaceSpec[] = [
+  zone(
+    "a",
+    [
+      { host: 0, metadata: { in: "yes" } },
+      { host: 1, metadata: { in: "no" } },
+    ],
+    4,
+  ),
+  zone(
+    "b",
+    [
+      { host: 2, metadata: { in: "yes" } },
+      { host: 3, metadata: { in: "yes" } },
+      { host: 4, metadata: { in: "yes" } },
+    ],
+    1,
+  ),
+];
+
+function subsetCase(name: string, options: object, shares: ShareCase["shares"]): ShareCase {
+  return {
+    name,
+    places: SUBSET_PLACES,
+    cluster: {
+      ...WEIGHTED,
+      lb_subset_config: { subset_selectors: [{ keys: ["in"] }], ...options },
+    },
+    route: { metadata_match: { filter_metadata: { "envoy.lb": { in: "yes" } } } },
+    shares,
+  };
+}
+
+/** Localities by their weights, within a subset. */
+export const SUBSET_CASES: readonly ShareCase[] = [
+  subsetCase("without a word about weights there are none", {}, { 0: 25, "2-4": 75 }),
+  subsetCase("scaled, and not asked for", { scale_locality_weight: true }, { 0: 25, "2-4": 75 }),
+  subsetCase("whole weights", { locality_weight_aware: true }, { 0: 80, "2-4": 20 }),
+  subsetCase(
+    "weights by how much of a locality is in the subset",
+    { locality_weight_aware: true, scale_locality_weight: true },
+    { 0: 66.67, "2-4": 33.33 },
+  ),
+  {
+    ...subsetCase("no weights for whoever asks for no subset", {}, { "0-4": 100 }),
+    cluster: {
+      ...WEIGHTED,
+      lb_subset_config: { fallback_policy: "ANY_ENDPOINT", subset_selectors: [{ keys: ["in"] }] },
+    },
+    route: {},
+  },
+];
+
 function zoneAware(config: object): object {
   return { common_lb_config: { zone_aware_lb_config: config } };
 }
@@ -401,5 +455,30 @@ export const CROWDED_CASES: readonly ShareCase[] = [
     // 50 of 75 stay.
     shares: { "0-2": 66.66, "3-5": 33.34 },
     counters: { lb_zone_routing_sampled: 66.66, lb_zone_routing_cross_zone: 33.34 },
+  },
+];
+
+/** Under a runtime without panic, with zones for half of the requests and of two hosts or more. */
+export const RUNTIME_CASES: readonly ShareCase[] = [
+  {
+    name: "no panic, by the runtime",
+    places: [zone("a", hostsOf(0, 0, 0, 2))],
+    shares: { [NO_HEALTHY]: 100 },
+    counters: { upstream_cx_none_healthy: 100 },
+  },
+  {
+    name: "zones for half of the requests, of few hosts, by the runtime",
+    places: [zone("a", hostsOf(0, 1)), zone("b", hostsOf(1, 1))],
+    cluster: zoneAware({ min_cluster_size: 5, routing_enabled: { value: 100 } }),
+    shares: { 0: 75, 1: 25 },
+    counters: { lb_zone_routing_all_directly: 50 },
+  },
+  {
+    name: "no force with fewer hosts than the runtime says",
+    places: [zone("a", hostsOf(0, 1)), zone("b", hostsOf(1, 3))],
+    cluster: typedZones({ force_local_zone: {} }),
+    // 25 of 50 stay, of half of the requests.
+    shares: { 0: 37.5, "1-3": 62.5 },
+    counters: { lb_zone_routing_sampled: 25, lb_zone_routing_cross_zone: 25 },
   },
 ];

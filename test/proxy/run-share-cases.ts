@@ -74,12 +74,12 @@ function clustersOf(one: ShareCase, name: string, hosts: readonly number[]): rea
   ];
 }
 
-/** A bootstrap with a cluster and a path for each case; `own` is where the proxy belongs to. */
+/** A bootstrap with a cluster and a path for each case. */
 function bootstrap(
   cases: readonly ShareCase[],
   ports: Ports,
   hosts: readonly number[],
-  own?: readonly PlaceSpec[],
+  { own, runtime }: ShareWorld,
 ): object {
   const routes = cases.map(({ route }, at) => ({
     match: { path: `/${at}` },
@@ -88,6 +88,9 @@ function bootstrap(
   const node = { id: "a", cluster: "own", locality: { region: "r", zone: "a" } };
   return {
     ...(own === undefined ? {} : { node, cluster_manager: { local_cluster_name: "own" } }),
+    ...(runtime === undefined
+      ? {}
+      : { layered_runtime: { layers: [{ name: "a", static_layer: runtime }] } }),
     admin: { address: socketAddress(ports.admin) },
     static_resources: {
       listeners: [httpListener("in", ports.in, { route_config: routeTable(routes) })],
@@ -101,13 +104,21 @@ function bootstrap(
   };
 }
 
-/** Tests all of them on weft and on Envoy; `own` are the hosts of the proxy's own cluster. */
-export function runShareCases(cases: readonly ShareCase[], own?: readonly PlaceSpec[]): void {
+/** What all cases of a run have in common. */
+interface ShareWorld {
+  /** The hosts of the proxy's own cluster. */
+  readonly own?: readonly PlaceSpec[];
+  /** Values that configuration is overruled by. */
+  readonly runtime?: object;
+}
+
+/** Tests all of them on weft and on Envoy. */
+export function runShareCases(cases: readonly ShareCase[], world: ShareWorld = {}): void {
   const both = new BothPlanes<"in">();
   let hosts: NumberedHosts;
   beforeAll(async () => {
     hosts = await NumberedHosts.start(HOSTS);
-    await both.start(["in"], (ports) => bootstrap(cases, ports, hosts.ports, own));
+    await both.start(["in"], (ports) => bootstrap(cases, ports, hosts.ports, world));
   });
   afterAll(async () => {
     await both.stop();

@@ -7,6 +7,7 @@ import { type CountOptions, divideHosts, type HostGroup, type HostSet } from "./
 import { localitySchedule } from "./locality-schedule.ts";
 import { createPicker, later, type Picker, type PickerDeps } from "./picker.ts";
 import { type PriorityState, panicPercentOf, placeDraw, spreadLoad } from "./priority-load.ts";
+import { type PlaceCounts, scaleWeights } from "./subset-weights.ts";
 import {
   createZoneRouting,
   type LocalZone,
@@ -22,6 +23,8 @@ export interface BalancerDeps extends PickerDeps {
   readonly load: ClusterLoad;
   /** For balancers that hash, where what they made can serve the next one. */
   readonly hashTables: HashTables | undefined;
+  /** Where weights of localities count by how many of their hosts these are. */
+  readonly placeCounts: PlaceCounts | undefined;
   /** `undefined` where the proxy does not know where it stands. */
   readonly localZone: LocalZone | undefined;
 }
@@ -52,7 +55,9 @@ export function createBalancer(
   // Balancers that hash do not look at zones.
   const local = hashing === undefined ? localZone : undefined;
   const usesPlaces = config.locality.kind !== "none" || local !== undefined;
-  const sets = divideHosts(hosts, options, usesPlaces ? { own: local?.own } : undefined);
+  const divided = divideHosts(hosts, options, usesPlaces ? { own: local?.own } : undefined);
+  const { placeCounts } = deps;
+  const sets = placeCounts === undefined ? divided : scaleWeights(divided, placeCounts);
   const panicPercent = panicPercentOf(config.panicPercent, runtime);
   const state = spreadLoad(sets, panicPercent);
   if (hashing !== undefined) return createHashBalancer(config, hashing, { sets, state, deps });

@@ -12,6 +12,7 @@ const CONFIG: SubsetConfig = {
   defaultSubset: [],
   selectors: [],
   panicModeAny: false,
+  localityWeights: "none",
   listAsAny: false,
   allowsRedundantKeys: false,
   usesFallbackList: false,

@@ -17,6 +17,7 @@ const SUBSETS: SubsetConfig = {
     { ...rest, keys: ["b"], isSingleHost: true },
   ],
   panicModeAny: false,
+  localityWeights: "none",
   listAsAny: true,
   allowsRedundantKeys: false,
   usesFallbackList: false,

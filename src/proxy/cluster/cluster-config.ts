@@ -150,6 +150,8 @@ export interface SubsetConfig {
   readonly defaultSubset: readonly (readonly [key: string, value: string])[];
   readonly selectors: readonly SubsetSelector[];
   readonly panicModeAny: boolean;
+  /** Whether weights of localities count within a subset, and by how much of their hosts it has. */
+  readonly localityWeights: "none" | "whole" | "scaled";
   readonly listAsAny: boolean;
   /** Keys that no selector has are left out before the subset is looked for. */
   readonly allowsRedundantKeys: boolean;

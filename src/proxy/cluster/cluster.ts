@@ -13,9 +13,10 @@ import type { PickContext } from "../balance/pick-context.ts";
 import type { Picker } from "../balance/picker.ts";
 import { SlowStart } from "../balance/slow-start.ts";
 import { SubsetBalancer } from "../balance/subset-balancer.ts";
+import { countPlaces } from "../balance/subset-weights.ts";
 import type { LocalZone } from "../balance/zone-routing.ts";
 import { updateCheckedHosts } from "./checked-hosts.ts";
-import type { Assignment, ClusterConfig, Endpoint } from "./cluster-config.ts";
+import type { Assignment, ClusterConfig, Endpoint, LocalityMode } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
 import { Host } from "./host.ts";
 import { HEALTH_FLAG } from "./host-health.ts";
@@ -43,6 +44,8 @@ export interface ClusterSurroundings {
   /** The monotonic clock. */
   readonly nowMs: () => number;
 }
+
+const NO_LOCALITY: LocalityMode = { kind: "none" };
 
 const NO_SURROUNDINGS: ClusterSurroundings = {
   runtime: NO_RUNTIME,
@@ -169,17 +172,22 @@ export class Cluster {
     if (this.#ownPick !== undefined) return this.#ownPick;
     const { lb } = this.config;
     const { runtime, localZone } = this.#surroundings;
+    const weights = lb.subsets?.localityWeights;
     const deps = {
       prng: this.#prng,
       load: this.load,
       runtime,
       localZone,
       slowStart: this.#slowStart,
+      placeCounts: weights === "scaled" ? countPlaces(this.#hosts) : undefined,
       // Subsets have little in common with each other.
       hashTables: this.#subsets === undefined ? this.#hashTables : undefined,
     };
+    // Unless a subset is told of the weights of localities it has none.
+    const isUnaware = weights === "none" && lb.locality.kind === "weighted";
+    const config = isUnaware ? { ...lb, locality: NO_LOCALITY } : lb;
     const balance = (hosts: readonly Host[]): Picker =>
-      createBalancer(lb, hosts, this.#options, deps);
+      createBalancer(config, hosts, this.#options, deps);
     if (this.#subsets === undefined) return balance(this.#hosts);
     this.#subsets.update(this.#hosts, balance);
     return this.#subsets.pick;

@@ -37,6 +37,8 @@ const FIELDS = [
   "default_subset",
   "subset_selectors",
   "panic_mode_any",
+  "locality_weight_aware",
+  "scale_locality_weight",
   "list_as_any",
   "metadata_fallback_policy",
 ];
@@ -81,7 +83,10 @@ export function decodeSubsetExtension(
 }
 
 /** What both messages have; their enumerations are numbered alike. */
-type SharedConfig = Pick<Cluster_LbSubsetConfig, "defaultSubset" | "panicModeAny" | "listAsAny"> & {
+type SharedConfig = Pick<
+  Cluster_LbSubsetConfig,
+  "defaultSubset" | "panicModeAny" | "listAsAny" | "localityWeightAware" | "scaleLocalityWeight"
+> & {
   readonly fallbackPolicy: number;
   readonly metadataFallbackPolicy: number;
   readonly subsetSelectors: readonly SharedSelector[];
@@ -109,10 +114,16 @@ function decodeShared(
         : [decodeSelector(selector, joinPath(path, `subset_selectors[${at}]`), issues)],
     ),
     panicModeAny: message.panicModeAny,
+    localityWeights: localityWeights(message),
     listAsAny: message.listAsAny,
     allowsRedundantKeys,
     usesFallbackList: message.metadataFallbackPolicy === MetadataFallback.FALLBACK_LIST,
   };
+}
+
+function localityWeights(message: SharedConfig): SubsetConfig["localityWeights"] {
+  if (!message.localityWeightAware) return "none";
+  return message.scaleLocalityWeight ? "scaled" : "whole";
 }
 
 function criteria(struct: JsonObject | undefined): SubsetConfig["defaultSubset"] {

@@ -70,7 +70,12 @@ export function decodeLoadBalancing(message: Cluster, issues: Issue[]): LbConfig
   const typed = message.loadBalancingPolicy;
   if (typed === undefined) {
     const subsets = decodeSubsets(message.lbSubsetConfig, "lb_subset_config", issues);
-    return { ...decodeOld(message, issues), panicPercent, subsets };
+    const old = decodeOld(message, issues);
+    if (message.lbSubsetConfig?.localityWeightAware === true && old.locality.kind !== "weighted") {
+      const what = `Locality weight aware subset LB requires that a locality_weighted_lb_config be set in ${message.name}`;
+      issues.push({ path: "lb_subset_config.locality_weight_aware", message: what });
+    }
+    return { ...old, panicPercent, subsets };
   }
   if (message.lbSubsetConfig !== undefined) {
     const what = "cannot be combined with load_balancing_policy";
