@@ -27,6 +27,25 @@ const NOT_EMPTY = "[(validate.rules).string = {min_len: 1}]";
 
 /** By path: what is written into files of the trees. */
 const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
+  "envoy/config/core/v3/proxy_protocol.proto": [
+    {
+      after: 'import "udpa/annotations/status.proto";',
+      text: 'import "envoy/config/core/v3/substitution_format_string.proto";',
+    },
+    {
+      after: "message ProxyProtocolConfig {",
+      text: "repeated TlvEntry added_tlvs = 3;",
+    },
+    {
+      after: "// [#protodoc-title: Proxy protocol]",
+      text: `
+        message TlvEntry {
+          uint32 type = 1 [(validate.rules).uint32 = {lt: 256}];
+          bytes value = 2;
+          SubstitutionFormatString format_string = 3;
+        }`,
+    },
+  ],
   "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto": [
     {
       after: 'import "envoy/config/core/v3/base.proto";',

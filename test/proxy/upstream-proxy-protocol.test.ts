@@ -45,6 +45,9 @@ interface Scenario {
   readonly isTls?: true;
 }
 
+/** One has room, two have not. */
+const LONG_VALUE = "x".repeat(40_000);
+const LONG = { type: 0xe5, value: Buffer.from(LONG_VALUE).toString("base64") };
 const ALL = { match_type: "INCLUDE_ALL" };
 const some = (...types: readonly number[]): object => ({ match_type: "INCLUDE", tlv_type: types });
 
@@ -61,6 +64,29 @@ const SCENARIOS = {
   few: {
     transport: transport({ version: "V2", pass_through_tlvs: some(0xe1) }),
     listens: { pass_through_tlvs: some(0x02, 0xe1) },
+  },
+  added: {
+    transport: transport({
+      version: "V2",
+      pass_through_tlvs: ALL,
+      added_tlvs: [
+        { type: 0xe5, value: "bmV3" },
+        { type: 0x02, value: "bWluZQ==" },
+        { type: 0xe5, value: "eA==" },
+      ],
+    }),
+    listens: { pass_through_tlvs: ALL },
+  },
+  large: {
+    transport: transport({
+      version: "V2",
+      pass_through_tlvs: ALL,
+      added_tlvs: [LONG, LONG, { type: 0xe7, value: "eg==" }],
+    }),
+    listens: { pass_through_tlvs: ALL },
+  },
+  text: {
+    transport: transport({ version: "V1", added_tlvs: [{ type: 0xe5, value: "bmV3" }] }),
   },
   kept: {
     transport: transport({ version: "V2", pass_through_tlvs: ALL }),
@@ -127,12 +153,19 @@ async function serve(onSocket: (socket: Socket, connection: number) => void): Pr
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
+const END = "\r\n\r\n";
+
 /** Answers every request with the number of its connection. */
 function answer(socket: Socket, connection: number): void {
   const body = String(connection);
   socket.on("error", () => undefined);
-  socket.on("data", () => {
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  let heads = "";
+  socket.on("data", (bytes: Buffer) => {
+    heads += bytes.toString("latin1");
+    for (let at = heads.indexOf(END); at !== -1; at = heads.indexOf(END)) {
+      heads = heads.slice(at + END.length);
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    }
   });
 }
 
@@ -201,7 +234,8 @@ function tlv(type: number, value: string): string {
 }
 
 /** Two of one kind, one of another, one that is empty. */
-const TLVS = tlv(0x02, "a.test") + tlv(0xe1, "\xff\0x") + tlv(0xe2, "") + tlv(0xe1, "again");
+const TLVS_BUT_FIRST = tlv(0xe1, "\xff\0x") + tlv(0xe2, "") + tlv(0xe1, "again");
+const TLVS = tlv(0x02, "a.test") + TLVS_BUT_FIRST;
 
 /** What a client sees and its host is told: without the client's own port, which is chance. */
 async function outcome(plane: Plane<Name>, name: Name, before: string): Promise<object> {
@@ -248,6 +282,19 @@ const CASES: readonly (readonly [what: string, Name, before: string, header: str
     binary(0x21, IPV4 + TLVS),
     binary(0x21, IPV4 + tlv(0xe1, "\xff\0x") + tlv(0xe1, "again")),
   ],
+  [
+    "as much as there is room for",
+    "large",
+    binary(0x21, IPV4 + TLVS),
+    binary(0x21, IPV4 + tlv(0xe5, LONG_VALUE) + tlv(0xe7, "z") + TLVS),
+  ],
+  ["as text, which has no room for more", "text", "", LOCAL4],
+  [
+    "with what is added",
+    "added",
+    binary(0x21, IPV4 + TLVS),
+    binary(0x21, IPV4 + tlv(0xe5, "new") + tlv(0x02, "mine") + tlv(0xe5, "x") + TLVS_BUT_FIRST),
+  ],
   ["without what the listener dropped", "kept", binary(0x21, IPV4 + TLVS), binary(0x21, IPV4)],
   ["over TCP", "tcp1", "", LOCAL4],
   ["over TCP with all", "tcp2", binary(0x21, IPV4 + TLVS), binary(0x21, IPV4 + TLVS)],
@@ -282,4 +329,12 @@ describe("connections that a host was told about", () => {
     expect(envoy).toBe(count);
     expect(weft).toBe(envoy);
   });
+});
+
+test("extensions that have no room are counted", async () => {
+  const { weft, envoy } = await both.each((plane) => plane.stats("large.upstream.proxyprotocol"));
+  expect(weft).toEqual({
+    "cluster.large.upstream.proxyprotocol.v2_tlvs_exceed_max_length": 1,
+  });
+  expect(weft).toEqual(envoy);
 });

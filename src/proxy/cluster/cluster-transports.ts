@@ -2,7 +2,7 @@ import { canonicalText } from "../../match/subset-criteria.ts";
 import type { UpstreamTlsConfig } from "../tls/tls-config.ts";
 import { UpstreamTls, type UpstreamTlsDeps } from "../tls/upstream-tls.ts";
 import type { Metadata } from "./cluster-config.ts";
-import type { ProxyHeaderConfig } from "./host-dial.ts";
+import type { HopHeader, ProxyHeaderConfig } from "./host-dial.ts";
 
 /** What a host is connected over, decoded. */
 export interface HostTransport {
@@ -30,7 +30,7 @@ export const TRANSPORT_MATCH_NAMESPACE = "envoy.transport_socket_match";
 
 interface Over {
   readonly tls: UpstreamTls | undefined;
-  readonly header: ProxyHeaderConfig | undefined;
+  readonly header: HopHeader | undefined;
 }
 
 interface Match extends Over {
@@ -47,11 +47,17 @@ export class ClusterTransports {
   constructor(config: TransportConfig, prefix: string, deps: UpstreamTlsDeps) {
     const create = (tls: UpstreamTlsConfig | undefined): UpstreamTls | undefined =>
       tls && new UpstreamTls(tls, prefix, deps);
-    this.#default = { tls: create(config.tls), header: config.header };
+    const headed = (header: ProxyHeaderConfig | undefined): HopHeader | undefined => {
+      if (header === undefined) return undefined;
+      const name = `${prefix}.upstream.proxyprotocol`;
+      const counters = deps.counters.get(name, { v2_tlvs_exceed_max_length: 0 });
+      return { ...header, onOverlong: () => counters.v2_tlvs_exceed_max_length++ };
+    };
+    this.#default = { tls: create(config.tls), header: headed(config.header) };
     this.#matches = config.matches.map(({ criteria, tls, header }) => ({
       criteria,
       tls: create(tls),
-      header,
+      header: headed(header),
     }));
     const tls = [this.#default.tls, ...this.#matches.map((match) => match.tls)];
     this.#all = tls.filter((one) => one !== undefined);
@@ -68,7 +74,7 @@ export class ClusterTransports {
   }
 
   /** What a host is told first, by its metadata; `undefined` for nothing. */
-  headerFor(metadata: Metadata): ProxyHeaderConfig | undefined {
+  headerFor(metadata: Metadata): HopHeader | undefined {
     return this.#find(metadata).header;
   }
 

@@ -19,13 +19,21 @@ export interface ProxyHeaderConfig {
   readonly version: "V1" | "V2";
   /** Which extensions of the client's header go on. */
   readonly passes: (tlv: ProxyTlv) => boolean;
+  /** What every header says besides, before those. */
+  readonly added: readonly ProxyTlv[];
+}
+
+/** The same at run time. */
+export interface HopHeader extends ProxyHeaderConfig {
+  /** Told when not all extensions had room. */
+  readonly onOverlong: () => void;
 }
 
 /** What a connection to a host is made of. */
 export interface Hop {
   /** `undefined` is plain text. */
   readonly tls: UpstreamTls | undefined;
-  readonly header: ProxyHeaderConfig | undefined;
+  readonly header: HopHeader | undefined;
   /** Whom it is for; `undefined` for the proxy itself. */
   readonly client: DialClient | undefined;
   /** Offered in place of what the cluster offers; not when it is empty. */
@@ -75,17 +83,35 @@ export function dialHost(
 
 /** Of the proxy itself it says, as in Envoy, LOCAL or the addresses of the connection. */
 function headerOf(
-  { version, passes }: ProxyHeaderConfig,
+  { version, passes, added, onOverlong }: HopHeader,
   client: DialClient | undefined,
   socket: Socket,
 ): string {
   if (client !== undefined) {
-    return encodeProxyHeader(version, client, client.proxyTlvs.filter(passes));
+    const types = new Set(added.map(({ type }) => type));
+    const passed = client.proxyTlvs.filter((tlv) => !types.has(tlv.type) && passes(tlv));
+    const tlvs = [...added, ...passed];
+    const fitting = tlvsThatFit(tlvs, client);
+    if (fitting.length < tlvs.length && version === "V2") onOverlong();
+    return encodeProxyHeader(version, client, fitting);
   }
   const none: PeerAddress = { address: "", port: 0 };
   if (version === "V2") return encodeProxyHeader(version, { remote: none, local: none });
   const remote = localAddressOf(socket) ?? none;
   return encodeProxyHeader(version, { remote, local: remoteAddressOf(socket) ?? none });
+}
+
+/** The length of a header is told in two bytes; addresses come first. */
+function tlvsThatFit(
+  tlvs: readonly ProxyTlv[],
+  { remote }: Pick<DialClient, "remote">,
+): readonly ProxyTlv[] {
+  let left = 65_535 - (remote.address.includes(":") ? 36 : 12);
+  return tlvs.filter(({ value }) => {
+    const fits = value.length + 3 <= left;
+    if (fits) left -= value.length + 3;
+    return fits;
+  });
 }
 
 /** What tells apart the connections of clients that must not share them: "" where all may. */

@@ -5,6 +5,7 @@ import {
   ProxyProtocolConfigSchema,
   type ProxyProtocolPassThroughTLVs,
   ProxyProtocolPassThroughTLVsSchema,
+  TlvEntrySchema,
   ProxyProtocolConfig_Version as Version,
 } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import {
@@ -53,12 +54,22 @@ function decodeHeader(
   path: string,
   issues: Issue[],
 ): HostTransport["header"] {
-  if (config === undefined) return { version: "V1", passes: () => false };
-  const fields = ["version", "pass_through_tlvs"];
+  if (config === undefined) return { version: "V1", passes: () => false, added: [] };
+  const fields = ["version", "pass_through_tlvs", "added_tlvs"];
   issues.push(...refuseFields(ProxyProtocolConfigSchema, config, fields, path));
   return {
     version: config.version === Version.V2 ? "V2" : "V1",
     passes: decodePassThrough(config.passThroughTlvs, joinPath(path, "pass_through_tlvs"), issues),
+    added: config.addedTlvs.map((entry, at) => {
+      const own = joinPath(path, `added_tlvs[${at}]`);
+      issues.push(...refuseFields(TlvEntrySchema, entry, ["type", "value"], own));
+      const { type, value } = entry;
+      if (value.length === 0 && entry.formatString === undefined) {
+        const what = "Invalid TLV configuration: one of 'value' or 'format_string' must be set.";
+        issues.push({ path: own, message: what });
+      }
+      return { type, value: Buffer.from(value).toString("latin1") };
+    }),
   };
 }
 
