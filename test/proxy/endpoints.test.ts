@@ -181,9 +181,9 @@ describe("a cluster of a control plane", () => {
     ],
     ["a name", () => named("a.test"), "malformed IP address: a.test"],
     [
-      "a policy that is not built",
-      () => assignment([1], { policy: { drop_overloads: [{ category: "x" }] } }),
-      "policy.drop_overloads: is not supported yet",
+      "names for them, which are not built",
+      () => assignment([1], { named_endpoints: { x: { address: socketAddress(1) } } }),
+      "named_endpoints: is not supported yet",
     ],
     [
       "a priority past the last",
