@@ -1,4 +1,3 @@
-import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ClusterLoad } from "../cluster/load.ts";
@@ -18,7 +17,6 @@ import {
 
 /** What balancers need from outside. */
 export interface BalancerDeps extends PickerDeps {
-  readonly runtime: RuntimeReader;
   /** Counts what they do. */
   readonly load: ClusterLoad;
   /** For balancers that hash, where what they made can serve the next one. */

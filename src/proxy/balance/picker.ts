@@ -1,4 +1,5 @@
 import type { Prng } from "../../base/prng.ts";
+import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { LbConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { EdfSchedule } from "./edf.ts";
@@ -24,6 +25,7 @@ const FIRST_PICKS_MAX = 1000;
 /** What pickers need from outside. */
 export interface PickerDeps {
   readonly prng: Prng;
+  readonly runtime: RuntimeReader;
   /** `undefined` where hosts have their whole weight at once. */
   readonly slowStart: SlowStart | undefined;
 }
@@ -32,7 +34,7 @@ export interface PickerDeps {
 export function createPicker(
   config: LbConfig,
   hosts: readonly Host[],
-  { prng, slowStart }: PickerDeps,
+  { prng, runtime, slowStart }: PickerDeps,
 ): Picker {
   const [only] = hosts;
   if (only === undefined) return () => undefined;
@@ -44,13 +46,19 @@ export function createPicker(
     slowStart?.isOver === false || hosts.some((host) => host.state.weight !== only.state.weight);
   const isRoundRobin = policy === "round_robin";
   if (isWeighted) {
-    const weigh = isRoundRobin ? undefined : loadWeight(config.activeRequestBias);
+    const weigh = isRoundRobin ? undefined : loadWeight(biasOf(config, runtime));
     if (slowStart === undefined) return weighted(hosts, prng, weigh);
     return weighted(hosts, prng, (host, weight) =>
       slowStart.weigh(host, weigh?.(host, weight) ?? weight),
     );
   }
   return isRoundRobin ? roundRobin(hosts, prng) : leastRequest(hosts, config.choiceCount, prng);
+}
+
+/** As in Envoy, one that makes no sense counts as 1. */
+function biasOf(config: LbConfig, runtime: RuntimeReader): number {
+  const bias = runtime.double(config.activeRequestBiasKey) ?? config.activeRequestBias;
+  return bias >= 0 ? bias : 1;
 }
 
 /** In order, from a random start, so that many proxies do not all begin with the same host. */

@@ -78,6 +78,8 @@ export interface LbConfig {
   readonly choiceCount: number;
   /** How much requests in flight count where least request has weights to heed. */
   readonly activeRequestBias: number;
+  /** Whose value in the runtime counts instead, when it has one. */
+  readonly activeRequestBiasKey: string;
   /** How a host that is new begins; `undefined` is with its whole weight. */
   readonly slowStart: SlowStartConfig | undefined;
   /** For ring_hash and maglev; `undefined` for all others. */

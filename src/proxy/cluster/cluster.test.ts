@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
+import { NO_RUNTIME } from "../../match/runtime-reader.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import { Cluster } from "./cluster.ts";
 import type { Endpoint, LbPolicy } from "./cluster-config.ts";
@@ -43,6 +44,32 @@ describe("Cluster.pick()", () => {
     // The busy one is only chosen when it is drawn twice: one time in four.
     const busy = counts(cluster, 4000)[1] ?? 0;
     expect(Math.abs(busy - 1000)).toBeLessThan(170);
+  });
+
+  test.each([
+    { bias: 0, share: 2 / 3 },
+    // 2 / (3 + 1) to 1.
+    { bias: 1, share: 1 / 3 },
+    // What makes no sense counts as 1.
+    { bias: -1, share: 1 / 3 },
+  ])("least request heeds the runtime's bias $bias", ({ bias, share }) => {
+    const base = testClusterConfig().lb;
+    const lb = { ...base, policy: "least_request" as const, activeRequestBiasKey: "bias" };
+    const runtime = {
+      ...NO_RUNTIME,
+      double: (key: string) => (key === "bias" ? bias : undefined),
+    };
+    const surroundings = { runtime, localZone: undefined, nowMs: () => 0 };
+    const cluster = new Cluster(
+      testClusterConfig({ lb }),
+      false,
+      createPrng(7),
+      undefined,
+      surroundings,
+    );
+    cluster.assign(testAssignment([endpoint(1, 2), endpoint(2, 1)]));
+    for (const host of cluster.hosts) if (host.port === 1) host.activeRequests = 3;
+    expect(Math.abs((counts(cluster, 3000)[1] ?? 0) / 3000 - share)).toBeLessThan(0.01);
   });
 
   test("random spreads evenly", () => {

@@ -27,6 +27,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       policy: "round_robin",
       choiceCount: 2,
       activeRequestBias: 1,
+      activeRequestBiasKey: "",
       slowStart: undefined,
       hashing: undefined,
       locality: { kind: "none" },

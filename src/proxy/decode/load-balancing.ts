@@ -55,6 +55,7 @@ const ROUND_ROBIN: PolicyConfig = {
   policy: "round_robin",
   choiceCount: CHOICES,
   activeRequestBias: BIAS,
+  activeRequestBiasKey: "",
   slowStart: undefined,
   hashing: undefined,
   locality: { kind: "none" },
@@ -121,7 +122,7 @@ function decodeOld(message: Cluster, issues: Issue[]): PolicyConfig {
     ...base,
     slowStart: decodeOldSlowStart(lbConfig.value.slowStartConfig, at, issues),
     choiceCount: lbConfig.value.choiceCount ?? CHOICES,
-    activeRequestBias: decodeBias(lbConfig.value.activeRequestBias, path, issues),
+    ...decodeBias(lbConfig.value.activeRequestBias, path, issues),
   };
 }
 
@@ -145,13 +146,16 @@ export function checkProvided(
   issues.push({ path: "lb_policy", message: what });
 }
 
-/** There is no runtime that could change it. */
-function decodeBias(message: RuntimeDouble | undefined, path: string, issues: Issue[]): number {
-  if (message === undefined) return BIAS;
+function decodeBias(
+  message: RuntimeDouble | undefined,
+  path: string,
+  issues: Issue[],
+): Pick<PolicyConfig, "activeRequestBias" | "activeRequestBiasKey"> {
+  if (message === undefined) return { activeRequestBias: BIAS, activeRequestBiasKey: "" };
   const at = joinPath(path, "active_request_bias");
   const handled = ["default_value", "runtime_key"];
   issues.push(...refuseFields(RuntimeDoubleSchema, message, handled, at));
-  return message.defaultValue;
+  return { activeRequestBias: message.defaultValue, activeRequestBiasKey: message.runtimeKey };
 }
 
 /** What some of the typed policies share. */
@@ -193,7 +197,7 @@ const SIMPLE: readonly Extension<PolicyConfig>[] = [
       ...decodeTypedParts(message, path, issues),
       policy: "least_request",
       choiceCount: isFullScan ? Number.POSITIVE_INFINITY : (message.choiceCount ?? CHOICES),
-      activeRequestBias: decodeBias(message.activeRequestBias, path, issues),
+      ...decodeBias(message.activeRequestBias, path, issues),
     };
   }),
   extension(ClusterProvidedSchema, (message, path, issues): PolicyConfig => {
