@@ -158,6 +158,8 @@ function sideOf(twin: Twin, { name }: LimitCase): LimitSide & { close(): Promise
     },
     stat: async (stat, value) => {
       await until(async () => (await statOf(stat)) === value, `${name}: ${stat} to be ${value}`);
+      // The proxy counts a request before the upstream has it.
+      if (stat === "upstream_rq_active") await until(() => up.held >= value, "the upstream");
     },
     counted: async (names) => {
       const all = await statsOf(twin, prefix);
