@@ -125,6 +125,19 @@ describe("an aggregate and its members", () => {
     expect(seen[0]).toEqual(seen.at(-1));
   });
 
+  test("are told apart by the names that they are observed by", async () => {
+    for (const { adminPort } of twins.all) {
+      const text = await (await fetch(`http://127.0.0.1:${adminPort}/clusters`)).text();
+      const lines = text.split("\n").filter((line) => /^(plain|one)::observability/.test(line));
+      expect(lines.sort()).toEqual([
+        "one::observability_name::one",
+        "plain::observability_name::plain-alt",
+      ]);
+      const json = await (await fetch(`http://127.0.0.1:${adminPort}/clusters?format=json`)).text();
+      expect(json).toMatch(/"observability_name": ?"plain-alt"/);
+    }
+  });
+
   test("serve TCP", async () => {
     for (const twin of twins.all) {
       expect(await countAnswers(twin.ports["tcp"] ?? 0, "/", 3)).toEqual({ 2: 3 });
