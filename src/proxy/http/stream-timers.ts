@@ -94,9 +94,8 @@ export class StreamTimers {
 
   /** Nothing moved since the deadline was set, or since some point after: then it waits on. */
   #onIdle(): void {
-    const { timeouts, clock } = this.#stream.context;
-    const idleMs = timeouts.streamIdle.lengthMs(this.#idleMs);
-    if (this.#lastMoveMs + idleMs - clock.monotonicMs() > 1) this.#setIdle();
+    // No clock is asked: one that stands still for a turn would have it wait on for ever.
+    if (this.#lastMoveMs > this.#idle.sinceMs) this.#setIdle();
     else this.#stream.onTimeout(IDLE);
   }
 }

@@ -34,7 +34,6 @@ test("resized deadlines fall due by their new length, counted from when they wer
   deadlines.set(early, 1000, clock.monotonicMs());
   early.cancel();
   deadlines.resize((delayMs) => delayMs / 10);
-  expect(deadlines.lengthMs(1000)).toBe(100);
   deadlines.set(note(fired, "short"), 1000, clock.monotonicMs());
   await clock.advance(100);
   expect(fired).toEqual(["short"]);

@@ -44,10 +44,6 @@ class Lane {
     this.#delayMs = delayMs;
   }
 
-  get delayMs(): number {
-    return this.#delayMs;
-  }
-
   /** Gives all of them another length, those that run already too. */
   resize(delayMs: number): void {
     if (delayMs === this.#delayMs) return;
@@ -104,8 +100,6 @@ class Lane {
 export interface DeadlineSetter {
   /** Sets it anew; `delayMs` must come from configuration, as each length keeps a lane for good. */
   set(deadline: Deadline, delayMs: number, nowMs: number): void;
-  /** How long one of that length lasts now. */
-  lengthMs(delayMs: number): number;
 }
 
 /** Deadlines in lanes by length, so that setting and cancelling one costs next to nothing. */
@@ -126,10 +120,6 @@ export class Deadlines implements DeadlineSetter {
     }
     lane.add(deadline, nowMs);
   }
-
-  lengthMs(delayMs: number): number {
-    return delayMs;
-  }
 }
 
 /** Deadlines whose lengths all change together. */
@@ -145,10 +135,6 @@ export class ResizableDeadlines implements DeadlineSetter {
   set(deadline: Deadline, delayMs: number, nowMs: number): void {
     deadline.lane?.remove(deadline);
     this.#lane(delayMs).add(deadline, nowMs);
-  }
-
-  lengthMs(delayMs: number): number {
-    return this.#lane(delayMs).delayMs;
   }
 
   /** From now on `resize` says how long deadlines last, those that run too. */

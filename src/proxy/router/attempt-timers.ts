@@ -55,8 +55,8 @@ export class AttemptTimers {
   }
 
   #onIdle(): void {
-    const isOver = this.#lastMoveMs + this.#idleMs - this.#context.clock.monotonicMs() <= 1;
-    if (isOver) this.#onTimeout(TIMEOUT.perTryIdle);
+    // No clock is asked: one that stands still for a turn would have it wait on for ever.
+    if (this.#lastMoveMs <= this.#idle.sinceMs) this.#onTimeout(TIMEOUT.perTryIdle);
     else this.#context.deadlines.set(this.#idle, this.#idleMs, this.#lastMoveMs);
   }
 
