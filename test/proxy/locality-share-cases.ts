@@ -90,6 +90,12 @@ export const WEIGHT_CASES: readonly ShareCase[] = [
     shares: { 0: 50, "2-3": 50 },
   },
   {
+    name: "a locality that is named twice",
+    places: [zone("a", hostsOf(0, 1), 1), zone("b", hostsOf(2, 1), 1), zone("a", hostsOf(1, 1), 3)],
+    cluster: WEIGHTED,
+    shares: { "0-1": 75, 2: 25 },
+  },
+  {
     name: "panic does not look at localities",
     places: [zone("a", hostsOf(0, 1, 0, 2), 1), zone("b", hostsOf(3, 0, 0, 1), 9)],
     cluster: WEIGHTED,

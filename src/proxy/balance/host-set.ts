@@ -86,15 +86,18 @@ function groupOf(hosts: readonly Host[]): HostGroup {
 }
 
 function divideLocalities(hosts: readonly Host[], ownName: string): readonly LocalityHosts[] {
-  const byName = new Map<string, { readonly locality: Locality; readonly hosts: Host[] }>();
-  let last: { readonly locality: Locality; readonly hosts: Host[] } | undefined;
+  const byName = new Map<string, { locality: Locality; named: Locality; hosts: Host[] }>();
+  let last: { locality: Locality; named: Locality; hosts: Host[] } | undefined;
   for (const host of hosts) {
     const { locality } = host.state;
     // Most hosts share the very object with the one before: then no name is made.
-    if (last?.locality !== locality) {
+    if (last?.named !== locality) {
       const name = localityName(locality);
-      last = byName.get(name) ?? { locality, hosts: [] };
+      last = byName.get(name) ?? { locality, named: locality, hosts: [] };
       byName.set(name, last);
+      last.named = locality;
+      // One that is named more than once weighs what was said of it last, as in Envoy.
+      if (locality.weight > 0) last.locality = locality;
     }
     last.hosts.push(host);
   }
