@@ -80,9 +80,9 @@ async function under<T>(
 
 /** What each twin does; they must do the same. */
 async function alike<T>(run: (twin: Twin) => Promise<T>): Promise<T> {
-  const ours = await run(twins.weft);
-  const theirs = twins.envoy === undefined ? ours : await run(twins.envoy);
-  expect(ours).toEqual(theirs);
+  const [ours, theirs] = await Promise.all(twins.all.map(run));
+  if (ours === undefined) throw new Error("no data plane was started");
+  expect(ours).toEqual(theirs ?? ours);
   return ours;
 }
 
