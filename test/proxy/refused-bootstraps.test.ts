@@ -6,6 +6,7 @@ import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { findProgram } from "../programs.ts";
 import { ACCEPTED_BALANCING, REFUSED_BALANCING } from "./balance-bootstraps.ts";
 import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
+import { ACCEPTED_CONNECTIONS, REFUSED_CONNECTIONS } from "./connection-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
 import { REFUSED_FILTERS } from "./refused-filters.ts";
 import { REFUSED_HEALTH, UNBUILT_HEALTH } from "./refused-health.ts";
@@ -16,6 +17,7 @@ const REFUSED = [
   ...REFUSED_BOOTSTRAPS,
   ...REFUSED_CLUSTERS,
   ...REFUSED_BALANCING,
+  ...REFUSED_CONNECTIONS,
   ...REFUSED_FILTERS,
   ...REFUSED_HEALTH,
   ...REFUSED_RATE_LIMITS,
@@ -30,10 +32,13 @@ describe("parseBootstrap()", () => {
     expect(parsed.ok ? "accepted" : parsed.issues.map(formatIssue).join("\n")).toContain(message);
   });
 
-  test.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING])("takes %s", (_name, bootstrap) => {
-    const parsed = parseBootstrap(JSON.stringify(bootstrap));
-    expect(parsed.ok ? [] : parsed.issues.map(formatIssue)).toEqual([]);
-  });
+  test.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING, ...ACCEPTED_CONNECTIONS])(
+    "takes %s",
+    (_name, bootstrap) => {
+      const parsed = parseBootstrap(JSON.stringify(bootstrap));
+      expect(parsed.ok ? [] : parsed.issues.map(formatIssue)).toEqual([]);
+    },
+  );
 
   test("keeps listeners apart that have no name", () => {
     const chain = { filters: [tcpProxy] };
@@ -61,7 +66,7 @@ describe.skipIf(envoyProgram === undefined)("Envoy", () => {
     expect(await exitCode(bootstrap)).toBe(1);
   });
 
-  test.concurrent.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING])(
+  test.concurrent.each([...ACCEPTED_CLUSTERS, ...ACCEPTED_BALANCING, ...ACCEPTED_CONNECTIONS])(
     "takes %s too",
     async (_name, bootstrap) => {
       expect(await exitCode(bootstrap)).toBe(0);
