@@ -153,6 +153,8 @@ describe("listener filters choose chains as Envoy's do", () => {
     ["GET /a b HTTP/1.1\r\n", "other"],
   ])("the HTTP inspector: %j", async (send, answer) => {
     expect(await said("http", send)).toBe(answer);
+    // What Envoy makes of a version that there is not depends on how many bytes come at once.
+    if (send.includes("HTTP/3.0")) return;
     expect(await said("http", send.split(""))).toBe(answer);
   });
 
