@@ -23,6 +23,17 @@ export function dynamicBootstrap(adsPort: number, adminPort = 0) {
   };
 }
 
+/** A bootstrap with its own listeners, whose clusters come from a control plane. */
+export function clustersOf(adsPort: number, adminPort: number, listeners: readonly object[]) {
+  const { dynamic_resources, static_resources, ...rest } = dynamicBootstrap(adsPort, adminPort);
+  const { lds_config: _none, ...dynamic } = dynamic_resources;
+  return {
+    ...rest,
+    dynamic_resources: dynamic,
+    static_resources: { ...static_resources, listeners },
+  };
+}
+
 /** A cluster whose endpoints come from the control plane. */
 export function edsCluster(name: string, options: object = {}): object {
   return {

@@ -2,14 +2,9 @@ import { request } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
-import {
-  httpListener,
-  routeTable,
-  socketAddress,
-  staticCluster,
-  tcpListener,
-} from "./bootstrap-json.ts";
+import { httpListener, routeTable, socketAddress, tcpListener } from "./bootstrap-json.ts";
 import { destroy } from "./both-planes.ts";
+import { clustersOf } from "./dynamic-bootstrap.ts";
 import { HoldingUpstream } from "./holding-upstream.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
 import { statsOf, type Twin, Twins } from "./twins.ts";
@@ -47,27 +42,18 @@ beforeAll(async () => {
   });
   controlPlane.set("cluster", Object.fromEntries(clusters));
   assign({});
-  twins = await Twins.start([...NAMES], ({ ports, adminPort }) => ({
-    node: { id: "n", cluster: "c" },
-    admin: { address: socketAddress(adminPort) },
-    dynamic_resources: {
-      cds_config: ADS,
-      ads_config: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-      },
-    },
-    static_resources: {
-      clusters: [staticCluster("xds", [controlPlane.port], { http2_protocol_options: {} })],
-      listeners: NAMES.map((name) => {
+  twins = await Twins.start([...NAMES], ({ ports, adminPort }) =>
+    clustersOf(
+      controlPlane.port,
+      adminPort,
+      NAMES.map((name) => {
         const port = ports[name] ?? 0;
         if (name === "tcp") return tcpListener(name, port, { cluster: name });
         const routes = [{ match: { prefix: "/" }, route: { cluster: name, timeout: "30s" } }];
         return httpListener(name, port, { route_config: routeTable(routes) });
       }),
-    },
-  }));
+    ),
+  );
 });
 
 afterAll(async () => {

@@ -2,8 +2,9 @@ import { Agent, request } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Proxy } from "../../src/proxy/proxy.ts";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { freePorts, startWeft } from "./data-plane.ts";
+import { clustersOf } from "./dynamic-bootstrap.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
 
@@ -46,22 +47,11 @@ describe("a cluster of a control plane", () => {
     await controlPlane.start();
     [port = 0] = await freePorts(1);
     const routes = [{ match: { prefix: "/" }, route: { cluster: "a", timeout: "5s" } }];
-    const started = await startWeft({
-      node: { id: "n", cluster: "c" },
-      admin: { address: socketAddress(0) },
-      dynamic_resources: {
-        cds_config: ADS,
-        ads_config: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-        },
-      },
-      static_resources: {
-        clusters: [staticCluster("xds", [controlPlane.port], { http2_protocol_options: {} })],
-        listeners: [httpListener("in", port, { route_config: routeTable(routes) })],
-      },
-    });
+    const started = await startWeft(
+      clustersOf(controlPlane.port, 0, [
+        httpListener("in", port, { route_config: routeTable(routes) }),
+      ]),
+    );
     proxy = started.proxy;
     closers.push(() => controlPlane.stop());
     closers.push(() => started.stop());

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { BothPlanes } from "./both-planes.ts";
 import { closeAll, closers } from "./cluster-planes.ts";
+import { clustersOf } from "./dynamic-bootstrap.ts";
 import {
   askAll,
   endpointOf,
@@ -58,22 +59,11 @@ describe("what is hashed to", () => {
       match: { prefix: `/${name}` },
       route: { cluster: name, prefix_rewrite: "/", ...BY_HEADER },
     }));
-    await both.start(["in"], (own) => ({
-      node: { id: "n", cluster: "c" },
-      admin: { address: socketAddress(own.admin) },
-      dynamic_resources: {
-        cds_config: ADS,
-        ads_config: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-        },
-      },
-      static_resources: {
-        clusters: [staticCluster("xds", [controlPlane.port], { http2_protocol_options: {} })],
-        listeners: [httpListener("in", own.in, { route_config: routeTable(routes) })],
-      },
-    }));
+    await both.start(["in"], (own) =>
+      clustersOf(controlPlane.port, own.admin, [
+        httpListener("in", own.in, { route_config: routeTable(routes) }),
+      ]),
+    );
     const STEPS: readonly (readonly object[])[] = [
       of([0, 1, 2, 3, 4, 5]),
       of([0, 1, 3, 4, 5]),

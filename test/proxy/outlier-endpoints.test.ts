@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
+import { clustersOf } from "./dynamic-bootstrap.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
 
@@ -53,22 +54,9 @@ describe.each(PLANES)("ejected hosts that discovery names, in %s", (name) => {
     controlPlane.set("cluster", { a: cluster() });
     controlPlane.set("endpoint", { a: assignment(allPorts(), 1) });
     const routes = [{ match: { prefix: "/" }, route: { cluster: "a" } }];
-    const bootstrap = {
-      node: { id: "n", cluster: "c" },
-      admin: { address: socketAddress(adminPort) },
-      dynamic_resources: {
-        cds_config: ADS,
-        ads_config: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-        },
-      },
-      static_resources: {
-        clusters: [staticCluster("xds", [controlPlane.port], { http2_protocol_options: {} })],
-        listeners: [httpListener("in", port, { route_config: routeTable(routes) })],
-      },
-    };
+    const bootstrap = clustersOf(controlPlane.port, adminPort, [
+      httpListener("in", port, { route_config: routeTable(routes) }),
+    ]);
     const isEnvoy = name === "envoy" && PROGRAM !== undefined;
     plane = isEnvoy ? await startEnvoy(PROGRAM, bootstrap, adminPort) : await startWeft(bootstrap);
     await until(async () => (await get("")) === 200, "the first answer");

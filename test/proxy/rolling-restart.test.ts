@@ -2,8 +2,9 @@ import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { freePorts } from "./data-plane.ts";
+import { clustersOf } from "./dynamic-bootstrap.ts";
 import { type LoadResult, OpenLoop } from "./open-loop.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
 import { statsOf, type Twin, Twins } from "./twins.ts";
@@ -79,25 +80,12 @@ beforeAll(async () => {
     host_selection_retry_max_attempts: 20,
     retry_back_off: { base_interval: "0.01s", max_interval: "0.1s" },
   };
-  twins = await Twins.start(["plain", "retrying"], ({ ports, adminPort }) => ({
-    node: { id: "n", cluster: "c" },
-    admin: { address: socketAddress(adminPort) },
-    dynamic_resources: {
-      cds_config: ADS,
-      ads_config: {
-        api_type: "GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-      },
-    },
-    static_resources: {
-      clusters: [staticCluster("xds", [controlPlane.port], { http2_protocol_options: {} })],
-      listeners: [
-        listener("plain", ports["plain"] ?? 0, {}),
-        listener("retrying", ports["retrying"] ?? 0, { retry_policy: retries }),
-      ],
-    },
-  }));
+  twins = await Twins.start(["plain", "retrying"], ({ ports, adminPort }) =>
+    clustersOf(controlPlane.port, adminPort, [
+      listener("plain", ports["plain"] ?? 0, {}),
+      listener("retrying", ports["retrying"] ?? 0, { retry_policy: retries }),
+    ]),
+  );
   for (const twin of twins.all) await membership(twin, servers.length);
 });
 
