@@ -1,3 +1,5 @@
+import { sink } from "./heap.ts";
+
 /**
  * Earliest deadline first: each entry is due again after the reciprocal of its weight, so that
  * entries come up as often as they weigh and as evenly spread as can be. Entries are indices; those
@@ -22,7 +24,7 @@ export class EdfSchedule {
       this.#due[entry] = 1 / weightOf(entry);
       this.#turn[entry] = this.#nextTurn++;
     }
-    for (let at = (count >> 1) - 1; at >= 0; at--) this.#sink(at);
+    for (let at = (count >> 1) - 1; at >= 0; at--) sink(this.#heap, this.#due, this.#turn, at);
   }
 
   /** The entry that is due; there must be one. */
@@ -30,31 +32,7 @@ export class EdfSchedule {
     const entry = this.#heap[0] ?? 0;
     this.#due[entry] = (this.#due[entry] ?? 0) + 1 / this.#weightOf(entry);
     this.#turn[entry] = this.#nextTurn++;
-    this.#sink(0);
+    sink(this.#heap, this.#due, this.#turn, 0);
     return entry;
-  }
-
-  #sink(from: number): void {
-    const heap = this.#heap;
-    const sinking = heap[from] ?? 0;
-    let at = from;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && this.#isBefore(heap[child + 1] ?? 0, heap[child] ?? 0)) {
-        child++;
-      }
-      if (!this.#isBefore(heap[child] ?? 0, sinking)) break;
-      heap[at] = heap[child] ?? 0;
-      at = child;
-    }
-    heap[at] = sinking;
-  }
-
-  #isBefore(left: number, right: number): boolean {
-    const leftDue = this.#due[left] ?? 0;
-    const rightDue = this.#due[right] ?? 0;
-    if (leftDue !== rightDue) return leftDue < rightDue;
-    return (this.#turn[left] ?? 0) < (this.#turn[right] ?? 0);
   }
 }

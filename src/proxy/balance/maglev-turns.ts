@@ -1,3 +1,5 @@
+import { sink } from "./heap.ts";
+
 /** How much more than the mean one may weigh while going through all in every round is cheap. */
 const SKEW_MAX = 8;
 
@@ -13,8 +15,10 @@ export class MaglevTurns {
   #round = 1;
   #at = 0;
   /** Where weights differ much: hosts by the round of their next turn, as a binary heap. */
-  readonly #heap: Uint32Array | undefined;
+  readonly #heap: Int32Array | undefined;
   readonly #rounds: Float64Array;
+  /** Of those with the same round: as they are known. */
+  readonly #order: Float64Array;
 
   /** `max` is the largest weight; all together they are 1. */
   constructor(weights: Float64Array, max: number) {
@@ -23,8 +27,9 @@ export class MaglevTurns {
     this.#targets = new Float64Array(weights.length);
     const isSkewed = weights.length * max > SKEW_MAX;
     // All have a turn in the first round.
-    this.#heap = isSkewed ? Uint32Array.from(weights.keys()) : undefined;
+    this.#heap = isSkewed ? Int32Array.from(weights.keys()) : undefined;
     this.#rounds = new Float64Array(isSkewed ? weights.length : 0).fill(1);
+    this.#order = Float64Array.from(this.#rounds.keys());
   }
 
   next(): number {
@@ -45,7 +50,7 @@ export class MaglevTurns {
     }
   }
 
-  #takeFirst(heap: Uint32Array): number {
+  #takeFirst(heap: Int32Array): number {
     const first = heap[0] ?? 0;
     const target = (this.#targets[first] ?? 0) + this.#max;
     this.#targets[first] = target;
@@ -55,29 +60,7 @@ export class MaglevTurns {
     while ((round - 1) * weight >= target) round--;
     while (round * weight < target) round++;
     this.#rounds[first] = Math.max(round, (this.#rounds[first] ?? 0) + 1);
-    this.#sink(heap);
+    sink(heap, this.#rounds, this.#order, 0);
     return first;
-  }
-
-  #sink(heap: Uint32Array): void {
-    const sinking = heap[0] ?? 0;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && this.#isBefore(heap[child + 1] ?? 0, heap[child] ?? 0)) {
-        child++;
-      }
-      if (!this.#isBefore(heap[child] ?? 0, sinking)) break;
-      heap[at] = heap[child] ?? 0;
-      at = child;
-    }
-    heap[at] = sinking;
-  }
-
-  #isBefore(left: number, right: number): boolean {
-    const leftRound = this.#rounds[left] ?? 0;
-    const rightRound = this.#rounds[right] ?? 0;
-    return leftRound === rightRound ? left < right : leftRound < rightRound;
   }
 }
