@@ -27,7 +27,10 @@ export class BothPlanes<Name extends string> {
     bootstrap: (ports: Readonly<Record<Name | "admin", number>>) => object,
   ): Promise<void> {
     const weft = await takePorts(names);
-    this.#running.push(await startWeft(bootstrap(weft)));
+    const started = await startWeft(bootstrap(weft));
+    this.#running.push(started);
+    // Where clusters have to be found first, listeners come after them.
+    await until(() => started.proxy.state === "LIVE", "weft to be ready");
     this.planes.push(createPlane("weft", weft));
     if (envoyProgram === undefined) return;
     const envoy = await takePorts(names);
