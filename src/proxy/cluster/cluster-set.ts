@@ -250,9 +250,10 @@ export class ClusterSet {
     }
   }
 
-  /** Takes an EDS answer. */
+  /** Takes an EDS answer. One for a name that no cluster has was not asked for, and is dropped. */
   assign(assignment: Assignment): void {
     const { name, staleAfterMs } = assignment;
+    if (!this.#edsUsers.has(name)) return;
     this.#assignments.set(name, assignment);
     this.#staleTimers.get(name)?.cancel();
     this.#staleTimers.delete(name);
