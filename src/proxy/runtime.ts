@@ -129,6 +129,13 @@ function readScalar(value: string | number | boolean): RuntimeValue {
   return { number: double, double, share: Math.min(1, double / 100), flag };
 }
 
+/**
+ * Keys that change Envoy itself, not what its configuration names, are refused: they would change
+ * nothing here.
+ */
+const FLAGS =
+  /^(?:envoy\.|re2\.|overload\.|upstream\.|health_check\.|http\.|tracing\.|http2\.|ssl\.)/;
+
 /** Of those, the ones that are heeded, or change nothing here: the matcher has its own bound. */
 const KNOWN_FLAGS = [
   "health_check.max_interval",
@@ -144,13 +151,6 @@ const KNOWN_FLAGS = [
 
 /** Heeded by the listener of that name. */
 const LISTENER_LIMIT = /^envoy\.resource_limits\.listener\..+\.connection_limit$/;
-
-/**
- * Keys that change Envoy itself, not what its configuration names, are refused: they would change
- * nothing here.
- */
-const FLAGS =
-  /^(?:envoy\.|re2\.|overload\.|upstream\.|health_check\.|http\.|tracing\.|http2\.|ssl\.)/;
 
 function refuseFlag(key: string, path: string, issues: Issue[]): void {
   if (!FLAGS.test(key) || KNOWN_FLAGS.includes(key) || LISTENER_LIMIT.test(key)) return;

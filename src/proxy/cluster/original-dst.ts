@@ -86,7 +86,8 @@ export class OriginalDst {
 
 const PLACE = { region: "", zone: "", subZone: "", weight: 0 };
 
-function endpointOf(address: string, port: number): Endpoint {
+/** An endpoint of which only the address is known. */
+export function endpointOf(address: string, port: number): Endpoint {
   return {
     address,
     port,

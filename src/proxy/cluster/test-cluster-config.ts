@@ -1,4 +1,5 @@
 import type { Assignment, ClusterConfig, Endpoint, Thresholds } from "./cluster-config.ts";
+import { endpointOf } from "./original-dst.ts";
 
 const THRESHOLDS: Thresholds = {
   connectionsMax: 10,
@@ -72,23 +73,9 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
   };
 }
 
-const PLACE = { region: "", zone: "", subZone: "", weight: 0 };
-
 /** An endpoint at 127.0.0.1, with what a test says. */
 export function testEndpoint(port: number, changes: Partial<Endpoint> = {}): Endpoint {
-  return {
-    address: "127.0.0.1",
-    port,
-    weight: 1,
-    health: "UNKNOWN",
-    hostname: "",
-    locality: PLACE,
-    priority: 0,
-    metadata: {},
-    additionalAddresses: [],
-    healthCheck: undefined,
-    ...changes,
-  };
+  return { ...endpointOf("127.0.0.1", port), ...changes };
 }
 
 /** An assignment for tests. */
