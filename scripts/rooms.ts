@@ -51,7 +51,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "controlplane",
     "model",
   ],
-  cli: ["base", "telemetry", "identity", "config", "model", "local"],
+  cli: ["base", "telemetry", "identity", "config", "store", "model", "xds", "local"],
   // One `main` per process: what they start is theirs to import.
   cmd: ["base", "telemetry", "source", "proxy", "agent", "controlplane", "local", "cli"],
 };

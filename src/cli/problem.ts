@@ -1,4 +1,4 @@
-import { isError } from "../base/issue.ts";
+import { formatIssue, type Issue, isError } from "../base/issue.ts";
 import { type FileProblem, formatProblem } from "../config/yaml.ts";
 import type { CommandIo } from "./command.ts";
 
@@ -20,12 +20,18 @@ export class ProblemPrinter {
   }
 
   print(problems: readonly FileProblem[]): void {
-    for (const problem of problems) {
-      const text = formatProblem(problem);
-      if (isError(problem.issue)) this.#hasErrors = true;
-      if (this.#said.has(text)) continue;
-      this.#said.add(text);
-      this.#io.stderr(isError(problem.issue) ? `${text}\n` : `Warning: ${text}\n`);
-    }
+    for (const problem of problems) this.#say(formatProblem(problem), problem.issue);
+  }
+
+  /** Of an object that stands in no file, such as one that weft made of another. */
+  printUnplaced(subject: string, issue: Issue): void {
+    this.#say(`${subject}: ${formatIssue(issue)}`, issue);
+  }
+
+  #say(text: string, issue: Issue): void {
+    if (isError(issue)) this.#hasErrors = true;
+    if (this.#said.has(text)) return;
+    this.#said.add(text);
+    this.#io.stderr(isError(issue) ? `${text}\n` : `Warning: ${text}\n`);
   }
 }

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   scale: async () => (await import("../cli/scale.ts")).scaleCommand,
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
   "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
+  "xds-dump": async () => (await import("../cli/xds-dump.ts")).xdsDumpCommand,
   version: async () => (await import("../cli/version.ts")).versionCommand,
   up: async () => (await import("./up.ts")).upCommand,
   status: async () => (await import("../cli/status.ts")).statusCommand,

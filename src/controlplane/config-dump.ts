@@ -1,20 +1,9 @@
-import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
+import type { JsonValue } from "@bufbuild/protobuf";
 import type { ClientStatus } from "../ads/client-status.ts";
 import type { Published } from "../ads/publish-plan.ts";
-import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
-import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
-import { EXTENSION_REGISTRY } from "../api/registry.ts";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
+import { resourceJson } from "../xds/resource-json.ts";
 import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
-
-const SCHEMA: Readonly<Record<ResourceKind, DescMessage>> = {
-  cluster: ClusterSchema,
-  endpoint: ClusterLoadAssignmentSchema,
-  listener: ListenerSchema,
-  route: RouteConfigurationSchema,
-};
 
 /** What a proxy is offered, in the form of Envoy's own `config_dump`. */
 export function configDump(published: Published, { kinds }: ClientStatus): JsonValue {
@@ -48,15 +37,10 @@ export function configDump(published: Published, { kinds }: ClientStatus): JsonV
   };
 }
 
-function messageJson(kind: ResourceKind, { body }: XdsResource): JsonValue {
-  const schema = SCHEMA[kind];
+function messageJson(kind: ResourceKind, resource: XdsResource): JsonValue {
   const type = { "@type": RESOURCE_TYPE_URL[kind] };
   try {
-    const json = toJson(schema, fromBinary(schema, body), {
-      registry: EXTENSION_REGISTRY,
-      useProtoFieldName: true,
-    });
-    return { ...type, ...(json as { [key: string]: JsonValue }) };
+    return { ...type, ...resourceJson(kind, resource) };
   } catch (error) {
     // An extension that the registry lacks must not hide everything else.
     return { ...type, error: error instanceof Error ? error.message : String(error) };

@@ -9,10 +9,10 @@ import type { ProxyNode } from "../../src/model/proxy.ts";
 import { buildProxyView } from "../../src/model/proxy-view.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 import { buildSnapshot } from "../../src/xds/build-snapshot.ts";
+import { resourceJson } from "../../src/xds/resource-json.ts";
 import type { ResourceKind, XdsSnapshot } from "../../src/xds/snapshot.ts";
 import { findProgram } from "../programs.ts";
 import { readCases } from "./golden-case.ts";
-import { resourceJson } from "./resource-json.ts";
 
 const envoy = findProgram("envoy");
 
@@ -35,7 +35,7 @@ const ADS_CLUSTER = {
  */
 function bootstrapOf(node: ProxyNode, { resources }: XdsSnapshot): JsonObject {
   const json = (kind: ResourceKind): JsonObject[] =>
-    [...resources[kind].values()].map((resource) => resourceJson(kind, resource) as JsonObject);
+    [...resources[kind].values()].map((resource) => resourceJson(kind, resource));
   const routes = new Map(json("route").map((route) => [route["name"], route]));
   const withEndpoints = json("endpoint").map((assignment, index) => ({
     name: `static ${index}`,

@@ -10,9 +10,9 @@ import { buildProxyView } from "../../src/model/proxy-view.ts";
 import { meshIssues } from "../../src/model/references.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 import { buildSnapshot } from "../../src/xds/build-snapshot.ts";
+import { resourceJson } from "../../src/xds/resource-json.ts";
 import type { ResourceKind } from "../../src/xds/snapshot.ts";
 import { type GoldenCase, type Output, readCases } from "./golden-case.ts";
-import { resourceJson } from "./resource-json.ts";
 
 const isUpdating = process.env["UPDATE_GOLDEN"] === "1";
 

@@ -1,0 +1,113 @@
+import { formatKey, keyOf, keyText } from "../config/object.ts";
+import { buildMesh } from "../model/mesh.ts";
+import type { ObjectIssue } from "../model/origin.ts";
+import { buildProxyView } from "../model/proxy-view.ts";
+import { meshIssues } from "../model/references.ts";
+import { viewOf } from "../store/config-store.ts";
+import { buildSnapshot } from "../xds/build-snapshot.ts";
+import { resourceJson } from "../xds/resource-json.ts";
+import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
+import { CliError, type Command, type CommandIo, EXIT } from "./command.ts";
+import { formatUsage, parseFlags } from "./flags.ts";
+import { type Manifest, problemsAt, readManifests } from "./manifest.ts";
+import { FILE_FLAGS } from "./manifest-files.ts";
+import { formatJson, formatYaml } from "./output-format.ts";
+import { ProblemPrinter } from "./problem.ts";
+import { readProxyFile } from "./proxy-file.ts";
+
+const FLAGS = {
+  proxy: {
+    value: "FILE",
+    help: "the proxy: type, ip, namespace, labels, serviceAccount, metadata",
+  },
+  ...FILE_FLAGS,
+  output: { short: "o", value: "FORMAT", help: "json or yaml (default json)" },
+} as const;
+
+const NAMESPACE_DEFAULT = "default";
+
+/** `weft xds-dump` */
+export const xdsDumpCommand: Command = {
+  summary: "print what one proxy would get for the objects of files",
+  usage: formatUsage({
+    forms: ["xds-dump --proxy FILE -f FILE [-f FILE...] [FLAGS]"],
+    text: `
+Prints the listeners, routes, clusters and endpoints that the control plane would send to a proxy if
+the objects of the files were all its configuration. No mesh has to run. The proxy's file is YAML or
+JSON:
+
+  type: sidecar            # or router, for a gateway
+  ip: 10.0.0.1
+  namespace: default       # default "default"
+  labels: { app: reviews }
+  serviceAccount: reviews  # default "default"
+  metadata: {}             # the rest of the node's metadata, as INTERCEPTION_MODE
+  id: reviews-1            # pod, pod.namespace or a whole node id; default "proxy"
+  dnsDomain: default.svc.cluster.local
+
+What is wrong with an object is said with file and line, and the rest goes on; the exit code is 1
+then.`,
+    flags: FLAGS,
+    examples: [
+      "xds-dump --proxy reviews.yaml -f samples/bookinfo",
+      "xds-dump --proxy gateway.yaml -f mesh -R -o yaml",
+    ],
+  }),
+  run,
+};
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { flags, positionals } = parseFlags("xds-dump", args, FLAGS);
+  if (positionals.length > 0) {
+    throw new CliError(
+      `xds-dump takes files by flag: weft xds-dump -f ${positionals.join(" -f ")}`,
+    );
+  }
+  const { proxy, output = "json" } = flags;
+  if (proxy === undefined) throw new CliError("say for whom: --proxy FILE");
+  if (output !== "json" && output !== "yaml") {
+    throw new CliError(`-o is json or yaml, not "${output}"`);
+  }
+  if (proxy === "-" && flags.filename.includes("-")) {
+    throw new CliError("standard input is one file: give --proxy or -f another one than -");
+  }
+  const node = await readProxyFile(proxy, io.stdin);
+  const printer = new ProblemPrinter(io);
+  const choice = { namespace: NAMESPACE_DEFAULT, isPinned: false };
+  const { manifests, problems } = await readManifests(flags, io, choice);
+  printer.print(problems);
+  const mesh = buildMesh(viewOf(manifests.map(({ object }) => object)));
+  const { snapshot, issues } = buildSnapshot(buildProxyView(mesh, node));
+  printIssues([...meshIssues(mesh), ...issues], manifests, printer);
+  io.stdout((output === "json" ? formatJson : formatYaml)(dump(snapshot)));
+  return printer.hasErrors ? EXIT.findings : EXIT.done;
+}
+
+/** Every resource, sorted by name. */
+function dump({ resources }: XdsSnapshot): Record<string, unknown> {
+  const list = (kind: ResourceKind): unknown[] =>
+    [...resources[kind].values()]
+      .sort((left, right) => (left.name < right.name ? -1 : 1))
+      .map((resource) => resourceJson(kind, resource));
+  return {
+    listeners: list("listener"),
+    routes: list("route"),
+    clusters: list("cluster"),
+    endpoints: list("endpoint"),
+  };
+}
+
+/** Says what the model found, at the lines of the objects that it found it in. */
+function printIssues(
+  issues: readonly ObjectIssue[],
+  manifests: readonly Manifest[],
+  printer: ProblemPrinter,
+): void {
+  const sources = new Map(manifests.map(({ object, source }) => [keyText(keyOf(object)), source]));
+  for (const { object, issue } of issues) {
+    const source = sources.get(keyText(object));
+    const subject = formatKey(object);
+    if (source === undefined) printer.printUnplaced(subject, issue);
+    else printer.print(problemsAt(source, subject, [issue]));
+  }
+}

@@ -1,0 +1,27 @@
+import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import { EXTENSION_REGISTRY } from "../api/registry.ts";
+import type { ResourceKind, XdsResource } from "./snapshot.ts";
+
+const SCHEMA: Readonly<Record<ResourceKind, DescMessage>> = {
+  cluster: ClusterSchema,
+  endpoint: ClusterLoadAssignmentSchema,
+  listener: ListenerSchema,
+  route: RouteConfigurationSchema,
+};
+
+/**
+ * A resource as protobuf's JSON with Envoy's own field names, read back from the bytes that proxies
+ * get; what stands in an `Any` is written out beside its `@type`. Throws when an `Any` holds a
+ * message that the registry lacks.
+ */
+export function resourceJson(kind: ResourceKind, { body }: XdsResource): JsonObject {
+  const schema = SCHEMA[kind];
+  return toJson(schema, fromBinary(schema, body), {
+    registry: EXTENSION_REGISTRY,
+    useProtoFieldName: true,
+  }) as JsonObject;
+}
