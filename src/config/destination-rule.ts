@@ -5,50 +5,15 @@ import { isSubsetName } from "./kind/virtual-service-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject, validateLabels } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { array, atMostOne, builtFor, map, notBuilt, object, required, string } from "./schema.ts";
+import { array, map, object, required, string } from "./schema.ts";
+import { trafficPolicySchema } from "./traffic-policy.ts";
 import { exportToSchema, istioStatusSchema } from "./virtual-service.ts";
-
-const SIMPLE_NAMES = [
-  "UNSPECIFIED",
-  "LEAST_CONN",
-  "RANDOM",
-  "PASSTHROUGH",
-  "ROUND_ROBIN",
-  "LEAST_REQUEST",
-] as const;
-
-const loadBalancer = object(
-  {
-    simple: builtFor(string({ enum: SIMPLE_NAMES }), [
-      "UNSPECIFIED",
-      "LEAST_CONN",
-      "RANDOM",
-      "ROUND_ROBIN",
-      "LEAST_REQUEST",
-    ]),
-    consistentHash: notBuilt(),
-    localityLbSetting: notBuilt(),
-    warmup: notBuilt(),
-    warmupDurationSecs: notBuilt(),
-  },
-  atMostOne("simple", "consistentHash"),
-);
-
-const trafficPolicy = object({
-  loadBalancer,
-  connectionPool: notBuilt(),
-  outlierDetection: notBuilt(),
-  tls: notBuilt(),
-  portLevelSettings: notBuilt(),
-  tunnel: notBuilt(),
-  proxyProtocol: notBuilt(),
-  retryBudget: notBuilt(),
-});
+import { policySelectorSchema } from "./workload-selector.ts";
 
 const subset = object({
   name: required(string({ minLength: 1 })),
   labels: map(string(), { description: "Beside the service's selector." }),
-  trafficPolicy,
+  trafficPolicy: trafficPolicySchema,
 });
 
 const schema = kubeObject(
@@ -56,10 +21,10 @@ const schema = kubeObject(
     spec: required(
       object({
         host: required(string({ description: "A service: short name, or with its namespace." })),
-        trafficPolicy,
+        trafficPolicy: trafficPolicySchema,
         subsets: array(subset, { description: "Named parts of the host's endpoints." }),
         exportTo: exportToSchema,
-        workloadSelector: notBuilt(),
+        workloadSelector: policySelectorSchema,
       }),
     ),
     status: istioStatusSchema,
@@ -69,8 +34,8 @@ const schema = kubeObject(
 
 /** networking.istio.io DestinationRule. */
 export type DestinationRule = Infer<typeof schema>;
-/** How traffic to a host, or to one of its subsets, is treated. */
-export type TrafficPolicy = Infer<typeof trafficPolicy>;
+/** A named part of a host's endpoints. */
+export type Subset = Infer<typeof subset>;
 
 /** The kind `networking.istio.io DestinationRule`. */
 export const destinationRuleKind = defineKind<DestinationRule>({

@@ -59,6 +59,10 @@ export const FORMATS: Readonly<Record<string, Format>> = {
     test: (text) => parseDurationMs(text) !== undefined,
     mustBe: 'a duration like "1.5s" or "250ms"',
   },
+  "positive-duration": {
+    test: (text) => (parseDurationMs(text) ?? 0) >= 1,
+    mustBe: 'a duration of at least 1ms, like "1.5s" or "250ms"',
+  },
   "date-time": {
     test: (text) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),
     mustBe: 'a time like "2026-11-21T10:00:00Z"',

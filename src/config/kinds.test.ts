@@ -74,12 +74,8 @@ describe("VirtualService", () => {
       ["warning spec.http[1]: is never used: spec.http[0] takes every request before it"],
     ],
     [
-      { hosts: ["a"], exportTo: ["."], http: [{ timeout: "1s", route: ROUTE }], tcp: [] },
-      [
-        "error spec.exportTo:",
-        "error spec.http[0].timeout: is not supported yet: Istio knows this field",
-        "error spec.tcp: is not supported yet",
-      ],
+      { hosts: ["a"], exportTo: ["."], http: [{ timeout: "0s", route: ROUTE }], tcp: [] },
+      ["error spec.http[0].timeout: must be a duration of at least 1ms"],
     ],
   ])("%j gives %j", (spec, expected) => {
     const found = issuesOf(virtualService(spec));
@@ -96,12 +92,12 @@ describe("other kinds", () => {
         metadata: { name: "a" },
         spec: {
           host: "a",
-          trafficPolicy: { loadBalancer: { simple: "PASSTHROUGH" }, tls: {} },
+          trafficPolicy: { loadBalancer: { simple: "RANDM", zoneAwareLbSetting: {} } },
         },
       },
       [
-        'error spec.trafficPolicy.loadBalancer.simple: "PASSTHROUGH" is not supported yet',
-        "error spec.trafficPolicy.tls: is not supported yet",
+        "error spec.trafficPolicy.loadBalancer.simple: must be one of UNSPECIFIED",
+        "error spec.trafficPolicy.loadBalancer.zoneAwareLbSetting: is not supported yet",
       ],
     ],
     [

@@ -100,6 +100,16 @@ export function port(facets: Facets = {}): Typed<number> {
   return integer({ minimum: 1, maximum: 65_535, ...facets });
 }
 
+/** A whole number from 0 to 2^32 - 1, as protobuf's `uint32`. */
+export function uint32(facets: Facets = {}): Typed<number> {
+  return { type: "integer", format: "int64", minimum: 0, maximum: 4_294_967_295, ...facets };
+}
+
+/** Any number, as protobuf's `double`. */
+export function number(facets: Facets = {}): Typed<number> {
+  return { type: "number", format: "double", ...facets };
+}
+
 /** A port's number or name, a count or a percentage. */
 export function intOrString(facets: Facets = {}): Typed<number | string> {
   return { "x-kubernetes-int-or-string": true, ...facets };
@@ -108,6 +118,11 @@ export function intOrString(facets: Facets = {}): Typed<number | string> {
 /** A duration as Go and protobuf's JSON write it: `1.5s`, `250ms`. */
 export function duration(facets: Facets = {}): Typed<string> {
   return { type: "string", format: "duration", ...facets };
+}
+
+/** A duration of at least a millisecond. */
+export function positiveDuration(facets: Facets = {}): Typed<string> {
+  return { type: "string", format: "positive-duration", ...facets };
 }
 
 /** A moment as RFC 3339 text. */

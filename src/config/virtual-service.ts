@@ -1,80 +1,12 @@
 import type { Issue } from "../base/issue.ts";
 import { conditionsSchema } from "./condition.ts";
+import { httpRouteSchema } from "./http-route.ts";
 import { validateVirtualService } from "./kind/virtual-service-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
+import { tcpRouteSchema, tlsRouteSchema } from "./l4-route.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import {
-  anything,
-  array,
-  atMostOne,
-  boolean,
-  builtFor,
-  integer,
-  map,
-  notBuilt,
-  object,
-  port,
-  required,
-  string,
-} from "./schema.ts";
-
-const stringMatch = object(
-  {
-    exact: string({ description: "The whole text, letter case included." }),
-    prefix: string({ description: "How the text starts." }),
-    regex: string({ description: "The whole text, as an RE2 regular expression." }),
-  },
-  { ...atMostOne("exact", "prefix", "regex") },
-);
-
-const httpMatch = object({
-  name: string({ description: "Shown beside the route's name." }),
-  uri: stringMatch,
-  scheme: stringMatch,
-  method: stringMatch,
-  authority: stringMatch,
-  headers: map(stringMatch, { description: "All must match; `{}` asks for the header alone." }),
-  withoutHeaders: map(stringMatch, { description: "None may match." }),
-  queryParams: map(stringMatch),
-  port: port({ description: "The port that the client asked for." }),
-  gateways: array(string(), { description: "Instead of the gateways of the whole object." }),
-  ignoreUriCase: boolean(),
-  sourceLabels: notBuilt(),
-  sourceNamespace: notBuilt(),
-  statPrefix: notBuilt(),
-});
-
-const destination = object({
-  host: required(string({ description: "A service: short name, or with its namespace." })),
-  subset: string({ description: "A name that a DestinationRule for the host defines." }),
-  port: object({ number: required(port()) }),
-});
-
-const httpRouteDestination = object({
-  destination: required(destination),
-  weight: integer({ description: "Its share of the sum of the weights." }),
-  headers: notBuilt(),
-});
-
-const httpRoute = object({
-  name: string(),
-  match: array(httpMatch, { description: "One of them must match; none: every request does." }),
-  route: array(httpRouteDestination),
-  redirect: notBuilt(),
-  directResponse: notBuilt(),
-  delegate: notBuilt(),
-  rewrite: notBuilt(),
-  timeout: notBuilt(),
-  retries: notBuilt(),
-  fault: notBuilt(),
-  mirror: notBuilt(),
-  mirrors: notBuilt(),
-  mirrorPercent: notBuilt(),
-  mirrorPercentage: notBuilt(),
-  corsPolicy: notBuilt(),
-  headers: notBuilt(),
-});
+import { anything, array, integer, object, required, string } from "./schema.ts";
 
 /** `status` of Istio's kinds. */
 export const istioStatusSchema = object({
@@ -83,8 +15,8 @@ export const istioStatusSchema = object({
   observedGeneration: integer({ format: "int64" }),
 });
 
-/** `exportTo` of Istio's kinds: every namespace, until visibility is built. */
-export const exportToSchema = builtFor(array(string()), [["*"], []]);
+/** `exportTo` of Istio's kinds: namespaces, `.` for the object's own, `*` for all; none is all. */
+export const exportToSchema = array(string());
 
 const schema = kubeObject(
   {
@@ -94,9 +26,9 @@ const schema = kubeObject(
         gateways: array(string(), {
           description: '`name` or `namespace/name`; "mesh", the default, is every sidecar.',
         }),
-        http: array(httpRoute, { description: "The first that matches decides." }),
-        tls: notBuilt(),
-        tcp: notBuilt(),
+        http: array(httpRouteSchema, { description: "The first that matches decides." }),
+        tls: array(tlsRouteSchema, { description: "For TLS that is not opened, by SNI." }),
+        tcp: array(tcpRouteSchema, { description: "For what is neither HTTP nor TLS." }),
         exportTo: exportToSchema,
       }),
     ),
@@ -107,17 +39,6 @@ const schema = kubeObject(
 
 /** networking.istio.io VirtualService. */
 export type VirtualService = Infer<typeof schema>;
-/** One rule of `spec.http`. */
-export type HttpRoute = Infer<typeof httpRoute>;
-/** One alternative of `spec.http[].match`; all that it names must match. */
-export type HttpMatch = Infer<typeof httpMatch>;
-/** How one text is compared; without any of the three, that it is there is enough. */
-export type StringMatch = Infer<typeof stringMatch>;
-/** One weighted destination of a rule. */
-export type HttpRouteDestination = Infer<typeof httpRouteDestination>;
-/** A host, one of its subsets, one of its ports. */
-export type Destination = Infer<typeof destination>;
-
 /** The kind `networking.istio.io VirtualService`. */
 export const virtualServiceKind = defineKind<VirtualService>({
   group: "networking.istio.io",

@@ -45,9 +45,9 @@ spec:
     },
     {
       what: "a field that is not built",
-      text: `${VIRTUAL_SERVICE}  hosts: [reviews]\n  http:\n  - fault: {abort: {httpStatus: 500}}\n    route: [{destination: {host: reviews}}]\n`,
+      text: `${VIRTUAL_SERVICE.replace("VirtualService", "DestinationRule")}  host: reviews\n  trafficPolicy:\n    loadBalancer:\n      backendUtilization: {}\n`,
       problems: [
-        "a.yaml:8:5: VirtualService/default/reviews: spec.http[0].fault: is not supported yet: Istio knows this field, this version of weft does not",
+        "a.yaml:9:7: DestinationRule/default/reviews: spec.trafficPolicy.loadBalancer.backendUtilization: is not supported yet: Istio knows this field, this version of weft does not",
       ],
     },
     {

@@ -1,6 +1,7 @@
 import type { Issue, Result } from "../base/issue.ts";
+import type { HttpMatch } from "../config/http-route.ts";
 import { checkRegex } from "../config/regex.ts";
-import type { HttpMatch, StringMatch } from "../config/virtual-service.ts";
+import type { StringMatch } from "../config/string-match.ts";
 import { compareText } from "./origin.ts";
 
 /** How a text is compared; always with case. `regex` is RE2 and must match all of it. */

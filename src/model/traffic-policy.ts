@@ -1,4 +1,4 @@
-import type { TrafficPolicy as TrafficPolicyObject } from "../config/destination-rule.ts";
+import type { TrafficPolicy as TrafficPolicyObject } from "../config/traffic-policy.ts";
 
 /** How one endpoint is chosen among many. */
 export type LoadBalancer = "LEAST_REQUEST" | "ROUND_ROBIN" | "RANDOM";

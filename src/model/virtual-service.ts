@@ -1,12 +1,9 @@
 import type { Issue } from "../base/issue.ts";
 import { memoise } from "../base/memo.ts";
+import type { Destination } from "../config/destination.ts";
+import type { HttpMatch as HttpMatchRequest, HttpRoute } from "../config/http-route.ts";
 import { keyOf, type ObjectKey } from "../config/object.ts";
-import type {
-  Destination,
-  HttpMatch as HttpMatchRequest,
-  HttpRoute,
-  VirtualService as VirtualServiceObject,
-} from "../config/virtual-service.ts";
+import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import { resolveHost } from "./host.ts";
 import { buildRouteMatch, MATCH_ALL, type RouteMatch } from "./route-match.ts";
 

@@ -84,8 +84,6 @@ describe.skipIf(cases === undefined)("Istio's published files (skipped without t
   });
 
   test.each([
-    ["virtual-service-ratings-test-delay", "spec.http[0].fault: is not supported yet"],
-    ["destination-rule-all-mtls", "spec.trafficPolicy.tls: is not supported yet"],
     [
       "egress-rule-google-apis",
       'kind "ServiceEntry" of networking.istio.io/v1 is not supported yet',

@@ -2,14 +2,10 @@ import { isIP } from "node:net";
 import type { Issue } from "../../base/issue.ts";
 import { isDnsLabel } from "../format.ts";
 import { checkDomain, checkWildcardDomain, isHostOverlap } from "../host.ts";
+import type { HttpMatch, HttpRoute, HttpRouteDestination } from "../http-route.ts";
 import { checkRegex } from "../regex.ts";
-import type {
-  HttpMatch,
-  HttpRoute,
-  HttpRouteDestination,
-  StringMatch,
-  VirtualService,
-} from "../virtual-service.ts";
+import type { StringMatch } from "../string-match.ts";
+import type { VirtualService } from "../virtual-service.ts";
 
 const WEIGHT_SUM_MAX = 4_294_967_295;
 
@@ -20,7 +16,7 @@ export function validateVirtualService(spec: VirtualService["spec"]): readonly I
     ...validateHosts(hosts, gateways.length === 0 || gateways.includes("mesh")),
     ...validateGatewayNames(gateways, "spec.gateways"),
   ];
-  if (http.length === 0) {
+  if (http.length + (spec.tls ?? []).length + (spec.tcp ?? []).length === 0) {
     issues.push({ path: "spec.http", message: "must have at least one route" });
   }
   let taker: number | undefined;

@@ -1,0 +1,10 @@
+import type { Infer } from "./schema.ts";
+import { map, object, string } from "./schema.ts";
+
+/** `WorkloadSelector` of istio.type: which workloads a policy is for. */
+export const policySelectorSchema = object({
+  matchLabels: map(string({ maxLength: 63 }), { description: "All must be there." }),
+});
+
+/** Workloads by labels that they must all have; none selects every workload. */
+export type PolicySelector = Infer<typeof policySelectorSchema>;
