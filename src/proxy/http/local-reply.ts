@@ -115,9 +115,9 @@ export function invalidHeaderValue(name: string): LocalReply {
   return { status: 503, body: `invalid header value for: ${name}`, flag: "DPE", details };
 }
 
-/** The cluster that a route names is not there. */
-export function clusterNotFound(status: number): LocalReply {
-  return { status, body: "", flag: "NC", details: "cluster_not_found" };
+/** The cluster that a route names is not there; `details` where more is known of it. */
+export function clusterNotFound(status: number, details = "cluster_not_found"): LocalReply {
+  return { status, body: "", flag: "NC", details };
 }
 
 /**

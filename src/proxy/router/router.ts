@@ -1,4 +1,5 @@
 import type { Timer } from "../../base/clock.ts";
+import { missingReference } from "../../match/missing-reference.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
@@ -111,16 +112,16 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #startCluster(action: ClusterAction, choice: ClusterChoice, isRequestDone: boolean): void {
-    const { context, head, virtualHost } = this.#stream;
+    const { context, head, route, virtualHost } = this.#stream;
     this.#action = action;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
     this.#tellsAttempts = virtualHost?.tellsAttemptCount === true;
     const cluster = context.findCluster(choice.name);
     this.cluster = cluster;
-    if (choice === undefined || cluster === undefined) {
-      this.#stream.localReply(clusterNotFound(action.notFoundStatus));
-      return;
+    if (cluster === undefined) {
+      const why = route && missingReference(route.metadata, choice.name);
+      return this.#stream.localReply(clusterNotFound(action.notFoundStatus, why));
     }
     const dropped = dropOverload(cluster, this.#stream);
     if (dropped !== undefined) return this.#stream.localReply(dropped);
