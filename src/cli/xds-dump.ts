@@ -5,8 +5,7 @@ import { buildProxyView } from "../model/proxy-view.ts";
 import { meshIssues } from "../model/references.ts";
 import { viewOf } from "../store/config-store.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
-import { resourceJson } from "../xds/resource-json.ts";
-import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
+import { snapshotJson } from "../xds/resource-json.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "./command.ts";
 import { formatUsage, parseFlags } from "./flags.ts";
 import { type Manifest, problemsAt, readManifests } from "./manifest.ts";
@@ -79,22 +78,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const mesh = buildMesh(viewOf(manifests.map(({ object }) => object)));
   const { snapshot, issues } = buildSnapshot(buildProxyView(mesh, node));
   printIssues([...meshIssues(mesh), ...issues], manifests, printer);
-  io.stdout((output === "json" ? formatJson : formatYaml)(dump(snapshot)));
+  io.stdout((output === "json" ? formatJson : formatYaml)(snapshotJson(snapshot)));
   return printer.hasErrors ? EXIT.findings : EXIT.done;
-}
-
-/** Every resource, sorted by name. */
-function dump({ resources }: XdsSnapshot): Record<string, unknown> {
-  const list = (kind: ResourceKind): unknown[] =>
-    [...resources[kind].values()]
-      .sort((left, right) => (left.name < right.name ? -1 : 1))
-      .map((resource) => resourceJson(kind, resource));
-  return {
-    listeners: list("listener"),
-    routes: list("route"),
-    clusters: list("cluster"),
-    endpoints: list("endpoint"),
-  };
 }
 
 /** Says what the model found, at the lines of the objects that it found it in. */

@@ -4,7 +4,7 @@ import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { EXTENSION_REGISTRY } from "../api/registry.ts";
-import type { ResourceKind, XdsResource } from "./snapshot.ts";
+import type { ResourceKind, XdsResource, XdsSnapshot } from "./snapshot.ts";
 
 const SCHEMA: Readonly<Record<ResourceKind, DescMessage>> = {
   cluster: ClusterSchema,
@@ -24,4 +24,26 @@ export function resourceJson(kind: ResourceKind, { body }: XdsResource): JsonObj
     registry: EXTENSION_REGISTRY,
     useProtoFieldName: true,
   }) as JsonObject;
+}
+
+/** All resources of a proxy in JSON, each list sorted by name. */
+export interface SnapshotJson {
+  readonly listeners: readonly JsonObject[];
+  readonly routes: readonly JsonObject[];
+  readonly clusters: readonly JsonObject[];
+  readonly endpoints: readonly JsonObject[];
+}
+
+/** What a proxy is to have, in the form that `weft xds-dump` prints. Throws as `resourceJson` does. */
+export function snapshotJson({ resources }: XdsSnapshot): SnapshotJson {
+  const list = (kind: ResourceKind): readonly JsonObject[] =>
+    [...resources[kind].values()]
+      .sort((left, right) => (left.name < right.name ? -1 : 1))
+      .map((resource) => resourceJson(kind, resource));
+  return {
+    listeners: list("listener"),
+    routes: list("route"),
+    clusters: list("cluster"),
+    endpoints: list("endpoint"),
+  };
 }

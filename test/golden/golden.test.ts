@@ -10,18 +10,12 @@ import { buildProxyView } from "../../src/model/proxy-view.ts";
 import { meshIssues } from "../../src/model/references.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 import { buildSnapshot } from "../../src/xds/build-snapshot.ts";
-import { resourceJson } from "../../src/xds/resource-json.ts";
-import type { ResourceKind } from "../../src/xds/snapshot.ts";
-import { type GoldenCase, type Output, readCases } from "./golden-case.ts";
+import { snapshotJson } from "../../src/xds/resource-json.ts";
+import { readResources } from "../routing/proxy-resources.ts";
+import { simulate } from "../routing/simulate.ts";
+import { type GoldenCase, readCases } from "./golden-case.ts";
 
 const isUpdating = process.env["UPDATE_GOLDEN"] === "1";
-
-const KIND: Readonly<Record<Output, ResourceKind>> = {
-  listeners: "listener",
-  routes: "route",
-  clusters: "cluster",
-  endpoints: "endpoint",
-};
 
 /** The files of a case by their path in `out/`, with what they should hold. */
 function buildOutputs({ objects, proxies, show }: GoldenCase): ReadonlyMap<string, string> {
@@ -31,22 +25,27 @@ function buildOutputs({ objects, proxies, show }: GoldenCase): ReadonlyMap<strin
   for (const { name, node } of proxies) {
     const result = buildSnapshot(buildProxyView(mesh, node));
     issues.push(...result.issues);
+    const json = snapshotJson(result.snapshot);
     for (const output of show) {
-      const kind = KIND[output];
-      const resources = [...result.snapshot.resources[kind].values()];
-      const json = resources.map((resource) => resourceJson(kind, resource));
-      files.set(
-        `${name}/${output}.yaml`,
-        stringify(json, { lineWidth: 0, aliasDuplicateObjects: false }),
-      );
+      const form = { lineWidth: 0, aliasDuplicateObjects: false };
+      files.set(`${name}/${output}.yaml`, stringify(json[output], form));
     }
   }
-  files.set("issues.yaml", stringify(issues.map(formatObjectIssue), { lineWidth: 0 }));
+  files.set("status.yaml", stringify(statusOf(issues), { lineWidth: 0 }));
   return files;
 }
 
-function formatObjectIssue({ object, issue }: ObjectIssue): string {
-  return `${issue.severity ?? "error"}: ${formatKey(object)}: ${formatIssue(issue)}`;
+/** What is wrong with each object, the objects sorted by name. */
+function statusOf(issues: readonly ObjectIssue[]): Readonly<Record<string, readonly string[]>> {
+  const status = new Map<string, string[]>();
+  for (const { object, issue } of issues) {
+    const name = formatKey(object);
+    const text = `${issue.severity ?? "error"}: ${formatIssue(issue)}`;
+    const texts = status.get(name) ?? [];
+    // Several proxies find the same.
+    if (!texts.includes(text)) status.set(name, [...texts, text]);
+  }
+  return Object.fromEntries([...status].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 function filesIn(folder: string): readonly string[] {
@@ -74,3 +73,25 @@ describe("golden", () => {
     }
   });
 });
+
+describe("calls", () => {
+  const calls = readCases().flatMap((one) =>
+    Object.entries(one.calls).flatMap(([proxy, list]) =>
+      list.map((call) => [one.name, proxy, formatCall(call.call), one, call] as const),
+    ),
+  );
+
+  test.each(calls)("%s: %s: %s", (_, proxy, __, { objects, proxies }, { call, want }) => {
+    const node = proxies.find(({ name }) => name === proxy)?.node;
+    if (node === undefined) throw new Error(`calls.yaml: the case has no proxy "${proxy}"`);
+    const { snapshot } = buildSnapshot(buildProxyView(buildMesh(viewOf(objects)), node));
+    const { error, ...result } = simulate(readResources(snapshotJson(snapshot)), call);
+    expect({ ...result, error }).toMatchObject({ error: undefined, ...want });
+  });
+});
+
+function formatCall(call: object): string {
+  return Object.entries(call)
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(" ");
+}

@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { SnapshotJson } from "../../src/xds/resource-json.ts";
+import { findCases, findProgram } from "../programs.ts";
+import {
+  callOf,
+  difference,
+  dumpScenario,
+  type IstioScenario,
+  readScenarios,
+} from "./istio-scenarios.ts";
+import { readResources } from "./proxy-resources.ts";
+import { simulate } from "./simulate.ts";
+import { refusalOfEnvoy } from "./validate-with-envoy.ts";
+
+const cases = findCases();
+const envoy = findProgram("envoy");
+
+/** Scenarios that do not come out right yet. */
+const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([
+  "TestDisablePortTranslation/multiple_target_port,_service_port_first",
+  "TestHTTPGateway/no_virtual_services",
+  "TestHTTPGateway/simple_http_and_virtual_service",
+  "TestHTTPGateway/virtual_service_merging",
+  "TestHTTPGateway/httpsRedirect_with_routes",
+  "TestGatewayConflicts/multiple_virtual_services_that_should_become_separate_vhosts",
+  "TestIngress/ingress_shared_TLS_cert_conflict_-_alpha_first",
+  "TestTargetPort/basic",
+  "TestGatewayServices/multiple_services",
+  "TestGatewayServices/multiple_overlapping_services_wildcard",
+  "TestPeerAuthenticationPassthrough/global_plaintext_and_port_9000_permissive",
+  "TestPeerAuthenticationWithSidecar/service,_no_sidecar",
+  "TestPeerAuthenticationWithSidecar/no_service,_full_sidecar",
+  "TestPeerAuthenticationWithSidecar/service,_partial_sidecar",
+  "TestServiceEntry/identical_CIDR_(ignoring_insignificant_bits)_is_dropped/identical_CIDR_(ignoring_insignificant_bits)_is_dropped",
+  "TestServiceEntry/overlapping_CIDR/overlapping_CIDR",
+  "TestServiceEntry/overlapping_CIDR_with_SNI/overlapping_CIDR_with_SNI",
+  "TestInbound/Permissive",
+  "TestInbound/Strict",
+  "TestHeadlessServices",
+  "TestExternalNameServices",
+  "TestExternalNameServices 2",
+  "TestExternalNameServices 3",
+  "TestPassthroughTraffic/REGISTRY_ONLY/with_VIP",
+  "TestPassthroughTraffic/REGISTRY_ONLY/without_VIP",
+  "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/with_VIP",
+  "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/without_VIP",
+  "TestInboundSidecarTLSModes/sidecar_http_over_TLS_SIMPLE_mode_with_peer_auth_on_port_STRICT",
+]);
+
+async function dump(scenario: IstioScenario): Promise<SnapshotJson> {
+  const folder = mkdtempSync(join(tmpdir(), "weft-routing-"));
+  try {
+    return await dumpScenario(scenario, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Everything that comes out otherwise than it should, by the name of the call. */
+function failuresOf({ calls }: IstioScenario, json: SnapshotJson): Record<string, unknown> {
+  const resources = readResources(json);
+  const failures = calls.flatMap((recorded): [string, unknown][] => {
+    const wrong = difference(simulate(resources, callOf(recorded)), recorded.want);
+    return wrong === undefined ? [] : [[recorded.name, wrong]];
+  });
+  return Object.fromEntries(failures);
+}
+
+describe.skipIf(cases === undefined)("Istio's simulated calls go where Istio sends them", () => {
+  const scenarios = cases === undefined ? [] : readScenarios(cases);
+  const isKnown = ({ name }: IstioScenario): boolean => KNOWN_TO_FAIL.has(name);
+  const named = (list: readonly IstioScenario[]) => list.map((one) => [one.name, one] as const);
+
+  test.each(named(scenarios.filter((one) => !isKnown(one))))("%s", async (_, scenario) => {
+    const json = await dump(scenario);
+    const refusal = envoy === undefined ? undefined : refusalOfEnvoy(envoy, json);
+    expect({ failures: failuresOf(scenario, json), refusal }).toEqual({ failures: {} });
+  });
+
+  // What comes out right is taken from the list.
+  test.fails.each(named(scenarios.filter(isKnown)))("%s (not yet)", async (_, scenario) => {
+    expect(failuresOf(scenario, await dump(scenario))).toEqual({});
+  });
+});

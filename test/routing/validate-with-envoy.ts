@@ -1,0 +1,89 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { SnapshotJson } from "../../src/xds/resource-json.ts";
+
+/** Where the control plane would be; validation asks nobody. */
+const ADS_CLUSTER = {
+  name: "ads",
+  type: "STATIC",
+  connect_timeout: "1s",
+  typed_extension_protocol_options: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
+
+const ADS = {
+  api_type: "GRPC",
+  transport_api_version: "V3",
+  grpc_services: [{ envoy_grpc: { cluster_name: "ads" } }],
+};
+
+/**
+ * What Envoy has against a proxy's resources, all of which it reads; `undefined` when nothing.
+ * It takes a twentieth of a second.
+ */
+export function refusalOfEnvoy(envoy: string, resources: SnapshotJson): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "weft-validate-"));
+  try {
+    const file = join(folder, "bootstrap.json");
+    writeFileSync(file, JSON.stringify(staticBootstrap(resources)));
+    execFileSync(envoy, ["--mode", "validate", "-c", file, "--concurrency", "1", "-l", "error"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    return undefined;
+  } catch (error) {
+    return (error as { stderr?: string }).stderr || String(error);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A bootstrap file with everything in it: validation loads no dynamic resources, so routes stand
+ * inside their listeners, and endpoints in copies of their clusters.
+ */
+function staticBootstrap({ listeners, routes, clusters, endpoints }: SnapshotJson): JsonObject {
+  const byName = new Map(routes.map((route) => [route["name"], route]));
+  const withEndpoints = endpoints.map((assignment, index) => ({
+    name: `static ${index}`,
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: assignment,
+  }));
+  return {
+    node: { id: "validate", cluster: "validate" },
+    dynamic_resources: { ads_config: ADS },
+    static_resources: {
+      listeners: listeners.map((listener) => inlineRoutes(listener, byName)),
+      clusters: [ADS_CLUSTER, ...clusters, ...withEndpoints],
+    },
+  };
+}
+
+/** The same JSON with every `rds` replaced by the routes that it names. */
+export function inlineRoutes<T extends JsonValue>(
+  value: T,
+  routes: ReadonlyMap<unknown, JsonObject>,
+): T {
+  return replaceRds(value, routes) as T;
+}
+
+function replaceRds(value: JsonValue, routes: ReadonlyMap<unknown, JsonObject>): JsonValue {
+  if (Array.isArray(value)) return value.map((element) => replaceRds(element, routes));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([name, child]): [string, JsonValue] => {
+    if (name !== "rds") return [name, replaceRds(child, routes)];
+    const route = routes.get((child as JsonObject)["route_config_name"]);
+    if (route === undefined) throw new Error(`no routes for ${JSON.stringify(child)}`);
+    return ["route_config", route];
+  });
+  return Object.fromEntries(entries);
+}
