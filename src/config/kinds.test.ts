@@ -127,11 +127,12 @@ describe("other kinds", () => {
         },
       },
       [
-        'error spec.servers[1].port.protocol: "HTTPS" is not supported yet',
         'error spec.servers[1].port.name: duplicate of "a"',
-        "error spec.servers[1].hosts[0]: must be <host> or <namespace>/<host>",
-        'error spec.servers[2].port.protocol: must be one of HTTP, HTTP2, HTTPS, GRPC, GRPC-WEB, MONGO, TCP, TLS: got "HTPP", did you mean "HTTP"?',
-        "error spec.servers[2].hosts[0]: must be a host name",
+        'error spec.servers[1].hosts[0]: must begin with a namespace, "*" or ".": got "~/x"',
+        "error spec.servers[1].hosts[0]: must be a whole DNS name",
+        "error spec.servers[1].tls: is required for HTTPS",
+        "error spec.servers[2].hosts[0]: must be a whole DNS name",
+        'error spec.servers[2].port.protocol: must be one of HTTP, HTTP2, GRPC, GRPC-WEB, HTTP_PROXY, HTTPS, TLS, TCP, MONGO, REDIS, MYSQL, UDP, HBONE: got "HTPP", did you mean "HTTP"?',
       ],
     ],
     [
@@ -197,8 +198,8 @@ describe("other kinds", () => {
       ["error data[b]: must be text: got 1, put it in quotes"],
     ],
     [
-      { apiVersion: "security.istio.io/v1", kind: "PeerAuthentication", metadata: { name: "a" } },
-      ['kind "PeerAuthentication" of security.istio.io/v1 is not supported yet'],
+      { apiVersion: "security.istio.io/v1", kind: "AuthorizationPolicy", metadata: { name: "a" } },
+      ['kind "AuthorizationPolicy" of security.istio.io/v1 is not supported yet'],
     ],
   ])("%j gives its issues", (object, expected) => {
     expect(issuesOf(object)).toEqual(expected.map((start) => expect.stringContaining(start)));

@@ -6,17 +6,25 @@ import { endpointSliceKind } from "./endpoint-slice.ts";
 import { endpointsKind } from "./endpoints.ts";
 import { eventKind } from "./event.ts";
 import { gatewayKind } from "./gateway.ts";
+import { ingressKind } from "./ingress.ts";
+import { ingressClassKind } from "./ingress-class.ts";
 import type { Kind } from "./kind.ts";
 import { apiVersionOf } from "./kind.ts";
 import { namespaceKind } from "./namespace.ts";
 import { nodeKind } from "./node.ts";
 import { groupOf } from "./object.ts";
+import { peerAuthenticationKind } from "./peer-authentication.ts";
 import { podKind } from "./pod.ts";
+import { proxyConfigKind } from "./proxy-config.ts";
 import { replicaSetKind } from "./replica-set.ts";
 import { secretKind } from "./secret.ts";
 import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
+import { serviceEntryKind } from "./service-entry.ts";
+import { sidecarKind } from "./sidecar.ts";
 import { virtualServiceKind } from "./virtual-service.ts";
+import { workloadEntryKind } from "./workload-entry.ts";
+import { workloadGroupKind } from "./workload-group.ts";
 
 /** Every kind that is built in, in the order of Kubernetes' own discovery. */
 export const KINDS: readonly Kind[] = [
@@ -32,9 +40,17 @@ export const KINDS: readonly Kind[] = [
   deploymentKind,
   replicaSetKind,
   endpointSliceKind,
+  ingressKind,
+  ingressClassKind,
   destinationRuleKind,
   gatewayKind,
+  proxyConfigKind,
+  serviceEntryKind,
+  sidecarKind,
   virtualServiceKind,
+  workloadEntryKind,
+  workloadGroupKind,
+  peerAuthenticationKind,
 ];
 
 /** Kinds that their APIs know and this version does not build, by group. */
@@ -45,7 +61,7 @@ const NOT_BUILT: Readonly<Record<string, readonly string[]>> = {
   batch: ["CronJob", "Job"],
   policy: ["PodDisruptionBudget"],
   "apiextensions.k8s.io": ["CustomResourceDefinition"],
-  "networking.k8s.io": ["Ingress", "IngressClass", "NetworkPolicy"],
+  "networking.k8s.io": ["NetworkPolicy"],
   "rbac.authorization.k8s.io": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
   "gateway.networking.k8s.io": [
     "BackendTLSPolicy",
@@ -57,15 +73,8 @@ const NOT_BUILT: Readonly<Record<string, readonly string[]>> = {
     "TCPRoute",
     "TLSRoute",
   ],
-  "networking.istio.io": [
-    "EnvoyFilter",
-    "ProxyConfig",
-    "ServiceEntry",
-    "Sidecar",
-    "WorkloadEntry",
-    "WorkloadGroup",
-  ],
-  "security.istio.io": ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"],
+  "networking.istio.io": ["EnvoyFilter"],
+  "security.istio.io": ["AuthorizationPolicy", "RequestAuthentication"],
   "telemetry.istio.io": ["Telemetry"],
   "extensions.istio.io": ["TrafficExtension", "WasmPlugin"],
 };

@@ -28,6 +28,8 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
   readonly nullable?: boolean;
   readonly default?: Json;
   readonly oneOf?: readonly Schema[];

@@ -145,6 +145,16 @@ class Check {
   }
 
   #fields(schema: Schema, value: JsonObject, path: string): void {
+    const { minProperties = 0, maxProperties = Number.POSITIVE_INFINITY } = schema;
+    const size = Object.keys(value).length;
+    if (size < minProperties) {
+      this.#add(
+        path,
+        minProperties === 1 ? "must not be empty" : `must have ${minProperties} fields`,
+      );
+    } else if (size > maxProperties) {
+      this.#add(path, `must have at most ${maxProperties} fields: got ${size}`);
+    }
     for (const [name, item] of Object.entries(value)) {
       const field = own(schema.properties, name);
       if (field !== undefined) {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { isError } from "../../src/base/issue.ts";
 import { decodeObject } from "../../src/config/decode.ts";
+import { KINDS } from "../../src/config/kinds.ts";
 import { findCases } from "../programs.ts";
 
 const cases = findCases();
@@ -17,7 +18,7 @@ function readCases(folder: string): readonly PeerCase[] {
   const lines = readFileSync(`${folder}/validate/cases.jsonl`, "utf8").trim().split("\n");
   return lines
     .map((line) => JSON.parse(line) as PeerCase)
-    .filter(({ object }) => ["VirtualService", "DestinationRule", "Gateway"].includes(object.kind));
+    .filter(({ object }) => KINDS.some(({ kind }) => kind === object.kind));
 }
 
 describe.skipIf(cases === undefined)("Istio's validation cases", () => {

@@ -1,0 +1,165 @@
+import type { Issue } from "../../base/issue.ts";
+import type { ServerTlsSettings } from "../server-tls.ts";
+
+/** Suites that Envoy's BoringSSL build knows, in OpenSSL's names. */
+const CIPHER_SUITES = new Set([
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+  "ECDHE-PSK-CHACHA20-POLY1305",
+  "ECDHE-ECDSA-AES128-SHA",
+  "ECDHE-RSA-AES128-SHA",
+  "ECDHE-PSK-AES128-CBC-SHA",
+  "ECDHE-ECDSA-AES256-SHA",
+  "ECDHE-RSA-AES256-SHA",
+  "ECDHE-PSK-AES256-CBC-SHA",
+  "AES128-GCM-SHA256",
+  "AES256-GCM-SHA384",
+  "AES128-SHA",
+  "PSK-AES128-CBC-SHA",
+  "AES256-SHA",
+  "PSK-AES256-CBC-SHA",
+  "DES-CBC3-SHA",
+]);
+
+/** Whether a name is that of a cipher suite of TLS 1.2 or older that proxies know. */
+export function isCipherSuite(name: string): boolean {
+  return CIPHER_SUITES.has(name);
+}
+
+/** Key exchange groups that Envoy's BoringSSL build knows. */
+const ECDH_CURVES = new Set([
+  "P-256",
+  "P-384",
+  "P-521",
+  "X25519",
+  "X25519MLKEM768",
+  "X25519Kyber768Draft00",
+]);
+
+/** Whether a name is that of a key exchange group that proxies know. */
+export function isEcdhCurve(name: string): boolean {
+  return ECDH_CURVES.has(name);
+}
+
+/** How the certificates of a server can be given. */
+const FILES = ["serverCertificate", "privateKey", "caCertificates"] as const;
+
+/** What Istio's webhook refuses about the TLS settings of a server. */
+export function validateServerTls(tls: ServerTlsSettings, path: string): readonly Issue[] {
+  return [
+    ...validateCertificateSources(tls, path),
+    ...validateMode(tls, path),
+    ...validateNames(tls.cipherSuites, `${path}.cipherSuites`, "a cipher suite", isCipherSuite),
+    ...validateNames(tls.ecdhCurves, `${path}.ecdhCurves`, "a key exchange group", isEcdhCurve),
+    ...validateVersions(tls, path),
+  ];
+}
+
+function validateCertificateSources(
+  { credentialName = "", credentialNames, tlsCertificates }: ServerTlsSettings,
+  path: string,
+): readonly Issue[] {
+  const given = [
+    ...(credentialName === "" ? [] : ["credentialName"]),
+    ...(credentialNames === undefined ? [] : ["credentialNames"]),
+    ...(tlsCertificates === undefined ? [] : ["tlsCertificates"]),
+  ];
+  if (given.length < 2) return [];
+  const message = `may have only one of credentialName, credentialNames, tlsCertificates: got ${given.join(" and ")}`;
+  return [{ path, message }];
+}
+
+function validateMode(tls: ServerTlsSettings, path: string): readonly Issue[] {
+  const { mode = "PASSTHROUGH" } = tls;
+  switch (mode) {
+    case "ISTIO_MUTUAL":
+      return [...FILES, "credentialName" as const]
+        .filter((field) => (tls[field] ?? "") !== "")
+        .map((field) => ({
+          path: `${path}.${field}`,
+          message: "may not be set with ISTIO_MUTUAL: the mesh's own certificates are used",
+        }));
+    case "PASSTHROUGH":
+    case "AUTO_PASSTHROUGH":
+      return [...FILES, "credentialName" as const]
+        .filter((field) => (tls[field] ?? "") !== "")
+        .map((field) => ({
+          path: `${path}.${field}`,
+          message: `has no effect with ${mode}: TLS is not opened here`,
+          severity: "warning" as const,
+        }));
+    case "SIMPLE":
+    case "MUTUAL":
+    case "OPTIONAL_MUTUAL":
+      return validateOpened(tls, mode, path);
+  }
+}
+
+function validateOpened(tls: ServerTlsSettings, mode: string, path: string): readonly Issue[] {
+  const { credentialName = "", credentialNames = [], tlsCertificates = [] } = tls;
+  // What a Secret holds is seen when it is there.
+  if (credentialName !== "" || credentialNames.length > 0) return [];
+  const issues: Issue[] = [];
+  const require = (value: string | undefined, field: string, where: string): void => {
+    if ((value ?? "") !== "") return;
+    issues.push({
+      path: `${where}.${field}`,
+      message: `is required with ${mode}, or a credentialName`,
+    });
+  };
+  if (tlsCertificates.length === 0) {
+    require(tls.serverCertificate, "serverCertificate", path);
+    require(tls.privateKey, "privateKey", path);
+  }
+  for (const [at, one] of tlsCertificates.entries()) {
+    require(one.serverCertificate, "serverCertificate", `${path}.tlsCertificates[${at}]`);
+    require(one.privateKey, "privateKey", `${path}.tlsCertificates[${at}]`);
+  }
+  const isVerifying = mode !== "SIMPLE" && tls.insecureSkipVerify !== true;
+  if (isVerifying && (tls.caCertCredentialName ?? "") === "") {
+    const hasOwn = tlsCertificates.some(({ caCertificates = "" }) => caCertificates !== "");
+    if (!hasOwn) require(tls.caCertificates, "caCertificates", path);
+  }
+  return issues;
+}
+
+/** Names that a proxy does not know are left out of what it gets, with a warning, as in Istio. */
+function validateNames(
+  names: readonly string[] = [],
+  path: string,
+  what: string,
+  isKnown: (name: string) => boolean,
+): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const [at, name] of names.entries()) {
+    if (!isKnown(name)) {
+      const message = `is left out: "${name}" is not ${what} that proxies know`;
+      issues.push({ path: `${path}[${at}]`, message, severity: "warning" });
+    } else if (names.indexOf(name) < at) {
+      issues.push({
+        path: `${path}[${at}]`,
+        message: `duplicate of "${name}"`,
+        severity: "warning",
+      });
+    }
+  }
+  return issues;
+}
+
+const VERSION_ORDER = ["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"];
+
+/** Envoy refuses a listener whose newest version is older than its oldest. */
+function validateVersions(
+  { minProtocolVersion = "TLS_AUTO", maxProtocolVersion = "TLS_AUTO" }: ServerTlsSettings,
+  path: string,
+): readonly Issue[] {
+  const min = VERSION_ORDER.indexOf(minProtocolVersion);
+  const max = VERSION_ORDER.indexOf(maxProtocolVersion);
+  if (max === -1 || min <= max) return [];
+  const message = `must not be older than minProtocolVersion ${minProtocolVersion}: got ${maxProtocolVersion}`;
+  return [{ path: `${path}.maxProtocolVersion`, message }];
+}
