@@ -43,9 +43,9 @@ test.each([
 });
 
 describe("the narrowest host", () => {
-  test("compareHosts() puts plain names before wildcards, and longer wildcards first", () => {
-    const hosts = ["*", "*.io", "b.io", "*.a.io", "a.io"];
-    expect(hosts.sort(compareHosts)).toEqual(["a.io", "b.io", "*.a.io", "*.io", "*"]);
+  test("compareHosts() puts plain names before wildcards, and longer ones first", () => {
+    const hosts = ["*", "*.io", "b.io", "*.a.io", "a.io", "x.a.io"];
+    expect(hosts.sort(compareHosts)).toEqual(["x.a.io", "a.io", "b.io", "*.a.io", "*.io", "*"]);
   });
 
   test("narrowest() chooses among those that the host is within", () => {

@@ -46,11 +46,10 @@ export function intersectHosts(a: readonly string[], b: readonly string[]): read
   return [...hosts].sort(compareHosts);
 }
 
-/** The narrower host first: plain names, then wildcards by length, `*` last. */
+/** The narrower host first: plain names, then wildcards, `*` last; the longer ones first in each. */
 export function compareHosts(a: string, b: string): number {
   const wildcards = Number(isWildcard(a)) - Number(isWildcard(b));
-  if (wildcards !== 0) return wildcards;
-  return (isWildcard(a) ? b.length - a.length : 0) || compareText(a, b);
+  return wildcards || b.length - a.length || compareText(a, b);
 }
 
 /**
