@@ -187,7 +187,7 @@ export class ControlPlane {
   #rebuild(): void {
     this.#guard("the mesh could not be built, the last one stays", () => {
       this.#mesh = buildMesh(this.#store.view, this.#mesh);
-      this.metrics.set("pilot_services", this.#mesh.services.size);
+      this.metrics.set("pilot_services", this.#mesh.registry.services.length);
     });
   }
 

@@ -64,17 +64,20 @@ function configOf(view: ConfigView): readonly unknown[] {
   );
 }
 
-function registryOf({ services }: Mesh): readonly unknown[] {
-  return [...services.values()].map(({ hostname, namespace, ports }) => ({
+function registryOf({ registry }: Mesh): readonly unknown[] {
+  return registry.services.map(({ hostname, namespace, ports }) => ({
     hostname,
     Attributes: { Namespace: namespace },
     ports,
   }));
 }
 
-function endpointsOf({ endpoints }: Mesh): readonly unknown[] {
-  return [...endpoints].flatMap(([service, ports]) =>
-    [...ports].map(([port, ep]) => ({ svc: `${service}:${port}`, ep })),
+function endpointsOf({ registry }: Mesh): readonly unknown[] {
+  return registry.services.flatMap(({ id, hostname }) =>
+    [...(registry.endpoints.get(id) ?? [])].map(([port, ep]) => ({
+      svc: `${hostname}:${port}`,
+      ep,
+    })),
   );
 }
 

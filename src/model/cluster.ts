@@ -1,34 +1,50 @@
-import { memoise } from "../base/memo.ts";
-import type { MergedRule } from "./destination-rule.ts";
-import {
-  type Endpoint,
-  endpointsOfPort,
-  type ServiceEndpoints,
-  selectEndpoints,
-} from "./endpoint.ts";
-import type { Labels } from "./labels.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Origin } from "./origin.ts";
 import type { Service, ServicePort } from "./service.ts";
-import { DEFAULT_POLICY, type TrafficPolicy } from "./traffic-policy.ts";
+import type { TrafficPolicy } from "./traffic-policy.ts";
 
-/** One service port as clients see it, or one subset of it; without its endpoints. */
-export interface OutboundCluster {
+/**
+ * A cluster as the model describes it. `xds/cluster.ts` writes it as Envoy's. What several proxies
+ * have alike is the same value.
+ */
+export interface Cluster {
   readonly name: string;
-  readonly service: Service;
-  readonly port: ServicePort;
-  /** "" for all endpoints. */
-  readonly subset: string;
-  /** Absent: all endpoints. */
-  readonly subsetLabels: Labels | undefined;
+  readonly direction: "inbound" | "outbound";
+  readonly discovery: Discovery;
+  /** Absent for clusters that belong to no service: `PassthroughCluster`, `BlackHoleCluster`. */
+  readonly target: ClusterTarget | undefined;
   readonly policy: TrafficPolicy;
+  readonly connectTimeoutMs: number;
+  /** What upstreams are spoken to: `http2` by a service that says so, `client` as the client spoke. */
+  readonly upstreamProtocol: "http1" | "http2" | "client" | "tcp";
   /** The service first, then the rules. */
   readonly origins: readonly Origin[];
 }
 
-/** Who answers for a cluster. */
+/** The service port that a cluster is for, or one subset of it. */
+export interface ClusterTarget {
+  readonly service: Service;
+  readonly port: ServicePort;
+  /** "" for all endpoints. */
+  readonly subset: string;
+}
+
+/** Where the hosts of a cluster come from. */
+export type Discovery =
+  | { readonly type: "eds" }
+  | { readonly type: "static"; readonly endpoints: readonly Endpoint[] }
+  /** Names and addresses that the proxy looks up: all addresses, or one at a time. */
+  | { readonly type: "strict-dns" | "logical-dns"; readonly endpoints: readonly Endpoint[] }
+  /** The address that the client meant; `sourceAddress` binds connections to it. */
+  | { readonly type: "original-dst"; readonly sourceAddress?: string }
+  /** The name that the request says, looked up by the proxy. */
+  | { readonly type: "dynamic-dns" };
+
+/** Who answers for a cluster of discovery type `eds`. */
 export interface ClusterEndpoints {
   readonly clusterName: string;
   readonly endpoints: readonly Endpoint[];
+  readonly origins: readonly Origin[];
 }
 
 /** The name by which routes, clusters and endpoints find each other; Istio's form. */
@@ -36,41 +52,13 @@ export function clusterName(port: number, subset: string, hostname: string): str
   return `outbound|${port}|${subset}|${hostname}`;
 }
 
-/** The clusters of a service: one per port, and one per port and subset. */
-export const buildOutboundClusters = memoise(
-  (service: Service, rule: MergedRule | undefined): readonly OutboundCluster[] => {
-    const origin: Origin = { key: service.key, path: "" };
-    return service.ports.flatMap((port) => {
-      const whole: OutboundCluster = {
-        name: clusterName(port.number, "", service.hostname),
-        service,
-        port,
-        subset: "",
-        subsetLabels: undefined,
-        policy: rule?.policy ?? DEFAULT_POLICY,
-        origins: [origin, ...(rule?.rules ?? []).map(({ key }) => ({ key, path: "" }))],
-      };
-      const subsets = (rule?.subsets ?? []).map((subset) => ({
-        ...whole,
-        name: clusterName(port.number, subset.name, service.hostname),
-        subset: subset.name,
-        subsetLabels: subset.labels,
-        policy: subset.policy,
-        origins: [origin, subset.origin],
-      }));
-      return [whole, ...subsets];
-    });
-  },
-);
+/** The name of the cluster that leads to the pod's own app. */
+export function inboundClusterName(targetPort: number): string {
+  return `inbound|${targetPort}||`;
+}
 
-/** The endpoints of a cluster; the same value while the cluster and the endpoints are. */
-export const buildClusterEndpoints = memoise(
-  (cluster: OutboundCluster, endpoints: ServiceEndpoints): ClusterEndpoints => {
-    const all = endpointsOfPort(endpoints, cluster.port.name);
-    const { name, subsetLabels } = cluster;
-    return {
-      clusterName: name,
-      endpoints: subsetLabels === undefined ? all : selectEndpoints(all, subsetLabels),
-    };
-  },
-);
+/** Names of the clusters that every sidecar has (Istio's). */
+export const BLACK_HOLE = "BlackHoleCluster";
+export const PASSTHROUGH = "PassthroughCluster";
+export const INBOUND_PASSTHROUGH = "InboundPassthroughCluster";
+export const ALLOW_ANY_DYNAMIC_DNS = "AllowAnyDynamicDNSCluster";

@@ -7,13 +7,28 @@ import type { ProxyNode } from "./proxy.ts";
 export interface NodeRecord {
   readonly id: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly locality?: {
+    readonly region?: string;
+    readonly zone?: string;
+    readonly sub_zone?: string;
+  };
+}
+
+/** The only cluster there is, until there are several. */
+const CLUSTER_ID_DEFAULT = "Kubernetes";
+
+/** Where apps find the explicit proxy of a sidecar that nothing is captured for. */
+const HTTP_PROXY_PORT = 15_002;
+
+function httpProxyPortOf(mode: ProxyNode["interceptionMode"]): number | undefined {
+  return mode === "NONE" ? HTTP_PROXY_PORT : undefined;
 }
 
 /** Where the app listens that did not say: behind real interception, its own loopback. */
 const APP_ADDRESS_DEFAULT = "127.0.0.1";
 
 /** Reads a proxy's introduction, `type~ip~pod.namespace~domain` and metadata. */
-export function decodeProxyNode({ id, metadata = {} }: NodeRecord): Result<ProxyNode> {
+export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Result<ProxyNode> {
   const [type, ip = "", podAndNamespace = "", dnsDomain = "", ...rest] = id.split("~");
   const dot = podAndNamespace.lastIndexOf(".");
   if ((type !== "sidecar" && type !== "router") || dot < 1 || dnsDomain === "" || rest.length > 0) {
@@ -25,21 +40,37 @@ export function decodeProxyNode({ id, metadata = {} }: NodeRecord): Result<Proxy
     issues.push({ path: "node.id", message: `"${ip}" is not an IP address` });
   }
   const read = new MetadataReader(metadata, issues);
+  const interceptionMode = read.interceptionMode("INTERCEPTION_MODE", type);
+  const isWeft = read.text("WEFT_PROXY") === "weft";
   const node: ProxyNode = {
     id,
     type,
     ip,
+    ips: [ip, ...read.texts("INSTANCE_IPS").filter((other) => other !== ip)],
     name: podAndNamespace.slice(0, dot),
     namespace: read.text("NAMESPACE") ?? podAndNamespace.slice(dot + 1),
     dnsDomain,
     labels: read.labels("LABELS"),
     serviceAccount: read.text("SERVICE_ACCOUNT") ?? "default",
-    interceptionMode: read.interceptionMode("INTERCEPTION_MODE", type),
-    speaksHttp2: read.text("WEFT_PROXY") !== "weft",
+    clusterId: read.text("CLUSTER_ID") ?? CLUSTER_ID_DEFAULT,
+    network: read.text("NETWORK") ?? "",
+    nodeName: read.text("NODE_NAME") ?? "",
+    locality: localityOf(locality),
+    interceptionMode,
+    httpProxyPort: read.proxyPort("HTTP_PROXY_PORT") ?? httpProxyPortOf(interceptionMode),
+    isWeft,
+    speaksHttp2: !isWeft,
     appAddress: read.text("WEFT_APP_ADDRESS") ?? APP_ADDRESS_DEFAULT,
     hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
+    isUnprivileged: read.text("UNPRIVILEGED_POD") === "true",
+    proxyConfig: read.record("PROXY_CONFIG"),
   };
   return issues.length === 0 ? { ok: true, value: node } : { ok: false, issues };
+}
+
+function localityOf(locality: NodeRecord["locality"]): ProxyNode["locality"] {
+  const { region = "", zone = "", sub_zone: subzone = "" } = locality ?? {};
+  return { region, zone, subzone };
 }
 
 /** Reads fields of a proxy's metadata, noting all that is wrong with them. */
@@ -59,6 +90,26 @@ class MetadataReader {
     return undefined;
   }
 
+  proxyPort(name: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined || value === "") return undefined;
+    if (/^[0-9]{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
+    this.#refuse(name, `is "${value}", not a port`);
+    return undefined;
+  }
+
+  /** Comma-separated texts; none when absent. */
+  texts(name: string): readonly string[] {
+    return (this.text(name) ?? "").split(",").filter((part) => part !== "");
+  }
+
+  record(name: string): Readonly<Record<string, unknown>> {
+    const value = this.#metadata[name] ?? {};
+    if (isRecord(value)) return value;
+    this.#refuse(name, "is not an object");
+    return {};
+  }
+
   labels(name: string): Labels {
     const value = this.#metadata[name];
     if (value === undefined) return {};
@@ -73,7 +124,8 @@ class MetadataReader {
     // Absent means redirection, Istio's default. A gateway has nothing to intercept.
     const mode = this.text(name) ?? "REDIRECT";
     if (mode === "NONE" || type === "router") return "NONE";
-    this.#refuse(name, `is "${mode}", which is not built yet for sidecars: only NONE is`);
+    if (mode === "REDIRECT" || mode === "TPROXY") return mode;
+    this.#refuse(name, `is "${mode}", must be NONE, REDIRECT or TPROXY`);
     return "REDIRECT";
   }
 

@@ -1,3 +1,6 @@
+import type { Locality } from "./endpoint.ts";
+import type { Labels } from "./labels.ts";
+
 /**
  * One proxy as it introduced itself: Istio's node id `type~ip~pod.namespace~domain` and metadata.
  * What it does not announce, it is not sent.
@@ -7,18 +10,30 @@ export interface ProxyNode {
   readonly id: string;
   readonly type: "sidecar" | "router";
   readonly ip: string;
+  /** All addresses of the pod, `ip` first. */
+  readonly ips: readonly string[];
   /** The pod's name. */
   readonly name: string;
   readonly namespace: string;
   /** Suffix for short names, `<namespace>.svc.cluster.local`. */
   readonly dnsDomain: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
   readonly serviceAccount: string;
+  readonly clusterId: string;
+  readonly network: string;
+  readonly nodeName: string;
+  /** As it told by itself; the pod's node may know better. */
+  readonly locality: Locality;
   /**
    * How traffic reaches the proxy. `NONE` is portable mode: listeners bind the pod's own address,
-   * `http_proxy` takes what goes out. `REDIRECT` is not generated yet.
+   * `http_proxy` takes what goes out. `REDIRECT` and `TPROXY`: netfilter hands everything to the
+   * capturing listeners.
    */
-  readonly interceptionMode: "NONE" | "REDIRECT";
+  readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY";
+  /** Port of the explicit proxy, where there is one. */
+  readonly httpProxyPort: number | undefined;
+  /** Whether it is weft's own proxy, which cannot do all that Envoy can. */
+  readonly isWeft: boolean;
   /** Whether it can speak HTTP/2 to upstreams; weft's own proxy says that it cannot yet. */
   readonly speaksHttp2: boolean;
   /** Where the app behind a `NONE` sidecar listens; "127.0.0.1" when it did not say. */
@@ -29,4 +44,8 @@ export interface ProxyNode {
     readonly hostIp: string;
     readonly hostPort: number;
   }[];
+  /** Whether a gateway may not bind ports below 1024 (`UNPRIVILEGED_POD`). */
+  readonly isUnprivileged: boolean;
+  /** `proxyConfig` of the pod's annotation and the mesh, as it was told (Istio's `PROXY_CONFIG`). */
+  readonly proxyConfig: Readonly<Record<string, unknown>>;
 }

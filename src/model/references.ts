@@ -5,16 +5,15 @@ import type { DestinationRule as DestinationRuleObject } from "../config/destina
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import { formatKey, groupOf, type KubeObject, keyOf, keyText } from "../config/object.ts";
-import type { Service as ServiceObject } from "../config/service.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import { buildDestinationRule, findRule } from "./destination-rule.ts";
 import { buildGateway, hostsFor } from "./gateway.ts";
-import { unsupported } from "./gateway-routes.ts";
+import { unsupported } from "./gateway-part/gateway-ports.ts";
 import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
-import { buildMesh, type Mesh } from "./mesh.ts";
+import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
-import { isAlias, portOf, type Service } from "./service.ts";
+import { portOf, type Service } from "./service.ts";
 import {
   buildVirtualService,
   MESH_GATEWAY,
@@ -34,17 +33,18 @@ const meshOf = memoise((view: ConfigView) => buildMesh(view));
 
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
 export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
-  const { aliases, gateways, virtualServices, destinationRules } = mesh;
+  const { gateways, virtualServices, destinationRules, registry } = mesh;
   const configured = [...gateways, ...virtualServices, ...destinationRules];
-  return [...aliases, ...configured.map(({ object }) => object)].flatMap((object) =>
-    issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
-  );
+  return [
+    ...registry.issues,
+    ...configured.flatMap(({ object }) =>
+      issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
+    ),
+  ];
 });
 
 function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
   switch (`${groupOf(object.apiVersion)}/${object.kind}`) {
-    case "/Service":
-      return serviceIssues(object as ServiceObject);
     case "networking.istio.io/VirtualService":
       return virtualServiceIssues(buildVirtualService(object as VirtualServiceObject), mesh);
     case "networking.istio.io/DestinationRule":
@@ -54,12 +54,6 @@ function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
     default:
       return [];
   }
-}
-
-function serviceIssues(object: ServiceObject): readonly Issue[] {
-  if (!isAlias(object)) return [];
-  const message = '"ExternalName" is not routed by the mesh yet: requests to it are answered 502';
-  return [warning("spec.type", message)];
 }
 
 function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
@@ -89,7 +83,9 @@ function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[
       return [warning(path, message)];
     }
     if (isWildcard(host) || !host.endsWith(`.svc.${CLUSTER_DOMAIN}`)) return [];
-    return mesh.services.has(host) ? [] : [unknownHost(path, host, virtualService.namespace, mesh)];
+    return servicesByHost(mesh).has(host)
+      ? []
+      : [unknownHost(path, host, virtualService.namespace, mesh)];
   });
 }
 
@@ -151,7 +147,7 @@ function destinationIssues(
   virtualService: VirtualService,
   mesh: Mesh,
 ): readonly Issue[] {
-  const service = mesh.services.get(host);
+  const service = serviceOf(mesh, host);
   if (service === undefined) {
     return [unknownHost(`${path}.host`, host, virtualService.namespace, mesh)];
   }
@@ -187,9 +183,11 @@ function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): reado
   const rule = buildDestinationRule(object);
   const issues: Issue[] = [];
   if (isWildcard(rule.host)) {
-    const isUsed = [...mesh.services.keys()].some((hostname) => isWithin(hostname, rule.host));
+    const isUsed = [...servicesByHost(mesh).keys()].some((hostname) =>
+      isWithin(hostname, rule.host),
+    );
     if (!isUsed) issues.push(warning("spec.host", `no service is within "${rule.host}"`));
-  } else if (!mesh.services.has(rule.host)) {
+  } else if (!servicesByHost(mesh).has(rule.host)) {
     issues.push(unknownHost("spec.host", rule.host, rule.namespace, mesh));
   }
   const older = (mesh.rules.get(rule.namespace)?.get(rule.host) ?? []).filter(
@@ -209,11 +207,16 @@ function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): reado
 function gatewayIssues(object: GatewayObject, mesh: Mesh): readonly Issue[] {
   const { selector, servers } = buildGateway(object);
   const issues = servers.filter(({ protocol }) => protocol === "unsupported").map(unsupported);
-  if (!mesh.workloads.some(({ labels }) => matchLabels(selector, labels))) {
+  if (!mesh.registry.workloads.some(({ labels }) => matchLabels(selector, labels))) {
     const text = Object.entries(selector).map(([name, value]) => `${name}=${value}`);
     issues.push(warning("spec.selector", `no pod has the labels ${text.join(", ")}`));
   }
   return issues;
+}
+
+/** The service of a hostname; of several the first, which is right for messages. */
+function serviceOf(mesh: Mesh, hostname: string): Service | undefined {
+  return servicesByHost(mesh).get(hostname)?.[0];
 }
 
 function unknownHost(path: string, host: string, namespace: string, mesh: Mesh): Issue {
@@ -226,14 +229,14 @@ function unknownHost(path: string, host: string, namespace: string, mesh: Mesh):
 /** The service that was meant: the same name elsewhere or half written, else one that is near. */
 function nearestHost(host: string, namespace: string, mesh: Mesh): string | undefined {
   const [name = "", ...rest] = host.split(".");
-  const hostnames = [...mesh.services.keys()];
+  const hostnames = [...servicesByHost(mesh).keys()];
   // `reviews.default` and `reviews.default.svc` mean a service to DNS, but stand for themselves here.
   const completed = hostnames.find(
     (hostname) =>
       rest.length > 0 && hostname.startsWith(`${host}.`) && hostname.endsWith(CLUSTER_DOMAIN),
   );
   if (completed !== undefined) return completed;
-  const services = [...mesh.services.values()];
+  const { services } = mesh.registry;
   const own = services.filter((service) => service.namespace === namespace);
   const near = suggest(
     name,

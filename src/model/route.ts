@@ -1,122 +1,172 @@
-import { memoise } from "../base/memo.ts";
-import { clusterName } from "./cluster.ts";
+/**
+ * Routes as the model describes them: everything that decides what happens to a request, in plain
+ * values. `xds/route.ts` writes them as Envoy's.
+ */
 import type { Origin } from "./origin.ts";
-import { isCatchAll, MATCH_ALL, type RouteMatch } from "./route-match.ts";
-import type { Service, ServicePort } from "./service.ts";
-import type { HttpMatch, HttpRule, RuleDestination, VirtualService } from "./virtual-service.ts";
+import type { RouteMatch, TextMatch } from "./route-match.ts";
+import type { HashKey } from "./traffic-policy.ts";
 
-/** One route of a virtual host: requests that match go to the clusters, by weight. */
-export interface Route {
-  /** "" for a rule without a name. */
+/** The routes that a connection manager uses. */
+export interface RouteConfiguration {
   readonly name: string;
-  readonly match: RouteMatch;
-  /** Never empty. Clusters need not exist: their requests are answered 503 then. */
-  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
-  /** What traces call the request: `reviews.default.svc.cluster.local:9080/*`. */
-  readonly operation: string;
-  readonly origin: Origin;
+  /** Names and domains are unique. */
+  readonly virtualHosts: readonly VirtualHost[];
+  /** Whether a `Host` header's port is left out of the comparison with the domains. */
+  readonly ignoresPort: boolean;
 }
 
 /** The routes for some hosts. */
 export interface VirtualHost {
   readonly name: string;
   readonly domains: readonly string[];
+  /** The first that matches decides; none: 404. */
   readonly routes: readonly Route[];
+  /** Every request is redirected to https instead (`httpsRedirect` of a Gateway). */
+  readonly requiresTls?: boolean;
 }
 
-/** The route of a service port that no VirtualService speaks of. */
-export const defaultRoute = memoise((service: Service, port: ServicePort): readonly Route[] => [
-  {
-    name: "default",
-    match: MATCH_ALL,
-    clusters: [{ name: clusterName(port.number, "", service.hostname), weight: 100 }],
-    operation: `${service.hostname}:${port.number}/*`,
-    origin: { key: service.key, path: "" },
-  },
-]);
-
-/**
- * The routes that a VirtualService gives a host on a port of a gateway (`mesh` or its name) that
- * it is bound to, in order; those after one that takes
- * everything are left out. The same value as before when nothing that it depends on changed.
- */
-export function routesOf(
-  virtualService: VirtualService,
-  port: number,
-  gateway: string,
-  services: ReadonlyMap<string, Service>,
-): readonly Route[] {
-  const applies = virtualService.rules.map((rule) =>
-    rule.matches.map((match) => isFor(match, port, gateway)),
-  );
-  const ports = virtualService.rules.map((rule) =>
-    rule.destinations.map((destination) => destinationPort(destination, port, services)),
-  );
-  // What the routes depend on besides the object, as text: few different ones per object.
-  return buildRoutes(virtualService, port, JSON.stringify({ applies, ports }));
+/** One route of a virtual host. */
+export interface Route {
+  /** "" for a rule without a name. */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  readonly cors: CorsPolicy | undefined;
+  readonly fault: HttpFault | undefined;
+  /** What traces call the request: `reviews.default.svc.cluster.local:9080/*`. */
+  readonly operation: string;
+  /** Counts its requests under this name; "" for none. */
+  readonly statPrefix: string;
+  /** Absent for what every proxy has by itself. */
+  readonly origin: Origin | undefined;
 }
 
-const buildRoutes = memoise(
-  (virtualService: VirtualService, port: number, resolved: string): readonly Route[] => {
-    const { applies, ports } = JSON.parse(resolved) as {
-      applies: readonly (readonly boolean[])[];
-      ports: readonly (readonly number[])[];
-    };
-    const routes: Route[] = [];
-    for (const [ruleIndex, rule] of virtualService.rules.entries()) {
-      for (const [matchIndex, match] of rule.matches.entries()) {
-        if (applies[ruleIndex]?.[matchIndex] !== true) continue;
-        const route = buildRoute(virtualService, rule, match, ports[ruleIndex] ?? [], port);
-        routes.push(route);
-        if (isCatchAll(route.match)) return routes;
+/** What becomes of a request. */
+export type RouteAction = ForwardAction | RedirectAction | DirectResponse;
+
+/** Sends it on. */
+export interface ForwardAction {
+  readonly type: "forward";
+  /** Never empty. */
+  readonly clusters: readonly WeightedCluster[];
+  /** 0: none. */
+  readonly timeoutMs: number;
+  /** Absent: a request is tried once. */
+  readonly retry: RetryPolicy | undefined;
+  readonly rewrite: Rewrite;
+  readonly mirrors: readonly Mirror[];
+  /** What requests of one client have in common that keep to one endpoint; in order of importance. */
+  readonly hashKeys: readonly HashKey[];
+  /** Gives upstreams their own name as host (`auto_host_rewrite`). */
+  readonly isHostOfUpstream: boolean;
+}
+
+/** One destination; one has all requests, of several each has its weight. */
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  /** Why there is no such cluster: its requests are answered 503, with this as details. */
+  readonly missing?: MissingReference;
+  readonly origin: Origin;
+}
+
+/** What a route names that is not there. */
+export type MissingReference = "host_not_found" | "port_not_found" | "subset_not_found";
+
+/** Headers to change; applied in this order. Names are lower case. */
+export interface HeaderOperations {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+}
+
+/** Nothing to change. */
+export const NO_OPERATIONS: HeaderOperations = { remove: [], set: [], add: [] };
+
+/** What a request's path and host become. */
+export interface Rewrite {
+  /** Replaces the matched prefix, or the whole path where the match is exact or a regex. */
+  readonly path: string | undefined;
+  readonly pathRegex: { readonly match: string; readonly replacement: string } | undefined;
+  readonly authority: string | undefined;
+}
+
+/** Nothing to rewrite. */
+export const NO_REWRITE: Rewrite = { path: undefined, pathRegex: undefined, authority: undefined };
+
+/** A copy that nobody waits for. */
+export interface Mirror {
+  readonly cluster: string;
+  /** Of a million requests. */
+  readonly perMillion: number;
+  readonly origin: Origin;
+}
+
+/** When a request is tried again. */
+export interface RetryPolicy {
+  /** Envoy's `retry_on`, comma-separated. */
+  readonly conditions: string;
+  readonly statusCodes: readonly number[];
+  readonly attempts: number;
+  /** 0: what is left of the request's time. */
+  readonly perTryTimeoutMs: number;
+  readonly backoffMs: number | undefined;
+  /** Whether another endpoint is asked. */
+  readonly isElsewhere: boolean;
+  /** Whether other localities are tried. */
+  readonly isInOtherLocalities: boolean;
+}
+
+/** Answers with the way to go on. */
+export interface RedirectAction {
+  readonly type: "redirect";
+  readonly status: number;
+  readonly path: { readonly kind: "whole" | "prefix"; readonly value: string } | undefined;
+  readonly authority: string | undefined;
+  readonly scheme: string | undefined;
+  /** A number, or what the request's scheme means by itself (`default`). */
+  readonly port: number | "default" | undefined;
+}
+
+/** Answers by itself. */
+export interface DirectResponse {
+  readonly type: "direct-response";
+  readonly status: number;
+  readonly body: { readonly text: string } | { readonly base64: string } | undefined;
+}
+
+/** Which foreign pages may read answers. */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly TextMatch[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeMs: number | undefined;
+  readonly allowCredentials: boolean | undefined;
+  /** Whether a preflight whose origin does not match goes to the upstream. */
+  readonly isUnmatchedForwarded: boolean;
+}
+
+/** What is made to go wrong. */
+export interface HttpFault {
+  readonly delay: { readonly ms: number; readonly perMillion: number } | undefined;
+  readonly abort:
+    | {
+        readonly status: { readonly http: number } | { readonly grpc: number };
+        readonly perMillion: number;
       }
-    }
-    return routes;
-  },
-);
-
-function buildRoute(
-  { key, object }: VirtualService,
-  rule: HttpRule,
-  match: HttpMatch,
-  ports: readonly number[],
-  listenPort: number,
-): Route {
-  const clusters = rule.destinations.map(({ host, subset, weight }, index) => ({
-    name: clusterName(ports[index] ?? listenPort, subset, host),
-    weight,
-  }));
-  const [first] = rule.destinations;
-  // With several destinations there is no one host to name: the object stands for them.
-  const target =
-    clusters.length === 1 && first !== undefined
-      ? `${first.host}:${ports[0] ?? listenPort}`
-      : `${object.metadata.name}:${listenPort}`;
-  return {
-    name: match.name === "" ? rule.name : `${rule.name}.${match.name}`,
-    match: match.match,
-    clusters,
-    operation: `${target}${pathText(match.match)}`,
-    origin: { key, path: match.path },
-  };
+    | undefined;
 }
 
-function pathText({ path }: RouteMatch): string {
-  return path.type === "prefix" ? `${path.value}*` : path.value;
-}
-
-function isFor({ gateways, port }: HttpMatch, listenPort: number, gateway: string): boolean {
-  if (port !== undefined && port !== listenPort) return false;
-  return gateways === undefined || gateways.includes(gateway);
-}
-
-/** The port of a destination that names none: the service's only one, else the one asked for. */
-function destinationPort(
-  { host, port }: RuleDestination,
-  listenPort: number,
-  services: ReadonlyMap<string, Service>,
-): number {
-  if (port !== undefined) return port;
-  const ports = services.get(host)?.ports ?? [];
-  return (ports.length === 1 ? ports[0]?.number : undefined) ?? listenPort;
+/** The clusters that a route names, mirrors included. */
+export function clustersOf({ action }: Route): readonly string[] {
+  if (action.type !== "forward") return [];
+  return [
+    ...action.clusters.map(({ name }) => name),
+    ...action.mirrors.map(({ cluster }) => cluster),
+  ];
 }

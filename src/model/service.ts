@@ -1,9 +1,7 @@
-import { memoise } from "../base/memo.ts";
-import { keyOf, type ObjectKey } from "../config/object.ts";
-import type { Service as ServiceObject } from "../config/service.ts";
-import { serviceHostname } from "./host.ts";
+import type { KubeObject, ObjectKey } from "../config/object.ts";
 import type { Labels } from "./labels.ts";
-import { type Protocol, selectProtocol } from "./protocol.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Visibility } from "./visibility.ts";
 
 /** One port of a service. */
 export interface ServicePort {
@@ -15,60 +13,59 @@ export interface ServicePort {
   readonly protocol: Protocol;
 }
 
-/** A service of the mesh, without who answers it: see `ServiceEndpoints`. */
+/**
+ * How a service's hosts are found: `eds` by endpoints that the control plane knows; `dns` and
+ * `dns-round-robin` by the proxy's own look-up of all addresses or of one; `passthrough` by the
+ * address that the client meant; `dynamic-dns` by looking up the name that the request says.
+ */
+export type Resolution = "eds" | "dns" | "dns-round-robin" | "passthrough" | "dynamic-dns";
+
+/** A service of the mesh, without who answers it: see `Mesh.endpoints`. */
 export interface Service {
+  /** `namespace/hostname`: unique in the mesh, where hostnames need not be. */
+  readonly id: string;
   readonly key: ObjectKey;
-  readonly object: ServiceObject;
+  /** A Service or a ServiceEntry. */
+  readonly object: KubeObject;
+  /** Path of the object's `hosts` entry that it comes from; "" for a Service. */
+  readonly path: string;
+  readonly registry: "Kubernetes" | "External";
+  /** May be a wildcard for a ServiceEntry: `*.example.com`. */
   readonly hostname: string;
   readonly name: string;
   readonly namespace: string;
-  /** Virtual addresses; none for a headless service. */
+  readonly resolution: Resolution;
+  readonly isHeadless: boolean;
+  /** Outside the mesh: no sidecar answers there. */
+  readonly isExternal: boolean;
+  /** Virtual addresses or CIDR ranges, as written; none for a headless service. */
   readonly addresses: readonly string[];
+  /** Given by the mesh where the object has none (`240.240.0.0/16`, `2001:2::/48`). */
+  readonly autoAddresses: readonly string[];
   /** Only what proxies can serve: UDP ports are left out. */
   readonly ports: readonly ServicePort[];
   /** Absent: somebody else writes the endpoints. */
   readonly selector: Labels | undefined;
   readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly visibility: Visibility;
+  /** Names for the same service (`ExternalName` services that lead to it). */
+  readonly aliases: readonly ServiceAlias[];
+  /** Names of which the servers' certificates must have one. */
+  readonly subjectAltNames: readonly string[];
   /** Endpoints count before they are ready. */
   readonly publishNotReady: boolean;
+  /** Only endpoints of the client's own node count (`internalTrafficPolicy: Local`). */
+  readonly isNodeLocal: boolean;
+  /** Near endpoints first, without a DestinationRule saying so. */
+  readonly trafficDistribution: "any" | "prefer-same-zone" | "prefer-same-node";
 }
 
-/** Whether a Service is only another name for something else. */
-export function isAlias({ spec }: ServiceObject): boolean {
-  return spec.type === "ExternalName";
-}
-
-/** The service of an object; `undefined` for another name, which has nobody to send to. */
-export const buildService = memoise((object: ServiceObject): Service | undefined => {
-  const { spec, metadata } = object;
-  if (isAlias(object)) return undefined;
-  const namespace = metadata.namespace ?? "";
-  return {
-    key: keyOf(object),
-    object,
-    hostname: serviceHostname(metadata.name, namespace),
-    name: metadata.name,
-    namespace,
-    addresses: addressesOf(object),
-    ports: (spec.ports ?? []).flatMap((port) => {
-      const protocol = selectProtocol({ ...port, number: port.port });
-      if (protocol === "udp") return [];
-      const targetPort = port.targetPort ?? port.port;
-      return [{ name: port.name ?? "", number: port.port, targetPort, protocol }];
-    }),
-    selector: hasEntries(spec.selector) ? spec.selector : undefined,
-    labels: metadata.labels ?? {},
-    publishNotReady: spec.publishNotReadyAddresses === true,
-  };
-});
-
-function addressesOf({ spec }: ServiceObject): readonly string[] {
-  const addresses = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
-  return addresses.filter((address) => address !== "" && address !== "None");
-}
-
-function hasEntries(labels: Labels | undefined): boolean {
-  return labels !== undefined && Object.keys(labels).length > 0;
+/** Another name for a service. */
+export interface ServiceAlias {
+  readonly hostname: string;
+  readonly namespace: string;
+  readonly key: ObjectKey;
 }
 
 /** The port of a service by its number. */

@@ -60,3 +60,15 @@ function workloadNameOf({ metadata }: Pod): string {
     ? owner.name.slice(0, -hash.length - 1)
     : owner.name;
 }
+
+/** Workloads by `namespace/name` and by address. */
+export const workloadIndex = memoise((workloads: readonly Workload[]) => ({
+  byName: new Map(
+    workloads.map((workload) => [`${workload.namespace}/${workload.name}`, workload]),
+  ),
+  byIp: new Map(
+    workloads.flatMap((workload) =>
+      workload.ip === undefined ? [] : [[workload.ip, workload] as const],
+    ),
+  ),
+}));

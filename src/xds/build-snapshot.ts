@@ -1,20 +1,14 @@
 import { memoise } from "../base/memo.ts";
-import type { GatewayPort } from "../model/gateway-routes.ts";
-import type { ServiceTarget } from "../model/inbound.ts";
+import type { Cluster, ClusterEndpoints } from "../model/cluster.ts";
+import type { Listener } from "../model/listener.ts";
+import type { MeshSettings } from "../model/mesh-settings.ts";
 import type { ObjectIssue } from "../model/origin.ts";
-import type { ProxyNode } from "../model/proxy.ts";
-import type { Outbound, ProxyView } from "../model/proxy-view.ts";
-import type { VirtualHost } from "../model/route.ts";
-import { BLACK_HOLE_CLUSTER, encodeInboundCluster, encodeOutboundCluster } from "./cluster.ts";
+import type { ProxyView } from "../model/proxy-view.ts";
+import type { RouteConfiguration } from "../model/route.ts";
+import { encodeCluster } from "./cluster.ts";
 import { encodeEndpoints } from "./endpoint.ts";
-import {
-  encodeGatewayListener,
-  encodeHttpProxyListener,
-  encodeInboundListener,
-  HTTP_PROXY_ROUTES,
-} from "./listener.ts";
-import { BLOCK_ALL, encodeVirtualHost } from "./route.ts";
-import { assembleRouteConfiguration } from "./route-configuration.ts";
+import { encodeListener } from "./listener.ts";
+import { encodeRouteConfiguration } from "./route-configuration.ts";
 import type { XdsResource, XdsSnapshot } from "./snapshot.ts";
 
 /** What one proxy is to have, and what was left out on the way. */
@@ -28,26 +22,19 @@ export interface SnapshotResult {
  * for the same model values before, for this proxy or another, is used again.
  */
 export function buildSnapshot(view: ProxyView): SnapshotResult {
-  const { proxy, inbound, outbound, virtualHosts, gatewayPorts, issues } = view;
-  const shared = encodeOutbound(outbound, proxy.speaksHttp2);
-  const own = inbound.map((target) => inboundResources(proxy, target));
-  const routes = gatewayPorts.map((port) => gatewayRoutes(port.virtualHosts, port.routeName));
-  const listeners = gatewayPorts.map((port) => encodeGatewayListener(proxy, port));
-  if (virtualHosts !== undefined) {
-    routes.push(proxyRoutes(virtualHosts));
-    listeners.push(httpProxyListener(proxy), ...own.map(({ listener }) => listener));
-  }
-  const clusters =
-    own.length === 0
-      ? shared.clusters
-      : byName([...own.map(({ cluster }) => cluster), ...shared.clusters.values()]);
+  const { proxy, scope, issues } = view;
+  const { speaksHttp2 } = proxy;
+  const shared = sharedClusters(view.clusters, speaksHttp2);
+  const own = view.ownClusters.map((cluster) => clusterResource(cluster, speaksHttp2));
   return {
     snapshot: {
       resources: {
-        cluster: clusters,
-        endpoint: shared.endpoints,
-        listener: byName(listeners),
-        route: byName(routes),
+        cluster: own.length === 0 ? shared : byName([...own, ...shared.values()]),
+        endpoint: endpointResources(view.endpoints),
+        listener: byName(
+          view.listeners.map((listener) => listenerResource(listener, scope.settings)),
+        ),
+        route: byName(view.routes.map((routes) => routeResource(routes))),
       },
     },
     issues,
@@ -58,57 +45,22 @@ function byName(resources: readonly XdsResource[]): ReadonlyMap<string, XdsResou
   return new Map(resources.map((resource) => [resource.name, resource]));
 }
 
-const encodeOutbound = memoise(({ clusters, endpoints }: Outbound, speaksHttp2: boolean) => ({
-  clusters: byName([
-    BLACK_HOLE_CLUSTER,
-    ...clusters.map((cluster) => outboundCluster(cluster, speaksHttp2)),
-  ]),
-  endpoints: byName(
-    clusters.map((cluster, index) => clusterEndpoints(cluster, endpoints[index]?.endpoints ?? [])),
-  ),
-}));
-
-const outboundCluster = memoise(encodeOutboundCluster);
-const clusterEndpoints = memoise(encodeEndpoints);
-
-const httpProxyListener = memoise(encodeHttpProxyListener);
-
-/** Keyed by the parts of a target, which is made anew for each view. */
-function inboundResources(proxy: ProxyNode, { service, port, targetPort }: ServiceTarget) {
-  return inboundOf(proxy, service, port, targetPort);
-}
-
-const inboundOf = memoise(
-  (
-    proxy: ProxyNode,
-    service: ServiceTarget["service"],
-    port: ServiceTarget["port"],
-    targetPort: number,
-  ) => {
-    const target = { service, port, targetPort };
-    return {
-      cluster: encodeInboundCluster(proxy, target),
-      listener: encodeInboundListener(proxy, target),
-    };
-  },
+const sharedClusters = memoise((clusters: readonly Cluster[], speaksHttp2: boolean) =>
+  byName(clusters.map((cluster) => clusterResource(cluster, speaksHttp2))),
 );
 
-/** The routes of an explicit proxy, with an answer for hosts that nobody knows. */
-const proxyRoutes = memoise((virtualHosts: readonly VirtualHost[]): XdsResource => {
-  const hosts = virtualHosts.map((host) => encodeVirtualHost(host));
-  const isAllTaken = virtualHosts.some(({ domains }) => domains.includes("*"));
-  return assembleRouteConfiguration(
-    // Domains say their ports: one listener serves the services of all ports.
-    { name: HTTP_PROXY_ROUTES, ignoresPort: false },
-    isAllTaken ? hosts : [...hosts, BLOCK_ALL],
-  );
-});
+const clusterResource = memoise((cluster: Cluster, speaksHttp2: boolean) =>
+  encodeCluster(cluster, speaksHttp2),
+);
 
-function gatewayRoutes(
-  virtualHosts: readonly VirtualHost[],
-  name: GatewayPort["routeName"],
-): XdsResource {
-  const hosts = virtualHosts.map((host) => encodeVirtualHost(host));
-  // Clients outside reach the gateway by ports that it does not know of.
-  return assembleRouteConfiguration({ name, ignoresPort: true }, hosts);
-}
+const endpointResources = memoise((endpoints: readonly ClusterEndpoints[]) =>
+  byName(endpoints.map((one) => endpointResource(one))),
+);
+
+const endpointResource = memoise(encodeEndpoints);
+
+const listenerResource = memoise((listener: Listener, settings: MeshSettings) =>
+  encodeListener(listener, settings),
+);
+
+const routeResource = memoise((routes: RouteConfiguration) => encodeRouteConfiguration(routes));

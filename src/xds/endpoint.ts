@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { HealthStatus } from "../api/gen/envoy/config/core/v3/health_check_pb.js";
 import type { LbEndpointSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { OutboundCluster } from "../model/cluster.ts";
+import type { ClusterEndpoints } from "../model/cluster.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import { compareText } from "../model/origin.ts";
 import type { Workload } from "../model/workload.ts";
@@ -14,11 +14,11 @@ import { socketAddress } from "./wire.ts";
 const CLUSTER_ID = "Kubernetes";
 
 /** Who answers for a cluster now; an empty assignment says that nobody does. */
-export function encodeEndpoints(
-  cluster: OutboundCluster,
-  endpoints: readonly Endpoint[],
-): XdsResource {
-  const { name } = cluster;
+export function encodeEndpoints({
+  clusterName: name,
+  endpoints,
+  origins,
+}: ClusterEndpoints): XdsResource {
   const message = create(ClusterLoadAssignmentSchema, {
     clusterName: name,
     endpoints: [...byZone(endpoints)].map(([zone, members]) => ({
@@ -28,17 +28,16 @@ export function encodeEndpoints(
       loadBalancingWeight: members.length,
     })),
   });
-  return encodeResource(ClusterLoadAssignmentSchema, message, {
-    name,
-    origins: cluster.origins,
-  });
+  return encodeResource(ClusterLoadAssignmentSchema, message, { name, origins });
 }
 
 function byZone(endpoints: readonly Endpoint[]): ReadonlyMap<string, readonly Endpoint[]> {
   const zones = new Map<string, Endpoint[]>();
-  for (const endpoint of [...endpoints].sort((a, b) => compareText(a.zone, b.zone))) {
-    const members = zones.get(endpoint.zone);
-    if (members === undefined) zones.set(endpoint.zone, [endpoint]);
+  for (const endpoint of [...endpoints].sort((a, b) =>
+    compareText(a.locality.zone, b.locality.zone),
+  )) {
+    const members = zones.get(endpoint.locality.zone);
+    if (members === undefined) zones.set(endpoint.locality.zone, [endpoint]);
     else members.push(endpoint);
   }
   return zones;

@@ -1,26 +1,22 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { encodeMessage } from "../api/type-url.ts";
+import type { RouteConfiguration } from "../model/route.ts";
 import { createResource } from "./resource.ts";
-import type { EncodedVirtualHost } from "./route.ts";
+import { encodeVirtualHost, virtualHostMessage } from "./route.ts";
 import type { XdsResource } from "./snapshot.ts";
-
-/** What a route configuration says besides its hosts. */
-export interface RouteConfigurationOptions {
-  readonly name: string;
-  /** Whether a `Host` header's port is left out of the comparison with the domains. */
-  readonly ignoresPort: boolean;
-}
 
 /**
  * Puts encoded virtual hosts together. They are most of the bytes, and a change touches few of
  * them, so only those few are encoded again; the rest is copied.
  */
-export function assembleRouteConfiguration(
-  { name, ignoresPort }: RouteConfigurationOptions,
-  hosts: readonly EncodedVirtualHost[],
-): XdsResource {
+export function encodeRouteConfiguration({
+  name,
+  ignoresPort,
+  virtualHosts: hostValues,
+}: RouteConfiguration): XdsResource {
+  const hosts = hostValues.map((host) => encodeVirtualHost(host));
   const { name: nameField, virtualHosts } = RouteConfigurationSchema.field;
   const writer = new BinaryWriter();
   writer.tag(nameField.number, WireType.LengthDelimited).string(name);
@@ -36,4 +32,12 @@ export function assembleRouteConfiguration(
   const references = [...new Set(hosts.flatMap(({ clusters }) => clusters))].sort();
   const origins = hosts.flatMap((host) => host.origins);
   return createResource(writer.finish(), { name, origins, references });
+}
+
+/** A route configuration that stands inside a listener. */
+export function inlineRouteConfiguration({
+  name,
+  virtualHosts,
+}: RouteConfiguration): MessageInitShape<typeof RouteConfigurationSchema> {
+  return { name, validateClusters: false, virtualHosts: virtualHosts.map(virtualHostMessage) };
 }

@@ -9,7 +9,13 @@ import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/
 import { encodeMessage, packAny } from "../api/type-url.ts";
 import { memoise } from "../base/memo.ts";
 import type { Origin } from "../model/origin.ts";
-import type { Route, VirtualHost } from "../model/route.ts";
+import {
+  clustersOf,
+  type ForwardAction,
+  type Route,
+  type RouteAction,
+  type VirtualHost,
+} from "../model/route.ts";
 import { buildMetadata, istioConfigPath } from "./metadata.ts";
 import { routeMatch } from "./route-match.ts";
 import { ZERO } from "./wire.ts";
@@ -42,68 +48,70 @@ export interface EncodedVirtualHost {
 /** Encodes a virtual host; once for as long as it stays the same, for all proxies that have it. */
 export const encodeVirtualHost = memoise(
   ({ name, domains, routes }: VirtualHost): EncodedVirtualHost => {
-    const message = create(VirtualHostSchema, {
-      name,
-      domains: [...domains],
-      routes: routes.map(routeMessage),
-      includeRequestAttemptCount: true,
-    });
+    const message = create(VirtualHostSchema, virtualHostMessage({ name, domains, routes }));
     return {
       name,
       bytes: encodeMessage(VirtualHostSchema, message),
-      origins: routes.map(({ origin }) => origin),
-      clusters: routes.flatMap(({ clusters }) => clusters.map((cluster) => cluster.name)),
+      origins: routes.flatMap(({ origin }) => origin ?? []),
+      clusters: routes.flatMap(clustersOf),
     };
   },
 );
 
+/** A virtual host on the wire. */
+export function virtualHostMessage({
+  name,
+  domains,
+  routes,
+}: VirtualHost): MessageInitShape<typeof VirtualHostSchema> {
+  return {
+    name,
+    domains: [...domains],
+    routes: routes.map(routeMessage),
+    includeRequestAttemptCount: true,
+  };
+}
+
 function routeMessage(route: Route): MessageInitShape<typeof RouteSchema> {
   const { name, match, operation, origin } = route;
-  const isDefault = origin.key.kind === "Service";
+  const isDefault = origin === undefined || origin.key.kind === "Service";
   const istio = isDefault ? {} : { config: istioConfigPath(origin.key) };
   return {
     name,
     match: routeMatch(match),
-    action: { case: "route", value: routeAction(route) },
-    decorator: { operation },
-    metadata: buildMetadata([origin], istio),
+    action: routeAction(route.action),
+    ...(operation !== "" && { decorator: { operation } }),
+    ...(origin !== undefined && { metadata: buildMetadata([origin], istio) }),
   };
 }
 
-function routeAction({ clusters }: Route): MessageInitShape<typeof RouteActionSchema> {
+function routeAction(
+  action: RouteAction,
+): NonNullable<MessageInitShape<typeof RouteSchema>["action"]> {
+  switch (action.type) {
+    case "forward":
+      return { case: "route", value: forwardAction(action) };
+    case "redirect":
+      return { case: "redirect", value: {} };
+    case "direct-response":
+      return { case: "directResponse", value: { status: action.status } };
+  }
+}
+
+function forwardAction({
+  clusters,
+  retry,
+}: ForwardAction): MessageInitShape<typeof RouteActionSchema> {
   const [first] = clusters;
+  const isOne = clusters.length === 1 && first !== undefined;
   return {
-    clusterSpecifier:
-      clusters.length === 1 && first !== undefined
-        ? { case: "cluster", value: first.name }
-        : { case: "weightedClusters", value: { clusters: clusters.map((cluster) => cluster) } },
+    clusterSpecifier: isOne
+      ? { case: "cluster", value: first.name }
+      : {
+          case: "weightedClusters",
+          value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) },
+        },
     timeout: ZERO,
-    maxGrpcTimeout: ZERO,
-    retryPolicy: RETRY_POLICY,
+    ...(retry !== undefined && { maxGrpcTimeout: ZERO, retryPolicy: RETRY_POLICY }),
   };
 }
-
-/**
- * Answers for hosts that are not in the mesh. An explicit proxy has no original destination to
- * pass such a request on to, so there is nothing else to do with it.
- */
-export const BLOCK_ALL: EncodedVirtualHost = {
-  name: "block_all",
-  bytes: encodeMessage(
-    VirtualHostSchema,
-    create(VirtualHostSchema, {
-      name: "block_all",
-      domains: ["*"],
-      routes: [
-        {
-          name: "block_all",
-          match: { pathSpecifier: { case: "prefix", value: "/" } },
-          action: { case: "directResponse", value: { status: 502 } },
-        },
-      ],
-      includeRequestAttemptCount: true,
-    }),
-  ),
-  origins: [],
-  clusters: [],
-};

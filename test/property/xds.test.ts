@@ -155,6 +155,15 @@ function node(
     interceptionMode: "NONE",
     appAddress: "127.65.128.1",
     speaksHttp2: true,
+    ips: ["127.65.0.1"],
+    clusterId: "Kubernetes",
+    network: "",
+    nodeName: "",
+    locality: { region: "", zone: "", subzone: "" },
+    httpProxyPort: 15_002,
+    isWeft: false,
+    isUnprivileged: false,
+    proxyConfig: {},
     hostPorts: [],
   };
 }

@@ -1,12 +1,16 @@
-import { memoise } from "../base/memo.ts";
+import { memoise } from "../../base/memo.ts";
+import { isWildcard, narrowest } from "../host.ts";
+import type { Mesh } from "../mesh.ts";
+import { compareText } from "../origin.ts";
+import { isRoutable } from "../protocol.ts";
+import type { ProxyNode } from "../proxy.ts";
+import type { Route, VirtualHost } from "../route.ts";
+import { buildDefaultRoutes, buildHttpRoutes } from "../routing/http-routes.ts";
+import type { RouteContext } from "../routing/route-context.ts";
+import type { Scope } from "../scope.ts";
+import type { Service } from "../service.ts";
+import { MESH_GATEWAY, type VirtualService } from "../virtual-service.ts";
 import { hostDomains, serviceDomains } from "./domain.ts";
-import { isWildcard, narrowest } from "./host.ts";
-import type { Mesh } from "./mesh.ts";
-import { compareText } from "./origin.ts";
-import { isRoutable } from "./protocol.ts";
-import { defaultRoute, type Route, routesOf, type VirtualHost } from "./route.ts";
-import type { Service } from "./service.ts";
-import { MESH_GATEWAY, type VirtualService } from "./virtual-service.ts";
 
 /** Where requests to a host outside the registry are expected, as in Istio. */
 const PORT_OF_FOREIGN_HOSTS = 80;
@@ -16,12 +20,23 @@ const PORT_OF_FOREIGN_HOSTS = 80;
  * and the hosts that VirtualServices add. A host belongs to the oldest VirtualService that names
  * it, or else to the one with the narrowest wildcard.
  */
-export function buildSidecarVirtualHosts(mesh: Mesh, namespace: string): readonly VirtualHost[] {
-  const owners = hostOwners(mesh.virtualServices);
+export function buildVirtualHosts(
+  mesh: Mesh,
+  proxy: ProxyNode,
+  scope: Scope,
+): readonly VirtualHost[] {
+  const contextOf = (listenPort: number): RouteContext => ({
+    mesh,
+    proxy,
+    gateway: MESH_GATEWAY,
+    listenPort,
+    services: scope.services,
+  });
+  const owners = hostOwners(scope.virtualServices);
   const wildcards = [...owners.keys()].filter(isWildcard);
   const foreignPorts = new Map<VirtualService, Set<number>>();
   const services: VirtualHost[] = [];
-  for (const service of mesh.services.values()) {
+  for (const service of scope.services.values()) {
     const pattern = owners.has(service.hostname)
       ? service.hostname
       : narrowest(service.hostname, wildcards);
@@ -31,18 +46,18 @@ export function buildSidecarVirtualHosts(mesh: Mesh, namespace: string): readonl
       if (owner !== undefined) {
         foreignPorts.set(owner, (foreignPorts.get(owner) ?? new Set()).add(port.number));
       }
-      const own =
-        owner === undefined ? [] : routesOf(owner, port.number, MESH_GATEWAY, mesh.services);
+      const own = owner === undefined ? [] : buildHttpRoutes(owner, contextOf(port.number));
       // A VirtualService that has no route for this port does not take it away.
-      const routes = own.length === 0 ? defaultRoute(service, port) : own;
-      services.push(serviceVirtualHost(service, routes, port.number, namespace));
+      const routes =
+        own.length === 0 ? buildDefaultRoutes(service, port, contextOf(port.number)) : own;
+      services.push(serviceVirtualHost(service, routes, port.number, proxy.namespace));
     }
   }
   const foreign: VirtualHost[] = [];
   for (const [host, owner] of owners) {
-    if (isOfRegistry(host, mesh)) continue;
+    if (isOfRegistry(host, scope)) continue;
     for (const port of foreignPorts.get(owner) ?? [PORT_OF_FOREIGN_HOSTS]) {
-      const routes = routesOf(owner, port, MESH_GATEWAY, mesh.services);
+      const routes = buildHttpRoutes(owner, contextOf(port));
       if (routes.length > 0) foreign.push(foreignVirtualHost(routes, host, port));
     }
   }
@@ -67,9 +82,9 @@ function hostOwners(
 }
 
 /** Whether a host is a service, or a wildcard that some service is within. */
-function isOfRegistry(host: string, mesh: Mesh): boolean {
-  if (!isWildcard(host)) return mesh.services.has(host);
-  return [...mesh.services.keys()].some((hostname) => narrowest(hostname, [host]) !== undefined);
+function isOfRegistry(host: string, { services }: Scope): boolean {
+  if (!isWildcard(host)) return services.has(host);
+  return [...services.keys()].some((hostname) => narrowest(hostname, [host]) !== undefined);
 }
 
 const serviceVirtualHost = memoise(

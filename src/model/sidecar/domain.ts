@@ -1,6 +1,6 @@
-import { formatHostPort, isIPv6 } from "../base/ip.ts";
-import { CLUSTER_DOMAIN } from "./host.ts";
-import type { Service } from "./service.ts";
+import { formatHostPort, isIPv6 } from "../../base/ip.ts";
+import { CLUSTER_DOMAIN } from "../host.ts";
+import type { Service } from "../service.ts";
 
 /** The port that an `http://` URL means when it names none. */
 const HTTP_PORT = 80;

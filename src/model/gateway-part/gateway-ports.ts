@@ -1,12 +1,14 @@
-import { matchLabels } from "../config/label-selector.ts";
-import { type Gateway, type GatewayServer, hostsFor } from "./gateway.ts";
-import { compareHosts, intersectHosts } from "./host.ts";
-import type { ServiceTarget } from "./inbound.ts";
-import type { Mesh } from "./mesh.ts";
-import type { ObjectIssue } from "./origin.ts";
-import type { ProxyNode } from "./proxy.ts";
-import { type Route, routesOf, type VirtualHost } from "./route.ts";
-import { isCatchAll } from "./route-match.ts";
+import { matchLabels } from "../../config/label-selector.ts";
+import { type Gateway, type GatewayServer, hostsFor } from "../gateway.ts";
+import { compareHosts, intersectHosts } from "../host.ts";
+import type { Mesh } from "../mesh.ts";
+import type { ObjectIssue } from "../origin.ts";
+import type { ProxyNode } from "../proxy.ts";
+import type { Route, VirtualHost } from "../route.ts";
+import { isCatchAll } from "../route-match.ts";
+import { buildHttpRoutes } from "../routing/http-routes.ts";
+import type { Scope } from "../scope.ts";
+import type { ServiceTarget } from "../service-targets.ts";
 
 /** A Service with this label does not lend its ports to Gateways (Istio's label). */
 const NO_PORT_TRANSLATION = "experimental.istio.io/disable-gateway-port-translation";
@@ -71,13 +73,24 @@ function podPort(number: number, targets: readonly ServiceTarget[]): number {
  * Gateway have in common. Routes of several VirtualServices for one host add up, the oldest
  * first, with those that take everything last.
  */
-export function buildGatewayVirtualHosts(mesh: Mesh, port: GatewayPort): readonly VirtualHost[] {
+export function buildGatewayVirtualHosts(
+  mesh: Mesh,
+  proxy: ProxyNode,
+  scope: Scope,
+  port: GatewayPort,
+): readonly VirtualHost[] {
   const hosts = new Map<string, { name: string; parts: (readonly Route[])[] }>();
   for (const server of port.servers) {
     for (const virtualService of mesh.virtualServices) {
       if (!virtualService.gateways.includes(server.gateway)) continue;
       const { gateway } = server;
-      const routes = routesOf(virtualService, server.port, gateway, mesh.services);
+      const routes = buildHttpRoutes(virtualService, {
+        mesh,
+        proxy,
+        gateway,
+        listenPort: server.port,
+        services: scope.services,
+      });
       if (routes.length === 0) continue;
       const common = intersectHosts(
         hostsFor(server, virtualService.namespace),
