@@ -11,6 +11,12 @@ export interface MeshSettings {
   readonly outboundPort: number;
   readonly inboundPort: number;
   readonly httpProxyPort: number;
+  /** What `exportTo` says where an object of the kind says nothing. */
+  readonly exportTo: {
+    readonly service: readonly string[];
+    readonly virtualService: readonly string[];
+    readonly destinationRule: readonly string[];
+  };
 }
 
 /** What happens to requests for hosts that the mesh does not know. */
@@ -27,4 +33,5 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   outboundPort: 15_001,
   inboundPort: 15_006,
   httpProxyPort: 0,
+  exportTo: { service: ["*"], virtualService: ["*"], destinationRule: ["*"] },
 };

@@ -228,8 +228,8 @@ describe("ControlPlane", () => {
     const controlPlane = await start(new ManualSource(APP));
     const client = new AdsClient(controlPlane.ports.grpc);
     clients.push(client);
-    client.ask("cluster", [], "sidecar~127.66.0.9~client.default~default.svc.cluster.local");
+    client.ask("cluster", [], "waypoint~127.66.0.9~client.default~default.svc.cluster.local");
     const error = await until(() => client.error, "the refusal");
-    expect(error.details).toContain("INTERCEPTION_MODE");
+    expect(error.details).toContain("node.id");
   });
 });
