@@ -68,7 +68,8 @@ const httpRewrite = object({
   }),
 });
 
-const httpRetry = object({
+/** `HTTPRetry`, of VirtualServices and, as the default of all, of MeshConfig. */
+export const httpRetrySchema = object({
   attempts: integer({ description: "How often after the first; 0 is never." }),
   perTryTimeout: positiveDuration(),
   retryOn: string({ description: "Conditions of Envoy's and status codes, with commas." }),
@@ -132,7 +133,7 @@ export const httpRouteSchema = object({
   delegate,
   rewrite: httpRewrite,
   timeout: positiveDuration({ description: "For the whole exchange, retries included." }),
-  retries: httpRetry,
+  retries: httpRetrySchema,
   fault: httpFault,
   mirror: destinationSchema,
   mirrors: array(httpMirror),
@@ -156,7 +157,7 @@ export type HttpDirectResponse = Infer<typeof httpDirectResponse>;
 /** What is changed in the path and the host before the request goes on. */
 export type HttpRewrite = Infer<typeof httpRewrite>;
 /** When and how often a request is tried again. */
-export type HttpRetry = Infer<typeof httpRetry>;
+export type HttpRetry = Infer<typeof httpRetrySchema>;
 /** Delays and failures that are injected on purpose. */
 export type HttpFault = Infer<typeof httpFault>;
 /** How long some requests are held back. */

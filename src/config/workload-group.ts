@@ -6,7 +6,8 @@ import { array, atMostOne, integer, map, object, port, required, string } from "
 import { istioStatusSchema } from "./virtual-service.ts";
 import { workloadEntrySchema } from "./workload-entry.ts";
 
-const probe = object(
+/** `ReadinessProbe`: how a workload of a group is asked whether it is ready. */
+export const workloadGroupProbeSchema = object(
   {
     initialDelaySeconds: integer({ minimum: 0 }),
     timeoutSeconds: integer({ minimum: 0, description: "1 when it is 0 or absent." }),
@@ -38,7 +39,7 @@ const schema = kubeObject(
           annotations: map(string(), { maxProperties: 256 }),
         }),
         template: required(workloadEntrySchema),
-        probe,
+        probe: workloadGroupProbeSchema,
       }),
     ),
     status: istioStatusSchema,
@@ -49,7 +50,7 @@ const schema = kubeObject(
 /** networking.istio.io WorkloadGroup. */
 export type WorkloadGroup = Infer<typeof schema>;
 /** How a workload of a group is asked whether it is ready. */
-export type WorkloadGroupProbe = Infer<typeof probe>;
+export type WorkloadGroupProbe = Infer<typeof workloadGroupProbeSchema>;
 
 /** The kind `networking.istio.io WorkloadGroup`. */
 export const workloadGroupKind = defineKind<WorkloadGroup>({
