@@ -1,5 +1,6 @@
 import type { Issue, Result } from "../base/issue.ts";
 import { isError } from "../base/issue.ts";
+import { validateIstioAnnotations } from "./istio-annotations.ts";
 import { isJsonObject, jsonTypeOf } from "./json.ts";
 import type { Kind } from "./kind.ts";
 import { explainUnknownKind, findKind, KINDS } from "./kinds.ts";
@@ -38,6 +39,9 @@ export function decodeAs(
   const full = dropServerFields(normalize(kind.schema, raw, { isPruning }) as KubeObject);
   const object = kind.defaults?.(full) ?? full;
   const issues = [...found, ...validateMetadata(object.metadata, kind)];
+  if (kind.origin === "Istio") {
+    issues.push(...validateIstioAnnotations(object.metadata, kind.kind));
+  }
   issues.push(...(kind.validate?.(object) ?? []));
   if (issues.some(isError)) return { ok: false, issues };
   return issues.length === 0

@@ -1,13 +1,11 @@
-import { isIP } from "node:net";
-import type { Issue } from "../base/issue.ts";
-import { checkWildcardDomain } from "./host.ts";
-import { isSubsetName } from "./kind/virtual-service-rules.ts";
+import { exportToSchema } from "./export-to.ts";
+import { validateDestinationRule } from "./kind/destination-rule-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
-import { kubeObject, validateLabels } from "./metadata.ts";
+import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
 import { array, map, object, required, string } from "./schema.ts";
 import { trafficPolicySchema } from "./traffic-policy.ts";
-import { exportToSchema, istioStatusSchema } from "./virtual-service.ts";
+import { istioStatusSchema } from "./virtual-service.ts";
 import { policySelectorSchema } from "./workload-selector.ts";
 
 const subset = object({
@@ -49,21 +47,3 @@ export const destinationRuleKind = defineKind<DestinationRule>({
   printerColumns: [{ name: "Host", type: "string", cell: ".spec.host" }, AGE_COLUMN],
   validate: validateDestinationRule,
 });
-
-function validateDestinationRule({ spec }: DestinationRule): readonly Issue[] {
-  const issues: Issue[] = [];
-  const wrong = isIP(spec.host) === 0 ? checkWildcardDomain(spec.host) : undefined;
-  if (wrong !== undefined) issues.push({ path: "spec.host", message: wrong });
-  const names = new Set<string>();
-  for (const [at, { name, labels }] of (spec.subsets ?? []).entries()) {
-    const path = `spec.subsets[${at}]`;
-    if (!isSubsetName(name)) {
-      issues.push({ path: `${path}.name`, message: `must be a DNS label: got "${name}"` });
-    } else if (names.has(name)) {
-      issues.push({ path: `${path}.name`, message: `duplicate of "${name}"` });
-    }
-    names.add(name);
-    issues.push(...validateLabels(`${path}.labels`, labels));
-  }
-  return issues;
-}

@@ -1,5 +1,5 @@
-import type { Issue } from "../base/issue.ts";
 import { conditionsSchema } from "./condition.ts";
+import { exportToSchema } from "./export-to.ts";
 import { httpRouteSchema } from "./http-route.ts";
 import { validateVirtualService } from "./kind/virtual-service-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
@@ -14,9 +14,6 @@ export const istioStatusSchema = object({
   validationMessages: array(anything()),
   observedGeneration: integer({ format: "int64" }),
 });
-
-/** `exportTo` of Istio's kinds: namespaces, `.` for the object's own, `*` for all; none is all. */
-export const exportToSchema = array(string());
 
 const schema = kubeObject(
   {
@@ -53,5 +50,5 @@ export const virtualServiceKind = defineKind<VirtualService>({
     { name: "Hosts", type: "string", cell: ".spec.hosts" },
     AGE_COLUMN,
   ],
-  validate: (virtualService): readonly Issue[] => validateVirtualService(virtualService.spec),
+  validate: validateVirtualService,
 });

@@ -1,166 +1,97 @@
 import { isIP } from "node:net";
 import type { Issue } from "../../base/issue.ts";
-import { isDnsLabel } from "../format.ts";
-import { checkDomain, checkWildcardDomain, isHostOverlap } from "../host.ts";
-import type { HttpMatch, HttpRoute, HttpRouteDestination } from "../http-route.ts";
-import { checkRegex } from "../regex.ts";
-import type { StringMatch } from "../string-match.ts";
+import { validateExportTo } from "../export-to.ts";
+import { checkServerName, checkWildcardDomain } from "../host.ts";
 import type { VirtualService } from "../virtual-service.ts";
+import { validateGatewayNames } from "./gateway-name-rules.ts";
+import { validateHttpRoute } from "./http-route-rules.ts";
+import { validateTcpRoute, validateTlsRoute } from "./l4-route-rules.ts";
+import { warnOfUnused } from "./unused-rules.ts";
 
-const WEIGHT_SUM_MAX = 4_294_967_295;
+type Spec = VirtualService["spec"];
 
 /** What Istio's webhook refuses about a VirtualService beyond its schema. */
-export function validateVirtualService(spec: VirtualService["spec"]): readonly Issue[] {
-  const { hosts = [], gateways = [], http = [] } = spec;
+export function validateVirtualService({ metadata, spec }: VirtualService): readonly Issue[] {
+  const { hosts = [], gateways = [], http = [], tls = [], tcp = [] } = spec;
+  const isDelegate = hosts.length === 0;
+  // As the webhook has it: without gateways the object is for sidecars, all the same its
+  // server names may be those of a gateway.
+  const isGatewayOnly = !gateways.includes("mesh");
   const issues = [
-    ...validateHosts(hosts, gateways.length === 0 || gateways.includes("mesh")),
+    ...(isDelegate ? validateDelegate(spec) : validateHosts(spec)),
     ...validateGatewayNames(gateways, "spec.gateways"),
+    ...validateExportTo(spec.exportTo ?? [], { namespace: metadata.namespace ?? "" }),
   ];
-  if (http.length + (spec.tls ?? []).length + (spec.tcp ?? []).length === 0) {
-    issues.push({ path: "spec.http", message: "must have at least one route" });
+  if (http.length + tls.length + tcp.length === 0) {
+    issues.push({ path: "spec", message: 'must have at least one of "http", "tls", "tcp"' });
   }
-  let taker: number | undefined;
   for (const [at, route] of http.entries()) {
-    const path = `spec.http[${at}]`;
-    if (taker !== undefined) {
-      const message = `is never used: spec.http[${taker}] takes every request before it`;
-      issues.push({ path, message, severity: "warning" });
-    }
-    issues.push(...validateHttpRoute(route, path));
-    if (taker === undefined && isUnconditional(route)) taker = at;
+    issues.push(...validateHttpRoute(route, `spec.http[${at}]`, isDelegate));
+  }
+  for (const [at, route] of tls.entries()) {
+    issues.push(...validateTlsRoute(route, `spec.tls[${at}]`, { hosts, isGatewayOnly }));
+  }
+  for (const [at, route] of tcp.entries()) {
+    issues.push(...validateTcpRoute(route, `spec.tcp[${at}]`));
+  }
+  return [
+    ...issues,
+    ...warnOfUnused(http, "spec.http"),
+    ...warnOfUnused(tls, "spec.tls"),
+    ...warnOfUnused(tcp, "spec.tcp"),
+  ];
+}
+
+/** Without hosts, an object is one that others delegate to: it has nothing but `http`. */
+function validateDelegate(spec: Spec): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const field of ["gateways", "tls", "tcp"] as const) {
+    if ((spec[field] ?? []).length === 0) continue;
+    const message = "must not be set without hosts: a delegate has only http rules";
+    issues.push({ path: `spec.${field}`, message });
   }
   return issues;
 }
 
-function isUnconditional({ match = [] }: HttpRoute): boolean {
-  return match.length === 0 || match.some((one) => Object.keys(one).every((key) => key === "name"));
-}
-
-function validateHosts(hosts: readonly string[], isMesh: boolean): readonly Issue[] {
-  if (hosts.length === 0) {
-    const message = "must not be empty (one without hosts is a delegate, not supported yet)";
-    return [{ path: "spec.hosts", message }];
-  }
+function validateHosts({ hosts = [], gateways = [], tls = [] }: Spec): readonly Issue[] {
+  const isMesh = gateways.length === 0 || gateways.includes("mesh");
+  const isServerName = !isMesh && tls.length > 0;
   const issues: Issue[] = [];
   for (const [at, host] of hosts.entries()) {
     const path = `spec.hosts[${at}]`;
-    const wrong = isIP(host) === 0 ? checkWildcardDomain(host) : undefined;
-    if (wrong !== undefined) {
+    const wrong = isServerName ? checkServerName(host) : checkWildcardDomain(host);
+    if (wrong !== undefined && isIP(host) === 0) {
       issues.push({ path, message: wrong });
     } else if (host === "*" && isMesh) {
-      issues.push({
-        path,
-        message: '"*" is only for gateways: name one in spec.gateways, and not "mesh"',
-      });
+      const message = '"*" is only for gateways: name one in spec.gateways, and not "mesh"';
+      issues.push({ path, message });
     }
   }
-  if (issues.length > 0) return issues;
+  return issues.length > 0 ? issues : validateOverlaps(hosts);
+}
+
+/** Of two hosts that overlap, the later is named. In proportion to the number of hosts. */
+function validateOverlaps(hosts: readonly string[]): readonly Issue[] {
+  const exact = new Map<string, number>();
+  const wildcards = new Map<string, number>();
   for (const [at, host] of hosts.entries()) {
-    const other = hosts.slice(0, at).find((before) => isHostOverlap(before, host));
-    if (other === undefined) continue;
-    issues.push({ path: `spec.hosts[${at}]`, message: `"${host}" overlaps with "${other}"` });
+    const isWild = host.startsWith("*");
+    const [index, key] = isWild ? [wildcards, host.slice(1)] : [exact, host];
+    if (!index.has(key)) index.set(key, at);
   }
-  return issues;
-}
-
-function validateGatewayNames(names: readonly string[], path: string): readonly Issue[] {
-  return names.flatMap((name, at): readonly Issue[] => {
-    const where = `${path}[${at}]`;
-    if (name === "mesh") return [];
-    const parts = name.split("/");
-    if (parts.length === 1) {
-      const wrong = checkDomain(name);
-      if (wrong !== undefined) return [{ path: where, message: wrong }];
-      if (!name.includes(".")) return [];
-      const message = `"${name}" is the legacy form, prefer <namespace>/<name>`;
-      return [{ path: where, message, severity: "warning" }];
-    }
-    if (parts.length === 2 && parts.every(isDnsLabel)) return [];
-    return [{ path: where, message: `must be <name> or <namespace>/<name>: got "${name}"` }];
-  });
-}
-
-function validateHttpRoute({ match = [], route = [] }: HttpRoute, path: string): readonly Issue[] {
-  const issues: Issue[] = match.flatMap((one, at) => validateMatch(one, `${path}.match[${at}]`));
-  if (route.length === 0) {
-    issues.push({ path: `${path}.route`, message: "must have at least one destination" });
+  const others = new Map<number, number>();
+  for (const [at, host] of hosts.entries()) {
+    const isWild = host.startsWith("*");
+    const text = isWild ? host.slice(1) : host;
+    const found = [isWild ? undefined : exact.get(text)];
+    for (let from = 0; from <= text.length; from++) found.push(wildcards.get(text.slice(from)));
+    const other = found.find((one) => one !== undefined && one !== at);
+    if (other !== undefined) others.set(Math.max(at, other), Math.min(at, other));
   }
-  return [...issues, ...validateDestinations(route, `${path}.route`)];
-}
-
-function validateDestinations(
-  route: readonly HttpRouteDestination[],
-  path: string,
-): readonly Issue[] {
-  const issues: Issue[] = [];
-  let sum = 0;
-  for (const [at, { destination, weight = 0 }] of route.entries()) {
-    const { host, subset } = destination;
-    const where = `${path}[${at}]`;
-    sum += weight;
-    const wrong = host === "*" ? 'must name a service: got "*"' : checkWildcardDomain(host);
-    if (wrong !== undefined) {
-      issues.push({ path: `${where}.destination.host`, message: wrong });
-    }
-    if (subset !== undefined && subset !== "" && !isSubsetName(subset)) {
-      const message = `must be a DNS label: got "${subset}"`;
-      issues.push({ path: `${where}.destination.subset`, message });
-    }
-    if (weight < 0) {
-      issues.push({ path: `${where}.weight`, message: `must not be negative: got ${weight}` });
-    }
-  }
-  if (route.length > 1 && sum === 0) {
-    issues.push({ path, message: "the weights of several destinations must not all be 0" });
-  } else if (sum > WEIGHT_SUM_MAX) {
-    issues.push({ path, message: `the sum of the weights must be at most ${WEIGHT_SUM_MAX}` });
-  }
-  return issues;
-}
-
-/** A subset's name: a DNS label that may have upper case letters. */
-export function isSubsetName(name: string): boolean {
-  return name.length <= 63 && /^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/.test(name);
-}
-
-function validateMatch(match: HttpMatch, path: string): readonly Issue[] {
-  const issues: Issue[] = [];
-  for (const field of ["uri", "scheme", "method", "authority"] as const) {
-    issues.push(...validateStringMatch(match[field], `${path}.${field}`));
-  }
-  for (const field of ["headers", "withoutHeaders"] as const) {
-    for (const [name, one] of Object.entries(match[field] ?? {})) {
-      const where = `${path}.${field}[${name}]`;
-      issues.push(...validateHeaderName(name, where), ...validateStringMatch(one, where));
-    }
-  }
-  for (const [name, one] of Object.entries(match.queryParams ?? {})) {
-    const where = `${path}.queryParams[${name}]`;
-    issues.push(...validateParameterName(name, where), ...validateStringMatch(one, where));
-  }
-  return [...issues, ...validateGatewayNames(match.gateways ?? [], `${path}.gateways`)];
-}
-
-function validateHeaderName(name: string, path: string): readonly Issue[] {
-  if (name.startsWith("@request.auth.")) {
-    const message = `is not supported yet: Istio knows claims as headers, this version of weft does not`;
-    return [{ path, message }];
-  }
-  if (/^[-_A-Za-z0-9]+$/.test(name)) return [];
-  return [{ path, message: `must be a header name: got ${JSON.stringify(name)}` }];
-}
-
-/** Envoy refuses all routes of a proxy for a name outside of these bounds. */
-function validateParameterName(name: string, path: string): readonly Issue[] {
-  if (name === "") return [{ path, message: "the name of a parameter must not be empty" }];
-  if (Buffer.byteLength(name) <= PARAMETER_NAME_BYTES_MAX) return [];
-  const message = `the name of a parameter must have at most ${PARAMETER_NAME_BYTES_MAX} bytes`;
-  return [{ path, message }];
-}
-
-const PARAMETER_NAME_BYTES_MAX = 1024;
-
-function validateStringMatch(match: StringMatch | undefined, path: string): readonly Issue[] {
-  const wrong = match?.regex === undefined ? undefined : checkRegex(match.regex);
-  return wrong === undefined ? [] : [{ path: `${path}.regex`, message: wrong }];
+  return [...others]
+    .sort(([left], [right]) => left - right)
+    .map(([at, other]) => ({
+      path: `spec.hosts[${at}]`,
+      message: `"${hosts[at]}" overlaps with "${hosts[other]}"`,
+    }));
 }
