@@ -29,6 +29,9 @@ export function isLabelValue(text: string): boolean {
   return LABEL_VALUE.test(text);
 }
 
+/** Go counts durations in nanoseconds of 64 bits: 292 years. */
+const DURATION_MS_MAX = 9_223_372_036_854;
+
 interface Format {
   readonly test: (text: string) => boolean;
   /** Ends "must be …". */
@@ -56,12 +59,15 @@ export const FORMATS: Readonly<Record<string, Format>> = {
       'a label value: at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends',
   },
   duration: {
-    test: (text) => parseDurationMs(text) !== undefined,
+    test: (text) => Math.abs(parseDurationMs(text) ?? Number.NaN) <= DURATION_MS_MAX,
     mustBe: 'a duration like "1.5s" or "250ms"',
   },
   "positive-duration": {
-    test: (text) => (parseDurationMs(text) ?? 0) >= 1,
-    mustBe: 'a duration of at least 1ms, like "1.5s" or "250ms"',
+    test: (text) => {
+      const ms = parseDurationMs(text) ?? 0;
+      return Number.isInteger(ms) && ms >= 1 && ms <= DURATION_MS_MAX;
+    },
+    mustBe: 'a duration of at least 1ms and whole milliseconds, like "1.5s" or "250ms"',
   },
   "date-time": {
     test: (text) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),

@@ -91,7 +91,7 @@ const httpFaultDelay = object(
 const httpFaultAbort = object(
   {
     httpStatus: integer(),
-    grpcStatus: string({ description: "Its name or its number." }),
+    grpcStatus: string({ description: "By its name: NOT_FOUND." }),
     http2Error: string(),
     percentage: percentSchema,
   },

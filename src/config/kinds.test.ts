@@ -23,8 +23,8 @@ const ROUTE = [{ destination: { host: "reviews" } }];
 describe("VirtualService", () => {
   it.each([
     [{ hosts: ["a"], http: [{ route: ROUTE }] }, []],
-    [{ http: [{ route: ROUTE }] }, ["error spec.hosts: must not be empty"]],
-    [{ hosts: ["a"] }, ["error spec.http: must have at least one route"]],
+    [{ http: [{ route: ROUTE }] }, []],
+    [{ hosts: ["a"] }, ['error spec: must have at least one of "http", "tls", "tcp"']],
     [{ hosts: ["*"], http: [{ route: ROUTE }] }, ['error spec.hosts[0]: "*" is only for gateways']],
     [{ hosts: ["*"], gateways: ["gw"], http: [{ route: ROUTE }] }, []],
     [
@@ -41,7 +41,7 @@ describe("VirtualService", () => {
     ],
     [
       { hosts: ["a"], http: [{}] },
-      ["error spec.http[0].route: must have at least one destination"],
+      ["error spec.http[0].route: HTTP route, redirect or direct_response is required"],
     ],
     [
       { hosts: ["a"], http: [{ route: [{}] }] },

@@ -1,6 +1,6 @@
 import { destinationSchema } from "./destination.ts";
 import type { Infer } from "./schema.ts";
-import { array, integer, map, object, required, string, uint32 } from "./schema.ts";
+import { array, integer, map, noEffect, object, required, string, uint32 } from "./schema.ts";
 
 const routeDestination = object({
   destination: required(destinationSchema),
@@ -22,7 +22,7 @@ const tlsMatch = object({
 
 const tcpMatch = object({
   ...l4Match,
-  sourceSubnet: string({ description: "Replaced by nothing: Istio deprecates it." }),
+  sourceSubnet: noEffect(string(), "Istio does not match by it, use sourceLabels"),
 });
 
 /** `spec.tls[]` of a VirtualService. */

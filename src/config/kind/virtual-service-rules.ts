@@ -85,8 +85,11 @@ function validateOverlaps(hosts: readonly string[]): readonly Issue[] {
     const text = isWild ? host.slice(1) : host;
     const found = [isWild ? undefined : exact.get(text)];
     for (let from = 0; from <= text.length; from++) found.push(wildcards.get(text.slice(from)));
-    const other = found.find((one) => one !== undefined && one !== at);
-    if (other !== undefined) others.set(Math.max(at, other), Math.min(at, other));
+    for (const other of found) {
+      if (other === undefined || other === at) continue;
+      const [first, later] = at < other ? [at, other] : [other, at];
+      others.set(later, Math.min(first, others.get(later) ?? first));
+    }
   }
   return [...others]
     .sort(([left], [right]) => left - right)
