@@ -79,6 +79,18 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
   "envoy/extensions/common/ratelimit/v3/ratelimit.proto": [
     { after: "message LocalRateLimitDescriptor {", text: "bool shadow_mode = 3;" },
   ],
+  "envoy/config/cluster/v3/cluster.proto": [
+    {
+      after: "message Cluster {",
+      text: "google.protobuf.Duration dns_jitter = 58 [(validate.rules).duration = {gte {}}];",
+    },
+  ],
+  "envoy/extensions/transport_sockets/tls/v3/tls.proto": [
+    {
+      after: "message UpstreamTlsContext {",
+      text: "bool auto_host_sni = 6; bool auto_sni_san_validation = 7;",
+    },
+  ],
   "envoy/config/cluster/v3/outlier_detection.proto": [
     {
       after: "google.protobuf.BoolValue always_eject_one_host = 25;",

@@ -58,8 +58,8 @@ const HANDLED = [
   "hash_policy",
   "priority",
   "cors",
-  // Bounds what a gRPC client may ask for; only zero is taken, which means "as the client asks".
   "max_grpc_timeout",
+  "grpc_timeout_offset",
   "upgrade_configs",
   "internal_redirect_policy",
   "max_stream_duration",
@@ -74,10 +74,6 @@ export function decodeClusterAction(
 ): ClusterAction {
   const { path, issues } = context;
   issues.push(...refuseFields(RouteActionSchema, message, HANDLED, path));
-  if (durationMs(message.maxGrpcTimeout) ?? 0) {
-    const what = "is not supported yet, unless it is zero";
-    issues.push({ path: joinPath(path, "max_grpc_timeout"), message: what });
-  }
   return {
     kind: "cluster",
     ...decodeClusters(message, decodeHostRewrite(message, context), context),
@@ -87,6 +83,14 @@ export function decodeClusterAction(
       message.maxStreamDuration === undefined
         ? (durationMs(message.timeout) ?? TIMEOUT_MS_DEFAULT)
         : 0,
+    // With the newer limits the header counts for them, and not here.
+    grpcTimeout:
+      message.maxGrpcTimeout === undefined || message.maxStreamDuration !== undefined
+        ? undefined
+        : {
+            maxMs: durationMs(message.maxGrpcTimeout) ?? 0,
+            offsetMs: durationMs(message.grpcTimeoutOffset) ?? 0,
+          },
     idleTimeoutMs: durationMs(message.idleTimeout),
     streamLimits: decodeStreamLimits(message, context),
     retryPolicy:

@@ -1,6 +1,7 @@
 import type { Prng } from "../base/prng.ts";
 import type { CorsPolicy } from "./cors-policy.ts";
 import type { FilterOverrides } from "./filter-overrides.ts";
+import type { GrpcTimeoutRule } from "./grpc-timeout.ts";
 import type { HashPolicy } from "./hash-policy.ts";
 import type { Criterion } from "./header-match.ts";
 import type { OrderedMutations } from "./header-mutations.ts";
@@ -69,6 +70,8 @@ export interface ClusterAction {
   readonly notFoundStatus: number;
   /** From the end of the request to the end of the response; 0 is none. */
   readonly timeoutMs: number;
+  /** What takes the place of `timeoutMs` for gRPC requests; `undefined` where nothing does. */
+  readonly grpcTimeout: GrpcTimeoutRule | undefined;
   /** `undefined`: the listener's. 0 is none. */
   readonly idleTimeoutMs: number | undefined;
   readonly streamLimits: StreamLimits;

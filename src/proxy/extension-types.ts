@@ -51,6 +51,7 @@ import { CaresDnsResolverConfigSchema } from "../api/gen/envoy/extensions/networ
 import { GetAddrInfoDnsResolverConfigSchema } from "../api/gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.js";
 import { UriTemplateMatchConfigSchema } from "../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { UriTemplateRewriteConfigSchema } from "../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
+import { UuidRequestIdConfigSchema } from "../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import { DownstreamConnectionsConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
 import { FixedHeapConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.js";
 import { InjectedResourceConfigSchema } from "../api/gen/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.js";
@@ -128,4 +129,5 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   TlsInspectorSchema,
   UpstreamCodecSchema,
   UpstreamTlsContextSchema,
+  UuidRequestIdConfigSchema,
 );

@@ -433,5 +433,85 @@ const OTHERS: readonly TimeoutCase[] = [
   },
 ];
 
+const GRPC = "Content-Type: application/grpc\r\n";
+
+/** What a gRPC client asks for itself. */
+const OF_GRPC: readonly TimeoutCase[] = [
+  {
+    name: "max_grpc_timeout and a client that asks for less",
+    route: { timeout: "5s", max_grpc_timeout: "5s" },
+    send: get("/silent", `${GRPC}Grpc-Timeout: 300m\r\n`),
+    status: [200],
+    log: ["200 UT response_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "max_grpc_timeout and a client that asks for more",
+    route: { timeout: "0.1s", max_grpc_timeout: SHORT },
+    send: get("/silent", `${GRPC}Grpc-Timeout: 1H\r\n`),
+    status: [200],
+    log: ["200 UT response_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "max_grpc_timeout and a client that asks for nothing",
+    route: { timeout: "0.1s", max_grpc_timeout: SHORT },
+    send: get("/silent", GRPC),
+    status: [200],
+    log: ["200 UT response_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "max_grpc_timeout of 0 in place of the route's",
+    route: { timeout: "0.1s", max_grpc_timeout: "0s" },
+    send: get("/late/600", GRPC),
+    status: [200],
+    log: ["200 - via_upstream"],
+    waitsMs: 600,
+  },
+  {
+    name: "max_grpc_timeout and a request that is not gRPC's",
+    route: { timeout: SHORT, max_grpc_timeout: "5s" },
+    send: get("/silent", "Grpc-Timeout: 100m\r\n"),
+    status: [504],
+    log: ["504 UT response_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "grpc_timeout_offset",
+    route: { max_grpc_timeout: "5s", grpc_timeout_offset: "0.2s" },
+    send: get("/silent", `${GRPC}Grpc-Timeout: 500m\r\n`),
+    status: [200],
+    log: ["200 UT response_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "grpc_timeout_header_max",
+    route: { max_stream_duration: { max_stream_duration: "5s", grpc_timeout_header_max: SHORT } },
+    send: get("/silent", `${GRPC}Grpc-Timeout: 2S\r\n`),
+    status: [200],
+    log: ["200 - max_duration_timeout"],
+    waitsMs: SHORT_MS,
+  },
+  {
+    name: "grpc_timeout_header_max of 0 and an offset",
+    route: {
+      max_stream_duration: {
+        grpc_timeout_header_max: "0s",
+        grpc_timeout_header_offset: "0.1s",
+      },
+    },
+    send: get("/silent", `${GRPC}Grpc-Timeout: 400m\r\n`),
+    status: [200],
+    log: ["200 - max_duration_timeout"],
+    waitsMs: SHORT_MS,
+  },
+];
+
 /** Every time-out of HTTP requests, by who is slow. */
-export const TIMEOUT_CASES: readonly TimeoutCase[] = [...REQUESTS, ...ROUTES, ...OTHERS];
+export const TIMEOUT_CASES: readonly TimeoutCase[] = [
+  ...REQUESTS,
+  ...ROUTES,
+  ...OTHERS,
+  ...OF_GRPC,
+];

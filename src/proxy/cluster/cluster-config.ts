@@ -203,6 +203,8 @@ export interface DnsConfig {
   /** After a failure: the wait and its bound, drawn at random; `undefined` is `refreshMs`. */
   readonly failureRefresh: { readonly baseMs: number; readonly maxMs: number } | undefined;
   readonly respectsTtl: boolean;
+  /** The most that is added to the wait after an answer, drawn at random. */
+  readonly jitterMs: number;
   readonly resolver: ResolverConfig;
   /** Whether the cluster may serve before its names are resolved. */
   readonly waitsForWarm: boolean;
@@ -309,4 +311,16 @@ export interface ConnectionConfig {
   readonly addressOrder: AddressOrder;
   /** Where connections come from, by the IP version of where they go. */
   readonly sources: readonly PeerAddress[];
+  /** How a request's TLS connection is named after it; `undefined` where it is not. */
+  readonly names: NameRules | undefined;
+}
+
+/** What of TLS depends on the single request. */
+export interface NameRules {
+  /** Whether the server name that is asked for is the request's host. */
+  readonly setsServerName: boolean;
+  /** Whether the certificate must have that name. */
+  readonly checksCertificate: boolean;
+  /** Whose value counts in place of the host, in lower case; "" for none. */
+  readonly header: string;
 }

@@ -11,6 +11,7 @@ const CONFIG: DnsConfig = {
   refreshMs: 5000,
   failureRefresh: undefined,
   respectsTtl: false,
+  jitterMs: 0,
   resolver: {
     kind: "name_servers",
     servers: [],
@@ -91,6 +92,15 @@ describe("DnsDiscovery", () => {
     expect(names.addresses).toEqual(["1.1.1.1"]);
     expect(names.told).toHaveLength(1);
     expect(names.load.updatesWithoutRebuild).toBe(2);
+  });
+
+  test("waits longer by a share of the jitter after an answer", async () => {
+    const names = new Names(["a", "b"], { jitterMs: 100 });
+    names.says.set("a", [["1.1.1.1", 1]]).set("b", "failure");
+    names.discovery.start();
+    await names.clock.advance(11_000);
+    expect(names.times("a")).toEqual([0, 5100, 10_200]);
+    expect(names.times("b")).toEqual([0, 5000, 10_000]);
   });
 
   test("asks again when the first address is too old", async () => {

@@ -78,7 +78,8 @@ export class DnsDiscovery {
     const isNew = isLogical ? target.takeTogether(found) : target.takeEach(found);
     if (isNew) this.#tell();
     else load.updatesWithoutRebuild++;
-    return refreshMs(config, isLogical ? found.slice(0, 1) : found);
+    const again = refreshMs(config, isLogical ? found.slice(0, 1) : found);
+    return config.jitterMs === 0 ? again : again + this.#deps.prng.next() * config.jitterMs;
   }
 
   /** Drawn from a window that doubles with every failure, when there is one. */

@@ -12,7 +12,7 @@ import {
   type SocketOwner,
 } from "../net/socket.ts";
 import { openTransparent } from "../net/transparent-socket.ts";
-import type { UpstreamTls } from "../tls/upstream-tls.ts";
+import type { Hello, UpstreamTls } from "../tls/upstream-tls.ts";
 
 /** Which header a host is told first whom a connection is for, and what of the client's own in it. */
 export interface ProxyHeaderConfig {
@@ -36,8 +36,16 @@ export interface Hop {
   readonly header: HopHeader | undefined;
   /** Whom it is for; `undefined` for the proxy itself. */
   readonly client: DialClient | undefined;
-  /** Offered in place of what the cluster offers; not when it is empty. */
-  readonly alpn?: readonly string[];
+  /** What TLS says instead of what the cluster's says. */
+  readonly hello?: Hello;
+}
+
+/** By which names the TLS connection of one request is made; each is "" for none. */
+export interface UpstreamNames {
+  /** The server name to ask for. */
+  readonly serverName: string;
+  /** What the host's certificate must be for, besides what is configured. */
+  readonly certifiedName: string;
 }
 
 /** What a connection may tell its host of the client that it is made for. */
@@ -51,7 +59,7 @@ export interface DialClient {
 /** Connects to one address of a host. */
 export function dialHost(
   to: NetConnectOpts,
-  { tls, header, client, alpn }: Hop,
+  { tls, header, client, hello }: Hop,
   buffer: ReadBuffer,
   owner: SocketOwner,
   onConnect: OnConnect,
@@ -60,7 +68,7 @@ export function dialHost(
   if (header === undefined && source === undefined) {
     return tls === undefined
       ? connectSocket(to, buffer, owner, onConnect)
-      : tls.connect(to, buffer, owner, onConnect, alpn);
+      : tls.connect(to, buffer, owner, onConnect, hello);
   }
   const open: OpenSocket =
     source === undefined || "path" in to
@@ -72,7 +80,7 @@ export function dialHost(
   if (tls !== undefined) {
     const below = open(to);
     below.once("connect", () => tell(below));
-    return tls.connect({ socket: below }, buffer, owner, onConnect, alpn);
+    return tls.connect({ socket: below }, buffer, owner, onConnect, hello);
   }
   const onOpen: OnConnect = (socket) => {
     tell(socket);

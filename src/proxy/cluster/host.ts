@@ -7,6 +7,7 @@ import { orderAddresses } from "../net/address-order.ts";
 import { AddressRace } from "../net/address-race.ts";
 import type { DialDeps, Dialing, OnConnect } from "../net/dial.ts";
 import { remoteAddressOf, type SocketOwner } from "../net/socket.ts";
+import type { Hello } from "../tls/upstream-tls.ts";
 import type { Priority } from "./breakers.ts";
 import type {
   ConnectionConfig,
@@ -17,7 +18,7 @@ import type {
   Locality,
   Metadata,
 } from "./cluster-config.ts";
-import { clientKey, type DialClient, dialHost } from "./host-dial.ts";
+import { clientKey, type DialClient, dialHost, type UpstreamNames } from "./host-dial.ts";
 import { type Health, type HealthFlag, healthOf, withEdsHealth } from "./host-health.ts";
 import type { ClusterLoad } from "./load.ts";
 
@@ -153,12 +154,18 @@ export class Host {
     owner: SocketOwner,
     onConnect: OnConnect,
     client?: DialClient,
+    hello?: Hello,
   ): Dialing {
     const [first, second] = this.#dials;
     if (first === undefined) throw new Error("a host has no address");
     const { transports } = this.load;
-    const { metadata } = this.state;
-    const hop = { tls: transports?.for(metadata), header: transports?.headerFor(metadata), client };
+    const { metadata, hostname } = this.state;
+    const hop = {
+      tls: transports?.for(metadata),
+      header: transports?.headerFor(metadata),
+      client,
+      hello: { ...hello, hostname },
+    };
     if (second === undefined) return dialHost(first, hop, readBuffer, owner, onConnect);
     return new AddressRace({
       addresses: this.#dials,
@@ -174,11 +181,12 @@ export class Host {
   }
 
   /** What tells apart the connections of clients that must not share them: "" where all may. */
-  clientKey(client: DialClient | undefined): string {
+  clientKey(client: DialClient | undefined, names?: UpstreamNames): string {
     const { transports } = this.load;
-    if (client === undefined) return "";
-    if (transports === undefined && client.originalSource === undefined) return "";
-    return clientKey(transports?.headerFor(this.state.metadata), client);
+    if (transports === undefined && client?.originalSource === undefined) return "";
+    const key = client && clientKey(transports?.headerFor(this.state.metadata), client);
+    if (names === undefined) return key ?? "";
+    return `${key ?? ""} ${names.serverName} ${names.certifiedName}`;
   }
 
   /** Which of its addresses a socket is connected to; `undefined` where a Unix socket has none. */

@@ -55,6 +55,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       predictiveRatio: 0,
       addressOrder: { firstFamily: "DEFAULT", firstCount: 1 },
       sources: [],
+      names: undefined,
     },
     bufferBytesMax: 1000,
     maxStreamDurationMs: 0,

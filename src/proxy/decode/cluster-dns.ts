@@ -47,6 +47,7 @@ export function decodeDns(message: Cluster, issues: Issue[]): DnsConfig {
   return {
     family: FAMILIES[message.dnsLookupFamily] ?? "AUTO",
     refreshMs: durationMs(message.dnsRefreshRate) ?? DNS_REFRESH_MS,
+    jitterMs: durationMs(message.dnsJitter) ?? 0,
     failureRefresh: decodeFailureRefresh(message, issues),
     respectsTtl: message.respectDnsTtl,
     resolver: decodeResolver(message, issues),

@@ -6,14 +6,35 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { canonicalText } from "../../match/subset-criteria.ts";
-import type { TransportConfig, TransportMatch } from "../cluster/cluster-transports.ts";
+import type {
+  HostTransport,
+  TransportConfig,
+  TransportMatch,
+} from "../cluster/cluster-transports.ts";
+import type { UpstreamOptions } from "./upstream-options.ts";
 import { decodeHostTransport } from "./upstream-transport.ts";
 
 /** Decodes what a cluster's hosts are connected over; `undefined` when all of them are plain. */
 export function decodeClusterTransport(
   message: Cluster,
+  { isHttp2, speaks }: Pick<UpstreamOptions, "isHttp2" | "speaks">,
   issues: Issue[],
 ): TransportConfig | undefined {
+  const transport = decodeTransports(message, issues);
+  if (speaks === "http_by_alpn" && transport?.tls === undefined && issues.length === 0) {
+    const what = `ALPN configured for cluster ${message.name} which has a non-ALPN transport socket`;
+    issues.push({ path: "transport_socket", message: what });
+  }
+  if (transport === undefined || isHttp2 || speaks === "anything") return transport;
+  const offered = <T extends HostTransport>(one: T): T => ({
+    ...one,
+    // What a host may choose must be what is spoken to it then.
+    tls: one.tls && { ...one.tls, alpn: one.tls.alpn.filter((name) => name !== "h2") },
+  });
+  return { ...offered(transport), matches: transport.matches.map(offered) };
+}
+
+function decodeTransports(message: Cluster, issues: Issue[]): TransportConfig | undefined {
   const own = decodeHostTransport(message.transportSocket, "transport_socket", issues);
   const matches = message.transportSocketMatches.map((match, at) =>
     decodeMatch(match, `transport_socket_matches[${at}]`, issues),

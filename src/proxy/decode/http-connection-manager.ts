@@ -4,8 +4,11 @@ import {
   HttpConnectionManager_UpgradeConfigSchema,
   HttpConnectionManagerSchema,
   RdsSchema,
+  type RequestIDExtension,
+  RequestIDExtensionSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerTransformation,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { UuidRequestIdConfigSchema } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { RouteConfig } from "../../match/route-config.ts";
@@ -14,6 +17,7 @@ import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { decodeClientCert } from "./client-cert.ts";
 import { isAds } from "./config-source.ts";
+import { decodeExtension, extension } from "./extension.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { decodeHttpOptions, decodeTimeouts, OPTION_FIELDS } from "./http-options.ts";
 import { decodeLocalReplies } from "./local-replies.ts";
@@ -41,6 +45,9 @@ const FIELDS = [
   "forward_client_cert_details",
   "set_current_client_cert_details",
   "upgrade_configs",
+  "request_id_extension",
+  // Clients speak HTTP/1.1 where `codec_type` leaves it to them.
+  "http2_protocol_options",
 ];
 
 /** Decodes an HTTP connection manager; `undefined` when it is wrong. */
@@ -57,6 +64,9 @@ export function decodeHttpConnectionManager(
   if (message.codecType !== CodecType.AUTO && message.codecType !== CodecType.HTTP1) {
     const what = `${CodecType[message.codecType] ?? message.codecType} is not supported yet`;
     issues.push({ path: joinPath(path, "codec_type"), message: what });
+  }
+  if (message.requestIdExtension !== undefined) {
+    decodeRequestId(message.requestIdExtension, joinPath(path, "request_id_extension"), issues);
   }
   const config: HttpConfig = {
     statPrefix: message.statPrefix,
@@ -76,6 +86,18 @@ export function decodeHttpConnectionManager(
       decodeLocalReplies(message.localReplyConfig, joinPath(path, "local_reply_config"), issues),
   };
   return issues.length === before ? config : undefined;
+}
+
+/** UUIDs, which is what Envoy has without it. Its options concern traces, and none is kept. */
+const UUID = extension(UuidRequestIdConfigSchema, (message, path, issues) => {
+  const fields = ["pack_trace_reason", "use_request_id_for_trace_sampling"];
+  issues.push(...refuseFields(UuidRequestIdConfigSchema, message, fields, path));
+  return message;
+});
+
+function decodeRequestId(message: RequestIDExtension, path: string, issues: Issue[]): void {
+  issues.push(...refuseFields(RequestIDExtensionSchema, message, ["typed_config"], path));
+  decodeExtension([UUID], { name: "", any: message.typedConfig, path }, issues);
 }
 
 function decodeRoutes(

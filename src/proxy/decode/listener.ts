@@ -38,6 +38,8 @@ const FIELDS = [
   // Tells control planes and people what the listener is for; plain listeners behave the same.
   "traffic_direction",
   "tcp_backlog_size",
+  // How many are accepted in one turn shows nowhere.
+  "max_connections_to_accept_per_socket_event",
   "bypass_overload_manager",
   "ignore_global_conn_limit",
   // One process accepts for itself.
@@ -52,10 +54,13 @@ const FIELDS = [
   "drain_type",
 ];
 
-/** Socket options that Node cannot set; switched off they are as good as absent. */
+/** Socket options that Node cannot set, and what to do instead; switched off they are as good as absent. */
 const SWITCHES = [
-  ["transparent", "transparent"],
-  ["freebind", "freebind"],
+  [
+    "transparent",
+    "needs IP_TRANSPARENT on a listening socket, which Node cannot set: redirect by REDIRECT in place of TPROXY",
+  ],
+  ["freebind", "needs IP_FREEBIND, which Node cannot set: bind an address that the machine has"],
 ] as const;
 
 const BACKLOG = 511;
@@ -64,8 +69,11 @@ const INSPECTION_MS = 15_000;
 
 /** Decodes a listener; `body` is what it was encoded as. */
 export function decodeListener(message: Listener, body: Uint8Array): Result<ListenerConfig> {
-  const off = SWITCHES.filter(([, field]) => message[field] === false).map(([name]) => name);
-  const issues = refuseFields(ListenerSchema, message, [...FIELDS, ...off], "");
+  const switches = SWITCHES.map(([path]) => path);
+  const issues = refuseFields(ListenerSchema, message, [...FIELDS, ...switches], "");
+  for (const [path, what] of SWITCHES) {
+    if (message[path] === true) issues.push({ path, message: what });
+  }
   decodeBalance(message, issues);
   const addresses = decodeAddresses(message, issues);
   const chains = message.filterChains.flatMap(

@@ -25,10 +25,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.route.v3.Route": [],
   "envoy.config.route.v3.RouteAction": [],
   "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": ["allow_post"],
-  "envoy.config.route.v3.RouteAction.MaxStreamDuration": [
-    "grpc_timeout_header_max",
-    "grpc_timeout_header_offset",
-  ],
   "envoy.config.route.v3.WeightedCluster.ClusterWeight": [],
 };
 

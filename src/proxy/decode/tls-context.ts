@@ -128,6 +128,8 @@ function decodeTickets(
 const UPSTREAM_FIELDS = [
   "common_tls_context",
   "sni",
+  "auto_host_sni",
+  "auto_sni_san_validation",
   "max_session_keys",
   "enforce_rsa_key_usage",
   // Refused below when it is asked for.
@@ -153,11 +155,29 @@ function decodeUpstream(
   const config: UpstreamTlsConfig = {
     ...common,
     sni: wireText(message.sni),
+    asksForHostname: message.autoHostSni,
+    certifiesServerName: message.autoSniSanValidation,
     sessionsMax: message.maxSessionKeys ?? 1,
     enforcesRsaKeyUsage: message.enforceRsaKeyUsage ?? true,
   };
+  if (message.autoSniSanValidation) checkCertified(config, path, issues);
   if (issues.length === before) checkTlsConfig(config, path, issues);
   return config;
+}
+
+/** A name says nothing in a certificate that anybody may have made. */
+function checkCertified(
+  { validation, validationRef }: UpstreamTlsConfig,
+  parent: string,
+  issues: Issue[],
+): void {
+  const path = joinPath(parent, "auto_sni_san_validation");
+  const what = "'auto_sni_san_validation' was configured without";
+  if (validation === undefined && validationRef === undefined) {
+    issues.push({ path, message: `${what} a validation context` });
+  } else if (validationRef === undefined && validation?.trustedCa === undefined) {
+    issues.push({ path, message: `${what} configuring a trusted CA` });
+  }
 }
 
 const COMMON_FIELDS = [

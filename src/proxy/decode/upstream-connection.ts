@@ -51,6 +51,7 @@ export function decodeConnection(
     ...decodeOptions(message, issues),
     ...decodePreconnect(message, issues),
     sources: decodeBind(message, issues),
+    names: options.names,
   };
 }
 

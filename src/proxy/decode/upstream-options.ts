@@ -4,9 +4,12 @@ import {
   HttpProtocolOptionsSchema as CommonOptionsSchema,
   type Http1ProtocolOptions,
   Http1ProtocolOptionsSchema,
+  type UpstreamHttpProtocolOptions,
+  UpstreamHttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import {
   type HttpProtocolOptions,
+  HttpProtocolOptions_AutoHttpConfigSchema,
   HttpProtocolOptions_ExplicitHttpConfigSchema,
   HttpProtocolOptions_UseDownstreamHttpConfigSchema,
   HttpProtocolOptionsSchema,
@@ -14,6 +17,8 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import { wireText } from "../../match/wire-text.ts";
+import type { NameRules } from "../cluster/cluster-config.ts";
 import type { NameFormat } from "../http/header-case.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
@@ -24,6 +29,9 @@ import { decodeUpstreamFilters } from "./upstream-filters.ts";
 /** How a cluster's hosts are spoken to. */
 export interface UpstreamOptions {
   readonly isHttp2: boolean;
+  /** Whether the cluster is said to be spoken to in HTTP, and the version is left to ALPN. */
+  readonly speaks: "anything" | "http" | "http_by_alpn";
+  readonly names: NameRules | undefined;
   readonly idleTimeoutMs: number;
   readonly maxDurationMs: number;
   readonly maxStreamDurationMs: number;
@@ -42,6 +50,8 @@ const HEAD_BYTES_MAX = 61_440;
 
 const DEFAULTS: UpstreamOptions = {
   isHttp2: false,
+  speaks: "anything",
+  names: undefined,
   idleTimeoutMs: IDLE_TIMEOUT_MS,
   maxDurationMs: 0,
   maxStreamDurationMs: 0,
@@ -94,6 +104,8 @@ function decodeHttpOptions(
     "common_http_protocol_options",
     "explicit_http_config",
     "use_downstream_protocol_config",
+    "auto_config",
+    "upstream_http_protocol_options",
     "http_filters",
   ];
   issues.push(...refuseFields(HttpProtocolOptionsSchema, message, fields, path));
@@ -106,6 +118,12 @@ function decodeHttpOptions(
   return {
     ...common,
     isHttp2,
+    speaks: message.upstreamProtocolOptions.case === "autoConfig" ? "http_by_alpn" : "http",
+    names: decodeNames(
+      message.upstreamHttpProtocolOptions,
+      joinPath(path, "upstream_http_protocol_options"),
+      issues,
+    ),
     responseHeads: {
       ...common.responseHeads,
       allowsChunkedLength: http1?.allowChunkedLength ?? false,
@@ -135,6 +153,15 @@ function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issu
     const http1 = options.value.httpProtocolOptions;
     return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
   }
+  if (options.case === "autoConfig") {
+    // Of what ALPN could choose only HTTP/1.1 is offered.
+    const at = joinPath(path, "auto_config");
+    const handled = ["http_protocol_options", "http2_protocol_options"];
+    const schema = HttpProtocolOptions_AutoHttpConfigSchema;
+    issues.push(...refuseFields(schema, options.value, handled, at));
+    const http1 = options.value.httpProtocolOptions;
+    return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
+  }
   if (options.case !== "explicitHttpConfig") return { isHttp2: false };
   const at = joinPath(path, "explicit_http_config");
   // The details of HTTP/2 are the gRPC library's own business.
@@ -147,6 +174,23 @@ function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issu
   }
   const http1 = protocolConfig.value;
   return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
+}
+
+function decodeNames(
+  message: UpstreamHttpProtocolOptions | undefined,
+  path: string,
+  issues: Issue[],
+): NameRules | undefined {
+  if (message === undefined) return undefined;
+  const fields = ["auto_sni", "auto_san_validation", "override_auto_sni_header"];
+  issues.push(...refuseFields(UpstreamHttpProtocolOptionsSchema, message, fields, path));
+  const { autoSni, autoSanValidation, overrideAutoSniHeader } = message;
+  if (!autoSni && !autoSanValidation) return undefined;
+  return {
+    setsServerName: autoSni,
+    checksCertificate: autoSanValidation,
+    header: wireText(overrideAutoSniHeader).toLowerCase(),
+  };
 }
 
 /** How it writes the names of headers. */

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
-import type { DialClient } from "../cluster/host-dial.ts";
+import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing, OnConnect } from "../net/dial.ts";
@@ -60,6 +60,18 @@ export interface UpstreamExchange {
   abandon(): void;
   pause(): void;
   resume(): void;
+}
+
+/** What is spoken, by its name in ALPN. */
+const PROTOCOLS = ["http/1.1"];
+
+/** Which requests a connection is for. */
+export interface ConnectionPurpose {
+  readonly priority: Priority;
+  /** `undefined` for those of all clients. */
+  readonly client: DialClient | undefined;
+  /** What TLS is told; `undefined` for what the cluster says. */
+  readonly names: UpstreamNames | undefined;
 }
 
 /** Whom a connection tells of its life. */
@@ -135,8 +147,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     host: Host,
     pool: ConnectionPool,
     context: ProxyContext,
-    priority: Priority,
-    client?: DialClient,
+    { priority, client, names }: ConnectionPurpose,
   ) {
     this.host = host;
     this.priority = priority;
@@ -147,7 +158,10 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
     this.connectStartMs = context.clock.monotonicMs();
     const onConnect: OnConnect = (socket, info) => this.#onConnect(socket, info);
-    this.#dialing = host.connect(context, this, onConnect, client);
+    this.#dialing = host.connect(context, this, onConnect, client, {
+      ...names,
+      ownAlpn: PROTOCOLS,
+    });
     host.onConnectionOpened(priority);
     host.load.httpConnectionsTotal++;
     const { connectTimeoutMs } = host.load.config;

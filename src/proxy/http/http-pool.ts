@@ -1,6 +1,6 @@
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
-import type { DialClient } from "../cluster/host-dial.ts";
+import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import { HEALTH } from "../cluster/host-health.ts";
 import type { ProxyContext } from "../context.ts";
 import {
@@ -34,6 +34,8 @@ export class HttpPool implements ConnectionPool {
   readonly #breakers: Breakers;
   /** Whom its connections are for; `undefined` for everybody. */
   readonly #client: DialClient | undefined;
+  /** By what names they are made; `undefined` for those of the cluster. */
+  readonly #names: UpstreamNames | undefined;
   readonly #onUnused: () => void;
   /** All of them, in whatever state. */
   readonly #open = new Set<ClientConnection>();
@@ -51,9 +53,11 @@ export class HttpPool implements ConnectionPool {
     context: ProxyContext,
     priority: Priority,
     client?: DialClient,
+    names?: UpstreamNames,
     onUnused: () => void = () => undefined,
   ) {
     this.#client = client;
+    this.#names = names;
     this.#onUnused = onUnused;
     this.#host = host;
     this.#context = context;
@@ -63,16 +67,17 @@ export class HttpPool implements ConnectionPool {
 
   /**
    * The pool of a host, made on first use. A client that its host or the system is told of has one
-   * for itself, for as long as there is anything in it.
+   * for itself, and so has every name that TLS is told, for as long as there is anything in it.
    */
   static of(
     host: Host,
     context: ProxyContext,
     priority: Priority = PRIORITY.default,
     client?: DialClient,
+    names?: UpstreamNames,
   ): HttpPool {
-    const key = host.clientKey(client);
-    if (key !== "") return HttpPool.#ofClient(host, context, priority, key, client);
+    const key = host.clientKey(client, names);
+    if (key !== "") return HttpPool.#ofClient(host, context, priority, key, { client, names });
     const known = host.pools[priority];
     if (known instanceof HttpPool) return known;
     const pool = new HttpPool(host, context, priority);
@@ -85,12 +90,12 @@ export class HttpPool implements ConnectionPool {
     context: ProxyContext,
     priority: Priority,
     key: string,
-    client: DialClient | undefined,
+    { client, names }: { client: DialClient | undefined; names: UpstreamNames | undefined },
   ): HttpPool {
     const pools = host.clientPools[priority];
     const known = pools.get(key);
     if (known instanceof HttpPool) return known;
-    const pool = new HttpPool(host, context, priority, client, () => {
+    const pool = new HttpPool(host, context, priority, client, names, () => {
       if (pools.get(key) === pool) pools.delete(key);
     });
     pools.set(key, pool);
@@ -164,13 +169,14 @@ export class HttpPool implements ConnectionPool {
       if ((load.pending + load.requests + 1) * ratio <= all) return;
       const host = peekHost();
       if (host === undefined) return;
-      const pool = HttpPool.of(host, this.#context, this.#priority, this.#client);
+      const pool = HttpPool.of(host, this.#context, this.#priority, this.#client, this.#names);
       if (!pool.#isShort(ratio, 1) || !pool.#tryConnect()) return;
     }
   }
 
   #openConnection(): ClientConnection {
-    return new ClientConnection(this.#host, this, this.#context, this.#priority, this.#client);
+    const purpose = { priority: this.#priority, client: this.#client, names: this.#names };
+    return new ClientConnection(this.#host, this, this.#context, purpose);
   }
 
   /** Gives up waiting. */

@@ -187,7 +187,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.choice = undefined;
     if (route !== undefined && route.action.kind === "cluster") {
       this.choice = route.action.chooseCluster(this, this.context.prng);
-      this.#timers.follow(route.action, this.times.startMs);
+      this.#timers.follow(route.action, this.times.startMs, this.head.headers);
     }
     this.#filters.begin(this.#overrides);
   }

@@ -76,6 +76,8 @@ export const STREAM_TOO_LONG: LocalReply = {
   body: "downstream duration timeout",
   flag: "",
   details: "max_duration_timeout",
+  // DEADLINE_EXCEEDED: a gRPC client asked for no more time.
+  grpcStatus: 4,
 };
 export const REQUEST_TOO_LONG: LocalReply = { ...STREAM_TOO_LONG, status: 408 };
 export const REQUEST_TOO_SLOW: LocalReply = {

@@ -1,6 +1,8 @@
-import type { ClusterAction } from "../../match/route.ts";
+import { formatGrpcTimeout, parseGrpcTimeout } from "../../match/grpc-timeout.ts";
+import type { ClusterAction, StreamLimits } from "../../match/route.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
+import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig } from "./http-config.ts";
 import {
   type LocalReply,
@@ -57,12 +59,26 @@ export class StreamTimers {
     if (requestTimeoutMs !== 0 && !isRequestDone) this.#set(this.#request, requestTimeoutMs, nowMs);
   }
 
-  /** What a route says takes the place of what the listener says. */
-  follow({ idleTimeoutMs, streamLimits }: ClusterAction, startMs: number): void {
+  /** What a route says takes the place of what the listener says, and `grpc-timeout` of that. */
+  follow(
+    { idleTimeoutMs, streamLimits }: ClusterAction,
+    startMs: number,
+    headers: HeaderList,
+  ): void {
     if (idleTimeoutMs !== undefined && idleTimeoutMs !== this.#idleMs) {
       this.#idleMs = idleTimeoutMs;
       this.#idle.cancel();
       if (idleTimeoutMs !== 0) this.#setIdle();
+    }
+    const { grpcTimeoutMsMax } = streamLimits;
+    const header = grpcTimeoutMsMax === undefined ? undefined : headers.get("grpc-timeout");
+    const asked = header === undefined ? undefined : parseGrpcTimeout(header);
+    if (asked !== undefined) {
+      const length = boundDuration(asked, streamLimits);
+      headers.set("grpc-timeout", formatGrpcTimeout(length));
+      this.#duration.cancel();
+      this.#set(this.#duration, length, startMs);
+      return;
     }
     if (streamLimits.maxMs === undefined) return;
     this.#duration.cancel();
@@ -98,4 +114,11 @@ export class StreamTimers {
     if (this.#lastMoveMs > this.#idle.sinceMs) this.#setIdle();
     else this.#stream.onTimeout(IDLE);
   }
+}
+
+/** Of what a gRPC client asks for; nothing at all may be left of it. */
+function boundDuration(askedMs: number, limits: StreamLimits): number {
+  const { grpcTimeoutMsMax: max = 0, grpcTimeoutOffsetMs } = limits;
+  const bounded = max === 0 ? askedMs : Math.min(askedMs, max);
+  return Math.max(0, bounded - grpcTimeoutOffsetMs);
 }

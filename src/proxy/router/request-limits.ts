@@ -1,7 +1,10 @@
+import { boundGrpcTimeout } from "../../match/grpc-timeout.ts";
 import { extendRetryPolicy, type RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction } from "../../match/route.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { FilterStream } from "../http/http-filter.ts";
+import { isGrpcRequest } from "../http/local-reply-head.ts";
+import type { RequestHead } from "../http/message-head.ts";
 
 /** What bounds one request: how long, and how often it is tried. */
 export interface RequestLimits {
@@ -11,6 +14,8 @@ export interface RequestLimits {
   readonly retryPolicy: RetryPolicy | undefined;
   /** Whether running out of time is no error to the client. */
   readonly answersTimeoutWith204: boolean;
+  /** Whether the upstream reads in `grpc-timeout` how much time is left. */
+  readonly tellsGrpc: boolean;
 }
 
 export const NO_LIMITS: RequestLimits = {
@@ -18,19 +23,33 @@ export const NO_LIMITS: RequestLimits = {
   perTryTimeoutMs: 0,
   retryPolicy: undefined,
   answersTimeoutWith204: false,
+  tellsGrpc: false,
 };
 
 const LIMITS_BY_ACTION = new WeakMap<ClusterAction, RequestLimits>();
 
 /** The limits of a request: those of its route, unless an internal caller says others. */
 export function requestLimits(action: ClusterAction, stream: FilterStream): RequestLimits {
-  const ofRoute = routeLimits(action);
   const { head } = stream;
+  const ofRoute = grpcLimits(action, head) ?? routeLimits(action);
   const limits = head.hasInternalHeaders ? takeLimitHeaders(ofRoute, head.headers) : ofRoute;
   const policy = limits.retryPolicy;
   if (policy === undefined || policy.requestCriteria.length === 0) return limits;
   const isAny = policy.requestCriteria.some(({ matches }) => matches(stream));
   return isAny ? limits : { ...limits, retryPolicy: undefined };
+}
+
+/** Those of a gRPC request, where the route has others for it. */
+function grpcLimits(action: ClusterAction, head: RequestHead): RequestLimits | undefined {
+  const { grpcTimeout, retryPolicy } = action;
+  if (grpcTimeout === undefined || !isGrpcRequest(head)) return undefined;
+  return boundPerTry({
+    timeoutMs: boundGrpcTimeout(head.headers.get("grpc-timeout"), grpcTimeout),
+    perTryTimeoutMs: retryPolicy?.perTryTimeoutMs ?? 0,
+    retryPolicy,
+    answersTimeoutWith204: false,
+    tellsGrpc: true,
+  });
 }
 
 /** They are the same for all requests of a route. */
@@ -42,6 +61,7 @@ function routeLimits(action: ClusterAction): RequestLimits {
     perTryTimeoutMs: action.retryPolicy?.perTryTimeoutMs ?? 0,
     retryPolicy: action.retryPolicy,
     answersTimeoutWith204: false,
+    tellsGrpc: false,
   });
   LIMITS_BY_ACTION.set(action, limits);
   return limits;
@@ -76,6 +96,7 @@ function takeLimitHeaders(given: RequestLimits, headers: HeaderList): RequestLim
     timeoutMs: timeoutMs ?? given.timeoutMs,
     perTryTimeoutMs: perTryTimeoutMs ?? given.perTryTimeoutMs,
     answersTimeoutWith204,
+    tellsGrpc: given.tellsGrpc,
     retryPolicy: asksRetries
       ? extendRetryPolicy(given.retryPolicy, {
           conditions: [...words(on), ...words(grpcOn)],

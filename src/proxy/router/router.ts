@@ -5,6 +5,7 @@ import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
+import type { UpstreamNames } from "../cluster/host-dial.ts";
 import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
 import { opensTunnel } from "../http/framing.ts";
@@ -39,6 +40,8 @@ import type { RoutedStream } from "./routed-stream.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { NO_SHADOWS, startShadows } from "./shadows.ts";
 import { TcpTunnel } from "./tcp-tunnel.ts";
+import { tellTimeLeft } from "./time-left.ts";
+import { upstreamNames } from "./upstream-names.ts";
 
 /**
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
@@ -61,6 +64,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   transportFailure = "";
   #retryTimer: Timer | undefined = undefined;
   readonly #pick: RequestPick;
+  /** By which names its TLS connections are made; absent where the cluster's hold. */
+  #names: UpstreamNames | undefined = undefined;
   readonly #kept = new KeptBody();
   #keeps = false;
   #shadows: readonly ShadowRequest[] = NO_SHADOWS;
@@ -134,6 +139,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#tellTimeLeft(head);
     const refused = prepareRequestHead(this.#stream, action, choice);
     if (refused !== "") return this.#reply(invalidHeaderValue(refused));
+    const { names } = cluster.config.connection;
+    this.#names = names && upstreamNames(names, head);
     if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
     const isConnect = head.method === "CONNECT";
     this.#isTunnelShut = isConnect || head.upgrade !== "";
@@ -209,7 +216,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       this.#tunnel = TcpTunnel.open(host, options, this);
       return;
     }
-    this.#pool = HttpPool.of(host, context, this.priority, connection);
+    this.#pool = HttpPool.of(host, context, this.priority, connection, this.#names);
     this.#pool.acquire(this);
   }
 
@@ -261,19 +268,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #tellTimeLeft({ headers }: RequestHead): void {
-    if (this.#stream.config.suppressesEnvoyHeaders) return;
-    const leftMs = this.#expectedMs();
-    if (leftMs !== 0) headers.set("x-envoy-expected-rq-timeout-ms", String(leftMs));
-  }
-
-  /** What is left for this attempt; 0 when there is no bound. */
-  #expectedMs(): number {
-    const { timeoutMs, perTryTimeoutMs } = this.#limits;
-    const expectedMs = perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
-    if (this.attempts <= 1 || timeoutMs === 0 || !this.#isRequestDone) return expectedMs;
-    const { goneMs } = this.#timers;
-    // Zero would mean that there is no bound at all.
-    return goneMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - goneMs);
+    const { suppressesEnvoyHeaders } = this.#stream.config;
+    const { attempts } = this;
+    const isRequestDone = this.#isRequestDone;
+    // The clock is asked for later attempts only.
+    const goneMs = attempts > 1 ? this.#timers.goneMs : 0;
+    const progress = { attempts, isRequestDone, goneMs };
+    tellTimeLeft(headers, this.#limits, progress, !suppressesEnvoyHeaders);
   }
 
   /** More of the request's body; `flushRequest` follows. */

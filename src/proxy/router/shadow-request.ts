@@ -1,4 +1,6 @@
+import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
+import type { UpstreamNames } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
@@ -44,6 +46,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
       readonly coding: number;
       readonly isGrpc: boolean;
       readonly timeoutMs: number;
+      readonly names: UpstreamNames | undefined;
     },
   ) {
     this.#host = host;
@@ -52,7 +55,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#coding = options.coding;
     this.#isGrpc = options.isGrpc;
     this.#timeout = new Deadline(this);
-    this.#pool = HttpPool.of(host, context);
+    this.#pool = HttpPool.of(host, context, PRIORITY.default, undefined, options.names);
     if (options.timeoutMs !== 0) {
       context.deadlines.set(this.#timeout, options.timeoutMs, context.clock.monotonicMs());
     }

@@ -5,6 +5,7 @@ import { isGrpcRequest } from "../http/local-reply-head.ts";
 import { encodeRequestHead } from "./encode-request.ts";
 import type { RoutedStream } from "./routed-stream.ts";
 import { ShadowRequest } from "./shadow-request.ts";
+import { upstreamNames } from "./upstream-names.ts";
 
 export const NO_SHADOWS: readonly ShadowRequest[] = [];
 
@@ -34,7 +35,10 @@ export function startShadows(
       cluster.load.noneHealthy++;
       continue;
     }
+    const { names: rules } = host.load.config.connection;
+    const authority = policy.appendsShadow ? withShadow(head.authority) : head.authority;
     const shadow = new ShadowRequest(context, host, {
+      names: rules && upstreamNames(rules, { authority, headers: head.headers }),
       head: encodeShadowHead(stream, policy, host.load.config.connection),
       method: head.method,
       coding: head.coding,

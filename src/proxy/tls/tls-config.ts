@@ -100,6 +100,10 @@ export interface DownstreamTlsConfig extends CommonTlsConfig {
 /** TLS to the hosts of a cluster. */
 export interface UpstreamTlsConfig extends CommonTlsConfig {
   readonly sni: string;
+  /** Whether the name of the host, where it has one, is asked for in place of `sni`. */
+  readonly asksForHostname: boolean;
+  /** Whether the certificate must be for the name that was asked for, and no other names count. */
+  readonly certifiesServerName: boolean;
   /** Sessions kept for resumption; 0 keeps none. */
   readonly sessionsMax: number;
   readonly enforcesRsaKeyUsage: boolean;

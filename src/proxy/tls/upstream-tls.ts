@@ -1,4 +1,4 @@
-import { type NetConnectOpts, Socket } from "node:net";
+import { isIP, type NetConnectOpts, Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import type { CounterGroups } from "../counters.ts";
@@ -14,7 +14,7 @@ import type { UpstreamTlsConfig } from "./tls-config.ts";
 import { formatTlsError, libraryError, TransportError } from "./tls-error.ts";
 import { type TlsHandle, tlsHandle } from "./tls-handle.ts";
 import { type Material, TlsMaterial } from "./tls-material.ts";
-import { PeerValidator } from "./verify-peer.ts";
+import { type ExpectedNames, PeerValidator } from "./verify-peer.ts";
 
 /** What the TLS of clusters needs. */
 export interface UpstreamTlsDeps {
@@ -33,8 +33,24 @@ interface ClientContext {
   readonly sessions: Session[];
 }
 
+/** What one connection says and expects in place of what is configured. */
+export interface Hello {
+  /** Offered when it is not empty. */
+  readonly alpn?: readonly string[];
+  /** Offered when the configuration offers nothing. */
+  readonly ownAlpn?: readonly string[];
+  /** Asked for when it is not empty. */
+  readonly serverName?: string;
+  /** What the certificate must be for besides; "" for nothing. */
+  readonly certifiedName?: string;
+  /** The host's own name, for a configuration that asks for that; "" where it has none. */
+  readonly hostname?: string;
+}
+
 interface Session {
   readonly bytes: Buffer;
+  /** The name that was asked for: behind another there may be another server. */
+  readonly serverName: string;
   /** TLS 1.3: using one twice would let observers link connections (RFC 8446 C.4). */
   readonly isSingleUse: boolean;
   /** Who it was agreed with: a resumed handshake does not show the certificate again. */
@@ -100,17 +116,17 @@ export class UpstreamTls {
   /**
    * Connects; `onConnect` is called once when the handshake is over and the host was found to be
    * who it should be. Otherwise the owner's `onClose` gets a `TransportError`, or the error of the
-   * connection itself. Nothing that is written before is sent before. `alpn` is offered in place
-   * of what is configured, unless it is empty.
+   * connection itself. Nothing that is written before is sent before.
    */
   connect(
     to: NetConnectOpts | { readonly socket: Socket },
     buffer: ReadBuffer,
     owner: SocketOwner,
     onConnect: OnConnect,
-    alpn: readonly string[] = [],
+    hello: Hello = {},
   ): Socket {
-    const offered = alpn.length === 0 ? this.#alpn : encodeAlpn(alpn);
+    const offered = this.#offer(hello);
+    const serverName = this.#serverName(hello);
     const context = this.#context;
     if (context === undefined) {
       this.#stats.factory.upstream_context_secrets_not_ready++;
@@ -120,7 +136,7 @@ export class UpstreamTls {
       return none;
     }
     const below = "socket" in to ? to.socket : undefined;
-    const session = takeSession(context.sessions);
+    const session = takeSession(context.sessions, serverName);
     const socket = connect({
       ...to,
       allowHalfOpen: true,
@@ -130,7 +146,7 @@ export class UpstreamTls {
       secureContext: context.secure,
       // What it would find is looked at below, by Envoy's rules.
       rejectUnauthorized: false,
-      ...(this.config.sni === "" ? {} : { servername: this.config.sni }),
+      ...(serverName === "" ? {} : { servername: serverName }),
       ...(offered === undefined ? {} : { ALPNProtocols: offered }),
       ...(session === undefined ? {} : { session: session.bytes }),
     } as never);
@@ -143,7 +159,9 @@ export class UpstreamTls {
     const newSessions: Buffer[] = [];
     const keepSessions = (): void => {
       const isSingleUse = socket.getProtocol() === "TLSv1.3";
-      for (const bytes of newSessions.splice(0)) this.#keep(context, { bytes, isSingleUse, peer });
+      for (const bytes of newSessions.splice(0)) {
+        this.#keep(context, { bytes, serverName, isSingleUse, peer });
+      }
     };
     this.#prepare(socket, (bytes) => {
       newSessions.push(bytes);
@@ -152,7 +170,10 @@ export class UpstreamTls {
     socket.once("secure", () => {
       const isResumed = tlsHandle(socket)?.isSessionReused() === true;
       peer = isResumed ? session?.peer : readPeer(socket);
-      const info = this.#verify(socket, context, peer);
+      const info = this.#verify(socket, context, peer, {
+        certifiedName: hello.certifiedName ?? "",
+        onlyName: this.config.certifiesServerName ? serverName : "",
+      });
       if (typeof info === "string") {
         socket.destroy(new TransportError(formatTlsError(info)));
         return;
@@ -170,6 +191,18 @@ export class UpstreamTls {
       onClose: (error) => owner.onClose(this.#explain(error)),
     });
     return socket;
+  }
+
+  #offer({ alpn = [], ownAlpn = [] }: Hello): Buffer | undefined {
+    if (alpn.length > 0) return encodeAlpn(alpn);
+    return this.#alpn ?? (ownAlpn.length === 0 ? undefined : encodeAlpn(ownAlpn));
+  }
+
+  /** What is asked for; "" for nothing. */
+  #serverName({ serverName = "", hostname = "" }: Hello): string {
+    const { asksForHostname, sni } = this.config;
+    if (serverName !== "") return serverName;
+    return asksForHostname && hostname !== "" && isIP(hostname) === 0 ? hostname : sni;
   }
 
   /** Node's own checks are left out: they read the whole chain into objects each time. */
@@ -195,6 +228,7 @@ export class UpstreamTls {
     socket: TLSSocket,
     { validator, local }: ClientContext,
     peer: Certificate | undefined,
+    names: ExpectedNames,
   ): SessionInfo | string {
     const stats = this.#stats;
     const handle = tlsHandle(socket) as TlsHandle;
@@ -204,7 +238,7 @@ export class UpstreamTls {
         return "CERTIFICATE_VERIFY_FAILED:verify cert failed: no peer certificate";
       const chainError = validator.checkChain(peer, handle.verifyError() ?? undefined);
       isPeerValidated = validator.validates && chainError === undefined;
-      const refusal = validator.verify(peer, chainError, stats);
+      const refusal = validator.verify(peer, chainError, stats, names);
       if (refusal !== undefined) return `CERTIFICATE_VERIFY_FAILED:${refusal}`;
     }
     const isRsa = peer?.x509.publicKey.asymmetricKeyType === "rsa";
@@ -231,8 +265,9 @@ export class UpstreamTls {
   }
 }
 
-function takeSession(sessions: Session[]): Session | undefined {
-  const newest = sessions.at(-1);
-  if (newest?.isSingleUse === true) sessions.pop();
+function takeSession(sessions: Session[], serverName: string): Session | undefined {
+  const at = sessions.findLastIndex((session) => session.serverName === serverName);
+  const newest = sessions[at];
+  if (newest?.isSingleUse === true) sessions.splice(at, 1);
   return newest;
 }

@@ -7,6 +7,16 @@ import type { SanMatcher, ValidationConfig } from "./tls-config.ts";
 /** What became of a peer's certificate: `undefined` lets it pass, text says why not. */
 export type Refusal = string | undefined;
 
+/** Names that a certificate must be for because of the connection; each is "" for none. */
+export interface ExpectedNames {
+  /** Besides what is configured: a DNS name that a wildcard may cover, a URI or an address. */
+  readonly certifiedName: string;
+  /** A DNS name in place of the configured ones. */
+  readonly onlyName: string;
+}
+
+const NO_NAMES: ExpectedNames = { certifiedName: "", onlyName: "" };
+
 /** Looks at the certificates of peers, by one validation context. */
 export class PeerValidator {
   readonly #config: ValidationConfig;
@@ -82,7 +92,12 @@ export class PeerValidator {
    * Whether a peer may stay; `chainError` is what `checkChain` found. The order and the words are
    * those of Envoy's default validator.
    */
-  verify(peer: Certificate, chainError: string | undefined, stats: SslStats): Refusal {
+  verify(
+    peer: Certificate,
+    chainError: string | undefined,
+    stats: SslStats,
+    { certifiedName, onlyName }: ExpectedNames = NO_NAMES,
+  ): Refusal {
     const { acceptsUntrusted, sans, hashes, spkis } = this.#config;
     if (acceptsUntrusted) return undefined;
     const { counters } = stats;
@@ -90,7 +105,15 @@ export class PeerValidator {
       counters["ssl.fail_verify_error"]++;
       return `verify cert failed: X509_verify_cert: certificate verification error: ${chainError}`;
     }
-    if (sans.length > 0 && !matchesSans(sans, peer)) {
+    if (certifiedName !== "" && !isFor(peer, certifiedName)) {
+      counters["ssl.fail_verify_san"]++;
+      return "verify cert failed: verify SAN list";
+    }
+    const areSansGood =
+      onlyName === ""
+        ? sans.length === 0 || matchesSans(sans, peer)
+        : peer.names.dns.some((name) => coversDns(name.toLowerCase(), onlyName.toLowerCase()));
+    if (!areSansGood) {
       counters["ssl.fail_verify_san"]++;
       const names = peer.names.all.join(", ");
       return `verify cert failed: SAN matcher, certificate SANs are [${names}]`;
@@ -100,6 +123,13 @@ export class PeerValidator {
     counters["ssl.fail_verify_cert_hash"]++;
     return "verify cert failed: cert hash and spki";
   }
+}
+
+/** Whether a certificate is for a name, whatever kind of name that is. */
+function isFor({ names }: Certificate, wanted: string): boolean {
+  const lower = wanted.toLowerCase();
+  if (names.dns.some((name) => coversDns(name.toLowerCase(), lower))) return true;
+  return names.uri.includes(wanted) || names.ip.includes(wanted);
 }
 
 /** Whether one of the names is one of those asked for. */
