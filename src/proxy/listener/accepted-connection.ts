@@ -32,6 +32,9 @@ export class AcceptedConnection implements ConnectionInfo {
   flag = "";
   /** Why a filter ended it, for access logs. */
   terminationDetails = "";
+  /** When it was accepted: on the monotonic clock, 0 where nobody asks, and by the calendar. */
+  acceptedMs = 0;
+  acceptedWallMs = 0;
   isLocalRestored = false;
   proxyTlvs: readonly ProxyTlv[] = [];
   originalSource: OriginalSource | undefined = undefined;

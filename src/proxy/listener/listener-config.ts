@@ -1,4 +1,5 @@
 import type { FilterChainCriteria, FilterChainSearch } from "../../match/filter-chain.ts";
+import type { AccessLogConfig } from "../access-log/access-log.ts";
 import type {
   ConnectionPredicate,
   ListenerFilterConfig,
@@ -40,6 +41,8 @@ export interface ListenerConfig {
   readonly bindsToPort: boolean;
   /** Whether a connection goes to the listener of the address that it wanted, if there is one. */
   readonly usesOriginalDestination: boolean;
+  /** Of connections that no chain is for. */
+  readonly refusalLogs: readonly AccessLogConfig[];
   readonly listenerFilters: readonly PlacedListenerFilter[];
   /** For all listener filters together; 0 is none. */
   readonly listenerFiltersTimeoutMs: number;

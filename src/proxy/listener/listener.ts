@@ -1,9 +1,12 @@
 import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
 import { formatHostPort } from "../../base/ip.ts";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import type { AccessLog } from "../access-log/access-log.ts";
 import type { LogFiles } from "../access-log/log-file.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
+import { refusedStreamInfo } from "../network-filter/tcp-stream-info.ts";
 import { timeoutsOf } from "../overload/timeouts.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainOwner } from "./chain.ts";
@@ -53,6 +56,7 @@ export class Listener implements ChainOwner {
   /** `undefined` without listener filters: then nothing stands before the choice of the chain. */
   readonly #inspectionPlan: InspectionPlan | undefined;
   readonly #inspections = new Set<Inspection>();
+  readonly #refusalLogs: readonly AccessLog[];
   /** The version that took its chains over; it also chooses for what is still being inspected. */
   #heir: Listener | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
@@ -83,6 +87,7 @@ export class Listener implements ChainOwner {
     this.#defaultChain = config.defaultChain && create(config.defaultChain);
     this.#own = new Set(this.#chains.values());
     if (this.#defaultChain !== undefined) this.#own.add(this.#defaultChain);
+    this.#refusalLogs = config.refusalLogs.map((log) => deps.logFiles.open(log));
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
 
@@ -162,6 +167,7 @@ export class Listener implements ChainOwner {
     }
     const connection = new AcceptedConnection(socket);
     connection.giveBack = giveBack;
+    if (this.#refusalLogs.length > 0) noteTimes(connection, this.#deps.context.clock);
     this.#inspect(connection, undefined);
   }
 
@@ -180,11 +186,20 @@ export class Listener implements ChainOwner {
     const chain = config === undefined ? this.#defaultChain : this.#chains.get(config);
     if (chain === undefined) {
       this.counters.no_filter_chain_match++;
+      this.#logRefused(connection);
       connection.socket.destroy();
       connection.release();
       return;
     }
     chain.open(connection, peeked);
+  }
+
+  #logRefused(connection: AcceptedConnection): void {
+    if (this.#refusalLogs.length === 0) return;
+    const { context } = this.#deps;
+    if (connection.acceptedMs === 0) noteTimes(connection, context.clock);
+    const info = refusedStreamInfo(connection, context);
+    for (const log of this.#refusalLogs) log.log(info);
   }
 
   /** Whether the connection now belongs to the listener of the address that its client wanted. */
@@ -234,6 +249,11 @@ export class Listener implements ChainOwner {
   discard(): void {
     for (const chain of this.#own) if (chain.owner === this) chain.close();
   }
+}
+
+function noteTimes(connection: AcceptedConnection, clock: Clock): void {
+  connection.acceptedMs = clock.monotonicMs();
+  connection.acceptedWallMs = clock.nowMs();
 }
 
 /** What a listener shares with the others, as if there were no overload manager. */

@@ -6,7 +6,7 @@ import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 
 /** When an entry is written, by Envoy's names. */
-export type TcpLogType = "TcpConnectionEnd" | "TcpPeriodic" | "TcpUpstreamConnected";
+export type TcpLogType = "NotSet" | "TcpConnectionEnd" | "TcpPeriodic" | "TcpUpstreamConnected";
 
 /** What a TCP connection was until now. */
 export interface TcpSummary {
@@ -16,6 +16,8 @@ export interface TcpSummary {
   readonly startMs: number;
   readonly wallMs: number;
   readonly flag: string;
+  /** Why the proxy ended it by itself; "" where that is not told. */
+  readonly details?: string;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly cluster: string;
@@ -36,6 +38,27 @@ export interface TcpUpstreamSummary {
   readonly connectedMs: number;
 }
 
+/** A connection that no filter chain is for, as its listener's own logs read it. */
+export function refusedStreamInfo(
+  connection: AcceptedConnection,
+  context: ProxyContext,
+): StreamInfo {
+  return tcpStreamInfo({
+    logType: "NotSet",
+    connection,
+    context,
+    startMs: connection.acceptedMs,
+    wallMs: connection.acceptedWallMs,
+    flag: "NR",
+    details: "filter_chain_not_found",
+    bytesReceived: 0,
+    bytesSent: 0,
+    cluster: "",
+    attempts: 0,
+    upstream: undefined,
+  });
+}
+
 /** A TCP connection as access logs read it. */
 export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
   const { connection, context, upstream, startMs } = summary;
@@ -54,7 +77,7 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     logType: summary.logType,
     protocol: undefined,
     status: 0,
-    details: "",
+    details: summary.details ?? "",
     terminationDetails: connection.terminationDetails,
     flag: summary.flag,
     routeName: "",
