@@ -164,7 +164,7 @@ export const podSpecSchema = object({
     ["ClusterFirst", "Default"],
   ),
   dnsConfig: notBuilt(),
-  hostNetwork: builtFor(boolean(), [false]),
+  hostNetwork: noEffect(boolean(), "every pod has an address of its own", [false]),
   hostPID: builtFor(boolean(), [false]),
   hostIPC: builtFor(boolean(), [false]),
   hostUsers: noEffect(boolean(), NO_ISOLATION),

@@ -29,6 +29,7 @@ export interface Endpoint {
   readonly health: "healthy" | "unhealthy" | "draining";
   /** Whether its proxy takes Istio's mutual TLS. */
   readonly isMutualTls: boolean;
+  /** `namespace/name`; "" when nobody says. */
   readonly serviceAccount: string;
   readonly nodeName: string;
   /** Pod's own name within a headless service; "" for none. */

@@ -59,14 +59,21 @@ describe("referenceIssues()", () => {
     expect(issues(virtualService({ host: "reviews" }), reviews, current)).toEqual([]);
   });
 
-  test("says that another name for a service is not routed", () => {
+  test("says where another name leads that no service of the mesh has", () => {
     const alias = object("Service", "old", { type: "ExternalName", externalName: "x.example.com" });
     expect(issues(alias)).toEqual([
-      'spec.type: "ExternalName" is not routed by the mesh yet: requests to it are answered 502',
+      'spec.externalName: "x.example.com" is not part of the mesh: requests to this name are treated as to an unknown host; a ServiceEntry would make it known',
+    ]);
+    const loop = object("Service", "old", {
+      type: "ExternalName",
+      externalName: "old.default.svc.cluster.local",
+    });
+    expect(issues(loop)).toEqual([
+      "spec.externalName: leads back to itself by Service/default/old",
     ]);
   });
 
   test("has nothing to say about kinds that name nothing", () => {
-    expect(issues({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" } })).toEqual([]);
+    expect(issues({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "p" } })).toEqual([]);
   });
 });

@@ -26,10 +26,29 @@ import {
  * need not be part of the view; when it is, its other version there is ignored.
  */
 export function referenceIssues(object: KubeObject, view: ConfigView): readonly Issue[] {
-  return issuesOf(object, meshOf(view));
+  const text = keyText(keyOf(object));
+  return meshIssues(buildMesh(overlay(view, object)))
+    .filter((found) => keyText(found.object) === text)
+    .map(({ issue }) => issue);
 }
 
-const meshOf = memoise((view: ConfigView) => buildMesh(view));
+/** The view with one object put in, or in the place of its older version. */
+function overlay(view: ConfigView, object: KubeObject): ConfigView {
+  const key = keyOf(object);
+  const text = keyText(key);
+  return {
+    list: (group, kind, namespace) => {
+      const list: readonly KubeObject[] = view.list(group, kind, namespace);
+      const isOther = group !== key.group || kind !== key.kind;
+      if (isOther || (namespace !== undefined && namespace !== key.namespace)) {
+        return list as readonly never[];
+      }
+      const others = list.filter((one) => keyText(keyOf(one)) !== text);
+      return [...others, object] as readonly KubeObject[] as readonly never[];
+    },
+    get: (wanted) => (keyText(wanted) === text ? object : view.get(wanted)) as never,
+  };
+}
 
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
 export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {

@@ -3,18 +3,25 @@ import type { EndpointSlice } from "../../config/endpoint-slice.ts";
 import type { Endpoints } from "../../config/endpoints.ts";
 import type { ObjectReference } from "../../config/object-reference.ts";
 import { type Endpoint, NO_LOCALITY, type ServiceEndpoints } from "../endpoint.ts";
-import { compareText } from "../origin.ts";
-import type { Service } from "../service.ts";
+import type { Service, ServicePort } from "../service.ts";
 import type { Workload } from "../workload.ts";
+import { collectEndpoints, workloadEndpoint } from "./endpoint-list.ts";
 
 /** One address as Kubernetes lists it for a service, with its ports. */
 export interface ListedAddress {
   readonly address: string;
   readonly zone: string;
+  readonly nodeName: string;
+  readonly hostname: string;
+  /** Whether it ends: it keeps those who hold on to it, and gets nobody new. */
+  readonly isDraining: boolean;
   /** Usually the pod. */
   readonly target: ObjectReference | undefined;
   readonly ports: readonly { readonly name: string; readonly port: number }[];
 }
+
+/** A service with this label keeps sessions with pods that end (Istio's). */
+const PERSISTENT_SESSION = "istio.io/persistent-session";
 
 /**
  * The addresses that may get a service's traffic, from its slices, or from the older `Endpoints`
@@ -28,9 +35,12 @@ export const listAddresses = memoise(
   ): readonly ListedAddress[] => {
     if (slices.length > 0) return slices.flatMap((slice) => listSlice(slice, service));
     return (endpoints?.subsets ?? []).flatMap((subset) =>
-      (subset.addresses ?? []).map(({ ip, targetRef }) => ({
+      (subset.addresses ?? []).map(({ ip, targetRef, hostname, nodeName }) => ({
         address: ip,
         zone: "",
+        nodeName: nodeName ?? "",
+        hostname: hostname ?? "",
+        isDraining: false,
         target: targetRef,
         ports: (subset.ports ?? []).map(({ name, port }) => ({ name: name ?? "", port })),
       })),
@@ -39,61 +49,94 @@ export const listAddresses = memoise(
 );
 
 function listSlice(slice: EndpointSlice, service: Service): readonly ListedAddress[] {
+  // Names that others look up: Istio leaves them out too.
+  if (slice.addressType === "FQDN") return [];
   const ports = (slice.ports ?? []).flatMap(({ name, port }) =>
     port === undefined ? [] : [{ name: name ?? "", port }],
   );
-  return (slice.endpoints ?? []).flatMap(({ addresses, conditions, targetRef, zone }) => {
+  return (slice.endpoints ?? []).flatMap((endpoint) => {
+    const { addresses, conditions = {}, targetRef, zone, nodeName, hostname } = endpoint;
     // The addresses of one endpoint are the same place: consumers take the first.
     const address = addresses[0];
     // An absent condition means ready.
-    const isReady = conditions?.ready !== false || service.publishNotReady;
-    if (address === undefined || !isReady) return [];
-    return [{ address, zone: zone ?? "", target: targetRef, ports }];
+    const isReady = conditions.ready !== false || service.publishNotReady;
+    const isDraining =
+      !isReady &&
+      conditions.serving === true &&
+      conditions.terminating === true &&
+      service.labels[PERSISTENT_SESSION] !== undefined;
+    if (address === undefined || (!isReady && !isDraining)) return [];
+    return [
+      {
+        address,
+        zone: zone ?? "",
+        nodeName: nodeName ?? "",
+        hostname: hostname ?? "",
+        isDraining,
+        target: targetRef,
+        ports,
+      },
+    ];
   });
 }
 
-/** Joins addresses with who answers there; `workloads` has one entry per address. */
-export const buildServiceEndpoints = memoise(
+/**
+ * The endpoints of a Kubernetes service: the addresses, with who answers there (`workloads` has
+ * one entry for each), and the WorkloadEntries that its selector selects as well.
+ */
+export const buildKubernetesEndpoints = memoise(
   (
+    service: Service,
     addresses: readonly ListedAddress[],
     workloads: readonly (Workload | undefined)[],
-  ): ServiceEndpoints => {
-    // Slices may list an address twice for a moment, while it moves from one to another.
-    const byPort = new Map<string, Map<string, Endpoint>>();
-    for (const [index, listed] of addresses.entries()) {
-      for (const { name, port } of listed.ports) {
-        const list = byPort.get(name) ?? new Map<string, Endpoint>();
-        list.set(`${listed.address} ${port}`, buildEndpoint(listed, port, workloads[index]));
-        byPort.set(name, list);
-      }
-    }
-    return new Map(
-      [...byPort].map(([name, list]) => [name, [...list.values()].sort(compareEndpoints)]),
-    );
-  },
+    entries: readonly Workload[],
+  ): ServiceEndpoints =>
+    collectEndpoints([
+      ...addresses.flatMap((listed, index) =>
+        listed.ports.map(({ name, port }) => ({
+          portName: name,
+          endpoint: listedEndpoint(listed, port, workloads[index]),
+        })),
+      ),
+      ...entries.flatMap((entry) =>
+        service.ports.flatMap((port) => {
+          const number = entryPort(port, entry);
+          return number === undefined || entry.ip === undefined
+            ? []
+            : [{ portName: port.name, endpoint: workloadEndpoint(entry, entry.ip, number) }];
+        }),
+      ),
+    ]),
 );
 
-function buildEndpoint(
-  { address, zone }: ListedAddress,
+function listedEndpoint(
+  { address, zone, nodeName, hostname, isDraining }: ListedAddress,
   port: number,
   workload: Workload | undefined,
 ): Endpoint {
+  const known = workload?.locality ?? NO_LOCALITY;
   return {
     address,
     port,
-    locality: zone === "" ? NO_LOCALITY : { ...NO_LOCALITY, zone },
-    network: "",
+    // The node says more than the slice, where there is one.
+    locality: known.zone === "" && zone !== "" ? { ...known, zone } : known,
+    network: workload?.network ?? "",
     weight: 1,
     labels: workload?.labels ?? {},
-    health: "healthy",
-    isMutualTls: false,
-    serviceAccount: workload?.serviceAccount ?? "",
-    nodeName: "",
-    hostname: "",
+    health: isDraining ? "draining" : "healthy",
+    isMutualTls: workload?.isMutualTls ?? false,
+    serviceAccount:
+      workload === undefined ? "" : `${workload.namespace}/${workload.serviceAccount}`,
+    nodeName: nodeName === "" ? (workload?.nodeName ?? "") : nodeName,
+    hostname,
     workload,
   };
 }
 
-function compareEndpoints(a: Endpoint, b: Endpoint): number {
-  return compareText(a.address, b.address) || a.port - b.port;
+/** Where an entry listens for a port of a Kubernetes service; its own word counts first. */
+function entryPort({ name, targetPort, number }: ServicePort, entry: Workload): number | undefined {
+  const own = entry.portByName.get(name);
+  if (own !== undefined) return own;
+  if (typeof targetPort === "number") return targetPort;
+  return entry.portByName.get(targetPort) ?? number;
 }

@@ -3,6 +3,7 @@ import { keyOf } from "../../config/object.ts";
 import type { Service as ServiceObject } from "../../config/service.ts";
 import { serviceHostname } from "../host.ts";
 import type { Labels } from "../labels.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
 import { selectProtocol } from "../protocol.ts";
 import type { Service } from "../service.ts";
 import { resolveVisibility } from "../visibility.ts";
@@ -12,48 +13,72 @@ export function isAlias({ spec }: ServiceObject): boolean {
   return spec.type === "ExternalName";
 }
 
-/** The service of a Service object; `undefined` for another name, which has nobody to send to. */
-export const buildService = memoise((object: ServiceObject): Service | undefined => {
-  const { spec, metadata } = object;
-  if (isAlias(object)) return undefined;
-  const namespace = metadata.namespace ?? "";
-  const hostname = serviceHostname(metadata.name, namespace);
-  const addresses = addressesOf(object);
-  return {
-    id: `${namespace}/${hostname}`,
-    key: keyOf(object),
-    object,
-    path: "",
-    registry: "Kubernetes",
-    hostname,
-    name: metadata.name,
-    namespace,
-    resolution: "eds",
-    isHeadless: addresses.length === 0,
-    isExternal: false,
-    addresses,
-    autoAddresses: [],
-    ports: (spec.ports ?? []).flatMap((port) => {
-      const protocol = selectProtocol({ ...port, number: port.port });
-      if (protocol === "udp") return [];
-      const targetPort = port.targetPort ?? port.port;
-      return [{ name: port.name ?? "", number: port.port, targetPort, protocol }];
-    }),
-    selector: hasEntries(spec.selector) ? spec.selector : undefined,
-    labels: metadata.labels ?? {},
-    annotations: metadata.annotations ?? {},
-    visibility: resolveVisibility(undefined, namespace),
-    aliases: [],
-    subjectAltNames: [],
-    publishNotReady: spec.publishNotReadyAddresses === true,
-    isNodeLocal: false,
-    trafficDistribution: "any",
-  };
-});
+const EXPORT_TO = "networking.istio.io/exportTo";
+const TRAFFIC_DISTRIBUTION = "networking.istio.io/traffic-distribution";
+
+/** The service of a Service object that is no other name (`isAlias`). */
+export const buildKubernetesService = memoise(
+  (object: ServiceObject, exportTo: MeshSettings["exportTo"]): Service => {
+    const { spec, metadata } = object;
+    const namespace = metadata.namespace ?? "";
+    const hostname = serviceHostname(metadata.name, namespace);
+    const addresses = addressesOf(object);
+    const annotations = metadata.annotations ?? {};
+    return {
+      id: `${namespace}/${hostname}`,
+      key: keyOf(object),
+      object,
+      path: "",
+      registry: "Kubernetes",
+      hostname,
+      name: metadata.name,
+      namespace,
+      resolution: "eds",
+      isHeadless: addresses.length === 0,
+      isExternal: false,
+      addresses,
+      autoAddresses: [],
+      ports: (spec.ports ?? []).flatMap((port) => {
+        const protocol = selectProtocol({ ...port, number: port.port });
+        if (protocol === "udp") return [];
+        const targetPort = port.targetPort ?? port.port;
+        return [{ name: port.name ?? "", number: port.port, targetPort, protocol }];
+      }),
+      selector: hasEntries(spec.selector) ? spec.selector : undefined,
+      labels: metadata.labels ?? {},
+      annotations,
+      visibility: resolveVisibility(
+        annotations[EXPORT_TO]?.split(",").map((word) => word.trim()),
+        namespace,
+        exportTo.service,
+      ),
+      aliases: [],
+      subjectAltNames: [],
+      publishNotReady: spec.publishNotReadyAddresses === true,
+      isNodeLocal: spec.internalTrafficPolicy === "Local",
+      trafficDistribution: distributionOf(
+        annotations[TRAFFIC_DISTRIBUTION] ?? spec.trafficDistribution,
+      ),
+    };
+  },
+);
+
+/** Kubernetes' word for it (`PreferClose` is the older one), which Istio also takes as annotation. */
+function distributionOf(word: string | undefined): Service["trafficDistribution"] {
+  switch ((word ?? "").toLowerCase()) {
+    case "preferclose":
+    case "prefersamezone":
+      return "prefer-same-zone";
+    case "prefersamenode":
+      return "prefer-same-node";
+    default:
+      return "any";
+  }
+}
 
 function addressesOf({ spec }: ServiceObject): readonly string[] {
-  const addresses = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
-  return addresses.filter((address) => address !== "" && address !== "None");
+  const own = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
+  return own.filter((address) => address !== "" && address !== "None");
 }
 
 function hasEntries(labels: Labels | undefined): boolean {

@@ -1,0 +1,74 @@
+import { isIP } from "node:net";
+import { matchLabels } from "../../config/label-selector.ts";
+import type { ServiceEntry } from "../../config/service-entry.ts";
+import { compareAge, type ObjectIssue } from "../origin.ts";
+import { type Workload, workloadIndex } from "../workload.ts";
+import { allocateAddresses } from "./auto-address.ts";
+import type { RegistryInput } from "./registry.ts";
+import type { KnownService, RegistryPart } from "./registry-part.ts";
+import {
+  buildEntryEndpoints,
+  buildEntryServices,
+  needsAddress,
+  withAutoAddresses,
+} from "./service-entry.ts";
+
+const NOBODY: readonly Workload[] = [];
+
+/** Services that ServiceEntries describe; the oldest first. */
+export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
+  const { view, settings, memory } = input;
+  const objects = [...view.list<ServiceEntry>("networking.istio.io", "ServiceEntry")].sort(
+    compareAge,
+  );
+  const built = objects.map((object) => ({
+    object,
+    services: buildEntryServices(object, settings.exportTo),
+  }));
+  const addresses = allocateAddresses(
+    built.flatMap(({ services }) => services.filter(needsAddress).map(({ id }) => id)),
+  );
+  const services = built.flatMap(({ object, services: own }): readonly KnownService[] => {
+    const { namespace = "", name } = object.metadata;
+    const workloads = memory.keep(`selected ${namespace}/${name}`, selectedBy(object, input));
+    return own.map((service) => {
+      const given = needsAddress(service) ? addresses.get(service.id) : undefined;
+      const whole = given === undefined ? service : withAutoAddresses(service, ...given);
+      return { service: whole, endpoints: buildEntryEndpoints(whole, object, workloads) };
+    });
+  });
+  return { services, issues: built.flatMap(({ object }) => entryIssues(object)) };
+}
+
+/** Pods and WorkloadEntries of its namespace that a ServiceEntry selects. */
+function selectedBy(
+  { metadata, spec }: ServiceEntry,
+  { workloads }: RegistryInput,
+): readonly Workload[] {
+  const labels = spec.workloadSelector?.labels;
+  if (labels === undefined || Object.keys(labels).length === 0) return NOBODY;
+  const candidates = workloadIndex(workloads).byNamespace.get(metadata.namespace ?? "") ?? NOBODY;
+  return candidates.filter((workload) => matchLabels(labels, workload.labels));
+}
+
+/** What the entry says in vain. */
+function entryIssues(object: ServiceEntry): readonly ObjectIssue[] {
+  const { resolution = "NONE", endpoints = [] } = object.spec;
+  const key = {
+    group: "networking.istio.io",
+    kind: "ServiceEntry",
+    namespace: object.metadata.namespace ?? "",
+    name: object.metadata.name,
+  };
+  return endpoints.flatMap(({ address = "" }, index): readonly ObjectIssue[] => {
+    const path = `spec.endpoints[${index}].address`;
+    if (address === "") {
+      const message = "is missing: endpoints of other networks are not built yet, it is left out";
+      return [{ object: key, issue: { path, message, severity: "warning" } }];
+    }
+    const isName = isIP(address) === 0 && !address.startsWith("unix://");
+    if (!isName || resolution.startsWith("DNS")) return [];
+    const message = `"${address}" is a name, which resolution ${resolution} does not look up: it is left out`;
+    return [{ object: key, issue: { path, message, severity: "warning" } }];
+  });
+}
