@@ -9,7 +9,7 @@ import { readManifestFiles } from "./manifest-files.ts";
 /** An object of a file: as it was written, and as it was understood. */
 export interface Manifest {
   readonly kind: Kind;
-  /** As it was written, with its namespace, without defaults and without `status`. */
+  /** As it was written, with its namespace and without defaults. */
   readonly written: JsonObject;
   readonly object: KubeObject;
   readonly source: YamlObject;
@@ -23,18 +23,20 @@ export interface Manifests {
   readonly problems: readonly FileProblem[];
 }
 
-/** Where objects go that do not say it. */
-export interface NamespaceChoice {
+/** How objects of files are taken. */
+export interface ManifestOptions {
   readonly namespace: string;
   /** Whether it was asked for by name: then an object of another one is an error. */
   readonly isPinned: boolean;
+  /** Whether `status` counts: for an API it is somebody else's to write. */
+  readonly keepsStatus?: boolean;
 }
 
 /** Reads and validates every object of the files that `-f` names. */
 export async function readManifests(
   flags: { readonly filename: readonly string[]; readonly recursive: boolean },
   io: CommandIo,
-  choice: NamespaceChoice,
+  options: ManifestOptions,
 ): Promise<Manifests> {
   const manifests: Manifest[] = [];
   const problems: FileProblem[] = [];
@@ -45,7 +47,7 @@ export async function readManifests(
     const parsed = parseYaml(text, file);
     const found = [...parsed.problems];
     for (const source of parsed.objects) {
-      const read = readManifest(source, choice);
+      const read = readManifest(source, options);
       found.push(...read.problems);
       if (read.manifest !== undefined) manifests.push(read.manifest);
     }
@@ -56,17 +58,17 @@ export async function readManifests(
 
 function readManifest(
   source: YamlObject,
-  choice: NamespaceChoice,
+  options: ManifestOptions,
 ): { readonly manifest?: Manifest; readonly problems: readonly FileProblem[] } {
   const kind = kindOf(source.raw);
   if (!kind.ok) return { problems: problemsAt(source, nameOf(source.raw), kind.issues) };
-  const written = withNamespace(kind.value, source.raw as JsonObject, choice.namespace);
+  const written = completed(kind.value, source.raw as JsonObject, options);
   const result = decodeAs(kind.value, written);
   const subject = nameOf(written);
   if (!result.ok) return { problems: problemsAt(source, subject, result.issues) };
   const { namespace = "" } = result.value.metadata;
-  if (choice.isPinned && kind.value.isNamespaced && namespace !== choice.namespace) {
-    const message = `is "${namespace}", and --namespace says "${choice.namespace}"`;
+  if (options.isPinned && kind.value.isNamespaced && namespace !== options.namespace) {
+    const message = `is "${namespace}", and --namespace says "${options.namespace}"`;
     const issue = { path: "metadata.namespace", message };
     return { problems: problemsAt(source, subject, [issue]) };
   }
@@ -86,9 +88,14 @@ function nameOf(raw: unknown): string | undefined {
   return formatKey({ group: "", kind, namespace: room, name });
 }
 
-function withNamespace(kind: Kind, raw: JsonObject, namespace: string): JsonObject {
-  // Somebody else's to write; it comes along when a file was made from what the API answered.
-  const { status: _status, ...written } = raw;
+/** With its namespace; `status` comes along when a file was made from what the API answered. */
+function completed(
+  kind: Kind,
+  raw: JsonObject,
+  { namespace, keepsStatus }: ManifestOptions,
+): JsonObject {
+  const { status: _status, ...rest } = raw;
+  const written = keepsStatus === true ? raw : rest;
   const { metadata } = written;
   if (!kind.isNamespaced || !isJsonObject(metadata) || (metadata["namespace"] ?? "") !== "") {
     return written;

@@ -72,8 +72,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   }
   const node = await readProxyFile(proxy, io.stdin);
   const printer = new ProblemPrinter(io);
-  const choice = { namespace: NAMESPACE_DEFAULT, isPinned: false };
-  const { manifests, problems } = await readManifests(flags, io, choice);
+  // A pod's address stands in its status.
+  const options = { namespace: NAMESPACE_DEFAULT, isPinned: false, keepsStatus: true };
+  const { manifests, problems } = await readManifests(flags, io, options);
   printer.print(problems);
   const mesh = buildMesh(viewOf(manifests.map(({ object }) => object)));
   const { snapshot, issues } = buildSnapshot(buildProxyView(mesh, node));
