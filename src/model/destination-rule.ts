@@ -1,14 +1,15 @@
 import { memoise } from "../base/memo.ts";
 import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
+import { matchLabels } from "../config/label-selector.ts";
 import { keyOf, type ObjectKey } from "../config/object.ts";
-import { narrowest, resolveHost } from "./host.ts";
+import { compareHosts, isWildcard, isWithin, resolveHost } from "./host.ts";
 import type { Labels } from "./labels.ts";
-import type { Origin } from "./origin.ts";
+import { compareText, type Origin } from "./origin.ts";
+import { resolvePolicy } from "./policy/resolve-policy.ts";
+import { sectionsOf, type WrittenPolicy } from "./policy/sections.ts";
 import type { Service } from "./service.ts";
-import { resolvePolicy, type TrafficPolicy } from "./traffic-policy.ts";
-
-/** The namespace whose DestinationRules apply where no nearer one does. */
-export const ROOT_NAMESPACE = "istio-system";
+import { DEFAULT_POLICY, type TrafficPolicy } from "./traffic-policy.ts";
+import { isVisible, resolveVisibility, type Visibility } from "./visibility.ts";
 
 /** One DestinationRule, its host in full. */
 export interface DestinationRule {
@@ -16,79 +17,162 @@ export interface DestinationRule {
   readonly object: DestinationRuleObject;
   readonly namespace: string;
   readonly host: string;
+  /** Its own namespace's alone where it selects workloads. */
+  readonly visibility: Visibility;
+  /** The workloads that it is for; absent: all. */
+  readonly selector: Labels | undefined;
 }
 
 /** A part of a service's endpoints. */
 export interface Subset {
   readonly name: string;
   readonly labels: Labels;
-  readonly policy: TrafficPolicy;
   readonly origin: Origin;
+  /** What it says over the whole rule's policy. */
+  readonly written: WrittenPolicy | undefined;
 }
 
-/** What the DestinationRules of one namespace say about one host. */
+/** What the DestinationRules of one namespace say about one host, to those that see them alike. */
 export interface MergedRule {
   readonly host: string;
-  /** The oldest first. */
+  /** The oldest first; never empty. */
   readonly rules: readonly DestinationRule[];
-  readonly policy: TrafficPolicy;
+  /** What is said of the whole host; see `policyOf`. */
+  readonly written: WrittenPolicy | undefined;
   readonly subsets: readonly Subset[];
 }
 
-/** The rule of an object. */
-export const buildDestinationRule = memoise((object: DestinationRuleObject): DestinationRule => {
-  const namespace = object.metadata.namespace ?? "";
-  return {
-    key: keyOf(object),
-    object,
-    namespace,
-    host: resolveHost(object.spec.host, namespace),
-  };
-});
+/** The rule of an object; `exportToDefault` is the mesh's. */
+export const buildDestinationRule = memoise(
+  (object: DestinationRuleObject, exportToDefault: readonly string[]): DestinationRule => {
+    const { host, exportTo, workloadSelector } = object.spec;
+    const namespace = object.metadata.namespace ?? "";
+    return {
+      key: keyOf(object),
+      object,
+      namespace,
+      host: resolveHost(host, namespace),
+      visibility:
+        workloadSelector === undefined
+          ? resolveVisibility(exportTo, namespace, exportToDefault)
+          : new Set([namespace]),
+      selector: workloadSelector === undefined ? undefined : (workloadSelector.matchLabels ?? {}),
+    };
+  },
+);
 
-/** Rules by namespace, then by host. */
-export type RuleIndex = ReadonlyMap<string, ReadonlyMap<string, readonly DestinationRule[]>>;
+/** All rules of the mesh, to be asked by `findRule`. */
+export interface RuleIndex {
+  /** The namespace whose rules are for everybody. */
+  readonly rootNamespace: string;
+  readonly byNamespace: ReadonlyMap<string, NamespaceRules>;
+}
+
+/** Rules of one namespace by host, the oldest first. */
+export interface NamespaceRules {
+  readonly byHost: ReadonlyMap<string, readonly DestinationRule[]>;
+  /** Hosts that stand for many, the narrowest first. */
+  readonly wildcards: readonly string[];
+  /** Rules for chosen workloads. */
+  readonly selecting: readonly DestinationRule[];
+}
 
 /** Groups rules, keeping their order; they come oldest first. */
-export function indexRules(rules: readonly DestinationRule[]): RuleIndex {
-  const index = new Map<string, Map<string, DestinationRule[]>>();
-  for (const rule of rules) {
-    const hosts = index.get(rule.namespace) ?? new Map<string, DestinationRule[]>();
-    hosts.set(rule.host, [...(hosts.get(rule.host) ?? []), rule]);
-    index.set(rule.namespace, hosts);
+export function indexRules(rules: readonly DestinationRule[], rootNamespace: string): RuleIndex {
+  const byNamespace = new Map<string, NamespaceRules>();
+  for (const [namespace, members] of group(rules, (rule) => rule.namespace)) {
+    const byHost = group(members, (rule) => rule.host);
+    byNamespace.set(namespace, {
+      byHost,
+      wildcards: [...byHost.keys()].filter(isWildcard).sort(compareHosts),
+      selecting: members.filter(({ selector }) => selector !== undefined),
+    });
   }
-  return index;
+  return { rootNamespace, byNamespace };
+}
+
+function group<T>(values: readonly T[], nameOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const name = nameOf(value);
+    const known = groups.get(name);
+    if (known === undefined) groups.set(name, [value]);
+    else known.push(value);
+  }
+  return groups;
 }
 
 /**
- * The rule that a client in `clientNamespace` uses for a service: its own namespace's, else the
- * service's namespace's, else the root namespace's; inside a namespace the one with the
- * narrowest host.
+ * The rule that a client uses for a service: its own namespace's, else the service's namespace's,
+ * else the root namespace's. In a namespace it is the one with the narrowest host, of these one
+ * that selects the client before one for all.
  */
 export function findRule(
   index: RuleIndex,
   service: Service,
   clientNamespace: string,
+  clientLabels: Labels = {},
 ): MergedRule | undefined {
-  // A rule that is found for a client in the root namespace is for everybody; its own
-  // namespace does not come first there.
-  const first = clientNamespace === ROOT_NAMESPACE ? [] : [clientNamespace];
-  for (const namespace of [...first, service.namespace, ROOT_NAMESPACE]) {
-    const rule = findInNamespace(index.get(namespace), service.hostname);
-    if (rule !== undefined) return rule;
+  const { rootNamespace } = index;
+  const isClientOfRoot = clientNamespace === rootNamespace;
+  const own = find(
+    clientNamespace,
+    ({ visibility, selector }) =>
+      // What the root namespace says to everybody does not come before the service's own rules.
+      isVisible(visibility, clientNamespace) &&
+      (!isClientOfRoot || isPrivate(visibility)) &&
+      (selector === undefined || matchLabels(selector, clientLabels)),
+  );
+  return own ?? find(service.namespace, isExported) ?? find(rootNamespace, isExported);
+
+  function isExported({ visibility, selector }: DestinationRule): boolean {
+    return selector === undefined && isVisible(visibility, clientNamespace);
+  }
+
+  function find(namespace: string, applies: (rule: DestinationRule) => boolean) {
+    const rules = index.byNamespace.get(namespace);
+    return rules === undefined ? undefined : findInNamespace(rules, service.hostname, applies);
+  }
+}
+
+function isPrivate(visibility: Visibility): boolean {
+  return visibility !== "all" && visibility !== "none" && visibility.size === 1;
+}
+
+function findInNamespace(
+  { byHost, wildcards }: NamespaceRules,
+  hostname: string,
+  applies: (rule: DestinationRule) => boolean,
+): MergedRule | undefined {
+  const hosts = [hostname, ...wildcards.filter((host) => isWithin(hostname, host))];
+  for (const host of hosts) {
+    const groups = mergedRules(byHost.get(host) ?? NONE).filter(({ rules: [first] }) =>
+      first === undefined ? false : applies(first),
+    );
+    const selecting = groups.find(({ rules: [first] }) => first?.selector !== undefined);
+    const best = selecting ?? groups[0];
+    if (best !== undefined) return best;
   }
   return undefined;
 }
 
-function findInNamespace(
-  hosts: ReadonlyMap<string, readonly DestinationRule[]> | undefined,
-  hostname: string,
-): MergedRule | undefined {
-  if (hosts === undefined) return undefined;
-  const host = hosts.has(hostname) ? hostname : narrowest(hostname, hosts.keys());
-  const rules = host === undefined ? [] : (hosts.get(host) ?? []);
-  const [first, ...others] = rules;
-  return first === undefined ? undefined : mergeRules(first, ...others);
+const NONE: readonly DestinationRule[] = [];
+
+/** Rules for one host that are one because the same clients see them, the oldest first. */
+const mergedRules = memoise((rules: readonly DestinationRule[]): readonly MergedRule[] =>
+  [...group(rules, audienceText).values()].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [mergeRules(first, ...others)],
+  ),
+);
+
+/** Whom a rule is for, as text. */
+function audienceText({ visibility, selector }: DestinationRule): string {
+  const namespaces = typeof visibility === "string" ? visibility : [...visibility].sort();
+  const labels =
+    selector === undefined
+      ? undefined
+      : Object.entries(selector).sort(([a], [b]) => compareText(a, b));
+  return JSON.stringify([namespaces, labels]);
 }
 
 /**
@@ -98,25 +182,61 @@ function findInNamespace(
 export const mergeRules = memoise(
   (first: DestinationRule, ...others: readonly DestinationRule[]): MergedRule => {
     const rules = [first, ...others];
-    const policy = rules.find(({ object }) => object.spec.trafficPolicy !== undefined)?.object.spec
-      ?.trafficPolicy;
     const subsets = new Map<string, Subset>();
     for (const { key, object } of rules) {
-      for (const [index, subset] of (object.spec.subsets ?? []).entries()) {
-        if (subsets.has(subset.name)) continue;
-        subsets.set(subset.name, {
-          name: subset.name,
-          labels: subset.labels ?? {},
-          policy: resolvePolicy(policy, subset.trafficPolicy),
-          origin: { key, path: `spec.subsets[${index}]` },
+      for (const [index, { name, labels = {}, trafficPolicy }] of (
+        object.spec.subsets ?? []
+      ).entries()) {
+        if (subsets.has(name)) continue;
+        const path = `spec.subsets[${index}]`;
+        subsets.set(name, {
+          name,
+          labels,
+          origin: { key, path },
+          written:
+            trafficPolicy === undefined
+              ? undefined
+              : { policy: trafficPolicy, origin: { key, path: `${path}.trafficPolicy` } },
         });
       }
     }
-    return {
-      host: first.host,
-      rules,
-      policy: resolvePolicy(policy),
-      subsets: [...subsets.values()],
-    };
+    return { host: first.host, rules, written: firstPolicy(rules), subsets: [...subsets.values()] };
   },
 );
+
+function firstPolicy(rules: readonly DestinationRule[]): WrittenPolicy | undefined {
+  for (const { key, object } of rules) {
+    const policy = object.spec.trafficPolicy;
+    if (policy !== undefined) return { policy, origin: { key, path: "spec.trafficPolicy" } };
+  }
+  return undefined;
+}
+
+/**
+ * How a client that uses `rule` sends to a port of the service, or to a subset of it ("": all of
+ * it; one that is not defined: as all of it). The same value for the same rule and what it says
+ * alike of several ports.
+ */
+export function policyOf(
+  rule: MergedRule | undefined,
+  port: number,
+  subset: string,
+): TrafficPolicy {
+  if (rule === undefined) return DEFAULT_POLICY;
+  const own = subset === "" ? undefined : rule.subsets.find(({ name }) => name === subset);
+  const layers = [rule.written, own?.written].filter((layer) => layer !== undefined);
+  if (layers.length === 0) return DEFAULT_POLICY;
+  const isOfPort = layers.some(({ policy }) =>
+    policy.portLevelSettings?.some((one) => one.port?.number === port),
+  );
+  return resolved(rule, isOfPort ? port : NO_PORT, own?.name ?? "");
+}
+
+/** Stands for all ports that nothing is said of by themselves. */
+const NO_PORT = 0;
+
+const resolved = memoise((rule: MergedRule, port: number, subset: string): TrafficPolicy => {
+  const own = rule.subsets.find(({ name }) => name === subset);
+  const layers = [rule.written, own?.written].filter((layer) => layer !== undefined);
+  return resolvePolicy(sectionsOf(layers, port), rule.rules[0]?.selector !== undefined);
+});

@@ -38,7 +38,10 @@ const NETWORKING = "networking.istio.io";
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
 export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
   const settings = DEFAULT_SETTINGS;
-  const destinationRules = rulesOf(view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"));
+  const destinationRules = rulesOf(
+    view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"),
+    settings.exportTo.destinationRule,
+  );
   return {
     settings,
     registry: buildRegistry(view, settings, previous?.registry),
@@ -46,13 +49,14 @@ export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
       view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
     ),
     destinationRules,
-    rules: indexOf(destinationRules),
+    rules: indexOf(destinationRules, settings.rootNamespace),
     gateways: gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
   };
 }
 
-const rulesOf = memoise((objects: readonly DestinationRuleObject[]) =>
-  byAge(objects).map((object) => buildDestinationRule(object)),
+const rulesOf = memoise(
+  (objects: readonly DestinationRuleObject[], exportToDefault: readonly string[]) =>
+    byAge(objects).map((object) => buildDestinationRule(object, exportToDefault)),
 );
 
 const indexOf = memoise(indexRules);

@@ -1,6 +1,6 @@
 import { memoise } from "../base/memo.ts";
 import { type Cluster, type ClusterEndpoints, clusterName } from "./cluster.ts";
-import { findRule, type MergedRule } from "./destination-rule.ts";
+import { findRule, type MergedRule, policyOf } from "./destination-rule.ts";
 import { endpointsOfPort, selectEndpoints } from "./endpoint.ts";
 import type { Labels } from "./labels.ts";
 import { endpointsOf, type Mesh } from "./mesh.ts";
@@ -9,7 +9,6 @@ import { isHttp2 } from "./protocol.ts";
 import type { ProxyNode } from "./proxy.ts";
 import type { Scope } from "./scope.ts";
 import type { Service, ServicePort } from "./service.ts";
-import { DEFAULT_POLICY } from "./traffic-policy.ts";
 
 /** Whom a proxy may send to. */
 export interface OutboundClusters {
@@ -75,7 +74,7 @@ const serviceClusters = memoise(
         cluster: {
           ...portCluster(service, port, ""),
           connectTimeoutMs,
-          policy: rule?.policy ?? DEFAULT_POLICY,
+          policy: policyOf(rule, port.number, ""),
           origins: [origin, ...(rule?.rules ?? []).map(({ key }) => ({ key, path: "" }))],
         },
         labels: undefined,
@@ -84,7 +83,7 @@ const serviceClusters = memoise(
         cluster: {
           ...portCluster(service, port, subset.name),
           connectTimeoutMs,
-          policy: subset.policy,
+          policy: policyOf(rule, port.number, subset.name),
           origins: [origin, subset.origin],
         },
         labels: subset.labels,

@@ -199,7 +199,7 @@ function subsetIssues(
 }
 
 function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): readonly Issue[] {
-  const rule = buildDestinationRule(object);
+  const rule = buildDestinationRule(object, mesh.settings.exportTo.destinationRule);
   const issues: Issue[] = [];
   if (isWildcard(rule.host)) {
     const isUsed = [...servicesByHost(mesh).keys()].some((hostname) =>
@@ -209,7 +209,7 @@ function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): reado
   } else if (!servicesByHost(mesh).has(rule.host)) {
     issues.push(unknownHost("spec.host", rule.host, rule.namespace, mesh));
   }
-  const older = (mesh.rules.get(rule.namespace)?.get(rule.host) ?? []).filter(
+  const older = (mesh.rules.byNamespace.get(rule.namespace)?.byHost.get(rule.host) ?? []).filter(
     (other) => keyText(other.key) !== keyText(rule.key) && compareAge(other.object, object) < 0,
   );
   for (const [index, { name }] of (object.spec.subsets ?? []).entries()) {
