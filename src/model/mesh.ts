@@ -47,6 +47,7 @@ export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
     registry: buildRegistry(view, settings, previous?.registry),
     virtualServices: virtualServicesOf(
       view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
+      settings.exportTo.virtualService,
     ),
     destinationRules,
     rules: indexOf(destinationRules, settings.rootNamespace),
@@ -61,8 +62,9 @@ const rulesOf = memoise(
 
 const indexOf = memoise(indexRules);
 
-const virtualServicesOf = memoise((objects: readonly VirtualServiceObject[]) =>
-  byAge(objects).map((object) => buildVirtualService(object)),
+const virtualServicesOf = memoise(
+  (objects: readonly VirtualServiceObject[], exportTo: readonly string[]) =>
+    byAge(objects).map((object) => buildVirtualService(object, exportTo)),
 );
 
 const gatewaysOf = memoise((objects: readonly GatewayObject[]) =>

@@ -6,6 +6,7 @@ import { isCatchAll, MATCH_ALL, type RouteMatch } from "../route-match.ts";
 import type { Service, ServicePort } from "../service.ts";
 import type { HttpMatch, HttpRule, RuleDestination, VirtualService } from "../virtual-service.ts";
 import type { RouteContext } from "./route-context.ts";
+import { isForSource } from "./source-match.ts";
 
 /** Istio's default: what failed before it reached an app is tried again, elsewhere. */
 const DEFAULT_RETRY: RetryPolicy = {
@@ -76,10 +77,11 @@ function forward(
  */
 export function buildHttpRoutes(
   virtualService: VirtualService,
-  { gateway, listenPort, services }: RouteContext,
+  context: RouteContext,
 ): readonly Route[] {
+  const { listenPort, services } = context;
   const applies = virtualService.rules.map((rule) =>
-    rule.matches.map((match) => isFor(match, listenPort, gateway)),
+    rule.matches.map((match) => isForSource(match, context)),
   );
   const ports = virtualService.rules.map((rule) =>
     rule.destinations.map((destination) => destinationPort(destination, listenPort, services)),
@@ -137,11 +139,6 @@ function buildRoute(
 
 function pathText({ path }: RouteMatch): string {
   return path.type === "prefix" ? `${path.value}*` : path.value;
-}
-
-function isFor({ gateways, port }: HttpMatch, listenPort: number, gateway: string): boolean {
-  if (port !== undefined && port !== listenPort) return false;
-  return gateways === undefined || gateways.includes(gateway);
 }
 
 /** The port of a destination that names none: the service's only one, else the one asked for. */

@@ -10,6 +10,8 @@ export interface RouteContext {
   readonly gateway: string;
   /** The port that the client asks for: of the service, or of the gateway's server. */
   readonly listenPort: number;
+  /** Whether the listener ends TLS: what redirects take for the port that goes without saying. */
+  readonly isTls?: boolean;
   /** The services that the proxy sees, by hostname. */
   readonly services: ReadonlyMap<string, Service>;
 }
