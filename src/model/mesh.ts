@@ -2,6 +2,7 @@ import { memoise } from "../base/memo.ts";
 import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import type { KubeObject } from "../config/object.ts";
+import type { Sidecar as SidecarObject } from "../config/sidecar.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import {
@@ -16,6 +17,7 @@ import { DEFAULT_SETTINGS, type MeshSettings } from "./mesh-settings.ts";
 import { compareAge } from "./origin.ts";
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
+import { buildSidecar, type Sidecar } from "./sidecar.ts";
 import { buildVirtualService, type VirtualService } from "./virtual-service.ts";
 import { type Workload, workloadIndex } from "./workload.ts";
 
@@ -31,6 +33,7 @@ export interface Mesh {
   readonly destinationRules: readonly DestinationRule[];
   readonly rules: RuleIndex;
   readonly gateways: readonly Gateway[];
+  readonly sidecars: readonly Sidecar[];
 }
 
 const NETWORKING = "networking.istio.io";
@@ -52,6 +55,7 @@ export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
     destinationRules,
     rules: indexOf(destinationRules, settings.rootNamespace),
     gateways: gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
+    sidecars: sidecarsOf(view.list<SidecarObject>(NETWORKING, "Sidecar")),
   };
 }
 
@@ -69,6 +73,10 @@ const virtualServicesOf = memoise(
 
 const gatewaysOf = memoise((objects: readonly GatewayObject[]) =>
   byAge(objects).map((object) => buildGateway(object)),
+);
+
+const sidecarsOf = memoise((objects: readonly SidecarObject[]) =>
+  byAge(objects).map((object) => buildSidecar(object)),
 );
 
 function byAge<T extends KubeObject>(objects: readonly T[]): readonly T[] {

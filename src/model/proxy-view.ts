@@ -43,6 +43,6 @@ export function buildProxyView(mesh: Mesh, proxy: ProxyNode): ProxyView {
     clusters,
     ownClusters: parts.flatMap((part) => part.clusters),
     endpoints,
-    issues: [...issues, ...parts.flatMap((part) => part.issues)],
+    issues: [...scope.issues, ...issues, ...parts.flatMap((part) => part.issues)],
   };
 }

@@ -14,6 +14,7 @@ import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts"
 import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
 import { portOf, type Service } from "./service.ts";
+import { sidecarIssues } from "./sidecar.ts";
 import {
   buildVirtualService,
   MESH_GATEWAY,
@@ -52,12 +53,15 @@ function overlay(view: ConfigView, object: KubeObject): ConfigView {
 
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
 export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
-  const { gateways, virtualServices, destinationRules, registry } = mesh;
+  const { gateways, virtualServices, destinationRules, registry, sidecars } = mesh;
   const configured = [...gateways, ...virtualServices, ...destinationRules];
   return [
     ...registry.issues,
     ...configured.flatMap(({ object }) =>
       issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
+    ),
+    ...sidecars.flatMap((sidecar) =>
+      sidecarIssues(sidecar, sidecars).map((issue) => ({ object: sidecar.key, issue })),
     ),
   ];
 });

@@ -1,8 +1,7 @@
-import type { ListenAddress } from "./listener.ts";
 import type { MeshSettings, OutboundMode } from "./mesh-settings.ts";
-import type { Origin } from "./origin.ts";
-import type { Protocol } from "./protocol.ts";
+import type { ObjectIssue, Origin } from "./origin.ts";
 import type { Service } from "./service.ts";
+import type { CaptureMode, Sidecar, SidecarPort } from "./sidecar.ts";
 import type { VirtualService } from "./virtual-service.ts";
 
 /**
@@ -16,7 +15,7 @@ export interface Scope {
   readonly services: ReadonlyMap<string, Service>;
   /** All that apply to sidecars and are seen, the oldest first. */
   readonly virtualServices: readonly VirtualService[];
-  /** One that takes everything where no Sidecar says otherwise. */
+  /** One that takes everything where no Sidecar says otherwise; the one without a port is last. */
   readonly egress: readonly EgressListener[];
   readonly outboundMode: OutboundMode;
   /** Where unknown traffic goes instead (`Sidecar.outboundTrafficPolicy.egressProxy`). */
@@ -24,18 +23,18 @@ export interface Scope {
     | { readonly host: string; readonly subset: string; readonly port: number }
     | undefined;
   /** The Sidecar that made it. */
-  readonly origin: Origin | undefined;
+  readonly sidecar: Sidecar | undefined;
+  /** What the Sidecar asks for in vain. */
+  readonly issues: readonly ObjectIssue[];
 }
 
 /** One way out of a pod. */
 export interface EgressListener {
   /** Absent: one listener for each port of the services. */
-  readonly port:
-    | { readonly number: number; readonly name: string; readonly protocol: Protocol }
-    | undefined;
-  /** Where it listens; absent: what the traffic capture leads to. */
-  readonly bind: ListenAddress | undefined;
-  readonly captureMode: "DEFAULT" | "IPTABLES" | "NONE";
+  readonly port: SidecarPort | undefined;
+  /** The address, or `unix://` path, that it listens on; "" when it does not say. */
+  readonly bind: string;
+  readonly captureMode: CaptureMode;
   /** By hostname; of a service only the ports that the listener is for. */
   readonly services: ReadonlyMap<string, Service>;
   readonly virtualServices: readonly VirtualService[];

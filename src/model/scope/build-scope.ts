@@ -1,58 +1,74 @@
 import { memoise } from "../../base/memo.ts";
-import { type Mesh, servicesByHost } from "../mesh.ts";
-import { compareText } from "../origin.ts";
+import type { Mesh } from "../mesh.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
 import type { ProxyNode } from "../proxy.ts";
-import type { Scope } from "../scope.ts";
+import type { EgressListener, Scope } from "../scope.ts";
 import type { Service } from "../service.ts";
-import { MESH_GATEWAY } from "../virtual-service.ts";
-import { isVisible } from "../visibility.ts";
+import { findSidecar } from "../sidecar.ts";
+import { MESH_GATEWAY, type VirtualService } from "../virtual-service.ts";
+import { isVisible, resolveVisibility } from "../visibility.ts";
+import { candidatesFor, firstCandidates } from "./candidates.ts";
+import { buildSidecarScope } from "./sidecar-scope.ts";
 
-/** What a proxy may see of the mesh; the same value for all proxies that see the same. */
+/**
+ * What a proxy may see of the mesh; the same value for all proxies that see the same, and from one
+ * mesh to the next where nothing of it changed. Gateways have no Sidecar.
+ */
 export function scopeOf(mesh: Mesh, proxy: ProxyNode): Scope {
-  return namespaceScope(mesh, proxy.namespace);
+  const { settings, registry, sidecars } = mesh;
+  const { namespace } = proxy;
+  const sidecar =
+    proxy.type === "sidecar" ? findSidecar(sidecars, proxy, settings.rootNamespace) : undefined;
+  const virtualServices = virtualServicesFor(mesh.virtualServices, settings, namespace);
+  return sidecar === undefined
+    ? namespaceScope(settings, registry.services, virtualServices, namespace)
+    : buildSidecarScope(sidecar, settings, registry.services, virtualServices, namespace);
 }
 
-const namespaceScope = memoise((mesh: Mesh, namespace: string): Scope => {
-  const services = visibleServices(mesh, namespace);
-  const virtualServices = mesh.virtualServices.filter(({ gateways }) =>
-    gateways.includes(MESH_GATEWAY),
-  );
-  return {
-    namespace,
-    settings: mesh.settings,
-    services,
-    virtualServices,
-    egress: [
-      {
-        port: undefined,
-        bind: undefined,
-        captureMode: "DEFAULT",
-        services,
-        virtualServices,
-        origin: undefined,
-      },
-    ],
-    outboundMode: mesh.settings.outboundMode,
-    egressProxy: undefined,
-    origin: undefined,
-  };
-});
+const namespaceScope = memoise(
+  (
+    settings: MeshSettings,
+    all: readonly Service[],
+    virtualServices: readonly VirtualService[],
+    namespace: string,
+  ): Scope => {
+    const services = firstCandidates(candidatesFor(all, namespace));
+    const everything: EgressListener = {
+      port: undefined,
+      bind: "",
+      captureMode: "DEFAULT",
+      services,
+      virtualServices,
+      origin: undefined,
+    };
+    return {
+      namespace,
+      settings,
+      services,
+      virtualServices,
+      egress: [everything],
+      outboundMode: settings.outboundMode,
+      egressProxy: undefined,
+      sidecar: undefined,
+      issues: [],
+    };
+  },
+);
 
-/** One service per hostname: the namespace's own first, then Kubernetes', then by namespace. */
-function visibleServices(mesh: Mesh, namespace: string): ReadonlyMap<string, Service> {
-  const seen = new Map<string, Service>();
-  for (const [hostname, candidates] of servicesByHost(mesh)) {
-    const [best] = candidates
-      .filter(({ visibility }) => isVisible(visibility, namespace))
-      .toSorted(
-        (a, b) => rank(a, namespace) - rank(b, namespace) || compareText(a.namespace, b.namespace),
-      );
-    if (best !== undefined) seen.set(hostname, best);
-  }
-  return seen;
-}
-
-function rank(service: Service, namespace: string): number {
-  if (service.namespace === namespace) return 0;
-  return service.registry === "Kubernetes" ? 1 : 2;
-}
+/** Those for sidecars that are exported to a namespace; one without hosts is only for others. */
+const virtualServicesFor = memoise(
+  (
+    virtualServices: readonly VirtualService[],
+    settings: MeshSettings,
+    namespace: string,
+  ): readonly VirtualService[] =>
+    virtualServices.filter(
+      ({ gateways, hosts, object, namespace: own }) =>
+        hosts.length > 0 &&
+        gateways.includes(MESH_GATEWAY) &&
+        isVisible(
+          resolveVisibility(object.spec.exportTo, own, settings.exportTo.virtualService),
+          namespace,
+        ),
+    ),
+);
