@@ -59,6 +59,7 @@ function arbitraryOfType(schema: Schema, depth: number): fc.Arbitrary<unknown> {
       return fc.double({ min: schema.minimum ?? -1, max: schema.maximum ?? 101, noNaN: true });
     case "boolean":
       return fc.boolean();
+    case undefined:
     default:
       return fc.jsonValue();
   }
