@@ -1,15 +1,37 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import { FileAccessLogSchema } from "./gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "./gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { CorsSchema } from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { HTTPFaultSchema } from "./gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpInspectorSchema } from "./gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { OriginalDstSchema } from "./gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
+import { OriginalSrcSchema } from "./gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js";
+import { ProxyProtocolSchema } from "./gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
+import { TlsInspectorSchema } from "./gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManagerSchema } from "./gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { SniClusterSchema } from "./gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
 import { TcpProxySchema } from "./gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { MetadataSchema } from "./gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
+import { ReqWithoutQuerySchema } from "./gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import { PreviousHostsPredicateSchema } from "./gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { RawBufferSchema } from "./gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import { DownstreamTlsContextSchema } from "./gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { HttpProtocolOptionsSchema } from "./gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 
 /** The extensions that may stand in an `Any`, for protobuf's JSON form, which spells them out. */
 export const EXTENSION_REGISTRY = createRegistry(
+  ReqWithoutQuerySchema,
+  MetadataSchema,
+  DownstreamTlsContextSchema,
+  SniClusterSchema,
+  TlsInspectorSchema,
+  ProxyProtocolSchema,
+  OriginalSrcSchema,
+  OriginalDstSchema,
+  HttpInspectorSchema,
+  HTTPFaultSchema,
+  CorsSchema,
   FileAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,

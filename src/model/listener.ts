@@ -21,6 +21,8 @@ export interface Listener {
   readonly isBound: boolean;
   /** Hands each connection to the listener of the address that the client had meant (`use_original_dst`). */
   readonly isCapturing: boolean;
+  /** Takes and makes connections with addresses that are not its own (`TPROXY`). */
+  readonly isTransparent?: boolean;
   readonly inspection: Inspection;
   /** In the order of their names' first appearance; which one counts is up to the matches alone. */
   readonly chains: readonly FilterChain[];
@@ -43,6 +45,8 @@ export interface TcpKeepalive {
 /** What looks at a connection before a chain is chosen. */
 export interface Inspection {
   readonly originalDestination: boolean;
+  /** Goes on with the client's address, as netfilter rules of `TPROXY` expect it. */
+  readonly originalSource?: boolean;
   /** Reads a PROXY protocol header first. */
   readonly proxyProtocol: boolean;
   /** Whether SNI and ALPN are read, and on which ports not. */
@@ -51,8 +55,14 @@ export interface Inspection {
   readonly http: InspectorUse;
 }
 
-/** Off, on, or on for all original destination ports but some (servers that speak first). */
-export type InspectorUse = boolean | { readonly exceptPorts: readonly number[] };
+/**
+ * Off, on, on for all original destination ports but some (servers that speak first), or on for
+ * some only. The ports are sorted, and never none.
+ */
+export type InspectorUse =
+  | boolean
+  | { readonly exceptPorts: readonly number[] }
+  | { readonly onlyPorts: readonly number[] };
 
 /** No looking at all. */
 export const NO_INSPECTION: Inspection = {
@@ -93,6 +103,8 @@ export interface HttpChain {
   readonly routes: string | RouteConfiguration;
   /** What side of the mesh this is on; decides how far requests' own words are trusted. */
   readonly role: HttpRole;
+  /** Whether a route may lead to a cluster that looks up the host of the request (`dynamic-dns`). */
+  readonly reachesDynamicDns?: boolean;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { TlsLimits, TlsVersion } from "./tls.ts";
+
 /** Mesh-wide settings that concern traffic, with every default in its place (Istio's MeshConfig). */
 export interface MeshSettings {
   /** The namespace of policies that are for the whole mesh, and of the settings themselves. */
@@ -17,7 +19,38 @@ export interface MeshSettings {
     readonly virtualService: readonly string[];
     readonly destinationRule: readonly string[];
   };
+  /** Further trust domains whose identities are taken as the mesh's own. */
+  readonly trustDomainAliases: readonly string[];
+  /** The oldest TLS between workloads (`meshMTLS.minProtocolVersion`). */
+  readonly meshTlsMinVersion: TlsVersion;
+  /** What holds for TLS with others where nobody says it (`tlsDefaults`). */
+  readonly tlsDefaults: TlsLimits;
+  /** How long a client may take to show its protocol; 0 for ever. */
+  readonly protocolDetectionTimeoutMs: number;
+  readonly pathNormalization: PathNormalization;
+  /** Absent: nothing is logged. */
+  readonly accessLog: AccessLogSettings | undefined;
+  /** Whether connections that no filter chain takes are logged too. */
+  readonly isListenerLogged: boolean;
+  /** `defaultConfig`: what holds for proxies that bring no `proxyConfig` of their own. */
+  readonly proxyConfig: Readonly<Record<string, unknown>>;
 }
+
+/** What becomes of a request's path before it is matched (Istio's `pathNormalization`). */
+export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
+
+/** One log line for each request and TCP connection. */
+export interface AccessLogSettings {
+  /** A file, or `/dev/stdout`. */
+  readonly path: string;
+  /** A format string, or the format of each field; absent: Istio's own of that encoding. */
+  readonly format:
+    | { readonly encoding: "TEXT"; readonly text: string | undefined }
+    | { readonly encoding: "JSON"; readonly fields: JsonFormat | undefined };
+}
+
+/** Names and format strings; objects and lists inside are written as such. */
+export type JsonFormat = Readonly<Record<string, unknown>>;
 
 /** What happens to requests for hosts that the mesh does not know. */
 export type OutboundMode = "ALLOW_ANY" | "REGISTRY_ONLY" | "ALLOW_ANY_DYNAMIC_DNS";
@@ -34,4 +67,12 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   inboundPort: 15_006,
   httpProxyPort: 0,
   exportTo: { service: ["*"], virtualService: ["*"], destinationRule: ["*"] },
+  trustDomainAliases: [],
+  meshTlsMinVersion: "TLSV1_2",
+  tlsDefaults: { minVersion: undefined, maxVersion: undefined, cipherSuites: [], ecdhCurves: [] },
+  protocolDetectionTimeoutMs: 0,
+  pathNormalization: "BASE",
+  accessLog: undefined,
+  isListenerLogged: true,
+  proxyConfig: {},
 };

@@ -1,3 +1,4 @@
+import { parseDurationMs } from "../base/duration.ts";
 import { isIPv4, isIPv6 } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
 import type { Labels } from "./labels.ts";
@@ -19,6 +20,9 @@ const CLUSTER_ID_DEFAULT = "Kubernetes";
 
 /** Where apps find the explicit proxy of a sidecar that nothing is captured for. */
 const HTTP_PROXY_PORT = 15_002;
+
+/** What weft's own agent tells begins with this. */
+const WEFT_AGENT = "WEFT_";
 
 function httpProxyPortOf(mode: ProxyNode["interceptionMode"]): number | undefined {
   return mode === "NONE" ? HTTP_PROXY_PORT : undefined;
@@ -60,6 +64,9 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     httpProxyPort: read.proxyPort("HTTP_PROXY_PORT") ?? httpProxyPortOf(interceptionMode),
     isWeft,
     speaksHttp2: !isWeft,
+    hasCertificates: !Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT)),
+    takesHttp10: read.text("HTTP10") === "1",
+    idleTimeoutMs: read.duration("IDLE_TIMEOUT"),
     appAddress: read.text("WEFT_APP_ADDRESS") ?? APP_ADDRESS_DEFAULT,
     hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
     isUnprivileged: read.text("UNPRIVILEGED_POD") === "true",
@@ -96,6 +103,15 @@ class MetadataReader {
     if (/^[0-9]{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
     this.#refuse(name, `is "${value}", not a port`);
     return undefined;
+  }
+
+  /** A span of time in milliseconds. */
+  duration(name: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined || value === "") return undefined;
+    const ms = parseDurationMs(value);
+    if (ms === undefined) this.#refuse(name, `is "${value}", not a duration such as 10s`);
+    return ms;
   }
 
   /** Comma-separated texts; none when absent. */

@@ -36,6 +36,15 @@ export interface ProxyNode {
   readonly isWeft: boolean;
   /** Whether it can speak HTTP/2 to upstreams; weft's own proxy says that it cannot yet. */
   readonly speaksHttp2: boolean;
+  /**
+   * Whether its agent hands it certificates over SDS, as Istio's does. weft's own agent has none to
+   * give yet: what needs one is closed there, and files are read by the proxy itself.
+   */
+  readonly hasCertificates: boolean;
+  /** Whether it takes HTTP/1.0 (Istio's metadata `HTTP10`). */
+  readonly takesHttp10: boolean;
+  /** How long connections may be idle (Istio's metadata `IDLE_TIMEOUT`); absent: as Envoy has it. */
+  readonly idleTimeoutMs: number | undefined;
   /** Where the app behind a `NONE` sidecar listens; "127.0.0.1" when it did not say. */
   readonly appAddress: string;
   /** Ports of the host that lead to a port of this pod (`containerPort` → address and port). */

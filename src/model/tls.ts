@@ -32,6 +32,8 @@ export interface ServerTls extends TlsLimits {
   readonly isClientCertificateRequired: boolean;
   /** Names of which a client's certificate must have one; empty: any that is signed. */
   readonly subjectAltNames: readonly string[];
+  /** Trust domains one of which a client's identity must be of; empty or absent: any. */
+  readonly trustDomains?: readonly string[];
   /** Base64 SHA-256 of public keys, hex SHA-256 of certificates: of each that is given one must be. */
   readonly spkiPins: readonly string[];
   readonly certificatePins: readonly string[];

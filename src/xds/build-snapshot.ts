@@ -1,8 +1,8 @@
 import { memoise } from "../base/memo.ts";
 import type { Cluster, ClusterEndpoints } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
-import type { MeshSettings } from "../model/mesh-settings.ts";
 import type { ObjectIssue } from "../model/origin.ts";
+import { type ProxySettings, proxySettings } from "../model/proxy-settings.ts";
 import type { ProxyView } from "../model/proxy-view.ts";
 import type { RouteConfiguration } from "../model/route.ts";
 import { encodeCluster } from "./cluster.ts";
@@ -24,6 +24,7 @@ export interface SnapshotResult {
 export function buildSnapshot(view: ProxyView): SnapshotResult {
   const { proxy, scope, issues } = view;
   const { speaksHttp2 } = proxy;
+  const settings = proxySettings(proxy, scope.settings);
   const shared = sharedClusters(view.clusters, speaksHttp2);
   const own = view.ownClusters.map((cluster) => clusterResource(cluster, speaksHttp2));
   return {
@@ -31,9 +32,7 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
       resources: {
         cluster: own.length === 0 ? shared : byName([...own, ...shared.values()]),
         endpoint: endpointResources(view.endpoints),
-        listener: byName(
-          view.listeners.map((listener) => listenerResource(listener, scope.settings)),
-        ),
+        listener: byName(view.listeners.map((listener) => listenerResource(listener, settings))),
         route: byName(view.routes.map((routes) => routeResource(routes))),
       },
     },
@@ -59,7 +58,7 @@ const endpointResources = memoise((endpoints: readonly ClusterEndpoints[]) =>
 
 const endpointResource = memoise(encodeEndpoints);
 
-const listenerResource = memoise((listener: Listener, settings: MeshSettings) =>
+const listenerResource = memoise((listener: Listener, settings: ProxySettings) =>
   encodeListener(listener, settings),
 );
 

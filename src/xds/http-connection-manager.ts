@@ -1,55 +1,117 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { FilterSchema } from "../api/gen/envoy/config/listener/v3/listener_components_pb.js";
-import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
-import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import {
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  type HttpConnectionManager_SetCurrentClientCertDetailsSchema,
+  HttpConnectionManagerSchema,
+  HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
+  HttpConnectionManager_ServerHeaderTransformation as Transformation,
+} from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { packAny } from "../api/type-url.ts";
 import type { HttpChain, HttpRole } from "../model/listener.ts";
-import type { MeshSettings } from "../model/mesh-settings.ts";
+import type { PathNormalization } from "../model/mesh-settings.ts";
+import type { ForwardClientCert, ProxySettings } from "../model/proxy-settings.ts";
+import { accessLogs } from "./access-log.ts";
+import { httpFilters } from "./http-filters.ts";
 import { inlineRouteConfiguration } from "./route-configuration.ts";
-import { ADS, ZERO } from "./wire.ts";
-
-/** What proxies call themselves in the `server` header. */
-const SERVER_NAME = "istio-envoy";
+import { ADS, duration, ZERO } from "./wire.ts";
 
 type Options = Partial<
   Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, { $typeName: string }>
 >;
-
-const BY_ROLE: Readonly<Record<HttpRole, Options>> = {
-  "sidecar-outbound": {},
-  "sidecar-inbound": { serverName: SERVER_NAME },
-  // Clients are strangers: what they claim about themselves does not count.
-  gateway: { serverName: SERVER_NAME, useRemoteAddress: true },
-  // The form in which clients of a proxy ask: `GET http://host/path`.
-  "http-proxy": { httpProtocolOptions: { allowAbsoluteUrl: true } },
-};
+type CertDetails = MessageInitShape<typeof HttpConnectionManager_SetCurrentClientCertDetailsSchema>;
 
 /** The connection manager at the end of a chain. */
 export function httpFilter(
-  { statPrefix, routes, role }: HttpChain,
-  _settings: MeshSettings,
+  chain: HttpChain,
+  settings: ProxySettings,
 ): MessageInitShape<typeof FilterSchema> {
-  const router = packAny(RouterSchema, create(RouterSchema));
+  const { statPrefix, routes, role } = chain;
+  const { mesh, idleTimeoutMs } = settings;
   const manager = create(HttpConnectionManagerSchema, {
     statPrefix,
     routeSpecifier:
       typeof routes === "string"
         ? { case: "rds", value: { configSource: ADS, routeConfigName: routes } }
         : { case: "routeConfig", value: inlineRouteConfiguration(routes) },
-    ...BY_ROLE[role],
-    httpFilters: [
-      {
-        name: "envoy.filters.http.router",
-        configType: { case: "typedConfig", value: router },
-      },
-    ],
+    ...BY_ROLE[role](settings),
+    ...serverHeader(role, settings),
+    ...PATHS[mesh.pathNormalization],
+    ...(idleTimeoutMs !== undefined && {
+      commonHttpProtocolOptions: { idleTimeout: duration(idleTimeoutMs) },
+    }),
+    ...(!settings.addsRequestId && { generateRequestId: false }),
+    ...http1Options(role, settings),
+    accessLog: accessLogs(mesh),
+    httpFilters: httpFilters(chain, settings),
     // A stream may be silent for as long as it likes (Istio's default).
     streamIdleTimeout: ZERO,
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    normalizePath: true,
+    // `Expect: 100-continue` is for the upstream to answer.
+    proxy100Continue: true,
   });
   return {
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: packAny(HttpConnectionManagerSchema, manager) },
+  };
+}
+
+const FORWARD: Readonly<Record<ForwardClientCert, Forward>> = {
+  SANITIZE: Forward.SANITIZE,
+  FORWARD_ONLY: Forward.FORWARD_ONLY,
+  APPEND_FORWARD: Forward.APPEND_FORWARD,
+  SANITIZE_SET: Forward.SANITIZE_SET,
+  ALWAYS_FORWARD_ONLY: Forward.ALWAYS_FORWARD_ONLY,
+};
+
+/** What gateways tell of strangers' certificates. */
+const GATEWAY_CERT_DETAILS: CertDetails = { subject: true, cert: true, dns: true, uri: true };
+
+/** How far the two sides of a chain are trusted. */
+const BY_ROLE: Readonly<Record<HttpRole, (settings: ProxySettings) => Options>> = {
+  "sidecar-outbound": ({ addsForwardedPort }) => ({ appendXForwardedPort: addsForwardedPort }),
+  "http-proxy": ({ addsForwardedPort }) => ({ appendXForwardedPort: addsForwardedPort }),
+  "sidecar-inbound": ({ forwardClientCert, clientCertDetails }) => ({
+    forwardClientCertDetails: FORWARD[forwardClientCert],
+    setCurrentClientCertDetails: { ...clientCertDetails },
+  }),
+  // Clients are strangers: what they claim about themselves does not count.
+  gateway: ({ gatewayForwardClientCert, trustedProxies, addsForwardedPort }) => ({
+    useRemoteAddress: true,
+    xffNumTrustedHops: trustedProxies,
+    forwardClientCertDetails: FORWARD[gatewayForwardClientCert],
+    setCurrentClientCertDetails: GATEWAY_CERT_DETAILS,
+    appendXForwardedPort: addsForwardedPort,
+  }),
+};
+
+/** Sidecars do not call themselves anything to their own app, as Istio has it. */
+function serverHeader(role: HttpRole, settings: ProxySettings): Options {
+  const { serverName, isServerHeaderPassed, isServerNamed } = settings;
+  if (isServerHeaderPassed) return { serverHeaderTransformation: Transformation.PASS_THROUGH };
+  const isOutbound = role === "sidecar-outbound" || role === "http-proxy";
+  return isOutbound && !isServerNamed ? {} : { serverName };
+}
+
+const PATHS: Readonly<Record<PathNormalization, Options>> = {
+  NONE: { normalizePath: false },
+  BASE: { normalizePath: true },
+  MERGE_SLASHES: { normalizePath: true, mergeSlashes: true },
+  DECODE_AND_MERGE_SLASHES: {
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: SlashAction.UNESCAPE_AND_FORWARD,
+  },
+};
+
+function http1Options(role: HttpRole, { takesHttp10 }: ProxySettings): Options {
+  // The form in which clients of a proxy ask: `GET http://host/path`.
+  const isProxy = role === "http-proxy";
+  if (!isProxy && !takesHttp10) return {};
+  return {
+    httpProtocolOptions: {
+      ...(isProxy && { allowAbsoluteUrl: true }),
+      ...(takesHttp10 && { acceptHttp10: true }),
+    },
   };
 }
