@@ -1,3 +1,7 @@
+import type { ClientTlsSettings } from "../config/client-tls.ts";
+import type { ExtensionProvider } from "../config/extension-provider.ts";
+import type { HttpRetry } from "../config/http-route.ts";
+import type { LocalityLbSetting } from "../config/locality-lb-setting.ts";
 import type { TlsLimits, TlsVersion } from "./tls.ts";
 
 /** Mesh-wide settings that concern traffic, with every default in its place (Istio's MeshConfig). */
@@ -6,6 +10,8 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   readonly trustDomain: string;
   readonly outboundMode: OutboundMode;
+  /** TLS towards hosts that are not known, with `ALLOW_ANY_DYNAMIC_DNS`. */
+  readonly outboundTls: ClientTlsSettings | undefined;
   readonly inboundMode: "PASSTHROUGH" | "LOCALHOST";
   readonly isAutoMtls: boolean;
   readonly connectTimeoutMs: number;
@@ -23,6 +29,8 @@ export interface MeshSettings {
   readonly trustDomainAliases: readonly string[];
   /** The oldest TLS between workloads (`meshMTLS.minProtocolVersion`). */
   readonly meshTlsMinVersion: TlsVersion;
+  /** Cipher suites between workloads for TLS 1.2 (`meshMTLS.cipherSuites`); none: Istio's own. */
+  readonly meshTlsCipherSuites: readonly string[];
   /** What holds for TLS with others where nobody says it (`tlsDefaults`). */
   readonly tlsDefaults: TlsLimits;
   /** How long a client may take to show its protocol; 0 for ever. */
@@ -34,6 +42,43 @@ export interface MeshSettings {
   readonly isListenerLogged: boolean;
   /** `defaultConfig`: what holds for proxies that bring no `proxyConfig` of their own. */
   readonly proxyConfig: Readonly<Record<string, unknown>>;
+  /** Of connections to endpoints, where no DestinationRule says so; absent: none is asked for. */
+  readonly tcpKeepalive: TcpKeepaliveSettings | undefined;
+  /** Where no DestinationRule says so; failover counts only with outlier detection. */
+  readonly localityLb: LocalityLbSetting;
+  /** How often clusters look up a name whose answer says nothing about that. */
+  readonly dnsRefreshMs: number;
+  /** Whether HTTP/1.1 becomes HTTP/2 between proxies where no DestinationRule says so. */
+  readonly isHttp2Upgrade: boolean;
+  /** Retries of routes that say nothing; absent: Istio's own two. */
+  readonly defaultRetry: HttpRetry | undefined;
+  /** Whether a server's certificate is checked where a DestinationRule names no CA. */
+  readonly isServerVerified: boolean;
+  readonly ingress: IngressSettings;
+  /** By name; the log of `defaultProviders.accessLogging` is in `accessLog` already. */
+  readonly extensionProviders: ReadonlyMap<string, ExtensionProvider>;
+  /** Whose endpoints are only for clients of their own cluster; `isLocal` false takes one out again. */
+  readonly clusterLocal: readonly { readonly host: string; readonly isLocal: boolean }[];
+  /** Whether an application's metrics come with those of its proxy. */
+  readonly isPrometheusMerged: boolean;
+}
+
+/** SO_KEEPALIVE; what is absent is left to the operating system. */
+export interface TcpKeepaliveSettings {
+  readonly probes: number | undefined;
+  readonly timeMs: number | undefined;
+  readonly intervalMs: number | undefined;
+}
+
+/** Which Ingresses are served, and by which pods. */
+export interface IngressSettings {
+  /** `DEFAULT` also serves those that name no class. */
+  readonly mode: "OFF" | "DEFAULT" | "STRICT";
+  readonly className: string;
+  /** The Service whose addresses an Ingress gets, in the root namespace. */
+  readonly service: string;
+  /** The label `istio` of the gateway's pods. */
+  readonly selector: string;
 }
 
 /** What becomes of a request's path before it is matched (Istio's `pathNormalization`). */
@@ -60,6 +105,7 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   rootNamespace: "istio-system",
   trustDomain: "cluster.local",
   outboundMode: "ALLOW_ANY",
+  outboundTls: undefined,
   inboundMode: "PASSTHROUGH",
   isAutoMtls: true,
   connectTimeoutMs: 10_000,
@@ -69,10 +115,26 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   exportTo: { service: ["*"], virtualService: ["*"], destinationRule: ["*"] },
   trustDomainAliases: [],
   meshTlsMinVersion: "TLSV1_2",
+  meshTlsCipherSuites: [],
   tlsDefaults: { minVersion: undefined, maxVersion: undefined, cipherSuites: [], ecdhCurves: [] },
   protocolDetectionTimeoutMs: 0,
   pathNormalization: "BASE",
   accessLog: undefined,
   isListenerLogged: true,
   proxyConfig: {},
+  tcpKeepalive: undefined,
+  localityLb: { enabled: true },
+  dnsRefreshMs: 60_000,
+  isHttp2Upgrade: false,
+  defaultRetry: undefined,
+  isServerVerified: true,
+  ingress: {
+    mode: "STRICT",
+    className: "istio",
+    service: "istio-ingressgateway",
+    selector: "ingressgateway",
+  },
+  extensionProviders: new Map(),
+  clusterLocal: [],
+  isPrometheusMerged: true,
 };

@@ -1,4 +1,5 @@
 import { memoise } from "../base/memo.ts";
+import type { ConfigMap } from "../config/config-map.ts";
 import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import type { KubeObject } from "../config/object.ts";
@@ -13,7 +14,8 @@ import {
 } from "./destination-rule.ts";
 import type { ServiceEndpoints } from "./endpoint.ts";
 import { buildGateway, type Gateway } from "./gateway.ts";
-import { DEFAULT_SETTINGS, type MeshSettings } from "./mesh-settings.ts";
+import { MESH_CONFIG_MAP, type MeshConfigState, readMeshConfig } from "./mesh-config.ts";
+import type { MeshSettings } from "./mesh-settings.ts";
 import { compareAge } from "./origin.ts";
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
@@ -27,6 +29,8 @@ import { type Workload, workloadIndex } from "./workload.ts";
  */
 export interface Mesh {
   readonly settings: MeshSettings;
+  /** Where the settings come from. */
+  readonly meshConfig: MeshConfigState;
   readonly registry: Registry;
   /** The oldest first, as all that follow: conflicts are settled in that order. */
   readonly virtualServices: readonly VirtualService[];
@@ -40,13 +44,15 @@ const NETWORKING = "networking.istio.io";
 
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
 export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
-  const settings = DEFAULT_SETTINGS;
+  const meshConfig = readMeshConfig(view.get<ConfigMap>(MESH_CONFIG_MAP), previous?.meshConfig);
+  const { settings } = meshConfig;
   const destinationRules = rulesOf(
     view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"),
     settings.exportTo.destinationRule,
   );
   return {
     settings,
+    meshConfig,
     registry: buildRegistry(view, settings, previous?.registry),
     virtualServices: virtualServicesOf(
       view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),

@@ -56,6 +56,7 @@ export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
   const { gateways, virtualServices, destinationRules, registry, sidecars } = mesh;
   const configured = [...gateways, ...virtualServices, ...destinationRules];
   return [
+    ...mesh.meshConfig.issues,
     ...registry.issues,
     ...configured.flatMap(({ object }) =>
       issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),

@@ -1,0 +1,211 @@
+import type { Issue } from "../base/issue.ts";
+import { EXTENSION_PROVIDER_TYPES } from "../config/extension-provider.ts";
+import { isSameJson } from "../config/json.ts";
+import type { MeshConfig } from "../config/mesh-config.ts";
+import type { ProxyConfigSettings } from "../config/mesh-proxy-config.ts";
+import type { Json } from "../config/schema.ts";
+import { parseJsonFormat } from "./mesh-access-log.ts";
+
+/** What becomes of a field: it does what it says, or why it does not. */
+type Support = true | NoSupport;
+
+interface NoSupport {
+  /** Ends "has no effect: …". */
+  readonly why: string;
+  /** Values that say what happens anyway: no word about them. */
+  readonly silent?: readonly Json[];
+}
+
+const NO_TRACING: NoSupport = { why: "tracing is not built yet", silent: [{}] };
+const NO_IDENTITY: NoSupport = { why: "certificates are not issued yet" };
+const NO_STATSD: NoSupport = {
+  why: "proxies push no statistics: they are read at /stats/prometheus",
+};
+
+/** Every field of MeshConfig; the compiler sees to it that none is missing. */
+const MESH_CONFIG: Readonly<Record<keyof MeshConfig, Support>> = {
+  proxyListenPort: true,
+  proxyInboundListenPort: true,
+  proxyHttpPort: true,
+  connectTimeout: true,
+  protocolDetectionTimeout: true,
+  tcpKeepalive: true,
+  ingressClass: true,
+  ingressService: true,
+  ingressControllerMode: true,
+  ingressSelector: true,
+  accessLogFile: true,
+  accessLogFormat: true,
+  accessLogEncoding: true,
+  enableEnvoyAccessLogService: {
+    why: "logs are written to files only: say accessLogFile",
+    silent: [false],
+  },
+  disableEnvoyListenerLog: true,
+  enableAutoMtls: true,
+  trustDomain: true,
+  trustDomainAliases: true,
+  caCertificates: { ...NO_IDENTITY, silent: [[]] },
+  certificates: { why: "Istio took it out: issue certificates with cert-manager", silent: [[]] },
+  ca: NO_IDENTITY,
+  verifyCertificateAtClient: true,
+  meshMTLS: true,
+  tlsDefaults: true,
+  compliancePolicy: { why: "no policy is built: say tlsDefaults and meshMTLS", silent: [""] },
+  // Istio's default is true, and request IDs do not depend on it.
+  enableTracing: { why: "tracing is not built yet", silent: [true, false] },
+  defaultConfig: true,
+  outboundTrafficPolicy: true,
+  inboundTrafficPolicy: true,
+  configSources: { why: "configuration comes from the API or a folder of files", silent: [[]] },
+  defaultServiceExportTo: true,
+  defaultVirtualServiceExportTo: true,
+  defaultDestinationRuleExportTo: true,
+  rootNamespace: true,
+  localityLbSetting: true,
+  dnsRefreshRate: true,
+  h2UpgradePolicy: true,
+  inboundClusterStatName: { why: "clusters are counted by their own names", silent: [""] },
+  outboundClusterStatName: { why: "clusters are counted by their own names", silent: [""] },
+  serviceSettings: { why: "there is one cluster", silent: [[]] },
+  enablePrometheusMerge: {
+    why: "metrics of applications are not merged yet",
+    // What Istio's own installation writes.
+    silent: [true, false],
+  },
+  // What of them is used is said by `providerIssues`.
+  extensionProviders: true,
+  defaultProviders: true,
+  discoverySelectors: { why: "all namespaces are looked at", silent: [[]] },
+  pathNormalization: true,
+  defaultHttpRetryPolicy: true,
+  serviceScopeConfigs: { why: "ambient mode is not built yet", silent: [[]] },
+  defaultTrafficPolicy: { why: "it is not built yet: say it in a DestinationRule for *.local" },
+};
+
+const NO_LEGACY: NoSupport = { why: "Istio does not use it any more" };
+
+/** Every field of `defaultConfig`. */
+const PROXY_CONFIG: Readonly<Record<keyof ProxyConfigSettings, Support>> = {
+  configPath: { why: "it is not for the mesh to say", silent: ["./etc/istio/proxy"] },
+  binaryPath: { why: "it is not for the mesh to say", silent: ["/usr/local/bin/envoy"] },
+  serviceCluster: { why: "it names spans, and tracing is not built yet", silent: ["istio-proxy"] },
+  tracingServiceName: NO_TRACING,
+  drainDuration: { why: "listeners are drained for Envoy's own time", silent: ["45s"] },
+  parentShutdownDuration: { why: "proxies are not restarted while they run", silent: ["60s"] },
+  discoveryAddress: {
+    why: "proxies are told by whoever starts them",
+    silent: ["istiod.istio-system.svc:15012"],
+  },
+  discoveryRefreshDelay: NO_LEGACY,
+  zipkinAddress: NO_TRACING,
+  statsdUdpAddress: NO_STATSD,
+  envoyMetricsServiceAddress: NO_STATSD,
+  proxyAdminPort: { why: "it is 15000 in every pod", silent: [15_000] },
+  availabilityZone: NO_LEGACY,
+  controlPlaneAuthPolicy: { why: "the control plane is on the loopback", silent: ["MUTUAL_TLS"] },
+  customConfigFile: { why: "weft proxy -c takes a start-up file" },
+  statNameLength: { why: "names of statistics have no limit", silent: [189] },
+  concurrency: { why: "a proxy of weft has one thread" },
+  proxyBootstrapTemplatePath: { why: "weft proxy -c takes a start-up file" },
+  interceptionMode: { why: "each proxy says its own mode", silent: ["REDIRECT"] },
+  tracing: NO_TRACING,
+  sds: NO_LEGACY,
+  envoyAccessLogService: { why: "logs are written to files only: say accessLogFile" },
+  envoyMetricsService: NO_STATSD,
+  proxyMetadata: { why: "each proxy says its own metadata", silent: [{}] },
+  runtimeValues: { why: "the runtime of a proxy stands in its start-up file", silent: [{}] },
+  statusPort: { why: "it is 15021 in every pod", silent: [15_020] },
+  extraStatTags: { why: "telemetry of requests is not built yet", silent: [[]] },
+  gatewayTopology: true,
+  terminationDrainDuration: { why: "a proxy ends when its application has", silent: ["5s"] },
+  meshId: { why: "telemetry of requests is not built yet", silent: [""] },
+  readinessProbe: { why: "virtual machines are not started here" },
+  proxyStatsMatcher: { why: "all statistics are shown" },
+  holdApplicationUntilProxyStarts: {
+    why: "an application waits for its proxy anyway",
+    silent: [true],
+  },
+  caCertificatesPem: { ...NO_IDENTITY, silent: [[]] },
+  image: { why: "proxies are not containers here" },
+  privateKeyProvider: { why: "private keys stay in the proxy" },
+  proxyHeaders: true,
+  fileFlushInterval: { why: "logs are flushed after Envoy's own time" },
+  fileFlushMinSizeKb: { why: "logs are flushed at Envoy's own size" },
+  statsCompression: { why: "statistics are not compressed", silent: [false] },
+};
+
+/** What a MeshConfig asks for in vain, as warnings: nothing is taken and ignored without a word. */
+export function unsupportedIssues(mesh: MeshConfig): readonly Issue[] {
+  return [
+    ...issuesOf(mesh, MESH_CONFIG, ""),
+    ...issuesOf(mesh.defaultConfig ?? {}, PROXY_CONFIG, "defaultConfig."),
+    ...providerIssues(mesh),
+    ...formatIssues(mesh),
+  ];
+}
+
+/** Of all providers only a log into a file has its use, and of several the first. */
+function providerIssues({
+  extensionProviders = [],
+  defaultProviders = {},
+}: MeshConfig): readonly Issue[] {
+  const issues: Issue[] = [];
+  const files = new Set(["envoy"]);
+  for (const [at, provider] of extensionProviders.entries()) {
+    files.delete(provider.name);
+    if (provider.envoyFileAccessLog !== undefined) files.add(provider.name);
+    else {
+      const type = EXTENSION_PROVIDER_TYPES.find((one) => Object.hasOwn(provider, one)) ?? "name";
+      const why = "what would use it is not built yet";
+      issues.push(noEffect(`extensionProviders[${at}].${type}`, why));
+    }
+    if (provider.envoyFileAccessLog?.omitEmptyValues === true) {
+      const path = `extensionProviders[${at}].envoyFileAccessLog.omitEmptyValues`;
+      issues.push(noEffect(path, 'empty values are written as "-"'));
+    }
+  }
+  let isLogged = false;
+  for (const [at, name] of (defaultProviders.accessLogging ?? []).entries()) {
+    const path = `defaultProviders.accessLogging[${at}]`;
+    if (!files.has(name)) issues.push(noEffect(path, "logs are written to files only"));
+    else if (isLogged) issues.push(noEffect(path, "one log is written, of the provider before it"));
+    else isLogged = true;
+  }
+  const metrics = defaultProviders.metrics ?? [];
+  if (metrics.some((name) => name !== "prometheus")) {
+    issues.push(noEffect("defaultProviders.metrics", NO_STATSD.why));
+  }
+  if ((defaultProviders.tracing ?? []).length > 0) {
+    issues.push(noEffect("defaultProviders.tracing", NO_TRACING.why));
+  }
+  return issues;
+}
+
+function formatIssues({ accessLogEncoding, accessLogFormat = "" }: MeshConfig): readonly Issue[] {
+  if (accessLogEncoding !== "JSON" || accessLogFormat === "") return [];
+  if (parseJsonFormat(accessLogFormat) !== undefined) return [];
+  const message =
+    "is no JSON object, which the encoding JSON asks for: Istio's own fields are written";
+  return [{ path: "accessLogFormat", message, severity: "warning" }];
+}
+
+function noEffect(path: string, why: string): Issue {
+  return { path, message: `has no effect: ${why}`, severity: "warning" };
+}
+
+function issuesOf<T extends object>(
+  value: T,
+  table: Readonly<Record<keyof T, Support>>,
+  prefix: string,
+): readonly Issue[] {
+  // The schema has only fields that the table has.
+  return (Object.entries(value) as [keyof T & string, unknown][]).flatMap(
+    ([name, item]): readonly Issue[] => {
+      const support = table[name];
+      if (support === true) return [];
+      if (support.silent?.some((one) => isSameJson(one, item)) === true) return [];
+      return [noEffect(`${prefix}${name}`, support.why)];
+    },
+  );
+}
