@@ -85,8 +85,9 @@ function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): reado
     ...virtualService.issues,
     ...hostIssues(virtualService, mesh),
     ...gatewayReferenceIssues(virtualService, mesh),
-    ...virtualService.rules.flatMap(({ destinations }) =>
-      destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
+    ...[...virtualService.rules, ...virtualService.tlsRules, ...virtualService.tcpRules].flatMap(
+      ({ destinations }) =>
+        destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
     ),
   ];
 }

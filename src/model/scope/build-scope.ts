@@ -6,7 +6,7 @@ import type { EgressListener, Scope } from "../scope.ts";
 import type { Service } from "../service.ts";
 import { findSidecar } from "../sidecar.ts";
 import { MESH_GATEWAY, type VirtualService } from "../virtual-service.ts";
-import { isVisible, resolveVisibility } from "../visibility.ts";
+import { isVisible } from "../visibility.ts";
 import { candidatesFor, firstCandidates } from "./candidates.ts";
 import { buildSidecarScope } from "./sidecar-scope.ts";
 
@@ -19,7 +19,7 @@ export function scopeOf(mesh: Mesh, proxy: ProxyNode): Scope {
   const { namespace } = proxy;
   const sidecar =
     proxy.type === "sidecar" ? findSidecar(sidecars, proxy, settings.rootNamespace) : undefined;
-  const virtualServices = virtualServicesFor(mesh.virtualServices, settings, namespace);
+  const virtualServices = virtualServicesFor(mesh.virtualServices, namespace);
   return sidecar === undefined
     ? namespaceScope(settings, registry.services, virtualServices, namespace)
     : buildSidecarScope(sidecar, settings, registry.services, virtualServices, namespace);
@@ -57,18 +57,9 @@ const namespaceScope = memoise(
 
 /** Those for sidecars that are exported to a namespace; one without hosts is only for others. */
 const virtualServicesFor = memoise(
-  (
-    virtualServices: readonly VirtualService[],
-    settings: MeshSettings,
-    namespace: string,
-  ): readonly VirtualService[] =>
+  (virtualServices: readonly VirtualService[], namespace: string): readonly VirtualService[] =>
     virtualServices.filter(
-      ({ gateways, hosts, object, namespace: own }) =>
-        hosts.length > 0 &&
-        gateways.includes(MESH_GATEWAY) &&
-        isVisible(
-          resolveVisibility(object.spec.exportTo, own, settings.exportTo.virtualService),
-          namespace,
-        ),
+      ({ gateways, hosts, visibility }) =>
+        hosts.length > 0 && gateways.includes(MESH_GATEWAY) && isVisible(visibility, namespace),
     ),
 );

@@ -8,7 +8,13 @@ import type { VirtualService } from "../virtual-service.ts";
  * where one destination names none, which may mean any.
  */
 export const destinationsOf = memoise(
-  ({ namespace, rules, object }: VirtualService): ReadonlyMap<string, ReadonlySet<number>> => {
+  ({
+    namespace,
+    rules,
+    tlsRules,
+    tcpRules,
+    object,
+  }: VirtualService): ReadonlyMap<string, ReadonlySet<number>> => {
     const ports = new Map<string, Set<number>>();
     const anyPort = new Set<string>();
     const add = (host: string, port: number | undefined): void => {
@@ -18,17 +24,12 @@ export const destinationsOf = memoise(
       else known.add(port);
     };
     // Rules, not the object's own list: a delegate's are among them.
-    for (const { destinations } of rules) {
+    for (const { destinations } of [...rules, ...tlsRules, ...tcpRules]) {
       for (const { host, port } of destinations) add(host, port);
     }
-    const { http = [], tls = [], tcp = [] } = object.spec;
-    const others: readonly (Destination | undefined)[] = [
-      ...http.flatMap(({ mirror, mirrors = [] }) => [
-        mirror,
-        ...mirrors.map(({ destination }) => destination),
-      ]),
-      ...[...tls, ...tcp].flatMap(({ route = [] }) => route.map(({ destination }) => destination)),
-    ];
+    const others: readonly (Destination | undefined)[] = (object.spec.http ?? []).flatMap(
+      ({ mirror, mirrors = [] }) => [mirror, ...mirrors.map(({ destination }) => destination)],
+    );
     for (const destination of others) {
       if (destination === undefined) continue;
       add(resolveHost(destination.host, namespace), destination.port?.number);
