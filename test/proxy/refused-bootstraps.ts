@@ -391,6 +391,21 @@ const TABLE: readonly (readonly [string, object, string])[] = [
   ],
   ["no attempt", tcp({ cluster: "up", max_connect_attempts: 0 }), "must be at least 1"],
   [
+    "a path of a tunnel that is no POST",
+    tcp({ cluster: "up", tunneling_config: { hostname: "a:1", post_path: "/x" } }),
+    "Can't set a post path when POST method isn't used",
+  ],
+  [
+    "a tunnel with a format that is none",
+    tcp({ cluster: "up", tunneling_config: { hostname: "%NOTHING%:1" } }),
+    "tunneling_config.hostname",
+  ],
+  [
+    "ALPN over a transport that has none",
+    upstream(HTTP_OPTIONS, { auto_config: {} }),
+    "ALPN configured for cluster up which has a non-ALPN transport socket",
+  ],
+  [
     "a cluster of weight 0",
     tcp({
       weighted_clusters: {

@@ -1,6 +1,8 @@
 import {
   type TcpProxy,
   TcpProxy_TcpAccessLogOptionsSchema,
+  type TcpProxy_TunnelingConfig,
+  TcpProxy_TunnelingConfigSchema,
   TcpProxy_WeightedCluster_ClusterWeightSchema,
   TcpProxy_WeightedClusterSchema,
   TcpProxySchema,
@@ -12,9 +14,12 @@ import {
 } from "../../api/gen/envoy/type/v3/hash_policy_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
+import { decodeAdditions } from "../../match/header-mutations.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { chooseWeighted } from "../../match/route-cluster.ts";
 import { mergeCriteria, type SubsetCriteria, subsetCriteria } from "../../match/subset-criteria.ts";
+import { compileFormat } from "../../match/substitution.ts";
+import type { TunnelConfig } from "../network-filter/http-tunnel.ts";
 import type { TcpProxyConfig, TcpTarget } from "../network-filter/tcp-proxy.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 
@@ -27,6 +32,7 @@ const FIELDS = [
   "idle_timeout",
   "max_downstream_connection_duration",
   "max_connect_attempts",
+  "tunneling_config",
   "access_log",
   "access_log_options",
   "access_log_flush_interval",
@@ -67,6 +73,9 @@ export function decodeTcpProxy(
     hashesSourceIp: decodeHashPolicy(message, path, issues),
     idleTimeoutMs: durationMs(message.idleTimeout) ?? IDLE_TIMEOUT_MS,
     durationMsMax: durationMs(message.maxDownstreamConnectionDuration) ?? 0,
+    tunnel:
+      message.tunnelingConfig &&
+      decodeTunnel(message.tunnelingConfig, joinPath(path, "tunneling_config"), issues),
     connectAttemptsMax: message.maxConnectAttempts ?? 1,
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
     logIntervalMs:
@@ -74,6 +83,35 @@ export function decodeTcpProxy(
     logsConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
   };
   return issues.length === before ? config : undefined;
+}
+
+/** Response headers and trailers would only be seen in filter state, which is not kept. */
+const TUNNEL_FIELDS = ["hostname", "use_post", "headers_to_add", "post_path"];
+
+function decodeTunnel(
+  message: TcpProxy_TunnelingConfig,
+  path: string,
+  issues: Issue[],
+): TunnelConfig {
+  issues.push(...refuseFields(TcpProxy_TunnelingConfigSchema, message, TUNNEL_FIELDS, path));
+  const { hostname, usePost, postPath } = message;
+  const format = compileFormat(hostname, "");
+  if (!format.ok) {
+    const at = joinPath(path, "hostname");
+    issues.push(...format.issues.map((issue) => ({ ...issue, path: at })));
+  }
+  if (!usePost && postPath !== "") {
+    const what = "Can't set a post path when POST method isn't used";
+    issues.push({ path: joinPath(path, "post_path"), message: what });
+  } else if (postPath !== "" && !/^\/[\x21-\x7e]*$/.test(postPath)) {
+    issues.push({ path: joinPath(path, "post_path"), message: `"${postPath}" is no path` });
+  }
+  const add = decodeAdditions(message.headersToAdd, joinPath(path, "headers_to_add"), issues);
+  return {
+    hostname: format.ok ? format.value : () => "",
+    postPath: usePost ? postPath || "/" : undefined,
+    headers: { add, remove: [] },
+  };
 }
 
 /** Whether the client's address is hashed; of the filter state nothing here can be. */

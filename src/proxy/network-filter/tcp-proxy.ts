@@ -2,19 +2,22 @@ import type { Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
 import type { Prng } from "../../base/prng.ts";
 import { joinFlags } from "../../match/response-flags.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
 import type { SubsetCriteria } from "../../match/subset-criteria.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import { type Hash64, HashCell } from "../balance/hash64.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import { xxHash64 } from "../balance/xx-hash.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
+import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
+import { HttpTunnel, type TunnelConfig } from "./http-tunnel.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
 import { type TcpLogType, tcpStreamInfo } from "./tcp-stream-info.ts";
-import { TcpUpstream, type UpstreamEvents } from "./tcp-upstream.ts";
+import { type FarEnd, TcpUpstream, type UpstreamEvents } from "./tcp-upstream.ts";
 
 /** Where connections go, and what is asked there of a host's metadata. */
 export interface TcpTarget {
@@ -35,6 +38,8 @@ export interface TcpProxyConfig {
   /** From the beginning to the end of a connection; 0 is none. */
   readonly durationMsMax: number;
   readonly connectAttemptsMax: number;
+  /** How bytes go through another proxy; `undefined` for straight to the host. */
+  readonly tunnel: TunnelConfig | undefined;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Between entries while it is open; 0 is none. */
   readonly logIntervalMs: number;
@@ -115,8 +120,8 @@ class TcpConnection implements OpenConnection, PickContext {
   readonly #startMs: number;
   readonly #wallMs: number;
   #target: TcpTarget;
-  #upstream: TcpUpstream | undefined = undefined;
-  #lastUpstream: TcpUpstream | undefined = undefined;
+  #upstream: FarEnd | undefined = undefined;
+  #lastUpstream: FarEnd | undefined = undefined;
   #attempts = 0;
   #flag = "";
   #lastMoveMs = 0;
@@ -155,6 +160,16 @@ class TcpConnection implements OpenConnection, PickContext {
         : { cluster, criteria: config.criteria };
     this.#connect();
   }
+
+  readonly #events: UpstreamEvents = {
+    onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
+    onReady: () => this.#onUpstreamReady(),
+    onEnd: () => this.#socket.end(),
+    onClose: (isConnected, error, isRefused = false) => {
+      this.#onUpstreamClose(isConnected, error, isRefused);
+    },
+    onDrain: () => this.#onUpstreamDrain(),
+  };
 
   // What the choice of a host may depend on.
   get subsetCriteria(): SubsetCriteria {
@@ -199,21 +214,29 @@ class TcpConnection implements OpenConnection, PickContext {
       return this.#close("UO");
     }
     this.#attempts++;
+    const { tunnel } = this.#service.config;
+    if (tunnel !== undefined) return this.#openTunnel(host, tunnel);
     if (!breakers.canWait()) {
       load.pendingOverflow++;
       return this.#onNoUpstream([]);
     }
-    const events: UpstreamEvents = {
-      onBytes: (buffer, length) => this.#onUpstreamBytes(buffer, length),
-      onReady: () => this.#onUpstreamReady(),
-      onEnd: () => this.#socket.end(),
-      onClose: (isConnected, error) => this.#onUpstreamClose(isConnected, error),
-      onDrain: () => this.#onUpstreamDrain(),
-    };
     const client = this.connection;
-    this.#upstream = new TcpUpstream(host, context, events, PRIORITY.default, client);
-    this.#lastUpstream = this.#upstream;
-    if (this.#isClientDone) this.#upstream.end();
+    this.#use(new TcpUpstream(host, context, this.#events, PRIORITY.default, client));
+  }
+
+  #openTunnel(host: Host, config: TunnelConfig): void {
+    const { context } = this.#service;
+    const info = this.#info("TcpConnectionEnd");
+    const client = this.connection;
+    const tunnel = new HttpTunnel(host, { context, config, client, info, events: this.#events });
+    this.#use(tunnel);
+    tunnel.open();
+  }
+
+  #use(upstream: FarEnd): void {
+    this.#upstream = upstream;
+    this.#lastUpstream = upstream;
+    if (this.#isClientDone) upstream.end();
   }
 
   onBytes(buffer: Buffer, length: number): void {
@@ -261,8 +284,8 @@ class TcpConnection implements OpenConnection, PickContext {
     this.#close(this.#flag);
   }
 
-  #onUpstreamClose(isConnected: boolean, error: Error | undefined): void {
-    if (!isConnected) this.#judge();
+  #onUpstreamClose(isConnected: boolean, error: Error | undefined, isRefused: boolean): void {
+    if (!isConnected && !isRefused) this.#judge();
     const early = this.#upstream?.takeEarly() ?? [];
     this.#upstream = undefined;
     if (isConnected && isReset(error)) {
@@ -359,9 +382,15 @@ class TcpConnection implements OpenConnection, PickContext {
   }
 
   #log(logType: TcpLogType): void {
-    const { logs, context } = this.#service;
+    const { logs } = this.#service;
     if (logs.length === 0) return;
-    const info = tcpStreamInfo({
+    const info = this.#info(logType);
+    for (const log of logs) log.log(info);
+  }
+
+  #info(logType: TcpLogType): StreamInfo {
+    const { context } = this.#service;
+    return tcpStreamInfo({
       logType,
       connection: this.connection,
       context,
@@ -374,7 +403,6 @@ class TcpConnection implements OpenConnection, PickContext {
       attempts: this.#attempts,
       upstream: this.#lastUpstream,
     });
-    for (const log of logs) log.log(info);
   }
 }
 

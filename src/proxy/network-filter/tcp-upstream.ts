@@ -14,8 +14,33 @@ export interface UpstreamEvents {
   onBytes(buffer: Buffer, length: number): void;
   onReady(): void;
   onEnd(): void;
-  onClose(isConnected: boolean, error: Error | undefined): void;
+  /** `isRefused`: it was reached, and did not take the connection. */
+  onClose(isConnected: boolean, error: Error | undefined, isRefused?: boolean): void;
   onDrain(): void;
+}
+
+/** The other side of a client's connection, whatever carries the bytes there. */
+export interface FarEnd {
+  readonly host: Host;
+  readonly connectStartMs: number;
+  /** -1 when it was never made. */
+  readonly connectedMs: number;
+  readonly tls: TlsInfo | undefined;
+  readonly localAddress: PeerAddress | undefined;
+  readonly remoteAddress: PeerAddress | undefined;
+  /** Whether connecting took too long. */
+  readonly isTooLate: boolean;
+  /** Whether the client should wait; what comes before it is ready is kept. */
+  write(buffer: Buffer, length: number): boolean;
+  /** What was kept; the caller has it now. */
+  takeEarly(): Buffer[];
+  pause(): void;
+  resume(): void;
+  /** The client sends no more. */
+  end(): void;
+  /** Breaks it off, for the host to see. */
+  reset(): void;
+  destroy(): void;
 }
 
 /** How one side of a connection that both may end came to its end. */
@@ -27,7 +52,7 @@ type EndedBy = "us" | "peer" | undefined;
  * is under way after. Where the breakers allow no more connections it waits for the end of another
  * one to the same host.
  */
-export class TcpUpstream implements SocketOwner, Queued, FragileConnection {
+export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnection {
   readonly host: Host;
   connectStartMs: number;
   connectedMs = -1;
