@@ -2,6 +2,7 @@ import type { Issue } from "../../base/issue.ts";
 import type { HeaderOperations, Headers } from "../header-operations.ts";
 import type { HttpRewrite } from "../http-route.ts";
 import { showJson } from "../json.ts";
+import { checkOperator } from "./command-operators.ts";
 
 /** The characters that RFC 9110 allows in a field name (section 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -88,9 +89,8 @@ function validateName(name: string, path: string): readonly Issue[] {
   return [{ path, message: `must be a header name: got ${showJson(name)}` }];
 }
 
-/** One argument list of a command operator: up to its closing parenthesis, or in JSON form. */
-const ARGUMENTS =
-  /^\( *(?:\[ *(?:"(?:[^"\\]|\\.)*" *(?:, *"(?:[^"\\]|\\.)*" *)*)?\] *\)|(?!\[)(?:[^)\\]|\\.)+\)) *%/s;
+/** `NAME%` or `NAME(argument)%`, after the percent sign that starts it. */
+const OPERATOR = /^([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?%/;
 
 /**
  * What is wrong with a header's value, or `undefined`. `%…%` is a command operator of Envoy's and
@@ -103,11 +103,13 @@ export function checkHeaderValue(value: string): string | undefined {
   let at = value.indexOf("%");
   while (at !== -1) {
     const rest = value.slice(at + 1);
-    const length = operatorLength(rest);
-    if (length === undefined) {
+    const [whole, name, argument] = rest.startsWith("%") ? ["%"] : (OPERATOR.exec(rest) ?? []);
+    if (whole === undefined) {
       return `"%" must start a command operator like %REQ(name)% or be written "%%": got ${showJson(value)}`;
     }
-    at = value.indexOf("%", at + 1 + length);
+    const wrong = name === undefined ? undefined : checkOperator(name, argument);
+    if (wrong !== undefined) return wrong;
+    at = value.indexOf("%", at + 1 + whole.length);
   }
   return undefined;
 }
@@ -116,12 +118,4 @@ export function checkHeaderValue(value: string): string | undefined {
 function isControl(char: string): boolean {
   const code = char.charCodeAt(0);
   return (code < 0x20 && code !== 0x09) || code === 0x7f;
-}
-
-/** How much of the text belongs to the operator whose first `%` stands right before it. */
-function operatorLength(rest: string): number | undefined {
-  const name = /^[^%(]*/.exec(rest)?.[0].length ?? 0;
-  if (rest.charAt(name) === "%") return name + 1;
-  const list = ARGUMENTS.exec(rest.slice(name));
-  return list === null ? undefined : name + list[0].length;
 }
