@@ -31,7 +31,8 @@ export interface ClusterTarget {
 
 /** Where the hosts of a cluster come from. */
 export type Discovery =
-  | { readonly type: "eds" }
+  /** Under the name of the cluster, or of another whose endpoints it has too. */
+  | { readonly type: "eds"; readonly serviceName?: string }
   | { readonly type: "static"; readonly endpoints: readonly Endpoint[] }
   /** Names and addresses that the proxy looks up: all addresses, or one at a time. */
   | { readonly type: "strict-dns" | "logical-dns"; readonly endpoints: readonly Endpoint[] }

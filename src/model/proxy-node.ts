@@ -44,7 +44,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     issues.push({ path: "node.id", message: `"${ip}" is not an IP address` });
   }
   const read = new MetadataReader(metadata, issues);
-  const interceptionMode = read.interceptionMode("INTERCEPTION_MODE", type);
+  const interceptionMode = read.interceptionMode("INTERCEPTION_MODE");
   const isWeft = read.text("WEFT_PROXY") === "weft";
   const node: ProxyNode = {
     id,
@@ -136,11 +136,10 @@ class MetadataReader {
     return {};
   }
 
-  interceptionMode(name: string, type: ProxyNode["type"]): ProxyNode["interceptionMode"] {
-    // Absent means redirection, Istio's default. A gateway has nothing to intercept.
+  interceptionMode(name: string): ProxyNode["interceptionMode"] {
+    // Absent means redirection, Istio's default.
     const mode = this.text(name) ?? "REDIRECT";
-    if (mode === "NONE" || type === "router") return "NONE";
-    if (mode === "REDIRECT" || mode === "TPROXY") return mode;
+    if (mode === "NONE" || mode === "REDIRECT" || mode === "TPROXY") return mode;
     this.#refuse(name, `is "${mode}", must be NONE, REDIRECT or TPROXY`);
     return "REDIRECT";
   }

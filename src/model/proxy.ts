@@ -27,7 +27,8 @@ export interface ProxyNode {
   /**
    * How traffic reaches the proxy. `NONE` is portable mode: listeners bind the pod's own address,
    * `http_proxy` takes what goes out. `REDIRECT` and `TPROXY`: netfilter hands everything to the
-   * capturing listeners.
+   * capturing listeners. Gateways, for which nothing is captured, only differ by the address that
+   * they bind: their own with `NONE`, else every one.
    */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY";
   /** Port of the explicit proxy, where there is one. */

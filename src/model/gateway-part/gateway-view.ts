@@ -1,61 +1,68 @@
-import { memoise } from "../../base/memo.ts";
-import type { Listener } from "../listener.ts";
-import { NO_INSPECTION } from "../listener.ts";
+import type { ListenAddress, Listener } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { Scope } from "../scope.ts";
-import { serviceTargets } from "../service-targets.ts";
 import { BLACK_HOLE_CLUSTER } from "../standard-clusters.ts";
 import type { ViewPart } from "../view-part.ts";
-import { buildGatewayVirtualHosts, type GatewayPort, gatewayPorts } from "./gateway-ports.ts";
+import { type Chains, portChains } from "./chains.ts";
+import { type GatewayPort, mergeServers } from "./merge-servers.ts";
+import { placeServers } from "./place-servers.ts";
+
+const UNIX = "unix://";
+const ANY_ADDRESS = "0.0.0.0";
 
 /** What a gateway serves to its clients. */
 export function buildGatewayView(mesh: Mesh, proxy: ProxyNode, scope: Scope): ViewPart {
-  const { ports, issues } = gatewayPorts(mesh, proxy, serviceTargets(mesh, proxy));
+  const { placed, issues } = placeServers(mesh, proxy);
+  const merged = mergeServers(placed);
+  const built = merged.ports.map((port) => ({
+    port,
+    chains: portChains({ mesh, proxy, scope, port }),
+  }));
+  const all = built.flatMap(({ chains }) => chains);
+  const clusters = new Map(
+    all.flatMap((one) => one.clusters.map((cluster) => [cluster.name, cluster])),
+  );
   return {
-    listeners: ports.map((port) => gatewayListener(proxy, port)),
-    routes: ports.map((port) => ({
-      name: port.routeName,
-      // Clients outside reach the gateway by ports that it does not know of.
-      ignoresPort: true,
-      virtualHosts: buildGatewayVirtualHosts(mesh, proxy, scope, port),
-    })),
-    clusters: [BLACK_HOLE_CLUSTER],
-    issues,
+    // A port that nobody could be served on is not opened.
+    listeners: built
+      .filter(({ chains }) => chains.some((one) => one.chains.length > 0))
+      .map(({ port, chains }) => gatewayListener(proxy, port, chains)),
+    routes: all.flatMap((one) => one.routes),
+    clusters: [BLACK_HOLE_CLUSTER, ...clusters.values()],
+    issues: [...issues, ...merged.issues, ...all.flatMap((one) => one.issues)],
   };
 }
 
 /** One port that a gateway serves, on the pod and on the host's ports for it. */
-const gatewayListener = memoise((proxy: ProxyNode, port: GatewayPort): Listener => {
-  const name = `${proxy.ip}_${port.number}`;
-  const origins = port.servers.map(({ key, path }) => ({ key, path }));
+function gatewayListener(proxy: ProxyNode, port: GatewayPort, parts: readonly Chains[]): Listener {
+  const address = addressOf(proxy, port);
   return {
-    name,
+    name: "path" in address ? address.path : `${address.address}_${address.port}`,
     direction: "outbound",
-    address: { address: proxy.ip, port: port.number },
+    address,
     additionalAddresses: proxy.hostPorts
-      .filter(({ containerPort }) => containerPort === port.number)
+      .filter(({ containerPort }) => containerPort === port.port)
       .map(({ hostIp, hostPort }) => ({ address: hostIp, port: hostPort })),
     isBound: true,
     isCapturing: false,
-    inspection: NO_INSPECTION,
-    chains: [
-      {
-        name,
-        match: {},
-        tls: undefined,
-        filter: {
-          type: "http",
-          statPrefix: `outbound_${name}`,
-          routes: port.routeName,
-          role: "gateway",
-        },
-        origins,
-      },
-    ],
+    inspection: {
+      originalDestination: false,
+      proxyProtocol: false,
+      tls: port.kind === "tls",
+      http: false,
+    },
+    chains: parts.flatMap(({ chains }) => chains),
     defaultChain: undefined,
     inspectionTimeoutMs: undefined,
     keepalive: undefined,
-    origins,
+    origins: port.servers.map(({ key, path }) => ({ key, path })),
   };
-});
+}
+
+/** In portable mode pods are told apart by their addresses; elsewhere a pod is alone. */
+function addressOf(proxy: ProxyNode, { port, bind }: GatewayPort): ListenAddress {
+  if (bind.startsWith(UNIX)) return { path: bind.slice(UNIX.length) };
+  if (bind !== "") return { address: bind, port };
+  return { address: proxy.interceptionMode === "NONE" ? proxy.ip : ANY_ADDRESS, port };
+}
