@@ -9,7 +9,6 @@ import type { VirtualService as VirtualServiceObject } from "../config/virtual-s
 import type { ConfigView } from "../store/store.ts";
 import { buildDestinationRule, findRule } from "./destination-rule.ts";
 import { buildGateway, hostsFor } from "./gateway.ts";
-import { unsupported } from "./gateway-part/gateway-ports.ts";
 import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
 import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
@@ -230,9 +229,27 @@ function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): reado
 }
 
 function gatewayIssues(object: GatewayObject, mesh: Mesh): readonly Issue[] {
-  const { selector, servers } = buildGateway(object);
-  const issues = servers.filter(({ protocol }) => protocol === "unsupported").map(unsupported);
-  if (!mesh.registry.workloads.some(({ labels }) => matchLabels(selector, labels))) {
+  const { selector, services, servers } = buildGateway(object);
+  const issues = object.spec.servers.flatMap((server, index) => {
+    const path = `spec.servers[${index}]`;
+    const found: Issue[] = [];
+    if (server.port.targetPort !== undefined) {
+      const message =
+        "has no effect, as in Istio: the Service of the gateway says where a port leads";
+      found.push(warning(`${path}.port.targetPort`, message));
+    }
+    if (server.defaultEndpoint !== undefined) {
+      const message = "has no effect, as in Istio: a VirtualService says where traffic goes";
+      found.push(warning(`${path}.defaultEndpoint`, message));
+    }
+    if (servers[index]?.kind === "http" && server.tls?.mode !== undefined) {
+      const message = `has no effect on a server of protocol ${server.port.protocol}: HTTPS would end TLS`;
+      found.push(warning(`${path}.tls.mode`, message));
+    }
+    return found;
+  });
+  const isServed = mesh.registry.workloads.some(({ labels }) => matchLabels(selector, labels));
+  if (services === undefined && !isServed) {
     const text = Object.entries(selector).map(([name, value]) => `${name}=${value}`);
     issues.push(warning("spec.selector", `no pod has the labels ${text.join(", ")}`));
   }

@@ -47,7 +47,9 @@ export function encodeCluster(cluster: Cluster, speaksHttp2: boolean): XdsResour
   const message = create(ClusterSchema, {
     name,
     clusterDiscoveryType: { case: "type", value: DISCOVERY_TYPE[discovery.type] },
-    ...(discovery.type === "eds" && { edsClusterConfig: { edsConfig: ADS, serviceName: name } }),
+    ...(discovery.type === "eds" && {
+      edsClusterConfig: { edsConfig: ADS, serviceName: discovery.serviceName ?? name },
+    }),
     connectTimeout: duration(cluster.connectTimeoutMs),
     lbPolicy: LB_POLICY[cluster.policy.loadBalancer],
     circuitBreakers: NO_LIMITS,

@@ -20,16 +20,8 @@ const envoy = findProgram("envoy");
 
 /** Scenarios that do not come out right yet. */
 const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([
-  "TestDisablePortTranslation/multiple_target_port,_service_port_first",
-  "TestHTTPGateway/no_virtual_services",
-  "TestHTTPGateway/simple_http_and_virtual_service",
-  "TestHTTPGateway/virtual_service_merging",
   "TestHTTPGateway/httpsRedirect_with_routes",
-  "TestGatewayConflicts/multiple_virtual_services_that_should_become_separate_vhosts",
   "TestIngress/ingress_shared_TLS_cert_conflict_-_alpha_first",
-  "TestTargetPort/basic",
-  "TestGatewayServices/multiple_services",
-  "TestGatewayServices/multiple_overlapping_services_wildcard",
   "TestPeerAuthenticationPassthrough/global_plaintext_and_port_9000_permissive",
   "TestPeerAuthenticationWithSidecar/service,_no_sidecar",
   "TestPeerAuthenticationWithSidecar/no_service,_full_sidecar",

@@ -103,14 +103,12 @@ function https(server: GatewayServer, { mesh, proxy, scope, port }: ChainContext
 function passthrough(server: GatewayServer, context: ChainContext): Chains {
   const { mesh, proxy, scope } = context;
   const chains: FilterChain[] = [];
-  const issues: ObjectIssue[] = [];
   for (const virtualService of boundTo(mesh, proxy, server)) {
     const served = hostsFor(server, virtualService.namespace);
     const routes = buildTlsRoutes(virtualService, serverContext(mesh, proxy, scope, server));
-    for (const { sniHosts, chain, origin, issues: own } of routes) {
+    for (const { sniHosts, chain, origin } of routes) {
       const names = intersectHosts(sniHosts, served);
       if (names.length === 0) continue;
-      issues.push(...own);
       chains.push({
         name: `${server.path}.${origin.path}`,
         match: { transportProtocol: "tls", ...namesMatch(names) },
@@ -121,7 +119,7 @@ function passthrough(server: GatewayServer, context: ChainContext): Chains {
     }
   }
   // Without a rule for TLS a rule for TCP may send all of it on.
-  if (chains.length > 0) return { ...NOTHING, chains, issues };
+  if (chains.length > 0) return { ...NOTHING, chains };
   return tcp(server, context);
 }
 
@@ -137,7 +135,7 @@ function tcp(server: GatewayServer, { mesh, proxy, scope }: ChainContext): Chain
     return {
       ...NOTHING,
       chains: [tcpChain(server, route.chain, tls, route.origin)],
-      issues: [...route.issues, ...credentialIssues(server, proxy, tls)],
+      issues: credentialIssues(server, proxy, tls),
     };
   }
   const message = "no VirtualService has a route for it: the server is not there";
