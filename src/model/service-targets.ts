@@ -1,6 +1,8 @@
 import { memoise } from "../base/memo.ts";
 import { matchLabels } from "../config/label-selector.ts";
+import type { ServiceEntry } from "../config/service-entry.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Labels } from "./labels.ts";
 import { endpointsOf, findWorkload, type Mesh } from "./mesh.ts";
 import { compareAge } from "./origin.ts";
 import type { ProxyNode } from "./proxy.ts";
@@ -33,9 +35,12 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
 
   function targetPorts(service: Service, port: ServicePort): readonly number[] {
     if (service.selector === undefined) {
-      return listed(service, port)
-        .filter(({ address }) => address === proxy.ip)
+      const listing = listed(service, port)
+        .filter(({ address }) => proxy.ips.includes(address))
         .map((endpoint) => endpoint.port);
+      // A pod that a ServiceEntry selects is its target before it is ready, as with a Service.
+      const isSelected = workload?.source === "Pod" && selects(service, proxy.labels);
+      return [...new Set([...listing, ...(isSelected ? [Number(port.targetPort)] : [])])];
     }
     if (!matchLabels(service.selector, proxy.labels)) return [];
     if (typeof port.targetPort === "number") return [port.targetPort];
@@ -46,6 +51,13 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
   function listed(service: Service, port: ServicePort): readonly Endpoint[] {
     return endpointsOf(mesh, service)?.get(port.name) ?? [];
   }
+}
+
+/** Whether a ServiceEntry's selector selects a workload with these labels. */
+function selects({ object, registry }: Service, labels: Labels): boolean {
+  if (registry !== "External") return false;
+  const wanted = (object as ServiceEntry).spec.workloadSelector?.labels ?? {};
+  return Object.keys(wanted).length > 0 && matchLabels(wanted, labels);
 }
 
 /** The services of each namespace, the oldest first. */
