@@ -13,6 +13,8 @@ export interface EnvoyOptions {
   readonly adsPort: number;
 }
 
+const LOG_FILE = "log";
+
 /** A real Envoy; its owner stops it. */
 export class EnvoyProcess {
   readonly #child: ChildProcess;
@@ -25,15 +27,20 @@ export class EnvoyProcess {
     this.#admin = admin;
   }
 
-  /** Starts one and waits until its admin port answers. */
+  /** Starts one that asks a control plane, and waits until its admin port answers. */
   static async start(options: EnvoyOptions): Promise<EnvoyProcess> {
+    return EnvoyProcess.startWith(options.program, bootstrapOf(options));
+  }
+
+  /** The same with a whole bootstrap, whose admin address has any port. */
+  static async startWith(program: string, given: object): Promise<EnvoyProcess> {
     const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
     const bootstrap = join(folder, "bootstrap.json");
     const adminFile = join(folder, "admin");
-    const logFile = join(folder, "log");
-    writeFileSync(bootstrap, JSON.stringify(bootstrapOf(options)));
+    const logFile = join(folder, LOG_FILE);
+    writeFileSync(bootstrap, JSON.stringify(given));
     const child = spawn(
-      options.program,
+      program,
       [
         "-c",
         bootstrap,
@@ -42,6 +49,8 @@ export class EnvoyProcess {
         "--use-dynamic-base-id",
         "--admin-address-path",
         adminFile,
+        "--file-flush-interval-msec",
+        "20",
         "--log-path",
         logFile,
         "--log-level",
@@ -78,6 +87,9 @@ export class EnvoyProcess {
   }
 
   async #listedPort(name: string): Promise<number | undefined> {
+    if (this.#child.exitCode !== null) {
+      throw new Error(`Envoy ended: ${readFileSync(join(this.#folder, LOG_FILE), "utf8")}`);
+    }
     const { listener_statuses: listeners = [] } = JSON.parse(
       await this.admin("/listeners?format=json"),
     ) as {
