@@ -16,8 +16,8 @@ import {
 
 /** Where a provider is served: a host of the mesh, `namespace/host` where one alone is not clear. */
 const service = {
-  service: required(string({ minLength: 1 })),
-  port: required(uint32({ minimum: 1, maximum: 65_535 })),
+  service: string(),
+  port: uint32(),
 };
 
 const requestBody = object({

@@ -6,6 +6,7 @@ import { extensionProviderSchema } from "./extension-provider.ts";
 import { httpRetrySchema } from "./http-route.ts";
 import { own } from "./json.ts";
 import { validateMeshConfig } from "./kind/mesh-config-rules.ts";
+import { validateMeshNetworks } from "./kind/mesh-networks-rules.ts";
 import { labelSelectorSchema } from "./label-selector.ts";
 import { localityLbSettingSchema } from "./locality-lb-setting.ts";
 import { type MeshNetworks, meshNetworksSchema } from "./mesh-networks.ts";
@@ -166,7 +167,7 @@ export function parseMeshConfig(text: string): Result<MeshConfig> {
 
 /** MeshNetworks from YAML or JSON text; see `parseMeshConfig`. */
 export function parseMeshNetworks(text: string): Result<MeshNetworks> {
-  return parseProtoYaml(meshNetworksSchema, text).result;
+  return withRules(parseProtoYaml(meshNetworksSchema, text).result, validateMeshNetworks);
 }
 
 /** A file that `--mesh-config` names: what it says, and what is wrong in which line. */
@@ -181,14 +182,19 @@ export function decodeMeshConfigFile(
 
 function readMeshConfig(text: string): ProtoYaml<MeshConfig> {
   const { result, positionOf } = parseProtoYaml(meshConfigSchema, text);
-  if (!result.ok) return { result: { ok: false, issues: result.issues.map(explain) }, positionOf };
-  const { value, warnings = [] } = result;
-  const issues = [...warnings.map(explain), ...validateMeshConfig(value)];
-  if (issues.some(isError)) return { result: { ok: false, issues }, positionOf };
-  return {
-    result: { ok: true, value, ...(issues.length === 0 ? {} : { warnings: issues }) },
-    positionOf,
-  };
+  const checked = withRules(result, validateMeshConfig);
+  if (!checked.ok)
+    return { result: { ok: false, issues: checked.issues.map(explain) }, positionOf };
+  const { value, warnings = [] } = checked;
+  const explained = warnings.length === 0 ? {} : { warnings: warnings.map(explain) };
+  return { result: { ok: true, value, ...explained }, positionOf };
+}
+
+function withRules<T>(parsed: Result<T>, validate: (value: T) => readonly Issue[]): Result<T> {
+  if (!parsed.ok) return parsed;
+  const issues = [...(parsed.warnings ?? []), ...validate(parsed.value)];
+  if (issues.some(isError)) return { ok: false, issues };
+  return { ok: true, value: parsed.value, ...(issues.length === 0 ? {} : { warnings: issues }) };
 }
 
 /** Fields that are often met and were never there, or are not any more. */

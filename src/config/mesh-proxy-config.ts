@@ -114,7 +114,7 @@ export const proxyConfigSettingsSchema = object(
     envoyMetricsServiceAddress: string(),
     proxyAdminPort: port(),
     availabilityZone: string(),
-    controlPlaneAuthPolicy: string({ enum: ["NONE", "MUTUAL_TLS", "INHERIT"] }),
+    controlPlaneAuthPolicy: string({ enum: ["NONE", "MUTUAL_TLS"] }),
     customConfigFile: string(),
     statNameLength: integer(),
     concurrency: integer({ minimum: 0, description: "0: one thread per core." }),

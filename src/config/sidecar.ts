@@ -1,9 +1,10 @@
 import { connectionPoolSchema } from "./connection-pool.ts";
+import { destinationSchema } from "./destination.ts";
 import { validateSidecar } from "./kind/sidecar-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { array, integer, object, required, string, uint32 } from "./schema.ts";
+import { array, integer, object, required, string } from "./schema.ts";
 import { serverTlsSchema } from "./server-tls.ts";
 import { istioStatusSchema } from "./virtual-service.ts";
 import { workloadSelectorSchema } from "./workload-selector.ts";
@@ -43,11 +44,7 @@ const egressListener = object({
 
 const outboundTrafficPolicy = object({
   mode: string({ enum: ["REGISTRY_ONLY", "ALLOW_ANY"] }),
-  egressProxy: object({
-    host: required(string()),
-    subset: string(),
-    port: object({ number: uint32() }),
-  }),
+  egressProxy: destinationSchema,
 });
 
 const schema = kubeObject(

@@ -38,8 +38,8 @@ function validateServer(server: GatewayServer, path: string): readonly Issue[] {
   const portIssues = checkProtocol(port.protocol, `${path}.port.protocol`);
   issues.push(...portIssues, ...validateBind(bind, port.number, path));
   if (port.targetPort !== undefined && port.targetPort > 0) {
-    const message = "has no effect: where a gateway listens follows from its Service";
-    issues.push({ path: `${path}.port.targetPort`, message, severity: "warning" });
+    const message = "may not be set: where a gateway listens follows from its Service";
+    issues.push({ path: `${path}.port.targetPort`, message });
   }
   if (port.protocol.toUpperCase() === "UDP") {
     const message = "is not served: proxies take TCP only";

@@ -1,18 +1,21 @@
+import { isIP } from "node:net";
 import { parseDurationMs } from "../../base/duration.ts";
 import type { Issue } from "../../base/issue.ts";
-import { EXTENSION_PROVIDER_TYPES } from "../extension-provider.ts";
+import { EXTENSION_PROVIDER_TYPES, type ExtensionProvider } from "../extension-provider.ts";
 import { isDnsLabel } from "../format.ts";
-import { checkDomain, checkWildcardDomain } from "../host.ts";
+import { checkDomain, checkWildcardDomain, isHostLabel } from "../host.ts";
+import { isJsonObject } from "../json.ts";
 import { validateLabelSelector } from "../label-selector.ts";
 import type { MeshConfig } from "../mesh-config.ts";
 import type { ProxyConfigSettings } from "../mesh-proxy-config.ts";
+import { validateClientTls } from "./client-tls-rules.ts";
 import { validateExportTo } from "./export-to-rules.ts";
+import { validateRetries } from "./http-action-rules.ts";
+import { validateLocalityLbSetting } from "./locality-lb-rules.ts";
 import { isCipherSuite, isEcdhCurve } from "./server-tls-rules.ts";
 import { validateProbe } from "./workload-group-rules.ts";
 
 const CONNECT_TIMEOUT_MS_MAX = 30_000;
-const DRAIN_MS_MIN = 1000;
-const DRAIN_MS_MAX = 3_600_000;
 
 /** What Istio refuses about a MeshConfig beyond its schema. */
 export function validateMeshConfig(mesh: MeshConfig): readonly Issue[] {
@@ -22,6 +25,10 @@ export function validateMeshConfig(mesh: MeshConfig): readonly Issue[] {
     ...validateProviders(mesh),
     ...validateTls(mesh),
     ...validateServices(mesh),
+    // What outlier detection there is, DestinationRules say.
+    ...validateLocalityLbSetting(mesh.localityLbSetting, "localityLbSetting", true),
+    ...validateRetries(mesh.defaultHttpRetryPolicy, "defaultHttpRetryPolicy"),
+    ...validateClientTls(mesh.outboundTrafficPolicy?.tls, "outboundTrafficPolicy.tls", ""),
     ...validateProxyConfig(mesh.defaultConfig ?? {}, "defaultConfig"),
   ];
 }
@@ -66,11 +73,14 @@ function validateNames(mesh: MeshConfig): readonly Issue[] {
   return issues;
 }
 
+/** Labels and dots, and the last label may be a number. */
 function checkTrustDomain(domain: string, path: string): readonly Issue[] {
-  const wrong = checkDomain(domain);
-  return wrong === undefined ? [] : [{ path, message: wrong }];
+  const labels = domain.replace(/\.$/, "").split(".");
+  if (labels.every((label) => isHostLabel(label))) return [];
+  return [{ path, message: `must be a trust domain, DNS labels with dots: got "${domain}"` }];
 }
 
+/** What is wrong with a provider matters to those that use it only: a warning, as in Istio. */
 function validateProviders(mesh: MeshConfig): readonly Issue[] {
   const { extensionProviders = [], defaultProviders = {} } = mesh;
   const issues: Issue[] = [];
@@ -78,31 +88,53 @@ function validateProviders(mesh: MeshConfig): readonly Issue[] {
   for (const [at, provider] of extensionProviders.entries()) {
     const path = `extensionProviders[${at}]`;
     if (names.has(provider.name)) {
-      issues.push({ path: `${path}.name`, message: `duplicate of "${provider.name}"` });
+      issues.push(warning(`${path}.name`, `duplicate of "${provider.name}": the later counts`));
     }
     names.add(provider.name);
-    const types = EXTENSION_PROVIDER_TYPES.filter((type) => Object.hasOwn(provider, type));
-    if (types.length === 0) {
-      const message = `must say what it is: one of ${EXTENSION_PROVIDER_TYPES.join(", ")}`;
-      issues.push({ path, message });
-    }
-    const status =
-      provider.envoyExtAuthzHttp?.statusOnError ?? provider.envoyExtAuthzGrpc?.statusOnError;
-    if (status !== undefined && status !== "" && !/^[1-5]\d\d$/.test(status)) {
-      const message = `must be the number of an HTTP status: got "${status}"`;
-      issues.push({ path: `${path}.${types[0]}.statusOnError`, message });
-    }
+    issues.push(...validateProvider(provider, path));
   }
-  // Istio builds this one in.
-  names.add("prometheus");
   for (const [kind, wanted] of Object.entries(defaultProviders)) {
     for (const [at, name] of wanted.entries()) {
-      if (names.has(name) || name === "envoy" || name === "stackdriver") continue;
+      if (names.has(name) || BUILT_IN_PROVIDERS.includes(name)) continue;
       const message = `there is no "${name}" in extensionProviders`;
-      issues.push({ path: `defaultProviders.${kind}[${at}]`, message });
+      issues.push(warning(`defaultProviders.${kind}[${at}]`, message));
     }
   }
   return issues;
+}
+
+const BUILT_IN_PROVIDERS = ["prometheus", "stackdriver", "envoy"];
+
+function validateProvider(provider: ExtensionProvider, path: string): readonly Issue[] {
+  const issues: Issue[] = [];
+  const types = EXTENSION_PROVIDER_TYPES.filter((type) => Object.hasOwn(provider, type));
+  const [type = ""] = types;
+  if (types.length === 0) {
+    const message = `must say what it is: one of ${EXTENSION_PROVIDER_TYPES.join(", ")}`;
+    issues.push(warning(path, message));
+  }
+  const settings = (provider as Readonly<Record<string, unknown>>)[type];
+  if (!SERVICELESS_PROVIDERS.includes(type) && isJsonObject(settings)) {
+    const { service = "", port = 0 } = settings as { service?: string; port?: number };
+    if (service === "") issues.push(warning(`${path}.${type}.service`, "is required"));
+    if (port < 1 || port > 65_535) {
+      const message = `must be between 1 and 65535: got ${port}`;
+      issues.push(warning(`${path}.${type}.port`, message));
+    }
+  }
+  const { envoyExtAuthzHttp, envoyExtAuthzGrpc } = provider;
+  const status = envoyExtAuthzHttp?.statusOnError ?? envoyExtAuthzGrpc?.statusOnError ?? "";
+  if (status !== "" && !/^[1-5]\d\d$/.test(status)) {
+    const message = `must be the number of an HTTP status: got "${status}"`;
+    issues.push(warning(`${path}.${type}.statusOnError`, message));
+  }
+  return issues;
+}
+
+const SERVICELESS_PROVIDERS = ["", "stackdriver", "prometheus", "envoyFileAccessLog"];
+
+function warning(path: string, message: string): Issue {
+  return { path, message, severity: "warning" };
 }
 
 function validateTls({ meshMTLS, tlsDefaults }: MeshConfig): readonly Issue[] {
@@ -118,14 +150,14 @@ function validateTls({ meshMTLS, tlsDefaults }: MeshConfig): readonly Issue[] {
   ]) {
     for (const [at, suite] of (tls?.cipherSuites ?? []).entries()) {
       if (isCipherSuite(suite)) continue;
-      const message = `must be a cipher suite of TLS 1.2 in OpenSSL's name: got "${suite}"`;
-      issues.push({ path: `${field}.cipherSuites[${at}]`, message });
+      const message = `is left out: "${suite}" is not a cipher suite that proxies know`;
+      issues.push(warning(`${field}.cipherSuites[${at}]`, message));
     }
   }
   for (const [at, curve] of (tlsDefaults?.ecdhCurves ?? []).entries()) {
     if (isEcdhCurve(curve)) continue;
-    const message = `must be a key exchange group like "P-256" or "X25519": got "${curve}"`;
-    issues.push({ path: `tlsDefaults.ecdhCurves[${at}]`, message });
+    const message = `is left out: "${curve}" is not a key exchange group that proxies know`;
+    issues.push(warning(`tlsDefaults.ecdhCurves[${at}]`, message));
   }
   return issues;
 }
@@ -151,11 +183,11 @@ function validateServices({
 /** What Istio refuses about `defaultConfig`, or about the annotation `proxy.istio.io/config`. */
 export function validateProxyConfig(proxy: ProxyConfigSettings, path: string): readonly Issue[] {
   const issues: Issue[] = [];
-  for (const field of ["drainDuration", "parentShutdownDuration"] as const) {
-    const text = proxy[field];
-    const ms = msOf(text ?? "45s");
-    if (ms >= DRAIN_MS_MIN && ms <= DRAIN_MS_MAX) continue;
-    issues.push({ path: `${path}.${field}`, message: `must be between 1s and 1h: got ${text}` });
+  const { drainDuration } = proxy;
+  const drainMs = msOf(drainDuration ?? "45s");
+  if (drainMs <= 0 || drainMs % 1000 !== 0) {
+    const message = `must be whole seconds, at least one: got ${drainDuration}`;
+    issues.push({ path: `${path}.drainDuration`, message });
   }
   for (const field of ["discoveryAddress", "statsdUdpAddress", "zipkinAddress"] as const) {
     const text = proxy[field] ?? "";
@@ -171,7 +203,9 @@ export function validateProxyConfig(proxy: ProxyConfigSettings, path: string): r
 function isHostPort(text: string): boolean {
   const at = text.lastIndexOf(":");
   const port = text.slice(at + 1);
-  return at > 0 && /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535;
+  const host = text.slice(0, at).replace(/^\[(.*)\]$/, "$1");
+  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535;
+  return at > 0 && isPort && (isIP(host) !== 0 || checkDomain(host) === undefined);
 }
 
 /** The schema has seen to it that it is a duration. */

@@ -19,11 +19,6 @@ export function isTlsProtocol(protocol = ""): boolean {
   return TLS_PROTOCOLS.includes(protocol.toUpperCase());
 }
 
-/** Whether nothing but bytes is known of it; no protocol at all is found out by looking. */
-export function isTcpProtocol(protocol = ""): boolean {
-  return TCP_PROTOCOLS.includes(protocol.toUpperCase());
-}
-
 /** A protocol by its name; an empty one is allowed where it may be detected. */
 export function checkProtocol(protocol: string, path: string): readonly Issue[] {
   const name = protocol.toUpperCase();
@@ -77,7 +72,7 @@ export function checkSubnet(subnet: string, path: string): readonly Issue[] {
   const isBlock =
     isIP(address) !== 0 &&
     !address.includes("%") &&
-    /^\d{1,3}$/.test(length) &&
+    /^(0|[1-9]\d{0,2})$/.test(length) &&
     Number(length) <= bits;
   if (isBlock) return [];
   return [{ path, message: `must be an IP address or a block like "10.0.0.0/8": got "${subnet}"` }];

@@ -45,8 +45,15 @@ export function isEcdhCurve(name: string): boolean {
   return ECDH_CURVES.has(name);
 }
 
-/** How the certificates of a server can be given. */
-const FILES = ["serverCertificate", "privateKey", "caCertificates"] as const;
+/** The fields that bring certificates. */
+const SOURCES = [
+  "serverCertificate",
+  "privateKey",
+  "caCertificates",
+  "tlsCertificates",
+  "credentialName",
+  "credentialNames",
+] as const;
 
 /** What Istio's webhook refuses about the TLS settings of a server. */
 export function validateServerTls(tls: ServerTlsSettings, path: string): readonly Issue[] {
@@ -59,39 +66,39 @@ export function validateServerTls(tls: ServerTlsSettings, path: string): readonl
   ];
 }
 
-function validateCertificateSources(
-  { credentialName = "", credentialNames, tlsCertificates }: ServerTlsSettings,
-  path: string,
-): readonly Issue[] {
-  const given = [
-    ...(credentialName === "" ? [] : ["credentialName"]),
-    ...(credentialNames === undefined ? [] : ["credentialNames"]),
-    ...(tlsCertificates === undefined ? [] : ["tlsCertificates"]),
-  ];
+function validateCertificateSources(tls: ServerTlsSettings, path: string): readonly Issue[] {
+  // What the CRD counts is whether a field is there, what the webhook counts is whether it says something.
+  const given: string[] = SOURCES.slice(3).filter((field) => tls[field] !== undefined);
+  if (isGiven(tls.serverCertificate) && isGiven(tls.privateKey)) given.push("serverCertificate");
   if (given.length < 2) return [];
-  const message = `may have only one of credentialName, credentialNames, tlsCertificates: got ${given.join(" and ")}`;
+  const message = `may have its certificates from one source: got ${given.join(" and ")}`;
   return [{ path, message }];
+}
+
+function isGiven(value: string | readonly unknown[] | undefined): boolean {
+  return value !== undefined && value.length > 0;
 }
 
 function validateMode(tls: ServerTlsSettings, path: string): readonly Issue[] {
   const { mode = "PASSTHROUGH" } = tls;
   switch (mode) {
     case "ISTIO_MUTUAL":
-      return [...FILES, "credentialName" as const]
-        .filter((field) => (tls[field] ?? "") !== "")
-        .map((field) => ({
-          path: `${path}.${field}`,
-          message: "may not be set with ISTIO_MUTUAL: the mesh's own certificates are used",
-        }));
+      return SOURCES.filter((field) => isGiven(tls[field])).map((field) => ({
+        path: `${path}.${field}`,
+        message: "may not be set with ISTIO_MUTUAL: the mesh's own certificates are used",
+      }));
     case "PASSTHROUGH":
     case "AUTO_PASSTHROUGH":
-      return [...FILES, "credentialName" as const]
-        .filter((field) => (tls[field] ?? "") !== "")
-        .map((field) => ({
-          path: `${path}.${field}`,
-          message: `has no effect with ${mode}: TLS is not opened here`,
-          severity: "warning" as const,
-        }));
+      return [
+        ...[...SOURCES, "caCrl" as const]
+          .filter((field) => isGiven(tls[field]))
+          .map((field) => ({
+            path: `${path}.${field}`,
+            message: `has no effect with ${mode}: TLS is not opened here`,
+            severity: "warning" as const,
+          })),
+        ...(isGiven(tls.caCrl) && isGiven(tls.credentialName) ? [crlBesideName(path)] : []),
+      ];
     case "SIMPLE":
     case "MUTUAL":
     case "OPTIONAL_MUTUAL":
@@ -99,17 +106,20 @@ function validateMode(tls: ServerTlsSettings, path: string): readonly Issue[] {
   }
 }
 
+function crlBesideName(path: string): Issue {
+  const message = "may not be set beside credentialName: it has its place in the Secret";
+  return { path: `${path}.caCrl`, message };
+}
+
 function validateOpened(tls: ServerTlsSettings, mode: string, path: string): readonly Issue[] {
-  const { credentialName = "", credentialNames = [], tlsCertificates = [] } = tls;
+  const { credentialName, credentialNames, tlsCertificates = [] } = tls;
   // What a Secret holds is seen when it is there.
-  if (credentialName !== "" || credentialNames.length > 0) return [];
+  if (isGiven(credentialName) || isGiven(credentialNames)) return [];
   const issues: Issue[] = [];
   const require = (value: string | undefined, field: string, where: string): void => {
-    if ((value ?? "") !== "") return;
-    issues.push({
-      path: `${where}.${field}`,
-      message: `is required with ${mode}, or a credentialName`,
-    });
+    if (isGiven(value)) return;
+    const message = `is required with ${mode}, or a credentialName`;
+    issues.push({ path: `${where}.${field}`, message });
   };
   if (tlsCertificates.length === 0) {
     require(tls.serverCertificate, "serverCertificate", path);
@@ -119,10 +129,13 @@ function validateOpened(tls: ServerTlsSettings, mode: string, path: string): rea
     require(one.serverCertificate, "serverCertificate", `${path}.tlsCertificates[${at}]`);
     require(one.privateKey, "privateKey", `${path}.tlsCertificates[${at}]`);
   }
-  const isVerifying = mode !== "SIMPLE" && tls.insecureSkipVerify !== true;
-  if (isVerifying && (tls.caCertCredentialName ?? "") === "") {
-    const hasOwn = tlsCertificates.some(({ caCertificates = "" }) => caCertificates !== "");
-    if (!hasOwn) require(tls.caCertificates, "caCertificates", path);
+  if (mode === "SIMPLE") {
+    if (isGiven(tls.caCrl)) {
+      const message = "may not be set with SIMPLE: clients show no certificate";
+      issues.push({ path: `${path}.caCrl`, message });
+    }
+  } else if (tls.insecureSkipVerify !== true) {
+    require(tls.caCertificates, "caCertificates", path);
   }
   return issues;
 }
@@ -154,9 +167,18 @@ const VERSION_ORDER = ["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"];
 
 /** Envoy refuses a listener whose newest version is older than its oldest. */
 function validateVersions(
-  { minProtocolVersion = "TLS_AUTO", maxProtocolVersion = "TLS_AUTO" }: ServerTlsSettings,
+  {
+    minProtocolVersion = "TLS_AUTO",
+    maxProtocolVersion = "TLS_AUTO",
+    cipherSuites,
+  }: ServerTlsSettings,
   path: string,
 ): readonly Issue[] {
+  const isOld = minProtocolVersion === "TLSV1_0" || minProtocolVersion === "TLSV1_1";
+  if (isOld && !isGiven(cipherSuites)) {
+    const message = "needs cipherSuites: those that are on by themselves are for TLS 1.2 and newer";
+    return [{ path: `${path}.minProtocolVersion`, message, severity: "warning" }];
+  }
   const min = VERSION_ORDER.indexOf(minProtocolVersion);
   const max = VERSION_ORDER.indexOf(maxProtocolVersion);
   if (max === -1 || min <= max) return [];

@@ -10,7 +10,6 @@ import {
   checkSubnet,
   checkUnixAddress,
   isHttpProtocol,
-  isTcpProtocol,
   isTlsProtocol,
   isUnixAddress,
 } from "./port-rules.ts";
@@ -25,7 +24,11 @@ const USE_WAYPOINT_LABEL = "istio.io/use-waypoint";
 /** What Istio's webhook refuses about a ServiceEntry beyond its schema. */
 export function validateServiceEntry({ metadata, spec }: ServiceEntry): readonly Issue[] {
   const { workloadSelector, endpoints, exportTo } = spec;
-  const issues = [...validateHosts(spec), ...validateAddresses(spec), ...validatePorts(spec)];
+  const issues = [
+    ...validateHosts(spec),
+    ...validateAddresses(spec),
+    ...validatePorts({ metadata, spec }),
+  ];
   if (workloadSelector !== undefined) {
     issues.push(...validateSelector(workloadSelector.labels, "spec.workloadSelector.labels"));
     if (endpoints !== undefined) {
@@ -67,13 +70,13 @@ function validateAddresses({ addresses = [], resolution = "NONE" }: Spec): reado
 }
 
 function validatePorts({
-  ports = [],
-  addresses = [],
-  resolution = "NONE",
-}: Spec): readonly Issue[] {
+  metadata,
+  spec,
+}: Pick<ServiceEntry, "metadata" | "spec">): readonly Issue[] {
   const issues: Issue[] = [];
   const numbers = new Set<number>();
-  for (const [at, { name, number, protocol = "" }] of ports.entries()) {
+  const isAddressed = (spec.addresses ?? []).length > 0 || isAllocated(metadata.labels, spec);
+  for (const [at, { name, number, protocol = "" }] of (spec.ports ?? []).entries()) {
     const path = `spec.ports[${at}]`;
     issues.push(...checkPortName(name, `${path}.name`));
     if (numbers.has(number)) {
@@ -81,13 +84,27 @@ function validatePorts({
     }
     numbers.add(number);
     if (protocol !== "") issues.push(...checkProtocol(protocol, `${path}.protocol`));
-    const isOpaque = protocol === "" || isTcpProtocol(protocol);
-    if (isOpaque && addresses.length === 0 && resolution === "NONE") {
+    if (!isAddressed && (protocol === "" || protocol.toUpperCase() === "TCP")) {
       const message = `takes every connection to port ${number}: without spec.addresses, TCP is told apart by port alone`;
       issues.push({ path, message, severity: "warning" });
     }
   }
   return issues;
+}
+
+/** Off with "false": the object's hosts get no addresses of their own. */
+const ALLOCATE_LABEL = "networking.istio.io/enable-autoallocate-ip";
+
+/** Whether an address is given to the object's hosts: names that are whole, and that are resolved. */
+function isAllocated(
+  labels: Readonly<Record<string, string>> | undefined,
+  { resolution = "NONE", hosts }: Spec,
+): boolean {
+  return (
+    resolution !== "NONE" &&
+    labels?.[ALLOCATE_LABEL] !== "false" &&
+    !hosts.some((host) => host.includes("*"))
+  );
 }
 
 function validateEndpoints(spec: Spec): readonly Issue[] {
@@ -117,7 +134,7 @@ function validateEndpointAddress(
   path: string,
 ): readonly Issue[] {
   const where = `${path}.address`;
-  if (address === "") {
+  if (address === "" && resolution === "STATIC") {
     if (network === "") return [{ path: where, message: "is required, where there is no network" }];
     const message = `is not set: endpoints of network "${network}" are reached by its gateway`;
     return [{ path: where, message, severity: "warning" }];
@@ -200,7 +217,7 @@ function validateTellingApart({ hosts, ports = [], resolution = "NONE" }: Spec):
   if (resolution === "NONE" || hosts.length < 2) return [];
   return ports.flatMap(({ protocol = "" }, at): readonly Issue[] => {
     if (isHttpProtocol(protocol) || isTlsProtocol(protocol)) return [];
-    const message = `several hosts cannot be told apart on a port of protocol "${protocol}"`;
-    return [{ path: `spec.ports[${at}].protocol`, message, severity: "warning" }];
+    const message = `several hosts cannot be told apart on a port of protocol "${protocol}": make an object for each`;
+    return [{ path: `spec.ports[${at}].protocol`, message }];
   });
 }

@@ -7,6 +7,7 @@ import type {
   Sidecar,
   SidecarPort,
 } from "../sidecar.ts";
+import { validateConnectionPool } from "./connection-pool-rules.ts";
 import { checkHostEntry } from "./host-entry-rules.ts";
 import {
   checkIpAddress,
@@ -18,6 +19,7 @@ import {
   isTlsProtocol,
   isUnixAddress,
 } from "./port-rules.ts";
+import { validateDestination } from "./route-destination-rules.ts";
 import { validateSelector } from "./selector-rules.ts";
 import { validateServerTls } from "./server-tls-rules.ts";
 
@@ -42,6 +44,7 @@ export function validateSidecar({ metadata, spec }: Sidecar): readonly Issue[] {
     ...issues,
     ...validateIngress(ingress),
     ...validateEgress(egress, metadata.namespace),
+    ...validateConnectionPool(spec.inboundConnectionPool, "spec.inboundConnectionPool"),
     ...(outboundTrafficPolicy === undefined ? [] : validateOutbound(outboundTrafficPolicy)),
   ];
 }
@@ -62,6 +65,7 @@ function validateIngress(listeners: readonly IstioIngressListener[]): readonly I
     numbers.add(number);
     issues.push(...checkDefaultEndpoint(defaultEndpoint, `${path}.defaultEndpoint`));
     if (tls !== undefined) issues.push(...validateIngressTls(tls, protocol, `${path}.tls`));
+    issues.push(...validateConnectionPool(listener.connectionPool, `${path}.connectionPool`));
     if (listener.connectionPool?.http !== undefined && !isHttpProtocol(protocol)) {
       const message = `has no effect: port ${number} speaks "${protocol}", only the tcp settings apply`;
       issues.push({ path: `${path}.connectionPool.http`, message, severity: "warning" });
@@ -78,8 +82,8 @@ function validatePort(
   if (name !== "") issues.push(...checkPortName(name, `${path}.name`));
   if (protocol !== "") issues.push(...checkProtocol(protocol, `${path}.protocol`));
   if (targetPort > 0) {
-    const message = "has no effect: spec.ingress[].defaultEndpoint says where traffic goes";
-    issues.push({ path: `${path}.targetPort`, message, severity: "warning" });
+    const message = "may not be set: an ingress listener's defaultEndpoint says where traffic goes";
+    issues.push({ path: `${path}.targetPort`, message });
   }
   return issues;
 }
@@ -219,10 +223,9 @@ function validateOutbound({ mode, egressProxy }: OutboundTrafficPolicy): readonl
   }
   const wrong = checkDomain(egressProxy.host);
   if (wrong !== undefined) issues.push({ path: `${path}.host`, message: wrong });
+  else issues.push(...validateDestination(egressProxy, path));
   if (egressProxy.port === undefined) {
     issues.push({ path: `${path}.port`, message: "is required" });
-  } else {
-    issues.push(...checkPortNumber(egressProxy.port.number ?? 0, `${path}.port.number`));
   }
   return issues;
 }
