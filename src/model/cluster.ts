@@ -33,7 +33,12 @@ export interface ClusterTarget {
 export type Discovery =
   /** Under the name of the cluster, or of another whose endpoints it has too. */
   | { readonly type: "eds"; readonly serviceName?: string }
-  | { readonly type: "static"; readonly endpoints: readonly Endpoint[] }
+  /** `sourceAddress` binds connections to it. */
+  | {
+      readonly type: "static";
+      readonly endpoints: readonly Endpoint[];
+      readonly sourceAddress?: string;
+    }
   /** Names and addresses that the proxy looks up: all addresses, or one at a time. */
   | { readonly type: "strict-dns" | "logical-dns"; readonly endpoints: readonly Endpoint[] }
   /** The address that the client meant; `sourceAddress` binds connections to it. */

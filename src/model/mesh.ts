@@ -3,6 +3,7 @@ import type { ConfigMap } from "../config/config-map.ts";
 import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import type { KubeObject } from "../config/object.ts";
+import type { PeerAuthentication as PeerAuthenticationObject } from "../config/peer-authentication.ts";
 import type { Sidecar as SidecarObject } from "../config/sidecar.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
@@ -17,6 +18,7 @@ import { buildGateway, type Gateway } from "./gateway.ts";
 import { MESH_CONFIG_MAP, type MeshConfigState, readMeshConfig } from "./mesh-config.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import { compareAge } from "./origin.ts";
+import { buildPeerAuthentication, type PeerAuthentication } from "./peer-authentication.ts";
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
 import { buildSidecar, type Sidecar } from "./sidecar.ts";
@@ -38,9 +40,11 @@ export interface Mesh {
   readonly rules: RuleIndex;
   readonly gateways: readonly Gateway[];
   readonly sidecars: readonly Sidecar[];
+  readonly peerAuthentications: readonly PeerAuthentication[];
 }
 
 const NETWORKING = "networking.istio.io";
+const SECURITY = "security.istio.io";
 
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
 export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
@@ -62,6 +66,9 @@ export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
     rules: indexOf(destinationRules, settings.rootNamespace),
     gateways: gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
     sidecars: sidecarsOf(view.list<SidecarObject>(NETWORKING, "Sidecar")),
+    peerAuthentications: peerAuthenticationsOf(
+      view.list<PeerAuthenticationObject>(SECURITY, "PeerAuthentication"),
+    ),
   };
 }
 
@@ -83,6 +90,10 @@ const gatewaysOf = memoise((objects: readonly GatewayObject[]) =>
 
 const sidecarsOf = memoise((objects: readonly SidecarObject[]) =>
   byAge(objects).map((object) => buildSidecar(object)),
+);
+
+const peerAuthenticationsOf = memoise((objects: readonly PeerAuthenticationObject[]) =>
+  byAge(objects).map((object) => buildPeerAuthentication(object)),
 );
 
 function byAge<T extends KubeObject>(objects: readonly T[]): readonly T[] {

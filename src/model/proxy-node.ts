@@ -28,9 +28,6 @@ function httpProxyPortOf(mode: ProxyNode["interceptionMode"]): number | undefine
   return mode === "NONE" ? HTTP_PROXY_PORT : undefined;
 }
 
-/** Where the app listens that did not say: behind real interception, its own loopback. */
-const APP_ADDRESS_DEFAULT = "127.0.0.1";
-
 /** Reads a proxy's introduction, `type~ip~pod.namespace~domain` and metadata. */
 export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Result<ProxyNode> {
   const [type, ip = "", podAndNamespace = "", dnsDomain = "", ...rest] = id.split("~");
@@ -67,7 +64,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     hasCertificates: !Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT)),
     takesHttp10: read.text("HTTP10") === "1",
     idleTimeoutMs: read.duration("IDLE_TIMEOUT"),
-    appAddress: read.text("WEFT_APP_ADDRESS") ?? APP_ADDRESS_DEFAULT,
+    appAddress: read.text("WEFT_APP_ADDRESS"),
     hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
     isUnprivileged: read.text("UNPRIVILEGED_POD") === "true",
     proxyConfig: read.record("PROXY_CONFIG"),

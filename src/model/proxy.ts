@@ -46,8 +46,11 @@ export interface ProxyNode {
   readonly takesHttp10: boolean;
   /** How long connections may be idle (Istio's metadata `IDLE_TIMEOUT`); absent: as Envoy has it. */
   readonly idleTimeoutMs: number | undefined;
-  /** Where the app behind a `NONE` sidecar listens; "127.0.0.1" when it did not say. */
-  readonly appAddress: string;
+  /**
+   * Where the app behind a `NONE` sidecar listens; absent when it did not say, as under Istio,
+   * where app and sidecar share all addresses and can only have different ports.
+   */
+  readonly appAddress: string | undefined;
   /** Ports of the host that lead to a port of this pod (`containerPort` → address and port). */
   readonly hostPorts: readonly {
     readonly containerPort: number;

@@ -12,6 +12,7 @@ import { buildGateway, hostsFor } from "./gateway.ts";
 import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
 import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
+import { peerAuthenticationIssues } from "./peer-authentication.ts";
 import { portOf, type Service } from "./service.ts";
 import { sidecarIssues } from "./sidecar.ts";
 import {
@@ -63,6 +64,7 @@ export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
     ...sidecars.flatMap((sidecar) =>
       sidecarIssues(sidecar, sidecars).map((issue) => ({ object: sidecar.key, issue })),
     ),
+    ...peerAuthenticationIssues(mesh.peerAuthentications, mesh.settings.rootNamespace),
   ];
 });
 

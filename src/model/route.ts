@@ -71,7 +71,7 @@ export interface WeightedCluster {
   readonly responseHeaders: HeaderOperations;
   /** Why there is no such cluster: its requests are answered 503, with this as details. */
   readonly missing?: MissingReference;
-  readonly origin: Origin;
+  readonly origin: Origin | undefined;
 }
 
 /** What a route names that is not there. */

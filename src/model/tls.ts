@@ -40,7 +40,8 @@ export interface ServerTls extends TlsLimits {
   /** File of revoked certificates. */
   readonly crlFile: string | undefined;
   readonly alpn: readonly string[];
-  readonly origin: Origin;
+  /** Absent where nobody but the mesh itself asks for it. */
+  readonly origin: Origin | undefined;
 }
 
 /** TLS that a cluster begins. */

@@ -23,15 +23,9 @@ const envoy = findProgram("envoy");
 const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([
   "TestHTTPGateway/httpsRedirect_with_routes",
   "TestIngress/ingress_shared_TLS_cert_conflict_-_alpha_first",
-  "TestPeerAuthenticationPassthrough/global_plaintext_and_port_9000_permissive",
-  "TestPeerAuthenticationWithSidecar/service,_no_sidecar",
-  "TestPeerAuthenticationWithSidecar/no_service,_full_sidecar",
-  "TestPeerAuthenticationWithSidecar/service,_partial_sidecar",
   "TestServiceEntry/identical_CIDR_(ignoring_insignificant_bits)_is_dropped/identical_CIDR_(ignoring_insignificant_bits)_is_dropped",
   "TestServiceEntry/overlapping_CIDR/overlapping_CIDR",
   "TestServiceEntry/overlapping_CIDR_with_SNI/overlapping_CIDR_with_SNI",
-  "TestInbound/Permissive",
-  "TestInbound/Strict",
   "TestHeadlessServices",
   "TestExternalNameServices",
   "TestExternalNameServices 2",
@@ -40,7 +34,6 @@ const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([
   "TestPassthroughTraffic/REGISTRY_ONLY/without_VIP",
   "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/with_VIP",
   "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/without_VIP",
-  "TestInboundSidecarTLSModes/sidecar_http_over_TLS_SIMPLE_mode_with_peer_auth_on_port_STRICT",
 ]);
 
 async function dump(scenario: IstioScenario): Promise<SnapshotJson> {

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { SnapshotJson } from "../../src/xds/resource-json.ts";
 
-/** Where the control plane would be; validation asks nobody. */
-const ADS_CLUSTER = {
-  name: "ads",
+/** Where the control plane would be, and the agent with its secrets; validation asks nobody. */
+const BOOTSTRAP_CLUSTERS = ["ads", "sds-grpc"].map((name) => ({
+  name,
   type: "STATIC",
   connect_timeout: "1s",
   typed_extension_protocol_options: {
@@ -16,7 +16,7 @@ const ADS_CLUSTER = {
       explicit_http_config: { http2_protocol_options: {} },
     },
   },
-};
+}));
 
 const ADS = {
   api_type: "GRPC",
@@ -63,7 +63,7 @@ function staticBootstrap({ listeners, routes, clusters, endpoints }: SnapshotJso
     dynamic_resources: { ads_config: ADS },
     static_resources: {
       listeners: listeners.map((listener) => inlineRoutes(listener, byName)),
-      clusters: [ADS_CLUSTER, ...clusters, ...withEndpoints],
+      clusters: [...BOOTSTRAP_CLUSTERS, ...clusters, ...withEndpoints],
     },
   };
 }

@@ -1,5 +1,6 @@
 import { formatKey } from "../../config/object.ts";
 import type { ObjectIssue } from "../origin.ts";
+import type { ProxyNode } from "../proxy.ts";
 import type { ServiceTarget } from "../service-targets.ts";
 
 /** Where apps find the explicit proxy of their sidecar. */
@@ -13,7 +14,10 @@ const SIDECAR_PORTS: Readonly<Record<number, string>> = {
 };
 
 /** One target per port of the pod, sorted by port; of several services the oldest counts. */
-export function inboundTargets(targets: readonly ServiceTarget[]): {
+export function inboundTargets(
+  targets: readonly ServiceTarget[],
+  { interceptionMode }: Pick<ProxyNode, "interceptionMode">,
+): {
   readonly inbound: readonly ServiceTarget[];
   readonly issues: readonly ObjectIssue[];
 } {
@@ -21,7 +25,8 @@ export function inboundTargets(targets: readonly ServiceTarget[]): {
   const issues: ObjectIssue[] = [];
   for (const target of targets) {
     const first = byPort.get(target.targetPort);
-    const use = SIDECAR_PORTS[target.targetPort];
+    // Where traffic is captured, those ports are left out before it comes to listeners.
+    const use = interceptionMode === "NONE" ? SIDECAR_PORTS[target.targetPort] : undefined;
     if (use !== undefined) {
       const why = `port ${target.targetPort} of the pods is the sidecar's own (${use})`;
       issues.push(targetIssue(target, `${why}: the app cannot be reached on it`));

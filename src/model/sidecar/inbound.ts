@@ -1,166 +1,151 @@
 import { memoise } from "../../base/memo.ts";
-import { type Cluster, inboundClusterName } from "../cluster.ts";
-import { NO_LOCALITY } from "../endpoint.ts";
-import { type HttpChain, type Listener, NO_INSPECTION, type TcpChain } from "../listener.ts";
+import { formatKey } from "../../config/object.ts";
+import type { Cluster } from "../cluster.ts";
+import { type FilterChain, type Listener, NO_INSPECTION } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
-import { isHttp, isHttp2 } from "../protocol.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
+import type { ObjectIssue, Origin } from "../origin.ts";
+import {
+  type MutualTlsMode,
+  modeOfPort,
+  mutualTlsOf,
+  type PortMutualTls,
+  selectionIssues,
+  type WorkloadMutualTls,
+} from "../peer-authentication.ts";
+import { isHttp } from "../protocol.ts";
 import type { ProxyNode } from "../proxy.ts";
-import { NO_OPERATIONS, NO_REWRITE, type RouteConfiguration } from "../route.ts";
-import { MATCH_ALL } from "../route-match.ts";
 import type { Scope } from "../scope.ts";
-import type { Service, ServicePort } from "../service.ts";
-import { type ServiceTarget, serviceTargets } from "../service-targets.ts";
-import { DEFAULT_POLICY } from "../traffic-policy.ts";
 import type { ViewPart } from "../view-part.ts";
-import { inboundTargets } from "./inbound-targets.ts";
+import { httpChain, inspectionOf, portChains, tcpChain } from "./inbound-chains.ts";
+import { inboundCluster, inboundPassthrough } from "./inbound-clusters.ts";
+import type { InboundPort } from "./inbound-port.ts";
+import { inboundPorts } from "./inbound-ports.ts";
+import { portMode } from "./port-mode.ts";
+import { virtualInbound } from "./virtual-inbound.ts";
 
 /** What a sidecar does with what comes in for its app. */
 export function buildSidecarInbound(mesh: Mesh, proxy: ProxyNode, scope: Scope): ViewPart {
-  const { inbound, issues } = inboundTargets(serviceTargets(mesh, proxy));
-  const { connectTimeoutMs } = scope.settings;
-  const parts = inbound.map(({ service, port, targetPort }) =>
-    inboundPart(proxy, service, port, targetPort, connectTimeoutMs),
-  );
+  const { settings } = scope;
+  const { ports, issues } = inboundPorts(mesh, proxy, scope);
+  const mutualTls = mutualTlsOf(mesh.peerAuthentications, proxy, settings.rootNamespace);
+  const { listeners, clusters } = inboundParts(proxy, settings, ports, mutualTls);
   return {
-    listeners: parts.map(({ listener }) => listener),
+    listeners,
     routes: [],
-    clusters: parts.map(({ cluster }) => cluster),
-    issues,
+    clusters,
+    issues: [
+      ...issues,
+      ...selectionIssues(mesh.peerAuthentications, proxy, settings.rootNamespace),
+      ...policyIssues(proxy, ports, mutualTls),
+    ],
   };
 }
 
-/** Keyed by the parts of a target, which is made anew for each view. */
-const inboundPart = memoise(
+const inboundParts = memoise(
   (
     proxy: ProxyNode,
-    service: Service,
-    port: ServicePort,
-    targetPort: number,
-    connectTimeoutMs: number,
-  ) => ({
-    listener: inboundListener(proxy, { service, port, targetPort }),
-    cluster: inboundCluster(proxy, { service, port, targetPort }, connectTimeoutMs),
-  }),
+    settings: MeshSettings,
+    ports: readonly InboundPort[],
+    mutualTls: WorkloadMutualTls,
+  ): { readonly listeners: readonly Listener[]; readonly clusters: readonly Cluster[] } => {
+    const isCaptured = proxy.interceptionMode !== "NONE";
+    const modes = new Map(ports.map((port) => [port, portMode(proxy, mutualTls, port.number)]));
+    const bound = ports.filter(({ isBound }) => isBound);
+    const clusters = ports.map((port) => inboundCluster(port, proxy, settings));
+    return {
+      listeners: [
+        ...(isCaptured ? [virtualInbound(proxy, settings, ports, mutualTls)] : []),
+        ...bound.map((port) => boundListener(port, proxy, settings, modes.get(port) ?? "STRICT")),
+      ],
+      clusters: isCaptured ? [...clusters, inboundPassthrough(proxy, settings)] : clusters,
+    };
+  },
 );
 
-function inboundListener(proxy: ProxyNode, target: ServiceTarget): Listener {
-  const { service, port, targetPort } = target;
-  const name = `${proxy.ip}_${targetPort}`;
-  const origins = [{ key: service.key, path: service.path }];
-  const statPrefix = `inbound_${name}`;
-  const http: HttpChain = {
-    type: "http",
-    statPrefix,
-    routes: inboundRoutes(target),
-    role: "sidecar-inbound",
-  };
-  const tcp: TcpChain = {
-    type: "tcp",
-    statPrefix,
-    clusters: [{ name: inboundClusterName(targetPort), weight: 1 }],
-    idleTimeoutMs: undefined,
-    maxConnectionDurationMs: undefined,
-    isHashedBySource: false,
-    tunnel: undefined,
-    isClusterFromSni: false,
-  };
-  return {
-    name,
-    direction: "inbound",
-    address: { address: proxy.ip, port: targetPort },
-    additionalAddresses: [],
-    isBound: true,
-    isCapturing: false,
-    inspection: NO_INSPECTION,
-    // A port that does not say what it speaks is passed on byte by byte, which suits everything.
-    chains: [
-      { name, match: {}, tls: undefined, filter: isHttp(port.protocol) ? http : tcp, origins },
-    ],
-    defaultChain: undefined,
-    inspectionTimeoutMs: undefined,
-    keepalive: undefined,
-    origins,
-  };
+/** A listener of a port's own. */
+const boundListener = memoise(
+  (port: InboundPort, proxy: ProxyNode, settings: MeshSettings, mode: MutualTlsMode): Listener => {
+    const { number, bind, origins } = port;
+    const { takesHttp10 } = proxy;
+    const isOfBytes =
+      proxy.appAddress !== undefined && mode === "DISABLE" && port.tls === undefined;
+    const chains = isOfBytes
+      ? [plainChain(port)]
+      : portChains(port, mode, { mesh: settings, takesHttp10 }, origins);
+    const { tls, http } = inspectionOf(chains);
+    // All chains are for the port that the listener is on.
+    const inspection = { ...NO_INSPECTION, tls: tls !== false, http: http !== false };
+    return {
+      name: `${bind}_${number}`,
+      direction: "inbound",
+      address: { address: bind, port: number },
+      additionalAddresses: [],
+      isBound: true,
+      isCapturing: false,
+      inspection,
+      chains,
+      defaultChain: undefined,
+      inspectionTimeoutMs:
+        tls === false && http === false ? undefined : settings.protocolDetectionTimeoutMs,
+      keepalive: undefined,
+      origins,
+    };
+  },
+);
+
+/**
+ * The only chain of a port without TLS in portable mode. A port that does not say what it speaks is
+ * passed on byte by byte, which suits everything.
+ */
+function plainChain(port: InboundPort): FilterChain {
+  const name = `${port.bind}_${port.number}`;
+  const cluster = `inbound|${port.number}||`;
+  const filter = isHttp(port.protocol)
+    ? httpChain(`inbound_${name}`, { ...port, cluster })
+    : { ...tcpChain(cluster), statPrefix: `inbound_${name}` };
+  return { name, match: {}, tls: undefined, filter, origins: port.origins };
 }
 
-function inboundRoutes({ service, port, targetPort }: ServiceTarget): RouteConfiguration {
-  const cluster = inboundClusterName(targetPort);
-  const origin = { key: service.key, path: service.path };
-  return {
-    name: cluster,
-    ignoresPort: false,
-    virtualHosts: [
-      {
-        name: `inbound|http|${port.number}`,
-        domains: ["*"],
-        routes: [
-          {
-            name: "default",
-            match: MATCH_ALL,
-            action: {
-              type: "forward",
-              clusters: [
-                {
-                  name: cluster,
-                  weight: 1,
-                  requestHeaders: NO_OPERATIONS,
-                  responseHeaders: NO_OPERATIONS,
-                  origin,
-                },
-              ],
-              timeoutMs: 0,
-              retry: undefined,
-              rewrite: NO_REWRITE,
-              mirrors: [],
-              hashKeys: [],
-              isHostOfUpstream: false,
-            },
-            requestHeaders: NO_OPERATIONS,
-            responseHeaders: NO_OPERATIONS,
-            cors: undefined,
-            fault: undefined,
-            operation: `${service.hostname}:${port.number}/*`,
-            statPrefix: "",
-            origin,
-          },
-        ],
-      },
-    ],
-  };
-}
-
-/** The pod's own app on one port. */
-function inboundCluster(
+/** Policies that this proxy cannot follow, and TLS that a policy takes the place of. */
+function policyIssues(
   proxy: ProxyNode,
-  { service, port, targetPort }: ServiceTarget,
-  connectTimeoutMs: number,
-): Cluster {
-  return {
-    name: inboundClusterName(targetPort),
-    direction: "inbound",
-    discovery: {
-      type: "static",
-      endpoints: [
-        {
-          address: proxy.appAddress,
-          port: targetPort,
-          locality: NO_LOCALITY,
-          network: "",
-          weight: 1,
-          labels: {},
-          health: "healthy",
-          isMutualTls: false,
-          serviceAccount: "",
-          nodeName: "",
-          hostname: "",
-          workload: undefined,
-        },
-      ],
-    },
-    target: { service, port, subset: "" },
-    policy: DEFAULT_POLICY,
-    connectTimeoutMs,
-    upstreamProtocol: isHttp2(port.protocol) ? "http2" : "http1",
-    origins: [{ key: service.key, path: service.path }],
-  };
+  ports: readonly InboundPort[],
+  mutualTls: WorkloadMutualTls,
+): readonly ObjectIssue[] {
+  return [
+    ...(proxy.hasCertificates ? [] : closedIssues(mutualTls)),
+    ...ports.flatMap((port) => {
+      const { tls, number } = port;
+      const mode = portMode(proxy, mutualTls, number);
+      if (tls?.origin === undefined || mode === "DISABLE") return [];
+      return [overruledIssue(tls.origin, number, mode, modeOfPort(mutualTls, number))];
+    }),
+  ];
+}
+
+function closedIssues(mutualTls: WorkloadMutualTls): readonly ObjectIssue[] {
+  const all: readonly PortMutualTls[] = [mutualTls, ...mutualTls.ports.values()];
+  const origins = new Set(
+    all.flatMap(({ mode, origin }) => (mode === "STRICT" && origin !== undefined ? [origin] : [])),
+  );
+  return [...origins].map(({ key, path }) => {
+    const message =
+      "closes ports of pods whose sidecars have no certificates yet: nobody can reach them; " +
+      "say PERMISSIVE, which takes plain text there, until they have";
+    return { object: key, issue: { path, message, severity: "warning" } };
+  });
+}
+
+function overruledIssue(
+  { key, path }: Origin,
+  port: number,
+  mode: MutualTlsMode,
+  { origin }: PortMutualTls,
+): ObjectIssue {
+  const who = origin === undefined ? "the mesh's default" : formatKey(origin.key);
+  const message =
+    `has no effect: port ${port} takes mutual TLS between sidecars (${mode}, by ${who}); ` +
+    "let a PeerAuthentication say DISABLE for it";
+  return { object: key, issue: { path, message, severity: "warning" } };
 }
