@@ -7,6 +7,7 @@ import type { PeerAuthentication as PeerAuthenticationObject } from "../config/p
 import type { Sidecar as SidecarObject } from "../config/sidecar.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
+import { buildVirtualService, indexVirtualServices } from "./build-virtual-service.ts";
 import {
   buildDestinationRule,
   type DestinationRule,
@@ -22,7 +23,7 @@ import { buildPeerAuthentication, type PeerAuthentication } from "./peer-authent
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
 import { buildSidecar, type Sidecar } from "./sidecar.ts";
-import { buildVirtualService, type VirtualService } from "./virtual-service.ts";
+import type { VirtualService } from "./virtual-service.ts";
 import { type Workload, workloadIndex } from "./workload.ts";
 
 /**
@@ -36,6 +37,8 @@ export interface Mesh {
   readonly registry: Registry;
   /** The oldest first, as all that follow: conflicts are settled in that order. */
   readonly virtualServices: readonly VirtualService[];
+  /** VirtualServices without hosts, which are used by others alone. */
+  readonly delegates: readonly VirtualService[];
   readonly destinationRules: readonly DestinationRule[];
   readonly rules: RuleIndex;
   readonly gateways: readonly Gateway[];
@@ -50,6 +53,10 @@ const SECURITY = "security.istio.io";
 export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
   const meshConfig = readMeshConfig(view.get<ConfigMap>(MESH_CONFIG_MAP), previous?.meshConfig);
   const { settings } = meshConfig;
+  const { virtualServices, delegates } = virtualServicesOf(
+    view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
+    settings.exportTo.virtualService,
+  );
   const destinationRules = rulesOf(
     view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"),
     settings.exportTo.destinationRule,
@@ -58,10 +65,8 @@ export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
     settings,
     meshConfig,
     registry: buildRegistry(view, settings, previous?.registry),
-    virtualServices: virtualServicesOf(
-      view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
-      settings.exportTo.virtualService,
-    ),
+    virtualServices,
+    delegates,
     destinationRules,
     rules: indexOf(destinationRules, settings.rootNamespace),
     gateways: gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
@@ -80,8 +85,14 @@ const rulesOf = memoise(
 const indexOf = memoise(indexRules);
 
 const virtualServicesOf = memoise(
-  (objects: readonly VirtualServiceObject[], exportTo: readonly string[]) =>
-    byAge(objects).map((object) => buildVirtualService(object, exportTo)),
+  (objects: readonly VirtualServiceObject[], exportTo: readonly string[]) => {
+    const others = indexVirtualServices(objects);
+    const all = byAge(objects).map((object) => buildVirtualService(object, { exportTo, others }));
+    return {
+      virtualServices: all.filter(({ hosts }) => hosts.length > 0),
+      delegates: all.filter(({ hosts }) => hosts.length === 0),
+    };
+  },
 );
 
 const gatewaysOf = memoise((objects: readonly GatewayObject[]) =>

@@ -5,7 +5,6 @@ import type { DestinationRule as DestinationRuleObject } from "../config/destina
 import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import { formatKey, groupOf, type KubeObject, keyOf, keyText } from "../config/object.ts";
-import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import { buildDestinationRule, findRule } from "./destination-rule.ts";
 import { buildGateway, hostsFor } from "./gateway.ts";
@@ -15,12 +14,7 @@ import { compareAge, type ObjectIssue } from "./origin.ts";
 import { peerAuthenticationIssues } from "./peer-authentication.ts";
 import { portOf, type Service } from "./service.ts";
 import { sidecarIssues } from "./sidecar.ts";
-import {
-  buildVirtualService,
-  MESH_GATEWAY,
-  type RuleDestination,
-  type VirtualService,
-} from "./virtual-service.ts";
+import { MESH_GATEWAY, type RuleDestination, type VirtualService } from "./virtual-service.ts";
 
 /**
  * What an object names and the mesh does not have, as warnings: it may still come. The object
@@ -53,13 +47,19 @@ function overlay(view: ConfigView, object: KubeObject): ConfigView {
 
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
 export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
-  const { gateways, virtualServices, destinationRules, registry, sidecars } = mesh;
-  const configured = [...gateways, ...virtualServices, ...destinationRules];
+  const { gateways, virtualServices, delegates, destinationRules, registry, sidecars } = mesh;
+  const configured = [...gateways, ...destinationRules];
   return [
     ...mesh.meshConfig.issues,
     ...registry.issues,
     ...configured.flatMap(({ object }) =>
       issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
+    ),
+    ...[...virtualServices, ...delegates].flatMap((virtualService) =>
+      virtualServiceIssues(virtualService, mesh).map((issue) => ({
+        object: virtualService.key,
+        issue,
+      })),
     ),
     ...sidecars.flatMap((sidecar) =>
       sidecarIssues(sidecar, sidecars).map((issue) => ({ object: sidecar.key, issue })),
@@ -70,8 +70,6 @@ export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
 
 function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
   switch (`${groupOf(object.apiVersion)}/${object.kind}`) {
-    case "networking.istio.io/VirtualService":
-      return virtualServiceIssues(buildVirtualService(object as VirtualServiceObject), mesh);
     case "networking.istio.io/DestinationRule":
       return destinationRuleIssues(object as DestinationRuleObject, mesh);
     case "networking.istio.io/Gateway":
@@ -82,16 +80,41 @@ function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
 }
 
 function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+  const { key, rules, tlsRules, tcpRules } = virtualService;
+  // Of what a delegate names, the delegate is told.
+  const own = rules.filter((rule) => rule.key === key || keyText(rule.key) === keyText(key));
+  const destinations = [
+    ...own.flatMap((rule) => [
+      ...rule.destinations,
+      ...rule.mirrors.map(({ destination }) => destination),
+    ]),
+    ...[...tlsRules, ...tcpRules].flatMap((rule) => rule.destinations),
+  ];
   return [
     ...virtualService.issues,
+    ...unusedDelegateIssues(virtualService, mesh),
     ...hostIssues(virtualService, mesh),
     ...gatewayReferenceIssues(virtualService, mesh),
-    ...[...virtualService.rules, ...virtualService.tlsRules, ...virtualService.tcpRules].flatMap(
-      ({ destinations }) =>
-        destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
-    ),
+    ...destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
   ];
 }
+
+/** What is said of an object without hosts that no other delegates to. */
+function unusedDelegateIssues({ key, hosts }: VirtualService, mesh: Mesh): readonly Issue[] {
+  if (hosts.length > 0 || usedDelegates(mesh.virtualServices).has(keyText(key))) return [];
+  const message = "it has no hosts, and no rule of another VirtualService delegates to it";
+  return [warning("spec.hosts", `${message}: it has no effect`)];
+}
+
+/** The objects whose rules stand in other VirtualServices. */
+const usedDelegates = memoise(
+  (virtualServices: readonly VirtualService[]): ReadonlySet<string> =>
+    new Set(
+      virtualServices.flatMap(({ rules }) =>
+        rules.flatMap((rule) => (rule.delegatedAt === undefined ? [] : [keyText(rule.key)])),
+      ),
+    ),
+);
 
 /** Hosts that sidecars route by another object, or that look like a service that is not there. */
 function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {

@@ -10,6 +10,9 @@ export interface TextMatch {
   readonly value: string;
 }
 
+/** How a path is compared. A separated prefix ends where a segment ends: `/a` takes `/a/b`, not `/ab`. */
+export type PathMatch = TextMatch | { readonly type: "separated-prefix"; readonly value: string };
+
 /** A condition on one header or query parameter; without `text` it only has to be there. */
 export interface NamedMatch {
   /** A header's name, or one of `:method`, `:authority`, `:scheme`. */
@@ -21,15 +24,17 @@ export interface NamedMatch {
 
 /** Which requests a route takes: all conditions hold. */
 export interface RouteMatch {
-  readonly path: TextMatch;
+  readonly path: PathMatch;
   readonly isPathCaseIgnored: boolean;
   readonly headers: readonly NamedMatch[];
   readonly queryParams: readonly NamedMatch[];
 }
 
+const ANY_PATH: TextMatch = { type: "prefix", value: "/" };
+
 /** Takes every request. */
 export const MATCH_ALL: RouteMatch = {
-  path: { type: "prefix", value: "/" },
+  path: ANY_PATH,
   isPathCaseIgnored: false,
   headers: [],
   queryParams: [],
@@ -43,8 +48,18 @@ export function isCatchAll({ path, headers, queryParams }: RouteMatch): boolean 
   return isAnyPath && headers.length === 0 && queryParams.length === 0;
 }
 
-/** The request conditions of one `match` entry, or why a proxy would refuse them. */
-export function buildRouteMatch(request: HttpMatch, path: string): Result<RouteMatch> {
+/** Headers of this kind are claims of the token that a request came with. */
+const CLAIMS = "@request.auth.claims";
+
+/**
+ * The request conditions of one `match` entry, or why a proxy would refuse them. With
+ * `hasSeparatedPrefixes` a prefix takes whole segments of a path only.
+ */
+export function buildRouteMatch(
+  request: HttpMatch,
+  path: string,
+  hasSeparatedPrefixes = false,
+): Result<RouteMatch> {
   const issues: Issue[] = [];
   const text = (match: StringMatch | undefined, at: string): TextMatch | undefined =>
     buildTextMatch(match, `${path}.${at}`, issues);
@@ -53,15 +68,28 @@ export function buildRouteMatch(request: HttpMatch, path: string): Result<RouteM
     at: string,
     isInverted: boolean,
   ): readonly NamedMatch[] =>
-    Object.entries(matches ?? {}).map(([name, match]) => ({
-      name: at === "queryParams" ? name : name.toLowerCase(),
-      text: text(match, `${at}.${name}`),
-      isInverted,
-    }));
+    Object.entries(matches ?? {}).map(([name, match]) => {
+      const problem = nameProblem(name, at);
+      if (problem !== undefined) issues.push({ path: `${path}.${at}[${name}]`, message: problem });
+      return {
+        name: at === "queryParams" ? name : name.toLowerCase(),
+        text: isAnything(match) ? undefined : text(match, `${at}[${name}]`),
+        isInverted,
+      };
+    });
   const pseudo = (name: string, match: StringMatch | undefined): readonly NamedMatch[] =>
-    match === undefined ? [] : [{ name: `:${name}`, text: text(match, name), isInverted: false }];
+    match === undefined
+      ? []
+      : [
+          {
+            name: `:${name}`,
+            text: isAnything(match) ? undefined : text(match, name),
+            isInverted: false,
+          },
+        ];
+  const uri = text(request.uri, "uri") ?? ANY_PATH;
   const value: RouteMatch = {
-    path: text(request.uri, "uri") ?? MATCH_ALL.path,
+    path: hasSeparatedPrefixes ? separated(uri) : uri,
     isPathCaseIgnored: request.ignoreUriCase === true,
     headers: [
       ...[
@@ -77,12 +105,34 @@ export function buildRouteMatch(request: HttpMatch, path: string): Result<RouteM
   return issues.length === 0 ? { ok: true, value } : { ok: false, issues };
 }
 
+/** What Istio takes for "whatever its value", though it is no regular expression. */
+function isAnything({ regex }: StringMatch): boolean {
+  return regex === "*";
+}
+
+function separated(path: TextMatch): PathMatch {
+  if (path.type !== "prefix" || path.value === "/") return path;
+  return { type: "separated-prefix", value: path.value.replace(/\/$/, "") };
+}
+
+/** Why a proxy would refuse the name of a header or parameter, with all of its routes. */
+function nameProblem(name: string, field: string): string | undefined {
+  if (name === "") return "must have a name";
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    return `the name must have at most ${NAME_BYTES_MAX} bytes`;
+  }
+  if (field === "queryParams" || !name.startsWith(CLAIMS)) return undefined;
+  return "claims of tokens cannot be matched yet: match a header that the app sets";
+}
+
+const NAME_BYTES_MAX = 1024;
+
 function byName(a: NamedMatch, b: NamedMatch): number {
   return compareText(a.name, b.name) || Number(a.isInverted) - Number(b.isInverted);
 }
 
-/** `undefined` where anything will do. */
-function buildTextMatch(
+/** A written match; `undefined` where anything will do. */
+export function buildTextMatch(
   match: StringMatch | undefined,
   path: string,
   issues: Issue[],

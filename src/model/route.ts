@@ -41,6 +41,8 @@ export interface Route {
   readonly statPrefix: string;
   /** Absent for what every proxy has by itself. */
   readonly origin: Origin | undefined;
+  /** The rule of a delegate that it is made of, beside the one that delegates. */
+  readonly delegate?: Origin;
 }
 
 /** What becomes of a request. */
@@ -69,6 +71,8 @@ export interface WeightedCluster {
   readonly weight: number;
   readonly requestHeaders: HeaderOperations;
   readonly responseHeaders: HeaderOperations;
+  /** The host that its requests get, where the route does not rewrite it already. */
+  readonly authority?: string;
   /** Why there is no such cluster: its requests are answered 503, with this as details. */
   readonly missing?: MissingReference;
   readonly origin: Origin | undefined;
@@ -77,15 +81,23 @@ export interface WeightedCluster {
 /** What a route names that is not there. */
 export type MissingReference = "host_not_found" | "port_not_found" | "subset_not_found";
 
-/** Headers to change; applied in this order. Names are lower case. */
+/** Headers to change: first all that go, then what is written, in order. Names are lower case. */
 export interface HeaderOperations {
   readonly remove: readonly string[];
-  readonly set: readonly (readonly [name: string, value: string])[];
-  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly write: readonly HeaderWrite[];
+}
+
+/** One header that is written. */
+export interface HeaderWrite {
+  readonly name: string;
+  /** May hold command operators: `%REQ(:path)%`. */
+  readonly value: string;
+  /** Beside what is there already, not instead of it. */
+  readonly isAdded: boolean;
 }
 
 /** Nothing to change. */
-export const NO_OPERATIONS: HeaderOperations = { remove: [], set: [], add: [] };
+export const NO_OPERATIONS: HeaderOperations = { remove: [], write: [] };
 
 /** What a request's path and host become. */
 export interface Rewrite {
@@ -103,6 +115,8 @@ export interface Mirror {
   readonly cluster: string;
   /** Of a million requests. */
   readonly perMillion: number;
+  /** Why there is no such cluster. */
+  readonly missing?: MissingReference;
   readonly origin: Origin;
 }
 
@@ -128,8 +142,8 @@ export interface RedirectAction {
   readonly path: { readonly kind: "whole" | "prefix"; readonly value: string } | undefined;
   readonly authority: string | undefined;
   readonly scheme: string | undefined;
-  /** A number, or what the request's scheme means by itself (`default`). */
-  readonly port: number | "default" | undefined;
+  /** Absent: the request's own, unless it is the one that goes without saying and the scheme changes. */
+  readonly port: number | undefined;
 }
 
 /** Answers by itself. */

@@ -7,6 +7,9 @@ import { createResource } from "./resource.ts";
 import { encodeVirtualHost, virtualHostMessage } from "./route.ts";
 import type { XdsResource } from "./snapshot.ts";
 
+/** As much as a VirtualService may hold; a proxy's own limit is 4096. */
+const DIRECT_BODY_BYTES_MAX = 1024 * 1024;
+
 /**
  * Puts encoded virtual hosts together. They are most of the bytes, and a change touches few of
  * them, so only those few are encoded again; the rest is copied.
@@ -27,6 +30,7 @@ export function encodeRouteConfiguration({
     // A route may name a cluster that is not there (yet): its requests get 503, all others go on.
     validateClusters: false,
     ignorePortInHostMatching: ignoresPort,
+    maxDirectResponseBodySizeBytes: DIRECT_BODY_BYTES_MAX,
   });
   writer.raw(encodeMessage(RouteConfigurationSchema, rest));
   const references = [...new Set(hosts.flatMap(({ clusters }) => clusters))].sort();

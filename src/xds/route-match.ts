@@ -5,7 +5,7 @@ import type {
   RouteMatchSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { StringMatcherSchema } from "../api/gen/envoy/type/matcher/v3/string_pb.js";
-import type { NamedMatch, RouteMatch, TextMatch } from "../model/route-match.ts";
+import type { NamedMatch, PathMatch, RouteMatch, TextMatch } from "../model/route-match.ts";
 
 /** The match of a route on the wire. */
 export function routeMatch(match: RouteMatch): MessageInitShape<typeof RouteMatchSchema> {
@@ -17,12 +17,14 @@ export function routeMatch(match: RouteMatch): MessageInitShape<typeof RouteMatc
   };
 }
 
-function pathSpecifier({ type, value }: TextMatch) {
+function pathSpecifier({ type, value }: PathMatch) {
   switch (type) {
     case "exact":
       return { case: "path", value } as const;
     case "prefix":
       return { case: "prefix", value } as const;
+    case "separated-prefix":
+      return { case: "pathSeparatedPrefix", value } as const;
     case "regex":
       return { case: "safeRegex", value: { regex: value } } as const;
   }
@@ -59,7 +61,11 @@ function queryMatcher({
   };
 }
 
-function stringMatcher({ type, value }: TextMatch): MessageInitShape<typeof StringMatcherSchema> {
+/** A comparison of text on the wire. */
+export function stringMatcher({
+  type,
+  value,
+}: TextMatch): MessageInitShape<typeof StringMatcherSchema> {
   switch (type) {
     case "exact":
       return { matchPattern: { case: "exact", value } };

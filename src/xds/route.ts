@@ -1,40 +1,18 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  type RetryPolicySchema,
-  type RouteActionSchema,
   type RouteSchema,
+  VirtualHost_TlsRequirementType,
   VirtualHostSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
-import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
-import { encodeMessage, packAny } from "../api/type-url.ts";
+import { encodeMessage } from "../api/type-url.ts";
 import { memoise } from "../base/memo.ts";
-import type { Origin } from "../model/origin.ts";
-import {
-  clustersOf,
-  type ForwardAction,
-  type Route,
-  type RouteAction,
-  type VirtualHost,
-} from "../model/route.ts";
-import { buildMetadata, istioConfigPath } from "./metadata.ts";
+import { compareText, type Origin } from "../model/origin.ts";
+import { clustersOf, type Route, type VirtualHost } from "../model/route.ts";
+import { headerFields } from "./header-operations.ts";
+import { buildMetadata, istioConfigPath, type ResourceMetadata } from "./metadata.ts";
+import { routeAction } from "./route-action.ts";
+import { routeFilterConfig } from "./route-filter-config.ts";
 import { routeMatch } from "./route-match.ts";
-import { ZERO } from "./wire.ts";
-
-/** Istio's default: what failed before it reached an app is tried again, elsewhere. */
-const RETRY_POLICY: MessageInitShape<typeof RetryPolicySchema> = {
-  retryOn: "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
-  numRetries: 2,
-  retryHostPredicate: [
-    {
-      name: "envoy.retry_host_predicates.previous_hosts",
-      configType: {
-        case: "typedConfig",
-        value: packAny(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
-      },
-    },
-  ],
-  hostSelectionRetryMaxAttempts: 5n,
-};
 
 /** A virtual host as it stands inside a route configuration. */
 export interface EncodedVirtualHost {
@@ -46,72 +24,76 @@ export interface EncodedVirtualHost {
 }
 
 /** Encodes a virtual host; once for as long as it stays the same, for all proxies that have it. */
-export const encodeVirtualHost = memoise(
-  ({ name, domains, routes }: VirtualHost): EncodedVirtualHost => {
-    const message = create(VirtualHostSchema, virtualHostMessage({ name, domains, routes }));
-    return {
-      name,
-      bytes: encodeMessage(VirtualHostSchema, message),
-      origins: routes.flatMap(({ origin }) => origin ?? []),
-      clusters: routes.flatMap(clustersOf),
-    };
-  },
-);
+export const encodeVirtualHost = memoise((host: VirtualHost): EncodedVirtualHost => {
+  const { name, routes } = host;
+  const message = create(VirtualHostSchema, virtualHostMessage(host));
+  return {
+    name,
+    bytes: encodeMessage(VirtualHostSchema, message),
+    origins: routes.flatMap(originsOf),
+    clusters: [...new Set(routes.flatMap(clustersOf))],
+  };
+});
 
 /** A virtual host on the wire. */
 export function virtualHostMessage({
   name,
   domains,
   routes,
+  requiresTls,
 }: VirtualHost): MessageInitShape<typeof VirtualHostSchema> {
   return {
     name,
     domains: [...domains],
     routes: routes.map(routeMessage),
     includeRequestAttemptCount: true,
+    ...(requiresTls === true && { requireTls: VirtualHost_TlsRequirementType.ALL }),
   };
+}
+
+function originsOf({ origin, delegate }: Route): readonly Origin[] {
+  return [origin, delegate].filter((one) => one !== undefined);
 }
 
 function routeMessage(route: Route): MessageInitShape<typeof RouteSchema> {
-  const { name, match, operation, origin } = route;
-  const isDefault = origin === undefined || origin.key.kind === "Service";
-  const istio = isDefault ? {} : { config: istioConfigPath(origin.key) };
+  const { name, match, action, operation, origin, statPrefix } = route;
   return {
     name,
     match: routeMatch(match),
-    action: routeAction(route.action),
+    action: routeAction(action),
+    ...headerFields(route.requestHeaders, route.responseHeaders),
+    typedPerFilterConfig: routeFilterConfig(route),
     ...(operation !== "" && { decorator: { operation } }),
-    ...(origin !== undefined && { metadata: buildMetadata([origin], istio) }),
+    ...(statPrefix !== "" && { statPrefix }),
+    ...(origin !== undefined && { metadata: routeMetadata(route, origin) }),
   };
 }
 
-function routeAction(
-  action: RouteAction,
-): NonNullable<MessageInitShape<typeof RouteSchema>["action"]> {
-  switch (action.type) {
-    case "forward":
-      return { case: "route", value: forwardAction(action) };
-    case "redirect":
-      return { case: "redirect", value: {} };
-    case "direct-response":
-      return { case: "directResponse", value: { status: action.status } };
-  }
-}
+/** Where weft's own proxy reads why a cluster that a route names is not there. */
+const WEFT_NAMESPACE = "weft";
 
-function forwardAction({
-  clusters,
-  retry,
-}: ForwardAction): MessageInitShape<typeof RouteActionSchema> {
-  const [first] = clusters;
-  const isOne = clusters.length === 1 && first !== undefined;
+function routeMetadata(route: Route, origin: Origin): ResourceMetadata {
+  const istio = origin.key.kind === "Service" ? {} : { config: istioConfigPath(origin.key) };
+  const metadata = buildMetadata(originsOf(route), istio);
+  const missing = missingOf(route);
+  if (missing.length === 0) return metadata;
+  const { filterMetadata } = metadata;
   return {
-    clusterSpecifier: isOne
-      ? { case: "cluster", value: first.name }
-      : {
-          case: "weightedClusters",
-          value: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) },
-        },
-    timeout: ZERO,
-    ...(retry !== undefined && { maxGrpcTimeout: ZERO, retryPolicy: RETRY_POLICY }),
+    filterMetadata: {
+      ...filterMetadata,
+      [WEFT_NAMESPACE]: { missing: Object.fromEntries(missing) },
+    },
   };
+}
+
+/** The clusters that a route names and that are not there, each with the reason, by name. */
+function missingOf({ action }: Route): readonly (readonly [string, string])[] {
+  if (action.type !== "forward") return [];
+  const named = [
+    ...action.clusters.map(({ name, missing }) => [name, missing] as const),
+    ...action.mirrors.map(({ cluster, missing }) => [cluster, missing] as const),
+  ];
+  return named
+    .flatMap(([name, missing]) => (missing === undefined ? [] : [[name, missing] as const]))
+    .sort(([a], [b]) => compareText(a, b));
 }

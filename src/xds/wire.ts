@@ -9,12 +9,12 @@ import {
 /** Nothing at all: no timeout, or no wait. */
 export const ZERO: Duration = duration(0);
 
-/** A span of whole milliseconds. */
+/** A span of milliseconds, fractions allowed. */
 export function duration(ms: number): Duration {
   return {
     $typeName: "google.protobuf.Duration",
     seconds: BigInt(Math.trunc(ms / 1000)),
-    nanos: (ms % 1000) * 1_000_000,
+    nanos: Math.round((ms % 1000) * 1_000_000),
   };
 }
 

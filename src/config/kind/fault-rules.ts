@@ -1,28 +1,8 @@
 import type { Issue } from "../../base/issue.ts";
 import { suggest } from "../../base/suggest.ts";
+import { GRPC_STATUS_NAMES } from "../grpc-status.ts";
 import type { HttpFault, HttpFaultAbort, HttpFaultDelay } from "../http-route.ts";
 import type { Percent } from "../percent.ts";
-
-/** The status codes of gRPC by the names that Istio takes. */
-export const GRPC_STATUS_NAMES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /** The smallest part of all requests that Envoy can count: one in a million. */
 const PERCENT_MIN = 0.0001;

@@ -1,6 +1,4 @@
 import { memoise } from "../../base/memo.ts";
-import type { Destination } from "../../config/destination.ts";
-import { resolveHost } from "../host.ts";
 import type { VirtualService } from "../virtual-service.ts";
 
 /**
@@ -8,13 +6,7 @@ import type { VirtualService } from "../virtual-service.ts";
  * where one destination names none, which may mean any.
  */
 export const destinationsOf = memoise(
-  ({
-    namespace,
-    rules,
-    tlsRules,
-    tcpRules,
-    object,
-  }: VirtualService): ReadonlyMap<string, ReadonlySet<number>> => {
+  ({ rules, tlsRules, tcpRules }: VirtualService): ReadonlyMap<string, ReadonlySet<number>> => {
     const ports = new Map<string, Set<number>>();
     const anyPort = new Set<string>();
     const add = (host: string, port: number | undefined): void => {
@@ -27,12 +19,8 @@ export const destinationsOf = memoise(
     for (const { destinations } of [...rules, ...tlsRules, ...tcpRules]) {
       for (const { host, port } of destinations) add(host, port);
     }
-    const others: readonly (Destination | undefined)[] = (object.spec.http ?? []).flatMap(
-      ({ mirror, mirrors = [] }) => [mirror, ...mirrors.map(({ destination }) => destination)],
-    );
-    for (const destination of others) {
-      if (destination === undefined) continue;
-      add(resolveHost(destination.host, namespace), destination.port?.number);
+    for (const { mirrors } of rules) {
+      for (const { destination } of mirrors) add(destination.host, destination.port);
     }
     return new Map([...ports].map(([host, known]) => [host, anyPort.has(host) ? NONE : known]));
   },
