@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { formatIssue, type Issue, type Result } from "../base/issue.ts";
 import { suggest } from "../base/suggest.ts";
@@ -6,6 +5,7 @@ import { isJsonObject, type JsonObject } from "../config/json.ts";
 import type { ProxyNode } from "../model/proxy.ts";
 import { decodeProxyNode, type NodeRecord } from "../model/proxy-node.ts";
 import { CliError } from "./command.ts";
+import { readTextFile } from "./text-file.ts";
 
 /** The fields of a proxy's file, and what each has to be. */
 const FIELDS: Readonly<Record<string, "text" | "map of text to text" | "map">> = {
@@ -28,7 +28,7 @@ export async function readProxyFile(
   file: string,
   readStdin: () => Promise<string>,
 ): Promise<ProxyNode> {
-  const raw = parseText(file, file === "-" ? await readStdin() : readText(file));
+  const raw = parseText(file, file === "-" ? await readStdin() : readTextFile("--proxy", file));
   const record = decodeProxyFile(raw);
   const node = record.ok ? decodeProxyNode(record.value) : record;
   if (node.ok) return node.value;
@@ -99,17 +99,6 @@ function textOf(raw: JsonObject, name: string): string | undefined {
 
 function refuse<T>(issues: readonly Issue[]): Result<T> {
   return { ok: false, issues };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new CliError(
-      code === "ENOENT" ? `--proxy: no such file: ${file}` : `--proxy: cannot read ${message}`,
-    );
-  }
 }
 
 function parseText(file: string, text: string): unknown {

@@ -1,4 +1,4 @@
-import { formatKey, keyOf, keyText } from "../config/object.ts";
+import { formatKey, type KubeObject, keyOf, keyText } from "../config/object.ts";
 import { buildMesh } from "../model/mesh.ts";
 import type { ObjectIssue } from "../model/origin.ts";
 import { buildProxyView } from "../model/proxy-view.ts";
@@ -10,6 +10,7 @@ import { CliError, type Command, type CommandIo, EXIT } from "./command.ts";
 import { formatUsage, parseFlags } from "./flags.ts";
 import { type Manifest, problemsAt, readManifests } from "./manifest.ts";
 import { FILE_FLAGS } from "./manifest-files.ts";
+import { MeshConfigFile } from "./mesh-config-file.ts";
 import { formatJson, formatYaml } from "./output-format.ts";
 import { ProblemPrinter } from "./problem.ts";
 import { readProxyFile } from "./proxy-file.ts";
@@ -20,6 +21,10 @@ const FLAGS = {
     help: "the proxy: type, ip, namespace, labels, serviceAccount, metadata",
   },
   ...FILE_FLAGS,
+  "mesh-config": {
+    value: "FILE",
+    help: "MeshConfig, as it stands in the ConfigMap istio of istio-system, instead of that",
+  },
   output: { short: "o", value: "FORMAT", help: "json or yaml (default json)" },
 } as const;
 
@@ -49,7 +54,7 @@ then.`,
     flags: FLAGS,
     examples: [
       "xds-dump --proxy reviews.yaml -f samples/bookinfo",
-      "xds-dump --proxy gateway.yaml -f mesh -R -o yaml",
+      "xds-dump --proxy gateway.yaml -f mesh -R --mesh-config mesh-config.yaml -o yaml",
     ],
   }),
   run,
@@ -76,9 +81,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const options = { namespace: NAMESPACE_DEFAULT, isPinned: false, keepsStatus: true };
   const { manifests, problems } = await readManifests(flags, io, options);
   printer.print(problems);
-  const mesh = buildMesh(viewOf(manifests.map(({ object }) => object)));
+  const objects: KubeObject[] = manifests.map(({ object }) => object);
+  const file = flags["mesh-config"];
+  const meshConfig = file === undefined ? undefined : new MeshConfigFile(file, printer);
+  if (meshConfig !== undefined) objects.push(meshConfig.object);
+  const mesh = buildMesh(viewOf(objects));
   const { snapshot, issues } = buildSnapshot(buildProxyView(mesh, node));
-  printIssues([...meshIssues(mesh), ...issues], manifests, printer);
+  printIssues([...meshIssues(mesh), ...issues], { manifests, meshConfig, printer });
   io.stdout((output === "json" ? formatJson : formatYaml)(snapshotJson(snapshot)));
   return printer.hasErrors ? EXIT.findings : EXIT.done;
 }
@@ -86,14 +95,19 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 /** Says what the model found, at the lines of the objects that it found it in. */
 function printIssues(
   issues: readonly ObjectIssue[],
-  manifests: readonly Manifest[],
-  printer: ProblemPrinter,
+  from: {
+    readonly manifests: readonly Manifest[];
+    readonly meshConfig: MeshConfigFile | undefined;
+    readonly printer: ProblemPrinter;
+  },
 ): void {
+  const { manifests, meshConfig, printer } = from;
   const sources = new Map(manifests.map(({ object, source }) => [keyText(keyOf(object)), source]));
   for (const { object, issue } of issues) {
     const source = sources.get(keyText(object));
     const subject = formatKey(object);
-    if (source === undefined) printer.printUnplaced(subject, issue);
+    if (meshConfig?.isAbout(object) === true) meshConfig.print(issue, printer);
+    else if (source === undefined) printer.printUnplaced(subject, issue);
     else printer.print(problemsAt(source, subject, [issue]));
   }
 }

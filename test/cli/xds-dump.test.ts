@@ -142,6 +142,33 @@ test.each(MISUSE.map((one, at) => [...one, at] as const))(
   },
 );
 
+test("`weft xds-dump --mesh-config` takes the settings of the mesh from a file", async () => {
+  const file = write("mesh.yaml", "connectTimeout: 3s\nfoo: 1\ningressSelector: x\n");
+  const result = await run(["--proxy", PROXY, "-f", "-", "--mesh-config", file], SERVICE);
+  expect(result.exitCode).toBe(0);
+  expect(result.stderr).toContain(`Warning: ${file}:2:1: foo: `);
+  // What the mesh says of it is said of the file, and once.
+  expect(result.stderr).not.toContain("data[mesh]");
+  expect(result.stderr.match(/foo:/g)).toHaveLength(1);
+  const dump = JSON.parse(result.stdout) as Dump;
+  expect(dump.clusters).toContainEqual(
+    expect.objectContaining({
+      name: "outbound|80||echo.default.svc.cluster.local",
+      connect_timeout: "3s",
+    }),
+  );
+});
+
+test("`weft xds-dump --mesh-config` refuses what is no MeshConfig", async () => {
+  const bad = write("bad-mesh.yaml", "connectTimeout: soon\n");
+  const refused = await run(["--proxy", PROXY, "-f", "-", "--mesh-config", bad], SERVICE);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain(`${bad}:1:1: connectTimeout: `);
+  const map = write("map.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  const misused = await run(["--proxy", PROXY, "-f", "-", "--mesh-config", map], SERVICE);
+  expect(misused).toMatchObject({ exitCode: 2, stdout: "" });
+});
+
 test("`weft xds-dump` wants to know for whom and from where", async () => {
   expect((await run(["-f", "-"], SERVICE)).stderr).toContain("--proxy FILE");
   expect((await run(["--proxy", PROXY])).stderr).toContain("-f FILE");
