@@ -4,6 +4,7 @@ import type { RuntimeReader } from "../match/runtime-reader.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { CounterGroups } from "./counters.ts";
+import type { DnsCaches } from "./dns-cache/dns-caches.ts";
 import type { DateHeader } from "./http/date-header.ts";
 import type { DeadlineSetter, Deadlines } from "./net/deadlines.ts";
 import type { FlushQueue } from "./net/sender.ts";
@@ -32,6 +33,8 @@ export interface ProxyContext {
   readonly counters: CounterGroups;
   /** Token buckets that network filters share. */
   readonly sharedBuckets: SharedBuckets;
+  /** The names that dynamic forward proxies have been asked for. */
+  readonly dnsCaches: DnsCaches;
   readonly secrets: SecretStore;
   readonly tlsContexts: ContextCache;
   /** The active cluster of that name. */

@@ -7,10 +7,15 @@ import {
   StdoutAccessLogSchema,
 } from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema as AggregateClusterSchema } from "../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
+import { ClusterConfigSchema as DynamicForwardClusterSchema } from "../api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import {
   CorsPolicySchema,
   CorsSchema,
 } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import {
+  FilterConfigSchema as DynamicForwardFilterSchema,
+  PerRouteConfigSchema as DynamicForwardRouteSchema,
+} from "../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { LocalRateLimitSchema } from "../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
@@ -32,6 +37,7 @@ import { HttpConnectionManagerSchema } from "../api/gen/envoy/extensions/filters
 import { LocalRateLimitSchema as NetworkRateLimitSchema } from "../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
+import { FilterConfigSchema as SniDynamicForwardSchema } from "../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { MetadataSchema as MetadataFormatterSchema } from "../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
@@ -70,6 +76,10 @@ import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams
 /** Every type that may stand in an `Any` of a bootstrap. */
 export const EXTENSION_TYPES: Registry = createRegistry(
   AggregateClusterSchema,
+  DynamicForwardClusterSchema,
+  DynamicForwardFilterSchema,
+  DynamicForwardRouteSchema,
+  SniDynamicForwardSchema,
   ClusterProvidedSchema,
   PreviousPrioritiesConfigSchema,
   WrrLocalitySchema,

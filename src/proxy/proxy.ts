@@ -13,6 +13,7 @@ import { ClusterSet } from "./cluster/cluster-set.ts";
 import { createNameResolver } from "./cluster/name-resolver.ts";
 import type { ProxyContext } from "./context.ts";
 import { CounterGroups } from "./counters.ts";
+import { DnsCaches } from "./dns-cache/dns-caches.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
@@ -74,6 +75,7 @@ export class Proxy {
   readonly #secrets: SecretStore;
   readonly #secretStreams: SecretStreams;
   readonly #overload: OverloadManager | undefined;
+  readonly #dnsCaches: DnsCaches;
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
@@ -102,6 +104,12 @@ export class Proxy {
     });
     const { node, clusters } = bootstrap;
     this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
+    this.#dnsCaches = new DnsCaches({
+      clock,
+      prng,
+      counters: this.#counters,
+      createResolver: createNameResolver,
+    });
     const tlsContexts = new ContextCache();
     this.#clusters = this.#createClusters(tlsContexts);
     const { overload } = bootstrap;
@@ -121,6 +129,7 @@ export class Proxy {
       overload: this.#overload,
       date: new DateHeader(clock),
       counters: this.#counters,
+      dnsCaches: this.#dnsCaches,
       secrets: this.#secrets,
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
@@ -137,24 +146,27 @@ export class Proxy {
       drainMs: deps.drainMs ?? DRAIN_MS,
       onDrained: () => this.#askForNames(),
     });
-    this.#admin =
-      bootstrap.admin &&
-      new AdminServer({
-        clock,
-        bootstrap,
-        state: () => this.state,
-        clusters: this.#clusters,
-        listeners: this.#listeners,
-        routes: this.#routes,
-        counters: this.#counters,
-        secrets: this.#secrets,
-        nowMs: () => clock.nowMs(),
-        adsStatus: () => this.#ads?.status() ?? [],
-        isConnected: () => this.#ads?.isConnected,
-        logFiles: this.#logFiles,
-        logLevels: deps.logLevels ?? new LogLevels("info"),
-        onQuit: deps.onQuit,
-      });
+    this.#admin = bootstrap.admin && this.#createAdmin();
+  }
+
+  #createAdmin(): AdminServer {
+    const { clock, logLevels = new LogLevels("info"), onQuit } = this.#deps;
+    return new AdminServer({
+      clock,
+      bootstrap: this.#bootstrap,
+      state: () => this.state,
+      clusters: this.#clusters,
+      listeners: this.#listeners,
+      routes: this.#routes,
+      counters: this.#counters,
+      secrets: this.#secrets,
+      nowMs: () => clock.nowMs(),
+      adsStatus: () => this.#ads?.status() ?? [],
+      isConnected: () => this.#ads?.isConnected,
+      logFiles: this.#logFiles,
+      logLevels,
+      onQuit,
+    });
   }
 
   #createClusters(tlsContexts: ContextCache): ClusterSet {
@@ -173,6 +185,7 @@ export class Proxy {
       own: clusterName === "" ? undefined : { clusterName, locality: node.locality },
       tls: { tlsContexts, secrets: this.#secrets, counters, clock },
       health: { clock, prng, runtime, counters, readBuffer, openLog },
+      dnsCaches: this.#dnsCaches,
       createResolver: createNameResolver,
     });
   }
@@ -327,6 +340,7 @@ export class Proxy {
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();
+    this.#dnsCaches.close();
     this.#secrets.close();
     await this.#secretStreams.stop();
     await this.#admin?.stop();

@@ -73,6 +73,23 @@ function filters(all: readonly object[]): object {
   return { static_resources: { listeners: [listenerOf("in", 0, all)], clusters: [UP] } };
 }
 
+const A_NAME = { address: "a.test", port_value: 80 };
+
+/** A dynamic forward proxy, with protocol options and what its cache says besides. */
+function forward(cluster: object, options: object = {}, cache: object = {}): object {
+  const type = `${TYPE}envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig`;
+  const config = { "@type": type, dns_cache_config: { name: "c", ...cache } };
+  const one = {
+    name: "up",
+    lb_policy: "CLUSTER_PROVIDED",
+    cluster_type: { name: "envoy.clusters.dynamic_forward_proxy", typed_config: config },
+    typed_extension_protocol_options: options,
+    ...cluster,
+  };
+  const listener = httpListener("in", 0, { route_config: routeTable([TO_UP]) });
+  return { static_resources: { listeners: [listener], clusters: [one] } };
+}
+
 function upstream(name: string, options: object): object {
   const typed = { [name]: { "@type": TYPE + HTTP_OPTIONS, ...options } };
   return http({}, { typed_extension_protocol_options: typed });
@@ -399,6 +416,21 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     "a tunnel with a format that is none",
     tcp({ cluster: "up", tunneling_config: { hostname: "%NOTHING%:1" } }),
     "tunneling_config.hostname",
+  ],
+  [
+    "a dynamic forward proxy whose TLS names nobody",
+    forward({}, { [HTTP_OPTIONS]: { "@type": TYPE + HTTP_OPTIONS, explicit_http_config: {} } }),
+    "must have auto_sni and auto_san_validation",
+  ],
+  [
+    "a dynamic forward proxy that balances by itself",
+    forward({ lb_policy: "ROUND_ROBIN" }),
+    "cluster provided LB not specified",
+  ],
+  [
+    "more names than there is room for",
+    forward({}, {}, { max_hosts: 1, preresolve_hostnames: [A_NAME, A_NAME] }),
+    "larger than max_hosts=1",
   ],
   [
     "ALPN over a transport that has none",

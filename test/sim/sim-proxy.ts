@@ -5,6 +5,7 @@ import { LogFiles, type StreamWriter } from "../../src/proxy/access-log/log-file
 import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { CounterGroups } from "../../src/proxy/counters.ts";
+import { DnsCaches } from "../../src/proxy/dns-cache/dns-caches.ts";
 import { DateHeader } from "../../src/proxy/http/date-header.ts";
 import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection.ts";
 import type { ListenerDeps } from "../../src/proxy/listener/listener.ts";
@@ -48,6 +49,10 @@ export function createSimProxy(
   const tlsContexts = new ContextCache();
   const runtime = NO_RUNTIME;
   const readBuffer = createReadBuffer();
+  const createResolver = (): never => {
+    throw new Error("no names are resolved here");
+  };
+  const dnsCaches = new DnsCaches({ clock, prng, counters, createResolver });
   const clusters = new ClusterSet({
     clock,
     prng,
@@ -57,9 +62,8 @@ export function createSimProxy(
     own: undefined,
     health: { clock, prng, runtime, counters, readBuffer, openLog: () => () => undefined },
     tls: { tlsContexts, secrets, counters, clock },
-    createResolver: () => {
-      throw new Error("no names are resolved here");
-    },
+    dnsCaches,
+    createResolver,
   });
   let connectionIds = 0;
   const deadlines = new Deadlines(clock);
@@ -75,6 +79,7 @@ export function createSimProxy(
     overload: undefined,
     date: new DateHeader(clock),
     counters,
+    dnsCaches,
     secrets,
     tlsContexts,
     findCluster: (name) => clusters.find(name),

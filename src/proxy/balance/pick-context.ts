@@ -12,6 +12,10 @@ export interface PickContext {
   readonly subsetCriteria: SubsetCriteria;
   /** `address:port` that the client wanted to reach before it was sent here, for ORIGINAL_DST. */
   readonly originalDestination: string | undefined;
+  /** What the client calls its destination: the host of a request, the name in a ClientHello. */
+  readonly requestedName?: string;
+  /** The port that goes with a name that has none; absent where the cluster says it. */
+  readonly requestedPort?: number | undefined;
   /** The first value of a request header; `undefined` also where there are no headers. */
   requestHeader(name: string): string | undefined;
   /** How often another host is drawn in place of one that `rejectsHost`; 0 for never. */

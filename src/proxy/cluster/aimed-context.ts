@@ -38,6 +38,14 @@ export class AimedContext implements PickContext {
     return this.#inner?.originalDestination;
   }
 
+  get requestedName(): string {
+    return this.#inner?.requestedName ?? "";
+  }
+
+  get requestedPort(): number | undefined {
+    return this.#inner?.requestedPort;
+  }
+
   requestHeader(name: string): string | undefined {
     return this.#inner?.requestHeader(name);
   }

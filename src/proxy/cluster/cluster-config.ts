@@ -227,6 +227,23 @@ export interface NameServerConfig {
   readonly skipsUnroutable: boolean;
 }
 
+/** A cache of names, decoded and checked (Envoy, `DnsCacheConfig`). */
+export interface DnsCacheConfig {
+  readonly name: string;
+  readonly dns: DnsConfig;
+  /** However short an address may be kept, it is kept so long. */
+  readonly refreshMsMin: number;
+  /** A name that nobody asked for during so long is forgotten. */
+  readonly hostTtlMs: number;
+  readonly hostsMax: number;
+  /** Of those that wait for a name. */
+  readonly pendingMax: number;
+  /** For one look-up; 0 is none. */
+  readonly queryTimeoutMs: number;
+  /** Asked for before anybody else does. */
+  readonly preresolved: readonly { readonly host: string; readonly port: number }[];
+}
+
 /** Where an ORIGINAL_DST cluster takes its addresses from. */
 export interface OriginalDstConfig {
   /** A request header in lower case that names the address; "" for none. */
@@ -243,7 +260,14 @@ export interface ClusterConfig {
   readonly statName: string;
   /** What logs call it: `alt_stat_name`, else its name. */
   readonly alias: string;
-  readonly type: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS" | "ORIGINAL_DST" | "AGGREGATE";
+  readonly type:
+    | "STATIC"
+    | "STRICT_DNS"
+    | "LOGICAL_DNS"
+    | "EDS"
+    | "ORIGINAL_DST"
+    | "AGGREGATE"
+    | "DYNAMIC_FORWARD_PROXY";
   /** The clusters whose hosts an aggregate cluster uses, in order; of others none. */
   readonly aggregated: readonly string[];
   /** The name to ask EDS for; only for that type. */
@@ -254,6 +278,8 @@ export interface ClusterConfig {
   readonly assignment: Assignment | undefined;
   readonly dns: DnsConfig | undefined;
   readonly originalDst: OriginalDstConfig | undefined;
+  /** The names that a dynamic forward proxy has been asked for. */
+  readonly dnsCache: DnsCacheConfig | undefined;
   readonly lb: LbConfig;
   readonly connectTimeoutMs: number;
   /** By priority: DEFAULT, HIGH. */

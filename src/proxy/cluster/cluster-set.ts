@@ -4,6 +4,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Place } from "../balance/host-set.ts";
+import type { DnsCaches } from "../dns-cache/dns-caches.ts";
 import { HealthChecker, type HealthDeps } from "../health/health-checker.ts";
 import { OutlierDetector } from "../health/outlier-detector.ts";
 import { OutlierEvents } from "../health/outlier-events.ts";
@@ -14,6 +15,7 @@ import { Cluster, type ClusterSurroundings } from "./cluster.ts";
 import type { Assignment, ClusterConfig, DnsConfig } from "./cluster-config.ts";
 import { ClusterTransports } from "./cluster-transports.ts";
 import { DnsDiscovery } from "./dns-discovery.ts";
+import { DynamicHosts } from "./dynamic-hosts.ts";
 import type { NameResolver } from "./name-resolver.ts";
 import { OriginalDst } from "./original-dst.ts";
 import { OwnZone } from "./own-zone.ts";
@@ -31,6 +33,8 @@ export interface ClusterDeps {
   readonly own: OwnPlace | undefined;
   readonly tls: UpstreamTlsDeps;
   readonly health: HealthDeps;
+  /** The names that dynamic forward proxies have been asked for. */
+  readonly dnsCaches: DnsCaches;
   /** A resolver for one cluster, which closes it. */
   readonly createResolver: (config: DnsConfig) => NameResolver;
 }
@@ -167,6 +171,10 @@ export class ClusterSet {
         this.#makeHosts(cluster);
         this.#activate(cluster);
         break;
+      case "DYNAMIC_FORWARD_PROXY":
+        this.#lookUpHosts(cluster);
+        this.#activate(cluster);
+        break;
       case "AGGREGATE":
         this.#aggregate(cluster);
         this.#activate(cluster);
@@ -185,6 +193,14 @@ export class ClusterSet {
     const { originalDst } = cluster.config;
     if (originalDst === undefined) return;
     this.#discoveries.set(cluster, new OriginalDst(originalDst, cluster, this.#deps.clock));
+  }
+
+  #lookUpHosts(cluster: Cluster): void {
+    const { dnsCache } = cluster.config;
+    if (dnsCache === undefined) return;
+    const hosts = new DynamicHosts(cluster, this.#deps.dnsCaches.get(dnsCache));
+    cluster.awaitHost = (context, onReady) => hosts.await(context, onReady);
+    this.#discoveries.set(cluster, hosts);
   }
 
   #aggregate(cluster: Cluster): void {

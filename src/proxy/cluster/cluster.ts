@@ -80,6 +80,13 @@ export class Cluster {
   readonly #observers: HostObserver[] = [];
   readonly #surroundings: ClusterSurroundings;
   readonly #slowStart: SlowStart | undefined;
+  /**
+   * Where hosts are looked up as they are asked for: calls back when the one that the context wants
+   * can be chosen or is known not to exist, until what it returns is called; `undefined` when there
+   * is nothing to wait for.
+   */
+  awaitHost: ((context: PickContext, onReady: () => void) => (() => void) | undefined) | undefined =
+    undefined;
   /** Told after hosts or their health changed. */
   readonly #watchers = new Set<() => void>();
 

@@ -24,6 +24,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     assignment: undefined,
     dns: undefined,
     originalDst: undefined,
+    dnsCache: undefined,
     lb: {
       policy: "round_robin",
       choiceCount: 2,

@@ -13,6 +13,7 @@ import { refuseFields } from "../../match/refuse-fields.ts";
 import type { ClusterConfig, OriginalDstConfig } from "../cluster/cluster-config.ts";
 import { decodeAggregate } from "./cluster-aggregate.ts";
 import { decodeDns } from "./cluster-dns.ts";
+import { type ForwardConfig, isForward } from "./cluster-forward.ts";
 import { isAds } from "./config-source.ts";
 import { decodeAssignment, EMPTY_ASSIGNMENT } from "./endpoint.ts";
 
@@ -38,13 +39,32 @@ const TYPES_BY_NAME: Readonly<Record<string, ClusterConfig["type"]>> = {
   "envoy.cluster.original_dst": "ORIGINAL_DST",
 };
 
+/** Those that have no endpoints of their own to begin with. */
+const MAKES_HOSTS: ReadonlySet<ClusterConfig["type"]> = new Set([
+  "EDS",
+  "ORIGINAL_DST",
+  "AGGREGATE",
+  "DYNAMIC_FORWARD_PROXY",
+]);
+
 type Discovery = Pick<
   ClusterConfig,
-  "type" | "edsName" | "edsFirstAnswerMs" | "assignment" | "dns" | "originalDst" | "aggregated"
+  | "type"
+  | "edsName"
+  | "edsFirstAnswerMs"
+  | "assignment"
+  | "dns"
+  | "originalDst"
+  | "dnsCache"
+  | "aggregated"
 >;
 
 /** Decodes how a cluster's hosts are found. */
-export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
+export function decodeDiscovery(
+  message: Cluster,
+  forward: ForwardConfig | undefined,
+  issues: Issue[],
+): Discovery {
   const aggregated = decodeAggregate(message, issues);
   const type = aggregated === undefined ? decodeType(message, issues) : "AGGREGATE";
   if (type !== "EDS" && message.edsClusterConfig !== undefined) {
@@ -56,14 +76,14 @@ export function decodeDiscovery(message: Cluster, issues: Issue[]): Discovery {
     assignment: decodeInlineAssignment(message, type, issues),
     dns: type === "STRICT_DNS" || type === "LOGICAL_DNS" ? decodeDns(message, issues) : undefined,
     originalDst: decodeOriginalDst(message, type, issues),
+    dnsCache: forward?.cache,
     aggregated: aggregated ?? [],
   };
 }
 
-function decodeType(
-  { clusterDiscoveryType: specifier }: Cluster,
-  issues: Issue[],
-): ClusterConfig["type"] {
+function decodeType(message: Cluster, issues: Issue[]): ClusterConfig["type"] {
+  const { clusterDiscoveryType: specifier } = message;
+  if (isForward(message)) return "DYNAMIC_FORWARD_PROXY";
   // One that is not known breaks a rule of the .proto file, which is checked after.
   if (specifier.case === "type") return TYPES[specifier.value] ?? "STATIC";
   return specifier.case === "clusterType" ? decodeNamedType(specifier.value, issues) : "STATIC";
@@ -107,7 +127,7 @@ function decodeInlineAssignment(
   issues: Issue[],
 ): ClusterConfig["assignment"] {
   const { loadAssignment, name } = message;
-  if (type === "EDS" || type === "ORIGINAL_DST" || type === "AGGREGATE") {
+  if (MAKES_HOSTS.has(type)) {
     if (loadAssignment !== undefined) {
       const what = `${type} clusters must have no load assignment configured`;
       issues.push({ path: "load_assignment", message: what });

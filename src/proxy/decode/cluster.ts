@@ -9,6 +9,7 @@ import { refuseFields } from "../../match/refuse-fields.ts";
 import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
+import { decodeForward, forwardNames } from "./cluster-forward.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
 import { decodeHealthChecks } from "./health-check.ts";
 import { checkWeights } from "./lb-hashing.ts";
@@ -75,7 +76,9 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     issues.push({ path: "connect_timeout", message: "must be greater than 0s" });
   }
   const options = decodeUpstreamOptions(message, issues);
-  const discovery = decodeDiscovery(message, issues);
+  const forward = decodeForward(message, issues);
+  const discovery = decodeDiscovery(message, forward, issues);
+  const names = forward ? forwardNames(message, options.names, forward, issues) : options.names;
   const lb = decodeLoadBalancing(message, issues);
   checkProvided(message, discovery.type, lb.policy, issues);
   const { assignment } = discovery;
@@ -88,7 +91,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     lb,
     connectTimeoutMs,
     thresholds: decodeThresholds(message.circuitBreakers, issues),
-    connection: decodeConnection(message, options, issues),
+    connection: decodeConnection(message, { ...options, names }, issues),
     httpFilters: options.filters,
     bufferBytesMax: message.perConnectionBufferLimitBytes ?? BUFFER_BYTES,
     maxStreamDurationMs: options.maxStreamDurationMs,

@@ -9,6 +9,7 @@ import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import { CORS, CORS_OF_ROUTE } from "./cors.ts";
+import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
 import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
@@ -36,6 +37,7 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   CORS,
   RBAC,
   LOCAL_RATE_LIMIT,
+  DYNAMIC_FORWARD_PROXY,
 ];
 
 /** What routes may say to one of them. */
@@ -44,6 +46,7 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   CORS_OF_ROUTE,
   RBAC_OF_ROUTE,
   LOCAL_RATE_LIMIT_OF_ROUTE,
+  FORWARD_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */

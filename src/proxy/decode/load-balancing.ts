@@ -139,7 +139,8 @@ export function checkProvided(
     issues.push({ path: "lb_subset_config", message: what });
   }
   // Of ORIGINAL_DST it is said with the type.
-  if (type === "ORIGINAL_DST" || isProvided === (type === "AGGREGATE")) return;
+  const provides = type === "AGGREGATE" || type === "DYNAMIC_FORWARD_PROXY";
+  if (type === "ORIGINAL_DST" || isProvided === provides) return;
   const what = isProvided
     ? `cluster provided LB specified but cluster '${name}' did not provide one. Check cluster documentation.`
     : `cluster provided LB not specified but cluster '${name}' provided one. Check cluster documentation.`;

@@ -10,6 +10,7 @@ import { HttpConnectionManagerSchema } from "../../api/gen/envoy/extensions/filt
 import { LocalRateLimitSchema } from "../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { SniClusterSchema } from "../../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
+import { FilterConfigSchema as SniForwardSchema } from "../../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import { TcpProxySchema } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
@@ -26,6 +27,7 @@ import { tcpProxy } from "../network-filter/tcp-proxy.ts";
 import { decodeConnectionLimit } from "./connection-limit.ts";
 import { decodeConnectionRateLimit } from "./connection-rate-limit.ts";
 import { decodeDirectResponse } from "./direct-response.ts";
+import { decodeSniForward } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHttpConnectionManager } from "./http-connection-manager.ts";
 import { decodeNetworkRbac } from "./network-rbac.ts";
@@ -48,6 +50,7 @@ const NETWORK_FILTERS: readonly Extension<NamedFilter>[] = [
   }),
   filter("local_ratelimit", LocalRateLimitSchema, decodeConnectionRateLimit),
   filter("rbac", RBACSchema, decodeNetworkRbac),
+  filter("sni_dynamic_forward_proxy", SniForwardSchema, decodeSniForward),
   filter("sni_cluster", SniClusterSchema, () => SNI_CLUSTER),
   filter("tcp_proxy", TcpProxySchema, (message, path, issues) => {
     const config = decodeTcpProxy(message, path, issues);

@@ -28,6 +28,7 @@ const BEGINS_BAD: Readonly<Record<ClusterConfig["type"], boolean>> = {
   LOGICAL_DNS: false,
   ORIGINAL_DST: false,
   AGGREGATE: false,
+  DYNAMIC_FORWARD_PROXY: false,
 };
 
 /** What health checks need from outside. */

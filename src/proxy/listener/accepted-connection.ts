@@ -28,6 +28,8 @@ export class AcceptedConnection implements ConnectionInfo {
   transportFailure = "";
   /** The cluster that a network filter chose for the TCP proxy: Envoy's `envoy.tcp_proxy.cluster`. */
   cluster: string | undefined = undefined;
+  /** The port of the host that it names: Envoy's `envoy.upstream.dynamic_port`. */
+  dynamicPort: number | undefined = undefined;
   /** The response flag of a filter that ended it; "" for none. */
   flag = "";
   /** Why a filter ended it, for access logs. */

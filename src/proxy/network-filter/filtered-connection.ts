@@ -23,6 +23,12 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
   readonly #plan: FilterPlan;
   #terminal: OpenConnection | undefined = undefined;
   #isOver = false;
+  /** How many filters have seen it begin. */
+  #begun = 0;
+  #isHeld = false;
+  /** What came while one of them held it: what had been read before it was paused. */
+  readonly #early: Buffer[] = [];
+  #hasEnded = false;
 
   constructor(
     connection: AcceptedConnection,
@@ -35,15 +41,34 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
     this.#onEnd = onEnd;
     this.#socket = adopt(this);
     this.#filters = plan.filters.map((create) => create(this));
-    for (const filter of this.#filters) {
-      // The filter that stopped it closes it, some time.
-      if (filter.onNewConnection?.() === false) return;
+    this.#begin();
+  }
+
+  #begin(): void {
+    while (this.#begun < this.#filters.length) {
+      // The filter that stopped it closes it, or lets it continue, some time.
+      if (this.#filters[this.#begun++]?.onNewConnection?.() === false) return;
     }
-    this.#terminal = plan.terminal.open(
-      connection,
+    this.#terminal = this.#plan.terminal.open(
+      this.connection,
       () => this.#socket,
-      () => onEnd(this),
+      () => this.#onEnd(this),
     );
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  continue(): void {
+    if (!this.#isHeld || this.#isOver) return;
+    this.#isHeld = false;
+    this.#socket.resume();
+    this.#begin();
+    const early = this.#early.splice(0);
+    for (const bytes of early) this.onBytes(bytes, bytes.length);
+    if (this.#hasEnded) this.onEnd();
   }
 
   #passes(isEnd: boolean): boolean {
@@ -52,11 +77,16 @@ export class FilteredConnection implements OpenConnection, FilteredSocket {
   }
 
   onBytes(buffer: Buffer, length: number): void {
+    if (this.#isHeld) {
+      this.#early.push(Buffer.from(buffer.subarray(0, length)));
+      return;
+    }
     if (this.#terminal !== undefined && this.#passes(false)) this.#terminal.onBytes(buffer, length);
   }
 
   onEnd(): void {
-    if (this.#terminal === undefined) this.destroy();
+    if (this.#isHeld) this.#hasEnded = true;
+    else if (this.#terminal === undefined) this.destroy();
     else if (this.#passes(true)) this.#terminal.onEnd();
   }
 

@@ -52,11 +52,17 @@ export interface FilteredSocket {
   readonly connection: AcceptedConnection;
   /** Closes it, without waiting for what is on its way. */
   destroy(): void;
+  /** Keeps what comes, for a filter that stops it as it begins and will let it `continue`. */
+  hold(): void;
+  continue(): void;
 }
 
 /** Looks at one connection, and may end it; it does not change bytes. */
 export interface PassingFilter {
-  /** Whether the connection goes on to the next filter; if not, this one will close it. */
+  /**
+   * Whether the connection goes on to the next filter; if not, this one will close it or let it
+   * continue.
+   */
   onNewConnection?(): boolean;
   /** The client sent bytes, or its end: whether they go on; if not, this filter closes it. */
   onData?(isEnd: boolean): boolean;

@@ -179,6 +179,12 @@ class TcpConnection implements OpenConnection, PickContext {
     const { isLocalRestored, local } = this.connection;
     return isLocalRestored ? formatHostPort(local.address, local.port) : undefined;
   }
+  get requestedName(): string {
+    return this.connection.serverName;
+  }
+  get requestedPort(): number | undefined {
+    return this.connection.dynamicPort;
+  }
   requestHeader(): undefined {
     return undefined;
   }

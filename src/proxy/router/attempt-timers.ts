@@ -1,4 +1,6 @@
+import type { ClusterLoad } from "../cluster/load.ts";
 import type { ProxyContext } from "../context.ts";
+import type { LocalReply } from "../http/local-reply.ts";
 import { Deadline } from "../net/deadlines.ts";
 
 /** How a request may run out of time, by Envoy's details. */
@@ -8,6 +10,20 @@ export const TIMEOUT = {
   perTryIdle: "upstream_per_try_idle_timeout",
 } as const;
 export type TimeoutKind = (typeof TIMEOUT)[keyof typeof TIMEOUT];
+
+/** Counts that a request to a cluster ran out of time. */
+export function countTimeout(load: ClusterLoad, kind: TimeoutKind): void {
+  if (kind === TIMEOUT.response) load.requestTimeouts++;
+  else if (kind === TIMEOUT.perTry) load.perTryTimeouts++;
+  else load.perTryIdleTimeouts++;
+}
+
+/** What a client is answered then, who may have said that it is no error. */
+export function timedOut(kind: TimeoutKind, isNoError: boolean): LocalReply {
+  return isNoError
+    ? { status: 204, body: "", flag: "UT", details: kind }
+    : { status: 504, body: "upstream request timeout", flag: "UT", details: kind };
+}
 
 /** What bounds one request and each of its attempts in time. All lengths in milliseconds, 0 is none. */
 export class AttemptTimers {

@@ -62,6 +62,10 @@ export class RequestPick implements PickContext {
     return original && formatHostPort(original.address, original.port);
   }
 
+  get requestedName(): string {
+    return this.#stream.head.authority;
+  }
+
   requestHeader(name: string): string | undefined {
     return this.#stream.head.headers.get(name);
   }

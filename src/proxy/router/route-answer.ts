@@ -1,6 +1,13 @@
-import type { DirectAction, RedirectAction } from "../../match/route.ts";
+import { missingReference } from "../../match/missing-reference.ts";
+import type {
+  ClusterAction,
+  ClusterChoice,
+  DirectAction,
+  RedirectAction,
+} from "../../match/route.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { FilterStream } from "../http/http-filter.ts";
-import type { LocalReply } from "../http/local-reply.ts";
+import { clusterNotFound, type LocalReply, NO_HEALTHY_UPSTREAM } from "../http/local-reply.ts";
 
 /** The answer of a route that needs no upstream. */
 export function answerRoute(
@@ -19,4 +26,19 @@ export function answerRoute(
   if (status !== 201 && Math.floor(status / 100) !== 3) return reply;
   const { scheme, authority, path } = stream;
   return { ...reply, headers: ["location", `${scheme}://${authority}${path}`] };
+}
+
+/** The answer to a request whose cluster is not there, with the reason where the route knows it. */
+export function answerMissing(
+  { notFoundStatus }: ClusterAction,
+  { name }: ClusterChoice,
+  { route }: FilterStream,
+): LocalReply {
+  return clusterNotFound(notFoundStatus, route && missingReference(route.metadata, name));
+}
+
+/** The answer where a cluster has no host for a request. */
+export function noHost({ config }: Cluster): LocalReply {
+  if (config.dnsCache === undefined) return NO_HEALTHY_UPSTREAM;
+  return { ...NO_HEALTHY_UPSTREAM, details: "dns_resolution_failure" };
 }

@@ -1,5 +1,4 @@
 import type { Timer } from "../../base/clock.ts";
-import { missingReference } from "../../match/missing-reference.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
@@ -13,11 +12,9 @@ import type { HeaderList } from "../http/header-list.ts";
 import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import {
   brokenOff,
-  clusterNotFound,
   invalidHeaderValue,
   type LocalReply,
   maxDurationReached,
-  NO_HEALTHY_UPSTREAM,
   NO_ROUTE,
   RESET,
   type ResetReason,
@@ -25,7 +22,13 @@ import {
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
-import { AttemptTimers, TIMEOUT, type TimeoutKind } from "./attempt-timers.ts";
+import {
+  AttemptTimers,
+  countTimeout,
+  TIMEOUT,
+  type TimeoutKind,
+  timedOut,
+} from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { dropOverload } from "./drop-overload.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
@@ -35,7 +38,7 @@ import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { RequestPick } from "./request-pick.ts";
 import { isRetriableReset, isRetriableResponse, waitBeforeRetry } from "./retry-decision.ts";
-import { answerRoute } from "./route-answer.ts";
+import { answerMissing, answerRoute, noHost } from "./route-answer.ts";
 import type { RoutedStream } from "./routed-stream.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 import { NO_SHADOWS, startShadows } from "./shadows.ts";
@@ -62,6 +65,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   upstreamConnection: UpstreamExchange | undefined = undefined;
   /** Why the last attempt had no connection, in the system's words; "" when it had. */
   transportFailure = "";
+  /** Where the host's name is being looked up. */
+  #cancelLookup: (() => void) | undefined = undefined;
   #retryTimer: Timer | undefined = undefined;
   readonly #pick: RequestPick;
   /** By which names its TLS connections are made; absent where the cluster's hold. */
@@ -117,7 +122,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #startCluster(action: ClusterAction, choice: ClusterChoice, isRequestDone: boolean): void {
-    const { context, head, route, virtualHost } = this.#stream;
+    const { context, head, virtualHost } = this.#stream;
     this.#action = action;
     this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
@@ -125,8 +130,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const cluster = context.findCluster(choice.name);
     this.cluster = cluster;
     if (cluster === undefined) {
-      const why = route && missingReference(route.metadata, choice.name);
-      return this.#stream.localReply(clusterNotFound(action.notFoundStatus, why));
+      return this.#stream.localReply(answerMissing(action, choice, this.#stream));
     }
     const dropped = dropOverload(cluster, this.#stream);
     if (dropped !== undefined) return this.#stream.localReply(dropped);
@@ -169,10 +173,16 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const current = this.#isStarting
       ? cluster
       : this.#stream.context.findCluster(cluster.config.name);
+    this.#cancelLookup = current?.awaitHost?.(this.#pick, () => this.#choose(cluster, current));
+    if (this.#cancelLookup === undefined) this.#choose(cluster, current);
+  }
+
+  #choose(cluster: Cluster, current: Cluster | undefined): void {
+    this.#cancelLookup = undefined;
     const host = current?.pick(this.#pick);
     if (host === undefined) {
       cluster.load.noneHealthy++;
-      this.#reply(NO_HEALTHY_UPSTREAM);
+      this.#reply(noHost(cluster));
       return;
     }
     this.#host = host;
@@ -268,13 +278,10 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #tellTimeLeft({ headers }: RequestHead): void {
-    const { suppressesEnvoyHeaders } = this.#stream.config;
-    const { attempts } = this;
+    const tellsEnvoy = !this.#stream.config.suppressesEnvoyHeaders;
     const isRequestDone = this.#isRequestDone;
-    // The clock is asked for later attempts only.
-    const goneMs = attempts > 1 ? this.#timers.goneMs : 0;
-    const progress = { attempts, isRequestDone, goneMs };
-    tellTimeLeft(headers, this.#limits, progress, !suppressesEnvoyHeaders);
+    const progress = { attempts: this.attempts, isRequestDone, timers: this.#timers };
+    tellTimeLeft(headers, this.#limits, progress, tellsEnvoy);
   }
 
   /** More of the request's body; `flushRequest` follows. */
@@ -508,12 +515,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (this.#connection !== undefined && (kind !== TIMEOUT.response || !this.#isResponseStarted)) {
       this.#host?.outlier?.onTimeout(this.#limits.answersTimeoutWith204 ? 204 : 504);
     }
-    const load = this.cluster?.load;
-    if (load !== undefined) {
-      if (kind === TIMEOUT.response) load.requestTimeouts++;
-      else if (kind === TIMEOUT.perTry) load.perTryTimeouts++;
-      else load.perTryIdleTimeouts++;
-    }
+    if (this.cluster !== undefined) countTimeout(this.cluster.load, kind);
     const policy = this.#pick.policy;
     if (kind !== TIMEOUT.response && !this.#isResponseStarted && policy?.onReset === true) {
       this.#isTimeoutRetry = true;
@@ -522,11 +524,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (this.#isResponseStarted) {
       this.#end();
       this.#stream.onUpstreamBroken("UT", kind);
-    } else if (this.#limits.answersTimeoutWith204) {
-      this.#reply({ status: 204, body: "", flag: "UT", details: kind });
-    } else {
-      this.#reply({ status: 504, body: "upstream request timeout", flag: "UT", details: kind });
-    }
+    } else this.#reply(timedOut(kind, this.#limits.answersTimeoutWith204));
   }
 
   #reply(reply: LocalReply): void {
@@ -552,6 +550,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#timers.end();
     this.#keeps = false;
     this.#kept.clear();
+    this.#cancelLookup?.();
+    this.#cancelLookup = undefined;
     this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
   }

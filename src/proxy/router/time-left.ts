@@ -7,8 +7,8 @@ interface Progress {
   readonly attempts: number;
   /** Whether the request is whole, so that its time is running. */
   readonly isRequestDone: boolean;
-  /** Since then. */
-  readonly goneMs: number;
+  /** What knows how long that is. */
+  readonly timers: { readonly goneMs: number };
 }
 
 /** Tells the upstream, in the headers of one attempt, how long it may take; nothing without bound. */
@@ -28,10 +28,12 @@ export function tellTimeLeft(
 /** What is left for this attempt; 0 when there is no bound. */
 function expectedMs(
   { timeoutMs, perTryTimeoutMs }: RequestLimits,
-  { attempts, isRequestDone, goneMs }: Progress,
+  { attempts, isRequestDone, timers }: Progress,
 ): number {
   const wholeMs = perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
   if (attempts <= 1 || timeoutMs === 0 || !isRequestDone) return wholeMs;
+  // The clock is asked for later attempts only.
+  const { goneMs } = timers;
   // Zero would mean that there is no bound at all.
   return goneMs >= timeoutMs ? 1 : Math.min(wholeMs, timeoutMs - goneMs);
 }
