@@ -76,7 +76,7 @@ const MESH_CONFIG: Readonly<Record<keyof MeshConfig, Support>> = {
   // What of them is used is said by `providerIssues`.
   extensionProviders: true,
   defaultProviders: true,
-  discoverySelectors: { why: "all namespaces are looked at", silent: [[]] },
+  discoverySelectors: true,
   pathNormalization: true,
   defaultHttpRetryPolicy: true,
   serviceScopeConfigs: { why: "ambient mode is not built yet", silent: [[]] },

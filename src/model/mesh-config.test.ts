@@ -179,6 +179,21 @@ describe("readMeshConfig()", () => {
     expect(buildMesh(other, mesh).settings).toBe(mesh.settings);
   });
 
+  it("keeps the parts that a change does not touch", () => {
+    const first = readMeshConfig(configMap("defaultServiceExportTo: [.]\ntrustDomain: a"));
+    const other = readMeshConfig(configMap("defaultServiceExportTo: [.]\ntrustDomain: b"), first);
+    expect(other.settings.trustDomain).toBe("b");
+    expect(other.settings.exportTo).toBe(first.settings.exportTo);
+    const same = readMeshConfig(configMap("trustDomain: b\ndefaultServiceExportTo: ['.']"), other);
+    expect(same.settings).toBe(other.settings);
+    expect(readMeshConfig(configMap("enableTracing: true")).settings).toBe(DEFAULT_SETTINGS);
+    const provider = readMeshConfig(
+      configMap("extensionProviders: [{name: a, prometheus: {}}]"),
+      first,
+    );
+    expect(provider.settings.extensionProviders.size).toBe(1);
+  });
+
   it("warns of what it does not do, unless it is what happens anyway", () => {
     expect(issuesOf("enableTracing: true\ndefaultConfig: {drainDuration: 45s}")).toEqual([]);
     expect(

@@ -69,13 +69,36 @@ export function readMeshConfig(
   const { value, warnings = [] } = parsed;
   const unsupported = unsupportedIssues(value);
   return {
-    settings: source.mesh === "" ? DEFAULT_SETTINGS : resolveMeshConfig(value),
+    settings:
+      source.mesh === ""
+        ? DEFAULT_SETTINGS
+        : keepParts(previous?.settings ?? DEFAULT_SETTINGS, resolveMeshConfig(value)),
     issues: [
       ...[...warnings, ...unsupported].map((issue) => onConfigMap(issue, MESH_KEY)),
       ...issues,
     ],
     source,
   };
+}
+
+/**
+ * The settings with the parts of the earlier ones that say the same, since what is computed from a
+ * part is remembered by its identity; the earlier ones themselves where all do.
+ */
+function keepParts(earlier: MeshSettings, current: MeshSettings): MeshSettings {
+  const fields = Object.entries(current) as [keyof MeshSettings, unknown][];
+  const kept = fields.map(([name, value]): [string, unknown] => [
+    name,
+    isSamePart(earlier[name], value) ? earlier[name] : value,
+  ]);
+  const isUnchanged = kept.every(([name, value]) => value === earlier[name as keyof MeshSettings]);
+  return isUnchanged ? earlier : (Object.fromEntries(kept) as unknown as MeshSettings);
+}
+
+function isSamePart(earlier: unknown, current: unknown): boolean {
+  return earlier instanceof Map && current instanceof Map
+    ? isSameJson([...earlier], [...current])
+    : isSameJson(earlier, current);
 }
 
 function networkIssues(text: string): readonly ObjectIssue[] {
@@ -111,6 +134,7 @@ export function resolveMeshConfig(mesh: MeshConfig | undefined): MeshSettings {
     clusterLocal: (mesh.serviceSettings ?? []).flatMap(({ settings, hosts = [] }) =>
       hosts.map((host) => ({ host, isLocal: settings?.clusterLocal === true })),
     ),
+    discoverySelectors: mesh.discoverySelectors ?? [],
     proxyConfig: mesh.defaultConfig ?? {},
   };
 }

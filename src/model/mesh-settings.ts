@@ -1,6 +1,7 @@
 import type { ClientTlsSettings } from "../config/client-tls.ts";
 import type { ExtensionProvider } from "../config/extension-provider.ts";
 import type { HttpRetry } from "../config/http-route.ts";
+import type { LabelSelector } from "../config/label-selector.ts";
 import type { LocalityLbSetting } from "../config/locality-lb-setting.ts";
 import type { TlsLimits, TlsVersion } from "./tls.ts";
 
@@ -59,6 +60,8 @@ export interface MeshSettings {
   readonly extensionProviders: ReadonlyMap<string, ExtensionProvider>;
   /** Whose endpoints are only for clients of their own cluster; `isLocal` false takes one out again. */
   readonly clusterLocal: readonly { readonly host: string; readonly isLocal: boolean }[];
+  /** Namespaces that are looked at: those that one of them selects; none: all. */
+  readonly discoverySelectors: readonly LabelSelector[];
   /** Whether an application's metrics come with those of its proxy. */
   readonly isPrometheusMerged: boolean;
 }
@@ -136,5 +139,6 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   },
   extensionProviders: new Map(),
   clusterLocal: [],
+  discoverySelectors: [],
   isPrometheusMerged: true,
 };

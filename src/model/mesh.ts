@@ -14,6 +14,7 @@ import {
   indexRules,
   type RuleIndex,
 } from "./destination-rule.ts";
+import { discoveredView } from "./discovery.ts";
 import type { ServiceEndpoints } from "./endpoint.ts";
 import { buildGateway, type Gateway } from "./gateway.ts";
 import { MESH_CONFIG_MAP, type MeshConfigState, readMeshConfig } from "./mesh-config.ts";
@@ -50,9 +51,10 @@ const NETWORKING = "networking.istio.io";
 const SECURITY = "security.istio.io";
 
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
-export function buildMesh(view: ConfigView, previous?: Mesh): Mesh {
-  const meshConfig = readMeshConfig(view.get<ConfigMap>(MESH_CONFIG_MAP), previous?.meshConfig);
+export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
+  const meshConfig = readMeshConfig(whole.get<ConfigMap>(MESH_CONFIG_MAP), previous?.meshConfig);
   const { settings } = meshConfig;
+  const view = discoveredView(whole, settings.discoverySelectors);
   const { virtualServices, delegates } = virtualServicesOf(
     view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
     settings.exportTo.virtualService,
