@@ -51,12 +51,14 @@ export interface ClientTls extends TlsLimits {
   readonly certificate: TlsSource | undefined;
   /** Who may sign the server's certificate; absent: nobody is checked. */
   readonly trusted: TlsSource | undefined;
-  /** Names of which the server's certificate must have one; empty: see `isSniChecked`. */
+  /** Names of which the server's certificate must have one; empty: see `isNameFromHost`. */
   readonly subjectAltNames: readonly string[];
-  /** Fixed name to ask for; "" and absent differ: absent takes it from the request. */
+  /** Fixed name to ask for; absent: none, or see `isSniFromHost`. */
   readonly sni: string | undefined;
-  /** Whether the request's host gives the SNI and is what the certificate must be for. */
+  /** Whether the request's host is asked for, where no name is fixed. */
   readonly isSniFromHost: boolean;
+  /** Whether the certificate must be for the request's host. */
+  readonly isNameFromHost: boolean;
   readonly crlFile: string | undefined;
   readonly alpn: readonly string[];
   readonly origin: Origin;

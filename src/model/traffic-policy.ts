@@ -1,5 +1,6 @@
 import type { ClientTlsSettings } from "../config/client-tls.ts";
 import type { LocalityLbSetting } from "../config/locality-lb-setting.ts";
+import type { TrafficPolicy as TrafficPolicyObject } from "../config/traffic-policy.ts";
 import type { TcpTunnel } from "./listener.ts";
 import type { Origin } from "./origin.ts";
 
@@ -43,7 +44,14 @@ export interface TrafficPolicy {
   readonly tunnel: TcpTunnel | undefined;
   readonly proxyProtocol: "V1" | "V2" | undefined;
   readonly retryBudget: RetryBudget | undefined;
+  /** Where each section is written: `spec.trafficPolicy.loadBalancer`, … */
+  readonly places: PolicyPlaces;
 }
+
+/** Sections of a policy by their names; what is not written has no place. */
+export type PolicyPlaces = Readonly<
+  Partial<Record<Exclude<keyof TrafficPolicyObject, "portLevelSettings">, Origin>>
+>;
 
 /** How an endpoint that has just come is given its share. */
 export interface Warmup {
@@ -151,4 +159,5 @@ export const DEFAULT_POLICY: TrafficPolicy = {
   tunnel: undefined,
   proxyProtocol: undefined,
   retryBudget: undefined,
+  places: {},
 };

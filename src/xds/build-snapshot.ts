@@ -23,10 +23,10 @@ export interface SnapshotResult {
  */
 export function buildSnapshot(view: ProxyView): SnapshotResult {
   const { proxy, scope, issues } = view;
-  const { speaksHttp2 } = proxy;
   const settings = proxySettings(proxy, scope.settings);
-  const shared = sharedClusters(view.clusters, speaksHttp2);
-  const own = view.ownClusters.map((cluster) => clusterResource(cluster, speaksHttp2));
+  const { speaksHttp2, hasCertificates } = proxy;
+  const shared = sharedClusters(view.clusters, speaksHttp2, hasCertificates);
+  const own = view.ownClusters.map((one) => clusterResource(one, speaksHttp2, hasCertificates));
   return {
     snapshot: {
       resources: {
@@ -44,12 +44,14 @@ function byName(resources: readonly XdsResource[]): ReadonlyMap<string, XdsResou
   return new Map(resources.map((resource) => [resource.name, resource]));
 }
 
-const sharedClusters = memoise((clusters: readonly Cluster[], speaksHttp2: boolean) =>
-  byName(clusters.map((cluster) => clusterResource(cluster, speaksHttp2))),
+const sharedClusters = memoise(
+  (clusters: readonly Cluster[], speaksHttp2: boolean, hasCertificates: boolean) =>
+    byName(clusters.map((cluster) => clusterResource(cluster, speaksHttp2, hasCertificates))),
 );
 
-const clusterResource = memoise((cluster: Cluster, speaksHttp2: boolean) =>
-  encodeCluster(cluster, speaksHttp2),
+const clusterResource = memoise(
+  (cluster: Cluster, speaksHttp2: boolean, hasCertificates: boolean) =>
+    encodeCluster(cluster, { speaksHttp2, hasCertificates }),
 );
 
 const endpointResources = memoise((endpoints: readonly ClusterEndpoints[]) =>

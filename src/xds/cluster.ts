@@ -1,113 +1,75 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { CircuitBreakersSchema } from "../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
-import {
-  Cluster_DiscoveryType,
-  Cluster_LbPolicy,
-  ClusterSchema,
-} from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import { packAny, typeUrlOf } from "../api/type-url.ts";
-import type { Cluster, Discovery } from "../model/cluster.ts";
-import type { Endpoint } from "../model/endpoint.ts";
+import { create } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { Cluster } from "../model/cluster.ts";
 import type { Service } from "../model/service.ts";
-import type { LoadBalancer } from "../model/traffic-policy.ts";
+import type { Keepalive } from "../model/traffic-policy.ts";
+import { discoveryFields } from "./cluster-discovery.ts";
+import { circuitBreakers, outlierDetection } from "./cluster-limits.ts";
+import { loadBalancingFields } from "./cluster-load-balancing.ts";
 import { buildMetadata, istioConfigPath } from "./metadata.ts";
 import { encodeResource } from "./resource.ts";
 import type { XdsResource } from "./snapshot.ts";
-import { ADS, duration, socketAddress } from "./wire.ts";
+import { protocolOptions } from "./upstream-http.ts";
+import { transportFields } from "./upstream-tls.ts";
+import { type ClusterFields, duration } from "./wire.ts";
 
-const UINT32_MAX = 0xffff_ffff;
-
-/** No limit but memory: Envoy's own defaults (1024) would refuse traffic that nobody limited. */
-const NO_LIMITS: MessageInitShape<typeof CircuitBreakersSchema> = {
-  thresholds: [
-    {
-      maxConnections: UINT32_MAX,
-      maxPendingRequests: UINT32_MAX,
-      maxRequests: UINT32_MAX,
-      maxRetries: UINT32_MAX,
-      trackRemaining: true,
-    },
-  ],
-};
-
-const LB_POLICY: Readonly<Record<LoadBalancer, Cluster_LbPolicy>> = {
-  LEAST_REQUEST: Cluster_LbPolicy.LEAST_REQUEST,
-  ROUND_ROBIN: Cluster_LbPolicy.ROUND_ROBIN,
-  RANDOM: Cluster_LbPolicy.RANDOM,
-  PASSTHROUGH: Cluster_LbPolicy.CLUSTER_PROVIDED,
-  RING_HASH: Cluster_LbPolicy.RING_HASH,
-  MAGLEV: Cluster_LbPolicy.MAGLEV,
-};
+/** What of a proxy decides how a cluster is written. */
+export interface ClusterAbilities {
+  readonly speaksHttp2: boolean;
+  /** Whether an agent hands it certificates; else it reads files by itself. */
+  readonly hasCertificates: boolean;
+}
 
 /** A cluster on the wire; the endpoints of `eds` clusters come by themselves, under the same name. */
-export function encodeCluster(cluster: Cluster, speaksHttp2: boolean): XdsResource {
-  const { name, origins, target, discovery } = cluster;
-  const rule = origins.find(({ key }) => key.kind === "DestinationRule");
+export function encodeCluster(
+  cluster: Cluster,
+  { speaksHttp2, hasCertificates }: ClusterAbilities,
+): XdsResource {
+  const { name, origins, policy, keepalive } = cluster;
   const message = create(ClusterSchema, {
     name,
-    clusterDiscoveryType: { case: "type", value: DISCOVERY_TYPE[discovery.type] },
-    ...(discovery.type === "eds" && {
-      edsClusterConfig: { edsConfig: ADS, serviceName: discovery.serviceName ?? name },
-    }),
+    ...discoveryFields(cluster),
+    ...loadBalancingFields(cluster),
+    ...transportFields(cluster, hasCertificates),
     connectTimeout: duration(cluster.connectTimeoutMs),
-    lbPolicy: LB_POLICY[cluster.policy.loadBalancer],
-    circuitBreakers: NO_LIMITS,
+    circuitBreakers: circuitBreakers(policy),
+    ...(policy.outlierDetection !== undefined && {
+      outlierDetection: outlierDetection(policy.outlierDetection),
+    }),
+    ...(keepalive !== undefined && { upstreamConnectionOptions: connectionOptions(keepalive) }),
     typedExtensionProtocolOptions: protocolOptions(cluster, speaksHttp2),
-    ...("endpoints" in discovery && {
-      loadAssignment: inlineAssignment(name, discovery.endpoints),
-    }),
-    metadata: buildMetadata(origins, {
-      ...(rule === undefined ? {} : { config: istioConfigPath(rule.key) }),
-      ...(target === undefined ? {} : { services: [serviceJson(target.service)] }),
-      ...(target === undefined || target.subset === "" ? {} : { subset: target.subset }),
-    }),
+    metadata: clusterMetadata(cluster),
   });
   return encodeResource(ClusterSchema, message, { name, origins });
 }
 
-const DISCOVERY_TYPE: Readonly<Record<Discovery["type"], Cluster_DiscoveryType>> = {
-  eds: Cluster_DiscoveryType.EDS,
-  static: Cluster_DiscoveryType.STATIC,
-  "strict-dns": Cluster_DiscoveryType.STRICT_DNS,
-  "logical-dns": Cluster_DiscoveryType.LOGICAL_DNS,
-  "original-dst": Cluster_DiscoveryType.ORIGINAL_DST,
-  "dynamic-dns": Cluster_DiscoveryType.STATIC,
-};
-
-function inlineAssignment(clusterName: string, endpoints: readonly Endpoint[]) {
+function connectionOptions({
+  probes,
+  idleSeconds,
+  intervalSeconds,
+}: Keepalive): ClusterFields["upstreamConnectionOptions"] {
   return {
-    clusterName,
-    endpoints: endpoints.map(({ address, port }) => ({
-      lbEndpoints: [
-        {
-          hostIdentifier: {
-            case: "endpoint",
-            value: { address: socketAddress(address, port) },
-          } as const,
-        },
-      ],
-    })),
+    tcpKeepalive: {
+      ...(probes !== undefined && { keepaliveProbes: probes }),
+      ...(idleSeconds !== undefined && { keepaliveTime: idleSeconds }),
+      ...(intervalSeconds !== undefined && { keepaliveInterval: intervalSeconds }),
+    },
   };
 }
 
-/**
- * HTTP/2 has to be said; HTTP/1.1 and bytes need nothing. A proxy that cannot speak HTTP/2 tries
- * HTTP/1.1, which most servers of HTTP/2 understand too.
- */
-function protocolOptions(
-  { upstreamProtocol }: Cluster,
-  speaksHttp2: boolean,
-): Record<string, ReturnType<typeof packAny>> {
-  if (upstreamProtocol !== "http2" || !speaksHttp2) return {};
-  const options = create(HttpProtocolOptionsSchema, {
-    upstreamProtocolOptions: {
-      case: "explicitHttpConfig",
-      value: { protocolConfig: { case: "http2ProtocolOptions", value: {} } },
-    },
+/** Istio's words about a cluster, which its telemetry and tools read. */
+function clusterMetadata({ origins, target }: Cluster) {
+  const rule = origins.find(({ key }) => key.kind === "DestinationRule");
+  const config = rule === undefined ? {} : { config: istioConfigPath(rule.key) };
+  if (target === undefined) return buildMetadata(origins, config);
+  const { service, port, subset } = target;
+  return buildMetadata(origins, {
+    ...config,
+    services: [serviceJson(service)],
+    ...(subset !== "" && { subset }),
+    ...(service.isExternal && { external: true }),
+    ...(service.isHeadless && { default_original_port: port.number }),
   });
-  const name = typeUrlOf(HttpProtocolOptionsSchema).replace("type.googleapis.com/", "");
-  return { [name]: packAny(HttpProtocolOptionsSchema, options) };
 }
 
 function serviceJson({ hostname, name, namespace }: Service): Record<string, string> {

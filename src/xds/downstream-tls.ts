@@ -76,9 +76,10 @@ export function tlsParameters({
   return { tlsParams };
 }
 
-function certificates(
+/** Certificates with their keys: from the agent, or where there is none, files of the proxy's own. */
+export function certificates(
   sources: readonly TlsSource[],
-  { hasCertificates }: ProxySettings,
+  { hasCertificates }: Pick<ProxySettings, "hasCertificates">,
 ): Pick<CommonTls, "tlsCertificates" | "tlsCertificateSdsSecretConfigs"> {
   if (hasCertificates) {
     const names = sources.map((source) => sdsSecret(secretName(source)));

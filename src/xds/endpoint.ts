@@ -1,60 +1,89 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { HealthStatus } from "../api/gen/envoy/config/core/v3/health_check_pb.js";
-import type { LbEndpointSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import type {
+  LbEndpointSchema,
+  LocalityLbEndpointsSchema,
+} from "../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { ClusterEndpoints } from "../model/cluster.ts";
-import type { Endpoint } from "../model/endpoint.ts";
-import { compareText } from "../model/origin.ts";
+import { memoise } from "../base/memo.ts";
+import type { ClusterEndpoints, EndpointGroup } from "../model/cluster.ts";
+import type { Endpoint, Locality } from "../model/endpoint.ts";
 import type { Workload } from "../model/workload.ts";
 import { encodeResource } from "./resource.ts";
 import type { XdsResource } from "./snapshot.ts";
-import { socketAddress } from "./wire.ts";
+import { endpointAddress } from "./wire.ts";
 
 /** The only cluster there is, until there are several. */
 const CLUSTER_ID = "Kubernetes";
 
+type LocalityEndpoints = MessageInitShape<typeof LocalityLbEndpointsSchema>;
+type LbEndpoint = MessageInitShape<typeof LbEndpointSchema>;
+
 /** Who answers for a cluster now; an empty assignment says that nobody does. */
-export function encodeEndpoints({
-  clusterName: name,
-  endpoints,
-  origins,
-}: ClusterEndpoints): XdsResource {
+export function encodeEndpoints({ clusterName, groups, origins }: ClusterEndpoints): XdsResource {
   const message = create(ClusterLoadAssignmentSchema, {
-    clusterName: name,
-    endpoints: [...byZone(endpoints)].map(([zone, members]) => ({
-      locality: { zone },
-      lbEndpoints: members.map(lbEndpoint),
-      // A zone weighs as much as its endpoints together.
-      loadBalancingWeight: members.length,
-    })),
+    clusterName,
+    endpoints: localityEndpoints(groups),
   });
-  return encodeResource(ClusterLoadAssignmentSchema, message, { name, origins });
+  return encodeResource(ClusterLoadAssignmentSchema, message, { name: clusterName, origins });
 }
 
-function byZone(endpoints: readonly Endpoint[]): ReadonlyMap<string, readonly Endpoint[]> {
-  const zones = new Map<string, Endpoint[]>();
-  for (const endpoint of [...endpoints].sort((a, b) =>
-    compareText(a.locality.zone, b.locality.zone),
-  )) {
-    const members = zones.get(endpoint.locality.zone);
-    if (members === undefined) zones.set(endpoint.locality.zone, [endpoint]);
-    else members.push(endpoint);
-  }
-  return zones;
+/** Groups of endpoints, each with its locality, priority and weight. */
+export function localityEndpoints(groups: readonly EndpointGroup[]): LocalityEndpoints[] {
+  return groups.map(({ locality, priority, weight, endpoints }) => ({
+    locality: localityFields(locality),
+    lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint)),
+    loadBalancingWeight: weight,
+    priority,
+  }));
 }
 
-function lbEndpoint({
-  address,
-  port,
-  workload,
-}: Endpoint): MessageInitShape<typeof LbEndpointSchema> {
+/** Endpoints of which nothing counts but the address. */
+export function plainEndpoints(endpoints: readonly Endpoint[]): LocalityEndpoints[] {
+  return endpoints.map(({ address, port }) => ({
+    lbEndpoints: [
+      {
+        hostIdentifier: {
+          case: "endpoint",
+          value: { address: endpointAddress(address, port) },
+        } as const,
+      },
+    ],
+  }));
+}
+
+function localityFields({ region, zone, subzone }: Locality): LocalityEndpoints["locality"] {
+  return { region, zone, subZone: subzone };
+}
+
+const HEALTH: Readonly<Record<Endpoint["health"], HealthStatus>> = {
+  healthy: HealthStatus.HEALTHY,
+  unhealthy: HealthStatus.UNHEALTHY,
+  draining: HealthStatus.DRAINING,
+};
+
+const lbEndpoint = memoise(
+  (endpoint: Endpoint): LbEndpoint => ({
+    hostIdentifier: {
+      case: "endpoint",
+      value: { address: endpointAddress(endpoint.address, endpoint.port) },
+    },
+    healthStatus: HEALTH[endpoint.health],
+    loadBalancingWeight: endpoint.weight,
+    ...metadata(endpoint),
+  }),
+);
+
+/** Who it is, for telemetry; and that it takes Istio's mutual TLS, for the choice of transport. */
+function metadata({ workload, isMutualTls }: Endpoint): Pick<LbEndpoint, "metadata"> {
+  if (workload === undefined && !isMutualTls) return {};
   return {
-    hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
-    healthStatus: HealthStatus.HEALTHY,
-    loadBalancingWeight: 1,
-    ...(workload === undefined
-      ? {}
-      : { metadata: { filterMetadata: { istio: { workload: workloadText(workload) } } } }),
+    metadata: {
+      filterMetadata: {
+        ...(isMutualTls && { "envoy.transport_socket_match": { tlsMode: "istio" } }),
+        ...(workload !== undefined && { istio: { workload: workloadText(workload) } }),
+      },
+    },
   };
 }
 

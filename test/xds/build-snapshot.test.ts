@@ -58,7 +58,7 @@ const to = (host: string, more: Json = {}): Json => ({ destination: { host, ...m
 /** A mesh of two services, one with subsets, routed for sidecars and for a gateway. */
 const BASE: Readonly<Record<string, KubeObject>> = {
   a: service("a"),
-  b: service("b"),
+  b: service("b", { clusterIP: "10.96.0.8" }),
   podA: pod("a-1", { app: "a", version: "v1" }, "127.65.0.1"),
   sliceA: slice("a", [endpoint("a-1", "127.65.0.1")]),
   rule: object(ISTIO, "DestinationRule", "a", {
@@ -159,7 +159,12 @@ const CHANGES: readonly (readonly [
   ],
   [
     "a port's protocol",
-    { b: service("b", { ports: [{ name: "http2", port: 9080, targetPort: 8080 }] }) },
+    {
+      b: service("b", {
+        clusterIP: "10.96.0.8",
+        ports: [{ name: "http2", port: 9080, targetPort: 8080 }],
+      }),
+    },
     both("cluster", ["outbound|9080||b"]),
   ],
   [

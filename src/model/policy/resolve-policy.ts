@@ -54,6 +54,9 @@ export function resolvePolicy(sections: Sections, isForSelected: boolean): Traff
             minConcurrency: retryBudget.value.minRetryConcurrency,
             intervalMs: durationMs(retryBudget.value.budgetInterval),
           },
+    places: Object.fromEntries(
+      Object.entries(sections).map(([name, section]) => [name, section.origin]),
+    ),
   };
 }
 

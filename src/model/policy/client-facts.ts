@@ -1,0 +1,40 @@
+import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import { memoise } from "../../base/memo.ts";
+import type { LookupFamily } from "../cluster.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
+import type { ProxyNode } from "../proxy.ts";
+
+/** What of a client decides how its clusters look; the same value for clients that are alike. */
+export interface ClientFacts {
+  readonly settings: MeshSettings;
+  readonly isGateway: boolean;
+  /** Whether nothing is captured, so that no connection has an original destination. */
+  readonly isPortable: boolean;
+  readonly isWeft: boolean;
+  readonly speaksHttp2: boolean;
+  /** Whether an agent hands it certificates over SDS. */
+  readonly hasCertificates: boolean;
+  readonly lookupFamily: LookupFamily;
+}
+
+/** What is decisive of a proxy. */
+export function clientFacts(settings: MeshSettings, proxy: ProxyNode): ClientFacts {
+  const { type, interceptionMode, isWeft, speaksHttp2, hasCertificates, ips } = proxy;
+  const facts: Omit<ClientFacts, "settings"> = {
+    isGateway: type === "router",
+    isPortable: interceptionMode === "NONE",
+    isWeft,
+    speaksHttp2,
+    hasCertificates,
+    lookupFamily: ips.every(isIPv4) ? "v4" : ips.every(isIPv6) ? "v6" : "all",
+  };
+  // As text, since every proxy is an object of its own.
+  return fromText(settings, JSON.stringify(facts));
+}
+
+const fromText = memoise(
+  (settings: MeshSettings, text: string): ClientFacts => ({
+    settings,
+    ...(JSON.parse(text) as Omit<ClientFacts, "settings">),
+  }),
+);

@@ -1,0 +1,105 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  HttpProtocolOptionsSchema as CommonOptionsSchema,
+  Http2ProtocolOptionsSchema,
+} from "../api/gen/envoy/config/core/v3/protocol_pb.js";
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { packAny, typeUrlOf } from "../api/type-url.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { ConnectionPool } from "../model/traffic-policy.ts";
+import { duration } from "./wire.ts";
+
+type Options = MessageInitShape<typeof HttpProtocolOptionsSchema>;
+type CommonOptions = MessageInitShape<typeof CommonOptionsSchema>;
+
+/**
+ * How upstreams are spoken to. HTTP/1.1 and bytes need no word. A proxy that cannot speak HTTP/2
+ * tries HTTP/1.1, which most servers of HTTP/2 understand too.
+ */
+export function protocolOptions(
+  cluster: Cluster,
+  speaksHttp2: boolean,
+): Record<string, ReturnType<typeof packAny>> {
+  const common = commonOptions(cluster);
+  const names = nameOptions(cluster);
+  const version = versionOptions(cluster, speaksHttp2);
+  if (common === undefined && names === undefined && version === undefined) return {};
+  const options = create(HttpProtocolOptionsSchema, {
+    ...(common !== undefined && { commonHttpProtocolOptions: common }),
+    ...(names !== undefined && { upstreamHttpProtocolOptions: names }),
+    upstreamProtocolOptions: version ?? EXPLICIT_HTTP1,
+  });
+  const name = typeUrlOf(HttpProtocolOptionsSchema).replace("type.googleapis.com/", "");
+  return { [name]: packAny(HttpProtocolOptionsSchema, options) };
+}
+
+function commonOptions({ policy, httpIdleTimeoutMs }: Cluster): CommonOptions | undefined {
+  const { connectionPool: pool } = policy;
+  const idleMs = pool.httpIdleTimeoutMs ?? pool.tcpIdleTimeoutMs ?? httpIdleTimeoutMs;
+  const { maxRequestsPerConnection, maxConnectionDurationMs } = pool;
+  const options: CommonOptions = {
+    ...(idleMs !== undefined && { idleTimeout: duration(idleMs) }),
+    ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
+    ...(maxConnectionDurationMs !== undefined && {
+      maxConnectionDuration: duration(maxConnectionDurationMs),
+    }),
+  };
+  return Object.keys(options).length === 0 ? undefined : options;
+}
+
+/** What of the request's host TLS asks for and checks. */
+function nameOptions({ transport }: Cluster): Options["upstreamHttpProtocolOptions"] {
+  if (transport === undefined) return undefined;
+  const { isSniFromHost, isNameFromHost } = transport.tls;
+  if (!isSniFromHost && !isNameFromHost) return undefined;
+  return { autoSni: isSniFromHost, autoSanValidation: isNameFromHost };
+}
+
+type Version = NonNullable<Options["upstreamProtocolOptions"]>;
+
+/** Has to be said as soon as anything else is. */
+const EXPLICIT_HTTP1: Version = {
+  case: "explicitHttpConfig",
+  value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+};
+
+function versionOptions(
+  { upstreamProtocol, policy }: Cluster,
+  speaksHttp2: boolean,
+): HttpProtocolOptions["upstreamProtocolOptions"] | Version | undefined {
+  if (!speaksHttp2) return undefined;
+  const http2 = http2Options(policy.connectionPool);
+  if (upstreamProtocol === "http2") {
+    return {
+      case: "explicitHttpConfig",
+      value: { protocolConfig: { case: "http2ProtocolOptions", value: http2 } },
+    };
+  }
+  if (upstreamProtocol !== "client") return undefined;
+  return {
+    case: "useDownstreamProtocolConfig",
+    value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 },
+  };
+}
+
+function http2Options({
+  maxConcurrentStreams,
+  http2KeepAlive,
+}: ConnectionPool): MessageInitShape<typeof Http2ProtocolOptionsSchema> {
+  return {
+    ...(maxConcurrentStreams !== undefined && { maxConcurrentStreams }),
+    ...(http2KeepAlive !== undefined && {
+      connectionKeepalive: {
+        ...(http2KeepAlive.intervalMs !== undefined && {
+          interval: duration(http2KeepAlive.intervalMs),
+        }),
+        ...(http2KeepAlive.timeoutMs !== undefined && {
+          timeout: duration(http2KeepAlive.timeoutMs),
+        }),
+      },
+    }),
+  };
+}

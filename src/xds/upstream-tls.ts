@@ -1,0 +1,114 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Cluster_TransportSocketMatchSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { TransportSocketSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
+import { ProxyProtocolConfig_Version as Version } from "../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import { ProxyProtocolUpstreamTransportSchema } from "../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
+import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import type { CertificateValidationContextSchema } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import {
+  type CommonTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { packAny } from "../api/type-url.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { ClientTls } from "../model/tls.ts";
+import { certificates, exactName, tlsParameters } from "./downstream-tls.ts";
+import { sdsSecret, secretName } from "./secret-source.ts";
+
+type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
+type TransportSocketMatch = MessageInitShape<typeof Cluster_TransportSocketMatchSchema>;
+type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
+
+/** The transport of a cluster's connections: one for all hosts, or one for each kind of host. */
+export interface TransportFields {
+  readonly transportSocket?: TransportSocket;
+  readonly transportSocketMatches?: TransportSocketMatch[];
+}
+
+/** What is written before the first bytes of a connection: PROXY protocol, TLS, or nothing. */
+export function transportFields(
+  { transport, policy: { proxyProtocol } }: Pick<Cluster, "transport" | "policy">,
+  hasCertificates: boolean,
+): TransportFields {
+  const wrap = (socket: TransportSocket): TransportSocket =>
+    proxyProtocol === undefined ? socket : proxyHeader(proxyProtocol, socket);
+  if (transport === undefined) {
+    return proxyProtocol === undefined ? {} : { transportSocket: wrap(PLAIN) };
+  }
+  const tls = upstreamTls(transport.tls, hasCertificates);
+  if (!transport.isByEndpoint) return { transportSocket: wrap(tls) };
+  return {
+    transportSocketMatches: [
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: wrap(tls) },
+      { name: "tlsMode-disabled", match: {}, transportSocket: wrap(PLAIN) },
+    ],
+  };
+}
+
+const PLAIN: TransportSocket = {
+  name: "envoy.transport_sockets.raw_buffer",
+  configType: { case: "typedConfig", value: packAny(RawBufferSchema, create(RawBufferSchema)) },
+};
+
+function proxyHeader(version: "V1" | "V2", transportSocket: TransportSocket): TransportSocket {
+  const config = create(ProxyProtocolUpstreamTransportSchema, {
+    config: { version: version === "V1" ? Version.V1 : Version.V2 },
+    transportSocket,
+  });
+  return {
+    name: "envoy.transport_sockets.upstream_proxy_protocol",
+    configType: {
+      case: "typedConfig",
+      value: packAny(ProxyProtocolUpstreamTransportSchema, config),
+    },
+  };
+}
+
+function upstreamTls(tls: ClientTls, hasCertificates: boolean): TransportSocket {
+  const { certificate, sni } = tls;
+  const common: CommonTls = {
+    ...tlsParameters(tls),
+    ...(certificate !== undefined && certificates([certificate], { hasCertificates })),
+    ...validation(tls, hasCertificates),
+    alpnProtocols: [...tls.alpn],
+  };
+  const context = create(UpstreamTlsContextSchema, {
+    commonTlsContext: common,
+    ...(sni !== undefined && { sni }),
+  });
+  return {
+    name: "envoy.transport_sockets.tls",
+    configType: { case: "typedConfig", value: packAny(UpstreamTlsContextSchema, context) },
+  };
+}
+
+function validation(
+  { trusted, subjectAltNames, crlFile }: ClientTls,
+  hasCertificates: boolean,
+): Pick<CommonTls, "validationContextType"> {
+  if (trusted === undefined) {
+    return { validationContextType: { case: "validationContext", value: {} } };
+  }
+  const context: MessageInitShape<typeof CertificateValidationContextSchema> = {
+    matchTypedSubjectAltNames: subjectAltNames.flatMap(exactName),
+    ...(crlFile !== undefined && { crl: file(crlFile) }),
+  };
+  // Without an agent the proxy reads the file by itself.
+  if (!hasCertificates && trusted.type === "trusted-file") {
+    const value = { ...context, trustedCa: file(trusted.file) };
+    return { validationContextType: { case: "validationContext", value } };
+  }
+  return {
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: {
+        defaultValidationContext: context,
+        validationContextSdsSecretConfig: sdsSecret(secretName(trusted)),
+      },
+    },
+  };
+}
+
+function file(filename: string) {
+  return { specifier: { case: "filename", value: filename } } as const;
+}
