@@ -79,7 +79,8 @@ export function buildServerHosts(
       const own = hostsFor(server, virtualService.namespace);
       for (const host of intersectHosts(own, virtualService.hosts)) {
         const entry = partsOf(host, server.port);
-        entry.parts.push(routes);
+        // Two servers of one port may both be what it is bound to.
+        if (!entry.parts.includes(routes)) entry.parts.push(routes);
         entry.requiresTls ||= server.redirectsToHttps;
       }
     }
