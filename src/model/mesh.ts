@@ -17,9 +17,10 @@ import {
 import { discoveredView } from "./discovery.ts";
 import type { ServiceEndpoints } from "./endpoint.ts";
 import { buildGateway, type Gateway } from "./gateway.ts";
+import { convertIngresses } from "./ingress/convert.ts";
 import { MESH_CONFIG_MAP, type MeshConfigState, readMeshConfig } from "./mesh-config.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
-import { compareAge } from "./origin.ts";
+import { compareAge, type ObjectIssue } from "./origin.ts";
 import { buildPeerAuthentication, type PeerAuthentication } from "./peer-authentication.ts";
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
@@ -43,6 +44,8 @@ export interface Mesh {
   readonly destinationRules: readonly DestinationRule[];
   readonly rules: RuleIndex;
   readonly gateways: readonly Gateway[];
+  /** What Ingresses, which are among the Gateways and VirtualServices, ask for in vain. */
+  readonly ingressIssues: readonly ObjectIssue[];
   readonly sidecars: readonly Sidecar[];
   readonly peerAuthentications: readonly PeerAuthentication[];
 }
@@ -59,6 +62,7 @@ export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
     view.list<VirtualServiceObject>(NETWORKING, "VirtualService"),
     settings.exportTo.virtualService,
   );
+  const ingresses = convertIngresses(view, settings);
   const destinationRules = rulesOf(
     view.list<DestinationRuleObject>(NETWORKING, "DestinationRule"),
     settings.exportTo.destinationRule,
@@ -67,11 +71,15 @@ export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
     settings,
     meshConfig,
     registry: buildRegistry(view, settings, previous?.registry),
-    virtualServices,
+    virtualServices: joinByAge(virtualServices, ingresses.virtualServices),
     delegates,
     destinationRules,
     rules: indexOf(destinationRules, settings.rootNamespace),
-    gateways: gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
+    gateways: joinByAge(
+      gatewaysOf(view.list<GatewayObject>(NETWORKING, "Gateway")),
+      ingresses.gateways,
+    ),
+    ingressIssues: ingresses.issues,
     sidecars: sidecarsOf(view.list<SidecarObject>(NETWORKING, "Sidecar")),
     peerAuthentications: peerAuthenticationsOf(
       view.list<PeerAuthenticationObject>(SECURITY, "PeerAuthentication"),
@@ -108,6 +116,21 @@ const sidecarsOf = memoise((objects: readonly SidecarObject[]) =>
 const peerAuthenticationsOf = memoise((objects: readonly PeerAuthenticationObject[]) =>
   byAge(objects).map((object) => buildPeerAuthentication(object)),
 );
+
+/** Those that were written as they are, and those that something else amounts to. */
+function joinByAge<T extends { readonly object: KubeObject }>(
+  written: readonly T[],
+  converted: readonly T[],
+): readonly T[] {
+  return converted.length === 0 ? written : joined(written, converted);
+}
+
+const joined = memoise(
+  <T extends { readonly object: KubeObject }>(
+    written: readonly T[],
+    converted: readonly T[],
+  ): readonly T[] => [...written, ...converted].sort((a, b) => compareAge(a.object, b.object)),
+) as <T>(written: readonly T[], converted: readonly T[]) => readonly T[];
 
 function byAge<T extends KubeObject>(objects: readonly T[]): readonly T[] {
   return [...objects].sort(compareAge);

@@ -45,17 +45,24 @@ function overlay(view: ConfigView, object: KubeObject): ConfigView {
   };
 }
 
+function isWritten({ key }: VirtualService): boolean {
+  return key.kind === "VirtualService";
+}
+
 /** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
 export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
   const { gateways, virtualServices, delegates, destinationRules, registry, sidecars } = mesh;
-  const configured = [...gateways, ...destinationRules];
+  // What Ingresses amount to is said of them, not of objects that nobody wrote.
+  const written = gateways.filter(({ key }) => key.kind === "Gateway");
+  const configured = [...written, ...destinationRules];
   return [
     ...mesh.meshConfig.issues,
     ...registry.issues,
+    ...mesh.ingressIssues,
     ...configured.flatMap(({ object }) =>
       issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
     ),
-    ...[...virtualServices, ...delegates].flatMap((virtualService) =>
+    ...[...virtualServices.filter(isWritten), ...delegates].flatMap((virtualService) =>
       virtualServiceIssues(virtualService, mesh).map((issue) => ({
         object: virtualService.key,
         issue,

@@ -11,10 +11,11 @@ import { keyOf } from "../../config/object.ts";
 import type { Service } from "../../config/service.ts";
 import type { VirtualService as VirtualServiceObject } from "../../config/virtual-service.ts";
 import type { ConfigView } from "../../store/store.ts";
+import { buildVirtualService } from "../build-virtual-service.ts";
 import { buildGateway, type Gateway } from "../gateway.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
 import { compareAge, compareText, type ObjectIssue } from "../origin.ts";
-import { buildVirtualService, type VirtualService } from "../virtual-service.ts";
+import type { VirtualService } from "../virtual-service.ts";
 import { compareRoutes, type IngressRoute, listRoutes } from "./rules.ts";
 import { isServed } from "./select.ts";
 
@@ -52,7 +53,9 @@ const convert = memoise(
       .sort(compareAge)
       .filter((ingress) => isServed(ingress, byName, settings.ingress));
     const issues: ObjectIssue[] = [];
-    const routes = served.flatMap((ingress) => listRoutes(ingress, servicesByName(services), issues));
+    const routes = served.flatMap((ingress) =>
+      listRoutes(ingress, servicesByName(services), issues),
+    );
     return {
       gateways: served.map((ingress) => gatewayOf(ingress, settings)),
       virtualServices: virtualServicesOf(routes, settings),

@@ -40,6 +40,10 @@ export function listRoutes(
       issues.push({ object: key, issue });
       return;
     }
+    if (!services.has(`${ingress.metadata.namespace ?? ""}/${backend.service?.name}`)) {
+      const message = `there is no service "${backend.service?.name}": requests are answered 503`;
+      issues.push({ object: key, issue: { path: at.backendPath, message, severity: "warning" } });
+    }
     const route = { route: [{ destination }], match: match.match } as HttpRoute;
     const origin = { key, path: at.path };
     routes.push({ host, ingress, origin, route, rank: match.rank });
@@ -99,9 +103,11 @@ function resolveBackend(
   }
   const { name, port } = service;
   const host = serviceHostname(name, namespace);
-  if (port?.number !== undefined && port.number > 0) return { host, port: { number: port.number } };
   const found = services.get(`${namespace}/${name}`);
-  if (found === undefined) return `there is no service "${name}" in ${namespace}: the path is left out`;
+  // One that is not there (yet) is routed to all the same: 503 says so until it comes.
+  if (port?.number !== undefined && port.number > 0) return { host, port: { number: port.number } };
+  if (found === undefined)
+    return `there is no service "${name}" in ${namespace}: the path is left out`;
   const named = found.spec.ports?.find((one) => one.name === port?.name);
   return named === undefined
     ? `service "${name}" has no port "${port?.name ?? ""}": the path is left out`
