@@ -2,7 +2,10 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { FileAccessLogSchema } from "./gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "./gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema as DynamicForwardProxySchema } from "./gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
-import { CorsSchema } from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import {
+  CorsPolicySchema,
+  CorsSchema,
+} from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { HTTPFaultSchema } from "./gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "./gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -16,6 +19,7 @@ import { TcpProxySchema } from "./gen/envoy/extensions/filters/network/tcp_proxy
 import { MetadataSchema } from "./gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "./gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import { PreviousHostsPredicateSchema } from "./gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { PreviousPrioritiesConfigSchema } from "./gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "./gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "./gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -40,10 +44,12 @@ export const EXTENSION_REGISTRY = createRegistry(
   HttpInspectorSchema,
   HTTPFaultSchema,
   CorsSchema,
+  CorsPolicySchema,
   FileAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,
   PreviousHostsPredicateSchema,
+  PreviousPrioritiesConfigSchema,
   RawBufferSchema,
   RouterSchema,
   StdoutAccessLogSchema,

@@ -81,7 +81,7 @@ function delegatedRules(
     // One level only: the delegate itself is told.
     if (route.delegate !== undefined) return [];
     const path = `spec.http[${index}]`;
-    const matches = mergeMatches(root.matches, writtenMatches(route, path, key.namespace));
+    const matches = mergeMatches(root.matches, writtenMatches(route, path, key.namespace), path);
     if (matches !== undefined) {
       const { hasSeparatedPrefixes } = root;
       const merged = mergeRoute(root.route, root.key.namespace, route);

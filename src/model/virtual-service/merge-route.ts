@@ -55,14 +55,15 @@ function joinNames(root = "", own = ""): string {
 /**
  * What both a rule and its delegate's rule ask for: every pair of their entries that does not
  * contradict itself. `undefined` where an entry of the delegate is within none of the root's,
- * which makes the whole rule of the delegate void, as in Istio.
+ * which makes the whole rule of the delegate void, as in Istio. `ownPath` is the delegate's rule.
  */
 export function mergeMatches(
   root: readonly WrittenMatch[],
   own: readonly WrittenMatch[],
+  ownPath: string,
 ): readonly WrittenMatch[] | undefined {
   if (root.length === 0) return own;
-  if (own.length === 0) return root;
+  if (own.length === 0) return root.map(({ request }) => ({ request, path: ownPath }));
   const merged: WrittenMatch[] = [];
   for (const { request, path } of own) {
     const pairs = root.filter((outer) => !isConflict(outer.request, request));
