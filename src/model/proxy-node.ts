@@ -59,6 +59,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     locality: localityOf(locality),
     interceptionMode,
     httpProxyPort: read.proxyPort("HTTP_PROXY_PORT") ?? httpProxyPortOf(interceptionMode),
+    answersDns: read.text("DNS_CAPTURE") === "true",
     isWeft,
     speaksHttp2: !isWeft,
     hasCertificates: !Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT)),

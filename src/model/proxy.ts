@@ -33,6 +33,8 @@ export interface ProxyNode {
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY";
   /** Port of the explicit proxy, where there is one. */
   readonly httpProxyPort: number | undefined;
+  /** Whether it answers the app's DNS questions (`DNS_CAPTURE`). */
+  readonly answersDns: boolean;
   /** Whether it is weft's own proxy, which cannot do all that Envoy can. */
   readonly isWeft: boolean;
   /** Whether it can speak HTTP/2 to upstreams; weft's own proxy says that it cannot yet. */

@@ -1,5 +1,6 @@
-import { BLACK_HOLE, type Cluster } from "./cluster.ts";
-import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
+import { memoise } from "../base/memo.ts";
+import { ALLOW_ANY_DYNAMIC_DNS, BLACK_HOLE, type Cluster, PASSTHROUGH } from "./cluster.ts";
+import { DEFAULT_SETTINGS, type MeshSettings } from "./mesh-settings.ts";
 import { DEFAULT_POLICY } from "./traffic-policy.ts";
 
 /** Where traffic goes that must go nowhere; has no endpoints, ever. */
@@ -13,3 +14,31 @@ export const BLACK_HOLE_CLUSTER: Cluster = {
   upstreamProtocol: "tcp",
   origins: [],
 };
+
+/** Where captured traffic goes for hosts that nobody knows: on, to the address that it meant. */
+export const passthroughCluster = memoise(
+  ({ connectTimeoutMs }: MeshSettings): Cluster => ({
+    name: PASSTHROUGH,
+    direction: "outbound",
+    discovery: { type: "original-dst" },
+    target: undefined,
+    policy: { ...DEFAULT_POLICY, loadBalancer: "PASSTHROUGH" },
+    connectTimeoutMs,
+    upstreamProtocol: "client",
+    origins: [],
+  }),
+);
+
+/** Where requests go for hosts that nobody knows, with `ALLOW_ANY_DYNAMIC_DNS`: to their host. */
+export const allowAnyDynamicDnsCluster = memoise(
+  ({ connectTimeoutMs }: MeshSettings): Cluster => ({
+    name: ALLOW_ANY_DYNAMIC_DNS,
+    direction: "outbound",
+    discovery: { type: "dynamic-dns" },
+    target: undefined,
+    policy: DEFAULT_POLICY,
+    connectTimeoutMs,
+    upstreamProtocol: "client",
+    origins: [],
+  }),
+);

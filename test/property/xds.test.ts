@@ -161,6 +161,7 @@ function node(
     nodeName: "",
     locality: { region: "", zone: "", subzone: "" },
     httpProxyPort: 15_002,
+    answersDns: false,
     isWeft: false,
     hasCertificates: false,
     takesHttp10: false,

@@ -114,6 +114,8 @@ export function callOf({ call }: RecordedCall): Call {
     port,
     headers: Object.fromEntries(lists.map(([name, values]) => [name, values.join(",")])),
     ...(protocol === "" ? {} : { protocol: protocol as NonNullable<Call["protocol"]> }),
+    // Whoever says a server's name does so in a ClientHello.
+    ...(tls === "" && sni !== "" ? { tls: "tls" } : {}),
     ...(tls === "" ? {} : { tls: tls as NonNullable<Call["tls"]> }),
     ...(mode === "" ? {} : { mode: mode as CallMode }),
     ...(address === "" ? {} : { address }),

@@ -97,6 +97,7 @@ function node(type: ProxyNode["type"], change: Partial<ProxyNode> = {}): ProxyNo
     nodeName: "",
     locality: { region: "", zone: "", subzone: "" },
     httpProxyPort: 15_002,
+    answersDns: false,
     isWeft: false,
     hasCertificates: false,
     takesHttp10: false,
@@ -262,7 +263,7 @@ describe("buildSnapshot()", () => {
   test.each([
     [
       "namespace",
-      { namespace: "elsewhere" },
+      { namespace: "elsewhere", dnsDomain: "elsewhere.svc.cluster.local" },
       ["sidecar cluster inbound|8080||", "sidecar listener 127.65.0.1_8080", HTTP_PROXY],
     ],
     [

@@ -1,89 +1,148 @@
 import { memoise } from "../../base/memo.ts";
-import { type Listener, NO_INSPECTION } from "../listener.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Listener } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
+import type { ObjectIssue } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
-import { NO_OPERATIONS, type RouteConfiguration, type VirtualHost } from "../route.ts";
-import { MATCH_ALL } from "../route-match.ts";
-import type { Scope } from "../scope.ts";
-import { BLACK_HOLE_CLUSTER } from "../standard-clusters.ts";
+import type { RouteConfiguration } from "../route.ts";
+import type { EgressListener, Scope } from "../scope.ts";
+import {
+  allowAnyDynamicDnsCluster,
+  BLACK_HOLE_CLUSTER,
+  passthroughCluster,
+} from "../standard-clusters.ts";
 import type { ViewPart } from "../view-part.ts";
-import { HTTP_PROXY_PORT } from "./inbound-targets.ts";
-import { buildVirtualHosts } from "./virtual-hosts.ts";
-
-/** The route configuration of the explicit proxy (Istio's name). */
-const HTTP_PROXY_ROUTES = "http_proxy";
+import { clientOf } from "./client.ts";
+import { HTTP_PROXY_ROUTES, httpProxyListener, httpProxyPort } from "./http-proxy.ts";
+import { reachesDynamicDns } from "./outbound-chains.ts";
+import { buildListener, type ListenerEntry } from "./outbound-entry.ts";
+import { OutboundBuilder, type RouteUse } from "./outbound-listeners.ts";
+import { type BuiltRoutes, portRoutes, proxyRoutes, serviceRoutes } from "./outbound-routes.ts";
+import { isPortable, OWN_ADDRESS } from "./service-address.ts";
+import { closedTcp, unknownTcp } from "./unknown-hosts.ts";
+import type { VirtualHostContext } from "./virtual-hosts.ts";
+import { virtualOutbound } from "./virtual-outbound.ts";
 
 /** What a sidecar does with what its app sends out. */
 export function buildSidecarOutbound(mesh: Mesh, proxy: ProxyNode, scope: Scope): ViewPart {
+  const client = clientOf(mesh, scope, proxy);
+  const port = httpProxyPort(proxy, scope.settings);
+  const { listeners, routes, proxyRoutes: forProxy, issues } = outboundOf(mesh, scope, client);
+  const explicit =
+    port === undefined ? [] : [httpProxyListener(proxy, port, reachesDynamicDns(scope))];
   return {
-    listeners: [httpProxyListener(proxy)],
-    routes: [httpProxyRoutes(buildVirtualHosts(mesh, proxy, scope))],
-    clusters: [BLACK_HOLE_CLUSTER],
-    issues: [],
+    listeners: [...listeners.flatMap((listener) => ofProxy(listener, proxy)), ...explicit],
+    routes: port === undefined ? routes : [...routes, forProxy.routes],
+    clusters: standardClusters(scope, isPortable(proxy)),
+    issues: port === undefined ? issues : [...issues, ...forProxy.issues],
   };
 }
 
-const httpProxyListener = memoise(({ ip }: ProxyNode): Listener => {
-  const name = `${ip}_${HTTP_PROXY_PORT}`;
+/** What all proxies of one kind of client have alike. */
+interface SharedOutbound {
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfiguration[];
+  /** Of the explicit proxy, where there is one. */
+  readonly proxyRoutes: BuiltRoutes;
+  readonly issues: readonly ObjectIssue[];
+}
+
+const outboundOf = memoise((mesh: Mesh, scope: Scope, client: ProxyNode): SharedOutbound => {
+  const { entries, routes, issues } = new OutboundBuilder(mesh, scope, client).build();
+  const contexts = new Map<EgressListener, VirtualHostContext>();
+  const contextOf = (listener: EgressListener): VirtualHostContext => {
+    const known = contexts.get(listener);
+    if (known !== undefined) return known;
+    const context = { mesh, client, listener, services: scope.services };
+    contexts.set(listener, context);
+    return context;
+  };
+  const built = [...routes].map(([name, use]) =>
+    buildRoutes(name, use, contextOf(use.listener), scope),
+  );
+  const everything = scope.egress.find(({ port }) => port === undefined) ?? NOTHING;
   return {
-    name,
-    direction: "outbound",
-    address: { address: ip, port: HTTP_PROXY_PORT },
-    additionalAddresses: [],
-    isBound: true,
-    isCapturing: false,
-    inspection: NO_INSPECTION,
-    chains: [
-      {
-        name,
-        match: {},
-        tls: undefined,
-        filter: {
-          type: "http",
-          statPrefix: `outbound_${name}`,
-          routes: HTTP_PROXY_ROUTES,
-          role: "http-proxy",
-        },
-        origins: [],
-      },
+    listeners: [
+      ...listenersOf(entries, scope),
+      ...(client.interceptionMode === "NONE" ? [] : [capturing(scope, client)]),
     ],
-    defaultChain: undefined,
-    inspectionTimeoutMs: undefined,
-    keepalive: undefined,
-    origins: [],
+    routes: built.map((one) => one.routes),
+    proxyRoutes: proxyRoutes(contextOf(everything), scope, HTTP_PROXY_ROUTES),
+    issues: [...issues, ...built.flatMap((one) => one.issues)],
   };
 });
 
-/**
- * Answers for hosts that are not in the mesh. An explicit proxy has no original destination to
- * pass such a request on to, so there is nothing else to do with it.
- */
-const BLOCK_ALL: VirtualHost = {
-  name: "block_all",
-  domains: ["*"],
-  routes: [
-    {
-      name: "block_all",
-      match: MATCH_ALL,
-      action: { type: "direct-response", status: 502, body: undefined },
-      requestHeaders: NO_OPERATIONS,
-      responseHeaders: NO_OPERATIONS,
-      cors: undefined,
-      fault: undefined,
-      operation: "",
-      statPrefix: "",
-      origin: undefined,
-    },
-  ],
+/** A Sidecar may leave nothing to the explicit proxy. */
+const NOTHING: EgressListener = {
+  port: undefined,
+  bind: "",
+  captureMode: "DEFAULT",
+  services: new Map(),
+  virtualServices: [],
+  origin: undefined,
 };
 
-/** The routes of an explicit proxy, with an answer for hosts that nobody knows. */
-const httpProxyRoutes = memoise((virtualHosts: readonly VirtualHost[]): RouteConfiguration => {
-  const isAllTaken = virtualHosts.some(({ domains }) => domains.includes("*"));
-  return {
-    name: HTTP_PROXY_ROUTES,
-    // Domains say their ports: one listener serves the services of all ports.
-    ignoresPort: false,
-    virtualHosts: isAllTaken ? virtualHosts : [...virtualHosts, BLOCK_ALL],
-  };
+const capturing = memoise((scope: Scope, client: ProxyNode) => virtualOutbound(client, scope));
+
+function buildRoutes(
+  name: string,
+  use: RouteUse,
+  context: VirtualHostContext,
+  scope: Scope,
+): BuiltRoutes {
+  switch (use.type) {
+    case "port":
+      return portRoutes(context, scope, use);
+    case "service":
+      return serviceRoutes(context, use.hostname, use.port);
+    case "proxy":
+      return proxyRoutes(context, scope, name);
+  }
+}
+
+function listenersOf(entries: readonly ListenerEntry[], scope: Scope): readonly Listener[] {
+  const primaries = new Set(entries.map(({ binds, port }) => `${binds[0]} ${port}`));
+  const { protocolDetectionTimeoutMs: detectionTimeoutMs } = scope.settings;
+  return entries.map((entry) => {
+    const [primary, ...extra] = entry.binds;
+    // Of two listeners on one address a proxy would refuse one: that of its own keeps it.
+    const free = extra.filter((bind) => !primaries.has(`${bind} ${entry.port}`));
+    const unknown = entry.isBound ? closedTcp(scope) : unknownTcp(scope);
+    return buildListener({ ...entry, binds: [primary, ...free] }, { unknown, detectionTimeoutMs });
+  });
+}
+
+/**
+ * A listener as it is for one proxy. What an app sends to its own pod's address does not come
+ * here, and what comes in for it there has a listener already.
+ */
+function ofProxy(listener: Listener, proxy: ProxyNode): readonly Listener[] {
+  if (!("address" in listener.address)) return [listener];
+  const { address } = listener.address;
+  if (address === OWN_ADDRESS) return [placed(listener, proxy.ip)];
+  return !listener.isBound && address === proxy.ip ? [] : [listener];
+}
+
+/** A listener of the pod's own address. */
+const placed = memoise((listener: Listener, ip: string): Listener => {
+  if (!("address" in listener.address)) return listener;
+  const { port } = listener.address;
+  const name = `${ip}_${port}`;
+  const chains = listener.chains.map((chain) =>
+    chain.filter.type === "http"
+      ? { ...chain, filter: { ...chain.filter, statPrefix: `outbound_${name}` } }
+      : chain,
+  );
+  return { ...listener, name, address: { address: ip, port }, chains };
 });
+
+/** The clusters of no service. */
+function standardClusters(scope: Scope, isForPortable: boolean): readonly Cluster[] {
+  const { outboundMode, settings } = scope;
+  return [
+    BLACK_HOLE_CLUSTER,
+    // Nothing is captured in portable mode, so that there is no address that a client had meant.
+    ...(isForPortable ? [] : [passthroughCluster(settings)]),
+    ...(outboundMode === "ALLOW_ANY_DYNAMIC_DNS" ? [allowAnyDynamicDnsCluster(settings)] : []),
+  ];
+}
