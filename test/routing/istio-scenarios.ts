@@ -78,12 +78,30 @@ export function writeScenario(scenario: IstioScenario, folder: string): readonly
   const objects = join(folder, "objects");
   mkdirSync(objects);
   writeFileSync(join(folder, "proxy.json"), JSON.stringify(proxyFileOf(proxy)));
-  writeFileSync(join(objects, "istio.yaml"), config);
-  writeFileSync(join(objects, "kubernetes.yaml"), kubeConfig);
+  writeFileSync(join(objects, "istio.yaml"), withoutUnknown(config));
+  writeFileSync(join(objects, "kubernetes.yaml"), withAddressType(kubeConfig));
   const args = ["--proxy", join(folder, "proxy.json"), "-f", objects];
   if (meshConfig === undefined) return args;
-  writeFileSync(join(folder, "mesh.json"), JSON.stringify(meshConfig));
+  writeFileSync(join(folder, "mesh.json"), JSON.stringify(withMode(meshConfig)));
   return [...args, "--mesh-config", join(folder, "mesh.json")];
+}
+
+/** A `tcp` rule has no name: Istio's own reader leaves out what it does not know. */
+function withoutUnknown(yaml: string): string {
+  return yaml.replaceAll(/( +tcp:\n +- )name: .*\n +/g, "$1");
+}
+
+/** The API server asks for it; the peer's tests have none. */
+function withAddressType(yaml: string): string {
+  return yaml.replaceAll("kind: EndpointSlice\n", "kind: EndpointSlice\naddressType: IPv4\n");
+}
+
+/** Protobuf's JSON leaves out the first value of an enumeration, which is not the default here. */
+function withMode(meshConfig: NonNullable<IstioScenario["meshConfig"]>): object {
+  const { outboundTrafficPolicy } = meshConfig;
+  if (outboundTrafficPolicy === undefined) return meshConfig;
+  const policy = { mode: "REGISTRY_ONLY", ...(outboundTrafficPolicy as object) };
+  return { ...meshConfig, outboundTrafficPolicy: policy };
 }
 
 function proxyFileOf(proxy: RecordedProxy): Record<string, unknown> {

@@ -92,7 +92,7 @@ function labCluster(name: string, port: number): JsonObject {
 }
 
 function labListener(listener: JsonObject, parts: LabParts): JsonObject {
-  const { additional_addresses: _more, ...rest } = listener;
+  const { additional_addresses: more, ...rest } = listener;
   const name = nameOf(listener);
   const isBound = listener["bind_to_port"] !== false;
   const filters = listOf(listener["listener_filters"]).filter(
@@ -102,7 +102,12 @@ function labListener(listener: JsonObject, parts: LabParts): JsonObject {
   const fallback = listener["default_filter_chain"];
   return {
     ...rest,
-    ...(isBound ? { address: address(0) } : {}),
+    // What opens no socket keeps its addresses: by them connections are handed on.
+    ...(isBound
+      ? { address: address(0) }
+      : more === undefined
+        ? {}
+        : { additional_addresses: more }),
     listener_filters: isBound ? [PROXY_PROTOCOL, ...filters] : filters,
     filter_chains: chains.map((chain) => labChain(chain, name, parts)),
     ...(fallback === undefined
