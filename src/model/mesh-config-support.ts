@@ -2,14 +2,15 @@ import type { Issue } from "../base/issue.ts";
 import { EXTENSION_PROVIDER_TYPES } from "../config/extension-provider.ts";
 import { isSameJson } from "../config/json.ts";
 import type { MeshConfig } from "../config/mesh-config.ts";
-import type { ProxyConfigSettings } from "../config/mesh-proxy-config.ts";
+import type { ProxyConfigSettings, ProxyHeaders } from "../config/mesh-proxy-config.ts";
 import type { Json } from "../config/schema.ts";
 import { parseJsonFormat } from "./mesh-access-log.ts";
 
 /** What becomes of a field: it does what it says, or why it does not. */
-type Support = true | NoSupport;
+export type Support = true | NoSupport;
 
-interface NoSupport {
+/** A field that is known and does nothing. */
+export interface NoSupport {
   /** Ends "has no effect: …". */
   readonly why: string;
   /** Values that say what happens anyway: no word about them. */
@@ -23,7 +24,7 @@ const NO_STATSD: NoSupport = {
 };
 
 /** Every field of MeshConfig; the compiler sees to it that none is missing. */
-const MESH_CONFIG: Readonly<Record<keyof MeshConfig, Support>> = {
+export const MESH_CONFIG_SUPPORT: Readonly<Record<keyof MeshConfig, Support>> = {
   proxyListenPort: true,
   proxyInboundListenPort: true,
   proxyHttpPort: true,
@@ -86,7 +87,7 @@ const MESH_CONFIG: Readonly<Record<keyof MeshConfig, Support>> = {
 const NO_LEGACY: NoSupport = { why: "Istio does not use it any more" };
 
 /** Every field of `defaultConfig`. */
-const PROXY_CONFIG: Readonly<Record<keyof ProxyConfigSettings, Support>> = {
+export const PROXY_CONFIG_SUPPORT: Readonly<Record<keyof ProxyConfigSettings, Support>> = {
   configPath: { why: "it is not for the mesh to say", silent: ["./etc/istio/proxy"] },
   binaryPath: { why: "it is not for the mesh to say", silent: ["/usr/local/bin/envoy"] },
   serviceCluster: { why: "it names spans, and tracing is not built yet", silent: ["istio-proxy"] },
@@ -135,11 +136,33 @@ const PROXY_CONFIG: Readonly<Record<keyof ProxyConfigSettings, Support>> = {
   statsCompression: { why: "statistics are not compressed", silent: [false] },
 };
 
+/** Every field of `defaultConfig.proxyHeaders`. */
+const PROXY_HEADERS_SUPPORT: Readonly<Record<keyof ProxyHeaders, Support>> = {
+  forwardedClientCert: true,
+  setCurrentClientCertDetails: true,
+  requestId: true,
+  server: true,
+  attemptCount: {
+    why: "proxies always count attempts",
+    silent: [{}, { disabled: false }],
+  },
+  envoyDebugHeaders: true,
+  metadataExchangeHeaders: { why: "proxies do not tell each other who they are", silent: [{}] },
+  xForwardedHost: { why: "the header is not added", silent: [{}, { enabled: false }] },
+  xForwardedPort: true,
+  preserveHttp1HeaderCase: true,
+};
+
 /** What a MeshConfig asks for in vain, as warnings: nothing is taken and ignored without a word. */
 export function unsupportedIssues(mesh: MeshConfig): readonly Issue[] {
   return [
-    ...issuesOf(mesh, MESH_CONFIG, ""),
-    ...issuesOf(mesh.defaultConfig ?? {}, PROXY_CONFIG, "defaultConfig."),
+    ...issuesOf(mesh, MESH_CONFIG_SUPPORT, ""),
+    ...issuesOf(mesh.defaultConfig ?? {}, PROXY_CONFIG_SUPPORT, "defaultConfig."),
+    ...issuesOf(
+      mesh.defaultConfig?.proxyHeaders ?? {},
+      PROXY_HEADERS_SUPPORT,
+      "defaultConfig.proxyHeaders.",
+    ),
     ...providerIssues(mesh),
     ...formatIssues(mesh),
   ];
