@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import { connect as connectTls, createServer as createTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { filter, httpListener, listenerOf, routeTable, socketAddress } from "./bootstrap-json.ts";
-import { BothPlanes } from "./both-planes.ts";
+import { BothPlanes, converse } from "./both-planes.ts";
 import { DnsServer } from "./dns-server.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
 import { TestAuthority } from "./test-pki.ts";
@@ -11,7 +11,7 @@ import { TestAuthority } from "./test-pki.ts";
 const TYPE = "type.googleapis.com/envoy.extensions.";
 const CARES = `${TYPE}network.dns_resolver.cares.v3.CaresDnsResolverConfig`;
 const ROUTER = filter("http.router.v3.Router", {});
-const NAMES = ["filtered", "bare", "small", "tls"] as const;
+const NAMES = ["filtered", "bare", "small", "tls", "proxy"] as const;
 type Name = (typeof NAMES)[number];
 
 const both = new BothPlanes<Name>();
@@ -77,6 +77,10 @@ function bootstrap(ports: Readonly<Record<Name | "admin", number>>): object {
   const to = (cluster: string, more: object = {}): object => ({ cluster, ...more });
   const main = cache("main");
   const small = cache("small", { max_hosts: 1 });
+  const tunnel = {
+    match: { connect_matcher: {} },
+    route: to("main", { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] }),
+  };
   const rewritten = `a.test:${upstreamPort}`;
   const http = (name: Name, filters: readonly object[], routes: readonly object[]): object =>
     httpListener(name, ports[name], {
@@ -104,6 +108,12 @@ function bootstrap(ports: Readonly<Record<Name | "admin", number>>): object {
           ],
         ),
         http("bare", [], [route("/", to("bare"))]),
+        httpListener("proxy", ports.proxy, {
+          route_config: routeTable([tunnel, route("/", to("main"))]),
+          http_filters: [forwardFilter(main), ROUTER],
+          upgrade_configs: [{ upgrade_type: "CONNECT" }],
+          local_reply_config: TELL,
+        }),
         http("small", [forwardFilter(small)], [route("/", to("small"))]),
         listenerOf("tls", ports.tls, [sni, tcp], {
           listener_filters: [filter("listener.tls_inspector.v3.TlsInspector", {})],
@@ -186,6 +196,24 @@ describe("a dynamic forward proxy does as Envoy's", () => {
     // Envoy has the words of its resolver, too.
     expect(weft).toEqual(envoy.map((said) => said.replace(/\{.*\}/, "")));
     expect(weft[0]).toBe("503 DF dns_resolution_failure DNS resolution failure");
+  });
+
+  test.each([
+    ["a.test:PORT", "200", "inside"],
+    ["nowhere.test:443", "503", "DNS resolution failure"],
+  ])("a CONNECT to %s", async (host, status, enough) => {
+    const { weft, envoy } = await both.each(async ({ ports }) => {
+      const place = host.replace("PORT", String(upstreamPort));
+      const send = [
+        `CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n\r\n`,
+        "GET / HTTP/1.1\r\nhost: inside\r\n\r\n",
+      ];
+      const to = { host: "127.0.0.1", port: ports.proxy };
+      const { got } = await converse({ to, send, enough });
+      return [got.split(" ")[1], got.endsWith(enough)];
+    });
+    expect(weft).toEqual([status, true]);
+    expect(envoy).toEqual(weft);
   });
 
   test("asks for a name once", async () => {
