@@ -37,7 +37,10 @@ export function portChains(
   const cluster = inboundClusterName(number);
   const plan: ChainPlan = {
     destinationPort: number,
-    http: { name, filter: httpChain(`inbound_${name}`, { ...port, cluster }) },
+    http: {
+      name,
+      filter: httpChain(`inbound_${name}`, { ...port, cluster, isHttp: isHttp(port.protocol) }),
+    },
     tcp: { name, filter: tcpChain(cluster) },
     origins,
     settings,
@@ -60,7 +63,7 @@ export function passthroughChains(
   origins: readonly Origin[],
 ): readonly FilterChain[] {
   const cluster = INBOUND_PASSTHROUGH;
-  const routes = { cluster, servicePort: 0, operation: ":0/*", origins };
+  const routes = { cluster, servicePort: 0, operation: ":0/*", origins, isHttp: false };
   const plan: ChainPlan = {
     destinationPort: port === 0 ? undefined : port,
     http: { name: CATCH_ALL_HTTP, filter: httpChain(cluster, routes) },

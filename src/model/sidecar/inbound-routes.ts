@@ -1,5 +1,5 @@
 import type { Origin } from "../origin.ts";
-import { NO_OPERATIONS, NO_REWRITE, type RouteConfiguration } from "../route.ts";
+import { NO_OPERATIONS, NO_REWRITE, type RetryPolicy, type RouteConfiguration } from "../route.ts";
 import { MATCH_ALL } from "../route-match.ts";
 
 /** Where the requests of one port go. */
@@ -9,7 +9,23 @@ export interface InboundRoutesOptions {
   readonly servicePort: number;
   readonly operation: string;
   readonly origins: readonly Origin[];
+  /** Whether the port says that it speaks HTTP. */
+  readonly isHttp: boolean;
 }
+
+/**
+ * A request that the app has not seen, because it closed a kept connection just then, is tried
+ * again (Istio's `ENABLE_INBOUND_RETRY_POLICY`).
+ */
+const INBOUND_RETRY: RetryPolicy = {
+  conditions: "reset-before-request",
+  statusCodes: [],
+  attempts: 2,
+  perTryTimeoutMs: 0,
+  backoffMs: undefined,
+  isElsewhere: false,
+  isInOtherLocalities: false,
+};
 
 /** One route for all requests; clients have chosen already, so there is no timeout here. */
 export function inboundRoutes({
@@ -17,6 +33,7 @@ export function inboundRoutes({
   servicePort,
   operation,
   origins,
+  isHttp,
 }: InboundRoutesOptions): RouteConfiguration {
   const [origin] = origins;
   return {
@@ -42,7 +59,7 @@ export function inboundRoutes({
                 },
               ],
               timeoutMs: 0,
-              retry: undefined,
+              retry: isHttp ? INBOUND_RETRY : undefined,
               rewrite: NO_REWRITE,
               mirrors: [],
               hashKeys: [],

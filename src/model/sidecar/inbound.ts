@@ -50,13 +50,21 @@ const inboundParts = memoise(
     mutualTls: WorkloadMutualTls,
   ): { readonly listeners: readonly Listener[]; readonly clusters: readonly Cluster[] } => {
     const isCaptured = proxy.interceptionMode !== "NONE";
-    const modes = new Map(ports.map((port) => [port, portMode(proxy, mutualTls, port.number)]));
     const bound = ports.filter(({ isBound }) => isBound);
     const clusters = ports.map((port) => inboundCluster(port, proxy, settings));
     return {
       listeners: [
         ...(isCaptured ? [virtualInbound(proxy, settings, ports, mutualTls)] : []),
-        ...bound.map((port) => boundListener(port, proxy, settings, modes.get(port) ?? "STRICT")),
+        ...bound.map((port) => {
+          const { origin } = modeOfPort(mutualTls, port.number);
+          return boundListener(
+            port,
+            proxy,
+            settings,
+            portMode(proxy, mutualTls, port.number),
+            origin,
+          );
+        }),
       ],
       clusters: isCaptured ? [...clusters, inboundPassthrough(proxy, settings)] : clusters,
     };
@@ -102,7 +110,7 @@ function plainChain(port: InboundPort): FilterChain {
   const name = `${port.bind}_${port.number}`;
   const cluster = `inbound|${port.number}||`;
   const filter = isHttp(port.protocol)
-    ? httpChain(`inbound_${name}`, { ...port, cluster })
+    ? httpChain(`inbound_${name}`, { ...port, cluster, isHttp: true })
     : { ...tcpChain(cluster), statPrefix: `inbound_${name}` };
   return { name, match: {}, tls: undefined, filter, origins: port.origins };
 }
