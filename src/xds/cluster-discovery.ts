@@ -34,10 +34,14 @@ export function discoveryFields({ name, discovery, transport }: Cluster): Cluste
   };
   switch (discovery.type) {
     case "eds":
-      return { ...type, edsClusterConfig: { edsConfig: ADS, serviceName: name } };
+      return {
+        ...type,
+        edsClusterConfig: { edsConfig: ADS, serviceName: discovery.serviceName ?? name },
+      };
     case "static":
       return {
         ...type,
+        ...(discovery.sourceAddress !== undefined && boundTo(discovery.sourceAddress)),
         loadAssignment: { clusterName: name, endpoints: plainEndpoints(discovery.endpoints) },
       };
     case "strict-dns":

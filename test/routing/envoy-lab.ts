@@ -178,7 +178,8 @@ function speakHttp2({ method, path, host, headers }: FullCall, stream: Duplex): 
   const request = session.request({
     ":method": method,
     ":path": path,
-    ":authority": host,
+    // Envoy refuses an empty one; without any it is the session's.
+    ...(host !== "" && { ":authority": host }),
     ...headers,
   });
   request.on("error", () => undefined);

@@ -73,8 +73,15 @@ const inboundParts = memoise(
 
 /** A listener of a port's own. */
 const boundListener = memoise(
-  (port: InboundPort, proxy: ProxyNode, settings: MeshSettings, mode: MutualTlsMode): Listener => {
-    const { number, bind, origins } = port;
+  (
+    port: InboundPort,
+    proxy: ProxyNode,
+    settings: MeshSettings,
+    mode: MutualTlsMode,
+    policy: Origin | undefined,
+  ): Listener => {
+    const { number, bind } = port;
+    const origins = policy === undefined ? port.origins : [...port.origins, policy];
     const { takesHttp10 } = proxy;
     const isOfBytes =
       proxy.appAddress !== undefined && mode === "DISABLE" && port.tls === undefined;
