@@ -20,10 +20,7 @@ const cases = findCases();
 const envoy = findProgram("envoy");
 
 /** Scenarios that do not come out right yet. */
-const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([
-  "TestHTTPGateway/httpsRedirect_with_routes",
-  "TestIngress/ingress_shared_TLS_cert_conflict_-_alpha_first",
-]);
+const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([]);
 
 /** Those of which Envoy does not take all yet. */
 const KNOWN_TO_FAIL_ON_ENVOY: ReadonlySet<string> = new Set([

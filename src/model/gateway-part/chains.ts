@@ -62,7 +62,8 @@ function plainHttp({ mesh, proxy, scope, port }: ChainContext): Chains {
     ...NOTHING,
     chains: [
       {
-        name: `${proxy.ip}_${port.port}`,
+        // The only chain has no name, as in Istio.
+        name: "",
         match: {},
         tls: undefined,
         filter: httpFilter(name, port),

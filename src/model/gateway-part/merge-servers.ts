@@ -104,6 +104,6 @@ function sniConflict(
 export function routeName(server: GatewayServer, { port, bind, kind }: GatewayPort): string {
   const suffix = bind === "" ? "" : `.${bind}`;
   if (kind === "http") return `http.${port}${suffix}`;
-  const { namespace, name } = server.key;
+  const [namespace, name] = server.gateway.split("/");
   return `https.${server.port}.${server.portName}.${name}.${namespace}${suffix}`;
 }
