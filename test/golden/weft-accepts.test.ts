@@ -1,0 +1,75 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
+import { formatIssue, type Issue, type Result } from "../../src/base/issue.ts";
+import { buildMesh } from "../../src/model/mesh.ts";
+import { buildProxyView } from "../../src/model/proxy-view.ts";
+import { decodeCluster } from "../../src/proxy/decode/cluster.ts";
+import { decodeAssignment } from "../../src/proxy/decode/endpoint.ts";
+import { decodeListener } from "../../src/proxy/decode/listener.ts";
+import { decodeRouteTable } from "../../src/proxy/decode/route-table.ts";
+import { viewOf } from "../../src/store/config-store.ts";
+import { buildSnapshot } from "../../src/xds/build-snapshot.ts";
+import type { ResourceKind, XdsSnapshot } from "../../src/xds/snapshot.ts";
+import { readCases } from "./golden-case.ts";
+
+/** What weft's proxy has against one resource. */
+const REFUSALS: Readonly<Record<ResourceKind, (body: Uint8Array) => readonly Issue[]>> = {
+  cluster: reading(ClusterSchema, (message, body) => {
+    const decoded = decodeCluster(message, body);
+    if (!decoded.ok || !decoded.value.isHttp2) return decoded;
+    return { ok: false, issues: [{ path: "", message: "HTTP/2 to upstreams" }] };
+  }),
+  endpoint: reading(ClusterLoadAssignmentSchema, (message) => {
+    const issues: Issue[] = [];
+    decodeAssignment(message, "", true, issues);
+    return { ok: false, issues };
+  }),
+  listener: reading(ListenerSchema, decodeListener),
+  route: reading(RouteConfigurationSchema, decodeRouteTable),
+};
+
+function reading<Desc extends DescMessage>(
+  schema: Desc,
+  decode: (message: MessageShape<Desc>, body: Uint8Array) => Result<unknown>,
+): (body: Uint8Array) => readonly Issue[] {
+  return (body) => {
+    const decoded = decode(fromBinary(schema, body), body);
+    return decoded.ok ? [] : decoded.issues;
+  };
+}
+
+/** What it says of what it cannot do, which the status of the objects has to say too. */
+const UNBUILT: readonly RegExp[] = [
+  /: HTTP\/2 to upstreams$/,
+  // Node has one pace of probes.
+  /tcp_keepalive\.keepalive_(?:interval|probes): \d+ is not supported yet/,
+  // Only where traffic is captured.
+  /with koffi installed/,
+  // Of the machine that the proxy runs on.
+  /Invalid path: /,
+];
+
+function refusals({ resources }: XdsSnapshot): readonly string[] {
+  return (Object.keys(REFUSALS) as ResourceKind[]).flatMap((kind) =>
+    [...resources[kind].values()].flatMap(({ name, body }) =>
+      REFUSALS[kind](body)
+        .map((issue) => `${kind} ${name}: ${formatIssue(issue)}`)
+        .filter((line) => !UNBUILT.some((known) => known.test(line))),
+    ),
+  );
+}
+
+describe("weft's proxy", () => {
+  const pairs = readCases().flatMap((one) =>
+    one.proxies.map(({ name, node }) => [one.name, name, one.objects, node] as const),
+  );
+
+  test.each(pairs)("accepts what it can do of what %s makes for %s", (_, __, objects, node) => {
+    const { snapshot } = buildSnapshot(buildProxyView(buildMesh(viewOf(objects)), node));
+    expect(refusals(snapshot)).toEqual([]);
+  });
+});
