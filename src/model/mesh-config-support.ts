@@ -153,6 +153,21 @@ const PROXY_HEADERS_SUPPORT: Readonly<Record<keyof ProxyHeaders, Support>> = {
   preserveHttp1HeaderCase: true,
 };
 
+/** Why a field, by its path, does nothing whatever its value; `undefined` for one that does. */
+export function whyWithoutEffect(path: string): string | undefined {
+  const [name = "", inner = "", innermost = ""] = path.split(/[.[{]/);
+  const tables: readonly Readonly<Record<string, Support>>[] = [
+    MESH_CONFIG_SUPPORT,
+    name === "defaultConfig" ? PROXY_CONFIG_SUPPORT : {},
+    name === "defaultConfig" && inner === "proxyHeaders" ? PROXY_HEADERS_SUPPORT : {},
+  ];
+  for (const [at, field] of [name, inner, innermost].entries()) {
+    const support = tables[at]?.[field];
+    if (typeof support === "object") return support.why;
+  }
+  return undefined;
+}
+
 /** What a MeshConfig asks for in vain, as warnings: nothing is taken and ignored without a word. */
 export function unsupportedIssues(mesh: MeshConfig): readonly Issue[] {
   return [

@@ -1,0 +1,38 @@
+/** What is known of a field, or of all fields below it. */
+export interface Support {
+  /** "yes", or what happens instead: a refusal or a warning in its own words. */
+  readonly weft: string;
+  /** The same with a real Envoy as the proxy. */
+  readonly envoy: string;
+  /** What shows it: `path` of a test or of a golden case, or `path: name of the case`. */
+  readonly tests: readonly string[];
+}
+
+/** Support by path; of several that a field is below, the longest holds. */
+export type SupportTable = Readonly<Record<string, Support>>;
+
+/** Takes every field away in turn, and looks what proxies get, and what the author is told. */
+export const EFFECTS = "test/fields/field-effects.test.ts";
+
+/** Works on weft's proxy and on Envoy. */
+export function works(...tests: readonly string[]): Support {
+  return { weft: "yes", envoy: "yes", tests: [...tests, EFFECTS] };
+}
+
+/** Works on Envoy; for a proxy of weft the author is told so in these words. */
+export function worksOnEnvoy(weft: string, ...tests: readonly string[]): Support {
+  return { weft, envoy: "yes", tests: [...tests, EFFECTS] };
+}
+
+/** Works nowhere: the object is refused, or warned about, in these words. */
+export function says(message: string, ...tests: readonly string[]): Support {
+  return { weft: message, envoy: message, tests };
+}
+
+/** What stands in the table for a field that is taken and that nothing is made of. */
+export const NOTHING = "nothing is made of it yet";
+
+/** Known and not built, and not said so by the schema either. */
+export function nothingYet(): Support {
+  return { weft: NOTHING, envoy: NOTHING, tests: [EFFECTS] };
+}
