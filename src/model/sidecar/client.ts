@@ -17,7 +17,7 @@ export function clientOf(mesh: Mesh, scope: Scope, proxy: ProxyNode): ProxyNode 
     labels: labelsAskedFor(mesh, scope, proxy.labels),
     ip: OWN_ADDRESS,
     ips: wildcardAddresses(proxy),
-    appAddress: isPortable(proxy) ? OWN_ADDRESS : proxy.appAddress,
+    appAddress: isPortable(proxy) ? OWN_ADDRESS : undefined,
     id: "",
     name: "",
     nodeName: "",

@@ -29,7 +29,7 @@ export function localAddresses(proxy: ProxyNode): readonly [string, ...string[]]
  * binds `127.0.0.1` would meet the other pods'. Such a sidecar told where its app listens.
  */
 export function isPortable({ interceptionMode, appAddress }: ProxyNode): boolean {
-  return interceptionMode === "NONE" && appAddress !== "127.0.0.1";
+  return interceptionMode === "NONE" && appAddress !== undefined;
 }
 
 function families({ ips }: ProxyNode): { readonly hasV4: boolean; readonly hasV6: boolean } {
