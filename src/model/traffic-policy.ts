@@ -92,8 +92,9 @@ export interface Keepalive {
 
 /** PING frames of HTTP/2. */
 export interface Http2KeepAlive {
-  readonly intervalMs: number | undefined;
-  readonly timeoutMs: number | undefined;
+  readonly intervalMs: number;
+  /** How long the answer may take. */
+  readonly timeoutMs: number;
 }
 
 /** When endpoints are taken out of use for what they answered; absent fields: Envoy's defaults. */

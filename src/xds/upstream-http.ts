@@ -93,12 +93,8 @@ function http2Options({
     ...(maxConcurrentStreams !== undefined && { maxConcurrentStreams }),
     ...(http2KeepAlive !== undefined && {
       connectionKeepalive: {
-        ...(http2KeepAlive.intervalMs !== undefined && {
-          interval: duration(http2KeepAlive.intervalMs),
-        }),
-        ...(http2KeepAlive.timeoutMs !== undefined && {
-          timeout: duration(http2KeepAlive.timeoutMs),
-        }),
+        interval: duration(http2KeepAlive.intervalMs),
+        timeout: duration(http2KeepAlive.timeoutMs),
       },
     }),
   };

@@ -1,5 +1,5 @@
 import { parseDurationMs } from "../../base/duration.ts";
-import type { ConnectionPoolSettings } from "../../config/connection-pool.ts";
+import type { ConnectionPoolSettings, HttpSettings } from "../../config/connection-pool.ts";
 import type { ConsistentHash, LoadBalancerSettings } from "../../config/load-balancer.ts";
 import type { OutlierDetection as OutlierDetectionObject } from "../../config/outlier-detection.ts";
 import type { TcpKeepalive } from "../../config/tcp-keepalive.ts";
@@ -7,6 +7,7 @@ import {
   type ConnectionPool,
   DEFAULT_POLICY,
   type HashKey,
+  type Http2KeepAlive,
   type Keepalive,
   type LoadBalancer,
   NO_POOL_LIMITS,
@@ -24,6 +25,9 @@ const LOAD_BALANCERS: Readonly<Record<string, LoadBalancer>> = {
   RANDOM: "RANDOM",
   PASSTHROUGH: "PASSTHROUGH",
 };
+
+/** Envoy asks for one; gRPC's own. */
+const KEEP_ALIVE_TIMEOUT_MS = 20_000;
 
 /** What the older field of the ring's size is without a value. */
 const RING_SIZE_DEFAULT = 1024;
@@ -138,13 +142,7 @@ export function connectionPool({ tcp = {}, http = {} }: ConnectionPoolSettings):
     maxRequestsPerConnection: positive(http.maxRequestsPerConnection),
     maxRetries: positive(http.maxRetries),
     maxConcurrentStreams: positive(http.maxConcurrentStreams),
-    http2KeepAlive:
-      http2KeepAlive === undefined
-        ? undefined
-        : {
-            intervalMs: durationMs(http2KeepAlive.interval),
-            timeoutMs: durationMs(http2KeepAlive.timeout),
-          },
+    http2KeepAlive: http2KeepAlive === undefined ? undefined : keepAlive(http2KeepAlive),
     h2Upgrade:
       h2UpgradePolicy === "UPGRADE"
         ? "always"
@@ -153,6 +151,16 @@ export function connectionPool({ tcp = {}, http = {} }: ConnectionPoolSettings):
           : "default",
     isClientProtocol: http.useClientProtocol === true,
   };
+}
+
+/** Without an interval nobody asks, so that there is no answer to wait for. */
+function keepAlive({
+  interval,
+  timeout,
+}: NonNullable<HttpSettings["http2KeepAlive"]>): Http2KeepAlive | undefined {
+  const intervalMs = durationMs(interval);
+  if (intervalMs === undefined) return undefined;
+  return { intervalMs, timeoutMs: durationMs(timeout) ?? KEEP_ALIVE_TIMEOUT_MS };
 }
 
 /** `TcpKeepalive`, of rules and of the mesh. */
