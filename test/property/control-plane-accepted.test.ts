@@ -4,12 +4,17 @@ import { snapshotJson } from "../../src/xds/resource-json.ts";
 import { findProgram } from "../programs.ts";
 import { readResources } from "../routing/proxy-resources.ts";
 import { refusalOfEnvoy } from "../routing/validate-with-envoy.ts";
-import { PROXIES, randomWorld } from "./random-world.ts";
+import { ENVOYS, PROXIES, randomWorld } from "./random-world.ts";
 import { holdProperty, meshOf, refusalsOfWeft, snapshotOf } from "./world-properties.ts";
 
 const envoy = findProgram("envoy");
 const runs = Number(process.env["WORLDS"] ?? 150);
-const RUNS = { seed: Number(process.env["SEED"] ?? 20_261_121), endOnFailure: true };
+const RUNS = {
+  seed: Number(process.env["SEED"] ?? 20_261_121),
+  endOnFailure: true,
+  // Fewer on a machine that is busy; what fails takes longer, to say how.
+  interruptAfterTimeLimit: 12_000,
+};
 
 const SIZE = 20;
 
@@ -21,7 +26,7 @@ describe("what the control plane makes of any valid objects", () => {
           const mesh = meshOf(objects);
           for (const proxy of PROXIES) {
             const snapshot = snapshotOf(mesh, proxy);
-            expect(refusalsOfWeft(snapshot)).toEqual([]);
+            expect([proxy.id, ...refusalsOfWeft(snapshot)].join("\n")).toBe(proxy.id);
             readResources(snapshotJson(snapshot));
           }
         });
@@ -35,9 +40,9 @@ describe("what the control plane makes of any valid objects", () => {
       fc.property(fc.nat(), (seed) => {
         holdProperty(randomWorld(seed, SIZE), (objects) => {
           const mesh = meshOf(objects);
-          for (const proxy of PROXIES) {
+          for (const proxy of ENVOYS) {
             const json = snapshotJson(snapshotOf(mesh, proxy));
-            expect(refusalOfEnvoy(envoy ?? "", json)).toBeUndefined();
+            expect(`${proxy.id}${refusalOfEnvoy(envoy ?? "", json) ?? ""}`).toBe(proxy.id);
           }
         });
       }),

@@ -17,6 +17,8 @@ export interface Hints {
   readonly words: readonly (readonly [path: RegExp, words: readonly Json[]])[];
   /** Fields without which an object says little; they are there most of the time. */
   readonly telling: RegExp;
+  /** Fields that are never there. */
+  readonly never: RegExp;
   /** Fields of which one is there, and no other. */
   readonly oneOf: readonly (readonly [path: RegExp, names: readonly string[]])[];
 }
@@ -119,11 +121,13 @@ class ValueMaker {
     const excluded = this.#excluded(schema, path);
     for (const [name, field] of Object.entries(schema.properties ?? {})) {
       const isRequired = schema.required?.includes(name) === true;
-      if (excluded.has(name) || field["x-weft-not-built"] === true) continue;
-      const share = this.#hints.telling.test(`${path}.${name}`) ? TELLING_SHARE : FIELD_SHARE;
+      const fieldPath = `${path}.${name}`;
+      const isUnwanted = excluded.has(name) || this.#hints.never.test(fieldPath);
+      if (isUnwanted || field["x-weft-not-built"] === true) continue;
+      const share = this.#hints.telling.test(fieldPath) ? TELLING_SHARE : FIELD_SHARE;
       const isWanted = excluded.chosen === name || this.#chance(share);
       if (!isRequired && (depth > DEPTH_MAX || !isWanted)) continue;
-      made[name] = this.value(field, `${path}.${name}`, depth + 1);
+      made[name] = this.value(field, fieldPath, depth + 1);
     }
     const { additionalProperties: values } = schema;
     if (typeof values === "object") {

@@ -61,11 +61,12 @@ const HINTS: Hints = {
     [/\bgrpcStatus$/, ["UNAVAILABLE", "14"]],
     [/\bweight$/, [0, 1, 50, 100]],
     [/\bcredentialName$/, ["cert"]],
-    [/(?:Certificate|privateKey|caCertificates)$/, ["/etc/certs/x.pem"]],
     [/\btableSize$/, [11, 65537]],
     [/\bdestinationSubnets\[\]$|\bsourceSubnet$/, ["10.0.0.0/8", "10.1.2.3", "10.1.2.3/24"]],
   ],
   telling: /^spec\.(?:hosts?|http|servers|egress|mtls|address|ports|subsets|trafficPolicy)$/,
+  // Data planes read the files at once, and refuse what is not on this machine.
+  never: /\.(?:tlsCertificates|\w+Certificate|privateKey|caCertificates|caCrl)$/,
   oneOf: [
     [/^spec\.http\[\]$/, ["route", "route", "route", "redirect", "directResponse", "delegate"]],
     [/^spec\.http\[\]\.match\[\]\.(?:uri|headers\{\})$/, ["exact", "prefix", "regex"]],
@@ -163,11 +164,15 @@ function slice(prng: Prng): KubeObject {
 
 const PORTABLE = { INTERCEPTION_MODE: "NONE", WEFT_PROXY: "weft" };
 
-/** weft's own sidecar and gateway in portable mode. */
+/** weft's own sidecars, in portable mode and with captured traffic, and gateway. */
 export const PROXIES: readonly ProxyNode[] = [
   proxy("sidecar", "default", { app: "a", version: "v1" }, PORTABLE),
+  proxy("sidecar", "elsewhere", { app: "b" }, { WEFT_PROXY: "weft" }),
   proxy("router", "istio-system", { app: "b" }, PORTABLE),
 ];
+
+/** The same as Envoys, which speak HTTP/2 too. */
+export const ENVOYS: readonly ProxyNode[] = PROXIES.map((node) => ({ ...node, speaksHttp2: true }));
 
 function proxy(
   type: ProxyNode["type"],

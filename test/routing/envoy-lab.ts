@@ -25,6 +25,9 @@ import { type ProxyResources, readResources } from "./proxy-resources.ts";
 /** How long a connection may last that nobody ends; what it came to is known long before. */
 const CALL_MS_MAX = 2000;
 
+/** What is asked for where the call names no host: HTTP/2 does not go without. */
+const NO_HOST = "nobody.invalid";
+
 /** The source port of the first call; they tell calls apart in the log. */
 const CALL_PORT_FIRST = 20_000;
 
@@ -169,7 +172,7 @@ function speakPlain(call: FullCall, stream: Duplex): void {
 
 function http1Request({ method, path, host, headers }: FullCall): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n${lines.join("")}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${host || NO_HOST}\r\nconnection: close\r\n${lines.join("")}\r\n`;
 }
 
 function speakHttp2({ method, path, host, headers }: FullCall, stream: Duplex): void {
@@ -178,8 +181,7 @@ function speakHttp2({ method, path, host, headers }: FullCall, stream: Duplex): 
   const request = session.request({
     ":method": method,
     ":path": path,
-    // Envoy refuses an empty one; without any it is the session's.
-    ...(host !== "" && { ":authority": host }),
+    ":authority": host || NO_HOST,
     ...headers,
   });
   request.on("error", () => undefined);
