@@ -150,7 +150,7 @@ const PROXY_HEADERS_SUPPORT: Readonly<Record<keyof ProxyHeaders, Support>> = {
   metadataExchangeHeaders: { why: "proxies do not tell each other who they are", silent: [{}] },
   xForwardedHost: { why: "the header is not added", silent: [{}, { enabled: false }] },
   xForwardedPort: true,
-  preserveHttp1HeaderCase: true,
+  preserveHttp1HeaderCase: { why: "names of headers are lower case on their way", silent: [false] },
 };
 
 /** Why a field, by its path, does nothing whatever its value; `undefined` for one that does. */

@@ -9,6 +9,7 @@ import {
   parseMeshNetworks,
 } from "../config/mesh-config.ts";
 import type { TcpKeepalive } from "../config/tcp-keepalive.ts";
+import { knownCipherSuites, knownEcdhCurves } from "../config/tls-names.ts";
 import { resolveAccessLog } from "./mesh-access-log.ts";
 import { unsupportedIssues } from "./mesh-config-support.ts";
 import {
@@ -158,12 +159,12 @@ function resolveTrust(mesh: MeshConfig): Trust {
     trustDomainAliases: mesh.trustDomainAliases ?? [],
     isAutoMtls: mesh.enableAutoMtls ?? true,
     meshTlsMinVersion: minVersionOf(mesh.meshMTLS) ?? DEFAULT_SETTINGS.meshTlsMinVersion,
-    meshTlsCipherSuites: mesh.meshMTLS?.cipherSuites ?? [],
+    meshTlsCipherSuites: knownCipherSuites(mesh.meshMTLS?.cipherSuites),
     tlsDefaults: {
       minVersion: minVersionOf(mesh.tlsDefaults),
       maxVersion: undefined,
-      cipherSuites: mesh.tlsDefaults?.cipherSuites ?? [],
-      ecdhCurves: mesh.tlsDefaults?.ecdhCurves ?? [],
+      cipherSuites: knownCipherSuites(mesh.tlsDefaults?.cipherSuites),
+      ecdhCurves: knownEcdhCurves(mesh.tlsDefaults?.ecdhCurves),
     },
     isServerVerified: mesh.verifyCertificateAtClient ?? true,
   };

@@ -1,4 +1,5 @@
 import type { ServerTlsSettings } from "../config/server-tls.ts";
+import { knownCipherSuites, knownEcdhCurves } from "../config/tls-names.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import type { Origin } from "./origin.ts";
 import {
@@ -49,10 +50,14 @@ export function buildServerTls(
     alpn,
     minVersion: versionOf(tls.minProtocolVersion) ?? tlsDefaults.minVersion ?? minVersion,
     maxVersion: versionOf(tls.maxProtocolVersion) ?? tlsDefaults.maxVersion,
-    cipherSuites: tls.cipherSuites ?? tlsDefaults.cipherSuites,
-    ecdhCurves: tls.ecdhCurves ?? tlsDefaults.ecdhCurves,
+    cipherSuites: orElse(knownCipherSuites(tls.cipherSuites), tlsDefaults.cipherSuites),
+    ecdhCurves: orElse(knownEcdhCurves(tls.ecdhCurves), tlsDefaults.ecdhCurves),
     origin,
   };
+}
+
+function orElse(names: readonly string[], whenNone: readonly string[]): readonly string[] {
+  return names.length > 0 ? names : whenNone;
 }
 
 function versionOf(word: ServerTlsSettings["minProtocolVersion"]): TlsVersion | undefined {

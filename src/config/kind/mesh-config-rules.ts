@@ -8,11 +8,11 @@ import { isJsonObject } from "../json.ts";
 import { validateLabelSelector } from "../label-selector.ts";
 import type { MeshConfig } from "../mesh-config.ts";
 import type { ProxyConfigSettings } from "../mesh-proxy-config.ts";
+import { isCipherSuite, isEcdhCurve } from "../tls-names.ts";
 import { validateClientTls } from "./client-tls-rules.ts";
 import { validateExportTo } from "./export-to-rules.ts";
 import { validateRetries } from "./http-action-rules.ts";
 import { validateLocalityLbSetting } from "./locality-lb-rules.ts";
-import { isCipherSuite, isEcdhCurve } from "./server-tls-rules.ts";
 import { validateProbe } from "./workload-group-rules.ts";
 
 const CONNECT_TIMEOUT_MS_MAX = 30_000;

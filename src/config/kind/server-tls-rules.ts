@@ -1,49 +1,6 @@
 import type { Issue } from "../../base/issue.ts";
 import type { ServerTlsSettings } from "../server-tls.ts";
-
-/** Suites that Envoy's BoringSSL build knows, in OpenSSL's names. */
-const CIPHER_SUITES = new Set([
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-  "ECDHE-PSK-CHACHA20-POLY1305",
-  "ECDHE-ECDSA-AES128-SHA",
-  "ECDHE-RSA-AES128-SHA",
-  "ECDHE-PSK-AES128-CBC-SHA",
-  "ECDHE-ECDSA-AES256-SHA",
-  "ECDHE-RSA-AES256-SHA",
-  "ECDHE-PSK-AES256-CBC-SHA",
-  "AES128-GCM-SHA256",
-  "AES256-GCM-SHA384",
-  "AES128-SHA",
-  "PSK-AES128-CBC-SHA",
-  "AES256-SHA",
-  "PSK-AES256-CBC-SHA",
-  "DES-CBC3-SHA",
-]);
-
-/** Whether a name is that of a cipher suite of TLS 1.2 or older that proxies know. */
-export function isCipherSuite(name: string): boolean {
-  return CIPHER_SUITES.has(name);
-}
-
-/** Key exchange groups that Envoy's BoringSSL build knows. */
-const ECDH_CURVES = new Set([
-  "P-256",
-  "P-384",
-  "P-521",
-  "X25519",
-  "X25519MLKEM768",
-  "X25519Kyber768Draft00",
-]);
-
-/** Whether a name is that of a key exchange group that proxies know. */
-export function isEcdhCurve(name: string): boolean {
-  return ECDH_CURVES.has(name);
-}
+import { isCipherSuite, isEcdhCurve } from "../tls-names.ts";
 
 /** The fields that bring certificates. */
 const SOURCES = [

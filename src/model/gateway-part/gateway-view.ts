@@ -1,6 +1,7 @@
 import type { ListenAddress, Listener } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
 import type { ProxyNode } from "../proxy.ts";
+import { proxySettings } from "../proxy-settings.ts";
 import type { Scope } from "../scope.ts";
 import { BLACK_HOLE_CLUSTER } from "../standard-clusters.ts";
 import type { ViewPart } from "../view-part.ts";
@@ -15,6 +16,7 @@ const ANY_ADDRESS = "0.0.0.0";
 export function buildGatewayView(mesh: Mesh, proxy: ProxyNode, scope: Scope): ViewPart {
   const { placed, issues } = placeServers(mesh, proxy);
   const merged = mergeServers(placed);
+  const { gatewayTakesProxyProtocol: takesProxyProtocol } = proxySettings(proxy, mesh.settings);
   const built = merged.ports.map((port) => ({
     port,
     chains: portChains({ mesh, proxy, scope, port }),
@@ -27,15 +29,25 @@ export function buildGatewayView(mesh: Mesh, proxy: ProxyNode, scope: Scope): Vi
     // A port that nobody could be served on is not opened.
     listeners: built
       .filter(({ chains }) => chains.some((one) => one.chains.length > 0))
-      .map(({ port, chains }) => gatewayListener(proxy, port, chains)),
+      .map(({ port, chains }) => gatewayListener({ proxy, port, takesProxyProtocol }, chains)),
     routes: all.flatMap((one) => one.routes),
     clusters: [BLACK_HOLE_CLUSTER, ...clusters.values()],
     issues: [...issues, ...merged.issues, ...all.flatMap((one) => one.issues)],
   };
 }
 
+interface ListenerOptions {
+  readonly proxy: ProxyNode;
+  readonly port: GatewayPort;
+  /** Whether every client begins with a PROXY header (`gatewayTopology.proxyProtocol`). */
+  readonly takesProxyProtocol: boolean;
+}
+
 /** One port that a gateway serves, on the pod and on the host's ports for it. */
-function gatewayListener(proxy: ProxyNode, port: GatewayPort, parts: readonly Chains[]): Listener {
+function gatewayListener(
+  { proxy, port, takesProxyProtocol }: ListenerOptions,
+  parts: readonly Chains[],
+): Listener {
   const address = addressOf(proxy, port);
   return {
     name: "path" in address ? address.path : `${address.address}_${address.port}`,
@@ -48,7 +60,7 @@ function gatewayListener(proxy: ProxyNode, port: GatewayPort, parts: readonly Ch
     isCapturing: false,
     inspection: {
       originalDestination: false,
-      proxyProtocol: false,
+      proxyProtocol: takesProxyProtocol,
       tls: port.kind === "tls",
       http: false,
     },

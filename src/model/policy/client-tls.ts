@@ -127,6 +127,7 @@ function written(
   }
   const tls: ClientTls = {
     ...MESH_LIMITS,
+    minVersion: facts.settings.tlsDefaults.minVersion ?? MESH_LIMITS.minVersion,
     cipherSuites: facts.settings.tlsDefaults.cipherSuites,
     ecdhCurves: facts.settings.tlsDefaults.ecdhCurves,
     isMutualIstio: false,
