@@ -46,9 +46,10 @@ export function serverContext(
   mesh: Mesh,
   proxy: ProxyNode,
   scope: Scope,
-  { gateway, port }: GatewayServer,
+  { gateway, port, kind }: GatewayServer,
 ): RouteContext {
-  return { mesh, proxy, gateway, listenPort: port, services: scope.services };
+  const isTls = kind === "https";
+  return { mesh, proxy, gateway, listenPort: port, isTls, services: scope.services };
 }
 
 /**
