@@ -130,14 +130,9 @@ describe("a rule that a proxy would refuse is left out alone", () => {
       'spec.http[0].headers.response.add[cache]: "%" must start a command operator like %REQ(name)% or be written "%%": got "100%"',
     ],
     [
-      "a replacement with a group that there is not",
-      { ...ROUTE, rewrite: { uriRegexRewrite: { match: "^/(a)", rewrite: "\\2" } } },
-      "spec.http[0].rewrite.uriRegexRewrite: the replacement names group \\2, but the expression has 1",
-    ],
-    [
       "an expression to rewrite by that is none",
       { ...ROUTE, rewrite: { uriRegexRewrite: { match: group, rewrite: "x" } } },
-      'spec.http[0].rewrite.uriRegexRewrite: must be an RE2 regular expression: got "(((" (a ( is not closed)',
+      'spec.http[0].rewrite.uriRegexRewrite.match: must be an RE2 regular expression: got "(((" (a ( is not closed)',
     ],
     [
       "a status that is none",
@@ -166,6 +161,20 @@ describe("a rule that a proxy would refuse is left out alone", () => {
     const { rules } = build({ hosts: ["a"], http: [{ ...ROUTE, match }] });
     expect(rules[0]?.matches.map(({ path }) => path)).toEqual(["spec.http[0].match[1]"]);
   });
+
+  test.each([
+    ["\\2", "there is no group \\2, the expression has 1: paths are left as they are"],
+    ["\\x", '"\\x" is neither a group nor a backslash (\\\\): paths are left as they are'],
+    ["\\\\\\1\\0", undefined],
+  ])(
+    "a replacement %s is taken, with a warning where it cannot replace anything",
+    (rewrite, issue) => {
+      const rule = { ...ROUTE, rewrite: { uriRegexRewrite: { match: "^/([a(]+)\\(", rewrite } } };
+      const path = "spec.http[0].rewrite.uriRegexRewrite.rewrite";
+      const issues = issue === undefined ? [] : [`${path}: ${issue}`];
+      expect(outcome(rule)).toEqual({ issues, count: 1 });
+    },
+  );
 
   test("faults that cannot be made are left out of the rule", () => {
     const rule = {

@@ -88,8 +88,13 @@ export function buildRouteMatch(
           },
         ];
   const uri = text(request.uri, "uri") ?? ANY_PATH;
+  const pathMatch = hasSeparatedPrefixes ? separated(uri) : uri;
+  if (pathMatch.type === "separated-prefix" && !SEPARATED_PREFIX.test(pathMatch.value)) {
+    const message = `${JSON.stringify(pathMatch.value)} cannot be compared by segments`;
+    issues.push({ path: `${path}.uri.prefix`, message });
+  }
   const value: RouteMatch = {
-    path: hasSeparatedPrefixes ? separated(uri) : uri,
+    path: pathMatch,
     isPathCaseIgnored: request.ignoreUriCase === true,
     headers: [
       ...[
@@ -109,6 +114,9 @@ export function buildRouteMatch(
 function isAnything({ regex }: StringMatch): boolean {
   return regex === "*";
 }
+
+/** What a proxy takes for one. */
+const SEPARATED_PREFIX = /^[^?#]+[^?#/]$/;
 
 function separated(path: TextMatch): PathMatch {
   if (path.type !== "prefix" || path.value === "/") return path;

@@ -53,14 +53,18 @@ function buildRewrite(
     return { path: filled(uri), pathRegex: undefined, authority: host };
   }
   const { match = "", rewrite: replacement = "" } = uriRegexRewrite;
-  const problem = checkRegex(match) ?? replacementProblem(match, replacement);
+  const problem = checkRegex(match);
+  const useless = problem === undefined ? replacementProblem(match, replacement) : undefined;
   if (problem !== undefined) {
-    issues.push({ path: `${path}.uriRegexRewrite`, message: problem });
+    issues.push({ path: `${path}.uriRegexRewrite.match`, message: problem });
+  } else if (useless !== undefined) {
+    const where = `${path}.uriRegexRewrite.rewrite`;
+    issues.push({ path: where, message: useless, severity: "warning" });
   }
   return { path: undefined, pathRegex: { match, replacement }, authority: host };
 }
 
-/** RE2 leaves a path as it is when the replacement names a group that there is not. */
+/** Why RE2 would leave every path as it is: the replacement names a group that there is not. */
 function replacementProblem(match: string, replacement: string): string | undefined {
   const groups = (match.match(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?</g) ?? []).filter((part) =>
     part.startsWith("("),
@@ -68,10 +72,10 @@ function replacementProblem(match: string, replacement: string): string | undefi
   for (const [escape, digit] of replacement.matchAll(/\\(.?)/gs)) {
     if (digit === "\\") continue;
     if (digit === undefined || !/^\d$/.test(digit)) {
-      return `"${escape}" in the replacement is neither a group nor a backslash: write \\\\ for one`;
+      return `"${escape}" is neither a group nor a backslash (\\\\): paths are left as they are`;
     }
     if (Number(digit) > groups) {
-      return `the replacement names group \\${digit}, but the expression has ${groups}`;
+      return `there is no group \\${digit}, the expression has ${groups}: paths are left as they are`;
     }
   }
   return undefined;
