@@ -45,9 +45,7 @@ function reading<Desc extends DescMessage>(
 /** What it says of what it cannot do, which the status of the objects has to say too. */
 const UNBUILT: readonly RegExp[] = [
   /: HTTP\/2 to upstreams$/,
-  // Node has one pace of probes.
-  /tcp_keepalive\.keepalive_(?:interval|probes): \d+ is not supported yet/,
-  // Only where traffic is captured.
+  // Where traffic is captured, and for probes at another pace than Node's.
   /with koffi installed/,
   // Of the machine that the proxy runs on.
   /Invalid path: /,

@@ -220,11 +220,11 @@ export const UNBUILT_MESH: readonly RefusedBootstrap[] = [
     message: "HTTP/2 to upstreams is not supported yet",
   },
   {
-    name: "keep-alive probes that come at another pace than Node's",
+    name: "more keep-alive probes than there can be",
     bootstrap: cluster({
-      upstream_connection_options: { tcp_keepalive: { keepalive_interval: 75 } },
+      upstream_connection_options: { tcp_keepalive: { keepalive_probes: 128 } },
     }),
-    message: "tcp_keepalive.keepalive_interval: 75 is not supported yet, only 1",
+    message: "tcp_keepalive.keepalive_probes: 128 is not between 1 and 127",
   },
   {
     name: "a tunnel whose answer is kept",

@@ -6,6 +6,7 @@ import type { NameFormat } from "../http/header-case.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { HeadOptions } from "../http/parse-head.ts";
 import type { AddressOrder } from "../net/address-order.ts";
+import type { KeepAlive } from "../net/keep-alive.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
 
 /** Metadata by namespace, such as `envoy.lb`: what an endpoint or a cluster says of itself. */
@@ -327,8 +328,8 @@ export interface ConnectionConfig {
   readonly sendsFullUrl: boolean;
   /** How names of headers of requests are written; `undefined` for lower case. */
   readonly nameFormat: NameFormat | undefined;
-  /** Seconds of silence after which the peer is asked whether it is there; `undefined` is never. */
-  readonly keepAliveS: number | undefined;
+  /** How a silent peer is asked whether it is there; `undefined` is never. */
+  readonly keepAlive: KeepAlive | undefined;
   /** Connections to a host for every request that it has or that waits for it; 1 is no more. */
   readonly preconnectRatio: number;
   /** The same for the whole cluster: the hosts that are next are connected to; 0 and 1 are none. */

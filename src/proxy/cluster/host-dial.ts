@@ -1,6 +1,7 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import type { OriginalSource, PeerAddress, ProxyTlv } from "../../match/connection-info.ts";
 import type { OnConnect } from "../net/dial.ts";
+import { type KeepAlive, keepAlive } from "../net/keep-alive.ts";
 import { encodeProxyHeader } from "../net/proxy-header.ts";
 import {
   connectSocket,
@@ -36,6 +37,8 @@ export interface Hop {
   readonly header: HopHeader | undefined;
   /** Whom it is for; `undefined` for the proxy itself. */
   readonly client: DialClient | undefined;
+  /** How a silent host is asked whether it is there; `undefined` is never. */
+  readonly keepAlive: KeepAlive | undefined;
   /** What TLS says instead of what the cluster's says. */
   readonly hello?: Hello;
 }
@@ -58,6 +61,21 @@ export interface DialClient {
 
 /** Connects to one address of a host. */
 export function dialHost(
+  to: NetConnectOpts,
+  hop: Hop,
+  buffer: ReadBuffer,
+  owner: SocketOwner,
+  onConnect: OnConnect,
+): Socket {
+  const socket = dial(to, hop, buffer, owner, onConnect);
+  const { keepAlive: settings } = hop;
+  if (settings !== undefined && !("path" in to)) {
+    socket.once("connect", () => keepAlive(socket, settings));
+  }
+  return socket;
+}
+
+function dial(
   to: NetConnectOpts,
   { tls, header, client, hello }: Hop,
   buffer: ReadBuffer,

@@ -165,6 +165,7 @@ export class Host {
       header: transports?.headerFor(metadata),
       client,
       hello: { ...hello, hostname },
+      keepAlive: this.load.config.connection.keepAlive,
     };
     if (second === undefined) return dialHost(first, hop, readBuffer, owner, onConnect);
     return new AddressRace({
@@ -262,11 +263,9 @@ export function dialAddress(
   { address, port }: HostAddress,
   config: ConnectionConfig,
 ): NetConnectOpts {
-  const { keepAliveS, sources } = config;
-  const keepAlive =
-    keepAliveS === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveS * 1000 };
+  const { sources } = config;
   if (address.startsWith("/")) return { path: address };
   const source = sources.find((one) => one.address.includes(":") === address.includes(":"));
   const from = source === undefined ? {} : { localAddress: source.address, localPort: source.port };
-  return { host: address, port, ...from, ...keepAlive };
+  return { host: address, port, ...from };
 }

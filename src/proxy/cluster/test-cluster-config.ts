@@ -51,7 +51,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
       passesTrailers: false,
       sendsFullUrl: false,
       nameFormat: undefined,
-      keepAliveS: undefined,
+      keepAlive: undefined,
       preconnectRatio: 1,
       predictiveRatio: 0,
       addressOrder: { firstFamily: "DEFAULT", firstCount: 1 },

@@ -17,14 +17,15 @@ import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
 import type { AddressOrder, FirstFamily } from "../net/address-order.ts";
+import { canSetPace, type KeepAlive, NODE_PACE } from "../net/keep-alive.ts";
 import { decodeAddress, refuseName } from "./address.ts";
 import type { UpstreamOptions } from "./upstream-options.ts";
 
 /** Linux's own time until it asks a silent peer. */
 const KEEP_ALIVE_S = 7200;
-/** What libuv sets for every probe after the first, and how many it lets go unanswered. */
-const PROBE_INTERVAL_S = 1;
-const PROBES = 10;
+/** What Linux takes. */
+const PROBE_INTERVAL_S_MAX = 32_767;
+const PROBES_MAX = 127;
 
 const DEFAULT_ORDER: AddressOrder = { firstFamily: "DEFAULT", firstCount: 1 };
 
@@ -58,14 +59,14 @@ export function decodeConnection(
 function decodeOptions(
   { upstreamConnectionOptions: options }: Cluster,
   issues: Issue[],
-): Pick<ConnectionConfig, "keepAliveS" | "addressOrder"> {
-  if (options === undefined) return { keepAliveS: undefined, addressOrder: DEFAULT_ORDER };
+): Pick<ConnectionConfig, "keepAlive" | "addressOrder"> {
+  if (options === undefined) return { keepAlive: undefined, addressOrder: DEFAULT_ORDER };
   const path = "upstream_connection_options";
   const fields = ["tcp_keepalive", "happy_eyeballs_config"];
   issues.push(...refuseFields(UpstreamConnectionOptionsSchema, options, fields, path));
   const { tcpKeepalive, happyEyeballsConfig } = options;
   return {
-    keepAliveS: decodeKeepAlive(tcpKeepalive, joinPath(path, "tcp_keepalive"), issues),
+    keepAlive: decodeKeepAlive(tcpKeepalive, joinPath(path, "tcp_keepalive"), issues),
     addressOrder: decodeOrder(happyEyeballsConfig, joinPath(path, "happy_eyeballs_config"), issues),
   };
 }
@@ -100,27 +101,36 @@ function decodeOrder(
 
 /**
  * Node lets us say when the first probe goes. Ten more follow, one a second, whatever the system's
- * own settings are; other numbers cannot be asked for.
+ * own settings are; other numbers take a call of the C library.
  */
 function decodeKeepAlive(
   message: TcpKeepalive | undefined,
   path: string,
   issues: Issue[],
-): number | undefined {
+): KeepAlive | undefined {
   if (message === undefined) return undefined;
   const { keepaliveTime, keepaliveInterval, keepaliveProbes } = message;
   const fields = ["keepalive_time", "keepalive_interval", "keepalive_probes"];
   issues.push(...refuseFields(TcpKeepaliveSchema, message, fields, path));
   const fixed = [
-    ["keepalive_interval", keepaliveInterval, PROBE_INTERVAL_S],
-    ["keepalive_probes", keepaliveProbes, PROBES],
+    ["keepalive_interval", keepaliveInterval, NODE_PACE.intervalS, PROBE_INTERVAL_S_MAX],
+    ["keepalive_probes", keepaliveProbes, NODE_PACE.probes, PROBES_MAX],
   ] as const;
-  for (const [field, given, only] of fixed) {
+  for (const [field, given, only, max] of fixed) {
     if (given === undefined || given === only) continue;
-    const what = `${given} is not supported yet, only ${only}`;
-    issues.push({ path: joinPath(path, field), message: what });
+    const at = joinPath(path, field);
+    if (given < 1 || given > max) {
+      issues.push({ path: at, message: `${given} is not between 1 and ${max}` });
+    } else if (!canSetPace()) {
+      const what = `${given} takes Linux with koffi installed: npm install koffi; without it there is only ${only}`;
+      issues.push({ path: at, message: what });
+    }
   }
-  return keepaliveTime ?? KEEP_ALIVE_S;
+  return {
+    idleS: keepaliveTime ?? KEEP_ALIVE_S,
+    intervalS: keepaliveInterval ?? NODE_PACE.intervalS,
+    probes: keepaliveProbes ?? NODE_PACE.probes,
+  };
 }
 
 function decodeBind(

@@ -37,6 +37,7 @@ export class CheckSocket implements SocketOwner {
       tls: transports?.for(metadata),
       header: transports?.headerFor(metadata),
       client: undefined,
+      keepAlive: cluster.connection.keepAlive,
       hello: { alpn: config.alpn, hostname: host.state.hostname },
     };
     this.#socket = dialHost(dial, hop, buffer, this, () => this.#onConnect());
