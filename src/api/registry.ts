@@ -6,6 +6,7 @@ import {
   CorsPolicySchema,
   CorsSchema,
 } from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { FilterConfigSchema as HttpDynamicForwardProxySchema } from "./gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "./gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "./gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -15,6 +16,7 @@ import { ProxyProtocolSchema } from "./gen/envoy/extensions/filters/listener/pro
 import { TlsInspectorSchema } from "./gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManagerSchema } from "./gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { SniClusterSchema } from "./gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
+import { FilterConfigSchema as SniDynamicForwardProxySchema } from "./gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import { TcpProxySchema } from "./gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { MetadataSchema } from "./gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "./gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
@@ -31,6 +33,8 @@ import { HttpProtocolOptionsSchema } from "./gen/envoy/extensions/upstreams/http
 /** The extensions that may stand in an `Any`, for protobuf's JSON form, which spells them out. */
 export const EXTENSION_REGISTRY = createRegistry(
   DynamicForwardProxySchema,
+  HttpDynamicForwardProxySchema,
+  SniDynamicForwardProxySchema,
   ProxyProtocolUpstreamTransportSchema,
   UpstreamTlsContextSchema,
   ReqWithoutQuerySchema,

@@ -62,7 +62,7 @@ export type Discovery =
   /** The address that the client meant; `sourceAddress` binds connections to it. */
   | { readonly type: "original-dst"; readonly sourceAddress?: string }
   /** The name that the request says, looked up by the proxy. */
-  | ({ readonly type: "dynamic-dns" } & Partial<Lookup>);
+  | ({ readonly type: "dynamic-dns" } & Lookup);
 
 /** How names are looked up. */
 export interface Lookup {

@@ -1,4 +1,6 @@
 import { memoise } from "../base/memo.ts";
+import type { Lookup } from "./cluster.ts";
+import { lookupOf } from "./dns-lookup.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import type { ProxyNode } from "./proxy.ts";
 
@@ -49,6 +51,7 @@ export interface ProxySettings {
   readonly speaksHttp2: boolean;
   /** See `ProxyNode.hasCertificates`. */
   readonly hasCertificates: boolean;
+  readonly lookup: Lookup;
 }
 
 /** Istio's name in the `server` header. */
@@ -59,14 +62,21 @@ export function proxySettings(proxy: ProxyNode, mesh: MeshSettings): ProxySettin
   const { takesHttp10, idleTimeoutMs, isWeft, speaksHttp2, hasCertificates } = proxy;
   const own = Object.keys(proxy.proxyConfig).length > 0 ? proxy.proxyConfig : mesh.proxyConfig;
   const { proxyHeaders, gatewayTopology } = own;
-  const abilities = { takesHttp10, idleTimeoutMs, isWeft, speaksHttp2, hasCertificates };
+  const abilities: Abilities = {
+    takesHttp10,
+    idleTimeoutMs,
+    isWeft,
+    speaksHttp2,
+    hasCertificates,
+    lookup: lookupOf(proxy, mesh),
+  };
   // As text, since every proxy brings objects of its own.
   return fromText(mesh, JSON.stringify({ proxyHeaders, gatewayTopology, abilities }));
 }
 
 type Abilities = Pick<
   ProxySettings,
-  "takesHttp10" | "idleTimeoutMs" | "isWeft" | "speaksHttp2" | "hasCertificates"
+  "takesHttp10" | "idleTimeoutMs" | "isWeft" | "speaksHttp2" | "hasCertificates" | "lookup"
 >;
 
 const fromText = memoise((mesh: MeshSettings, text: string): ProxySettings => {
@@ -100,6 +110,7 @@ const fromText = memoise((mesh: MeshSettings, text: string): ProxySettings => {
     isWeft: abilities.isWeft,
     speaksHttp2: abilities.speaksHttp2,
     hasCertificates: abilities.hasCertificates,
+    lookup: abilities.lookup,
   };
 });
 

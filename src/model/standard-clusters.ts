@@ -1,5 +1,11 @@
 import { memoise } from "../base/memo.ts";
-import { ALLOW_ANY_DYNAMIC_DNS, BLACK_HOLE, type Cluster, PASSTHROUGH } from "./cluster.ts";
+import {
+  ALLOW_ANY_DYNAMIC_DNS,
+  BLACK_HOLE,
+  type Cluster,
+  type LookupFamily,
+  PASSTHROUGH,
+} from "./cluster.ts";
 import { DEFAULT_SETTINGS, type MeshSettings } from "./mesh-settings.ts";
 import { DEFAULT_POLICY } from "./traffic-policy.ts";
 
@@ -31,10 +37,10 @@ export const passthroughCluster = memoise(
 
 /** Where requests go for hosts that nobody knows, with `ALLOW_ANY_DYNAMIC_DNS`: to their host. */
 export const allowAnyDynamicDnsCluster = memoise(
-  ({ connectTimeoutMs }: MeshSettings): Cluster => ({
+  ({ connectTimeoutMs, dnsRefreshMs }: MeshSettings, family: LookupFamily): Cluster => ({
     name: ALLOW_ANY_DYNAMIC_DNS,
     direction: "outbound",
-    discovery: { type: "dynamic-dns" },
+    discovery: { type: "dynamic-dns", family, refreshMs: dnsRefreshMs },
     target: undefined,
     policy: DEFAULT_POLICY,
     connectTimeoutMs,

@@ -68,14 +68,11 @@ function boundTo(sourceAddress: string): ClusterFields {
     : {};
 }
 
-/** Istio's default, where nobody says how names are looked up. */
-const LOOKUP_DEFAULT: Lookup = { family: "v4", refreshMs: 60_000 };
-
-function dynamicDns(lookup: Partial<Lookup>, isUnchecked: boolean): ClusterFields {
+function dynamicDns(lookup: Lookup, isUnchecked: boolean): ClusterFields {
   const config = create(ClusterConfigSchema, {
     clusterImplementationSpecifier: {
       case: "dnsCacheConfig",
-      value: dnsCacheConfig({ ...LOOKUP_DEFAULT, ...lookup }),
+      value: dnsCacheConfig(lookup),
     },
     // TLS that takes any certificate has to be allowed here as well.
     allowInsecureClusterOptions: isUnchecked,

@@ -1,26 +1,42 @@
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { CorsSchema } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { FilterConfigSchema as DynamicForwardProxySchema } from "../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import type { HttpFilterSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { packAny } from "../api/type-url.ts";
 import type { HttpChain } from "../model/listener.ts";
 import type { ProxySettings } from "../model/proxy-settings.ts";
+import { dnsCacheConfig } from "./cluster-discovery.ts";
 
 type HttpFilter = MessageInitShape<typeof HttpFilterSchema>;
 
 /** The HTTP filters of a chain, in Istio's order; what routes say to them stands in the routes. */
-export function httpFilters({ role }: HttpChain, settings: ProxySettings): HttpFilter[] {
+export function httpFilters(
+  { role, reachesDynamicDns = false }: HttpChain,
+  settings: ProxySettings,
+): HttpFilter[] {
   // No inbound route says anything to fault and cors. Istio has them there all the same, where
   // others may look for them; weft's own proxy would pay for them with every request.
   const areRouted = role !== "sidecar-inbound" || !settings.isWeft;
-  return [...(areRouted ? [FAULT, CORS] : []), settings.addsDebugHeaders ? ROUTER : SILENT_ROUTER];
+  return [
+    ...(areRouted ? [FAULT, CORS] : []),
+    ...(reachesDynamicDns ? [dynamicForwardProxy(settings)] : []),
+    settings.addsDebugHeaders ? ROUTER : SILENT_ROUTER,
+  ];
 }
 
 const FAULT = httpFilter("fault", HTTPFaultSchema, {});
 const CORS = httpFilter("cors", CorsSchema, {});
 const ROUTER = httpFilter("router", RouterSchema, {});
 const SILENT_ROUTER = httpFilter("router", RouterSchema, { suppressEnvoyHeaders: true });
+
+/** Looks up the host of a request whose cluster has none of its own. */
+function dynamicForwardProxy({ lookup }: ProxySettings): HttpFilter {
+  return httpFilter("dynamic_forward_proxy", DynamicForwardProxySchema, {
+    implementationSpecifier: { case: "dnsCacheConfig", value: dnsCacheConfig(lookup) },
+  });
+}
 
 function httpFilter<Desc extends DescMessage>(
   name: string,

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { FilterSchema } from "../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
+import { FilterConfigSchema as SniDynamicForwardProxySchema } from "../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { packAny } from "../api/type-url.ts";
 import { formatHostPort } from "../base/ip.ts";
@@ -8,6 +9,7 @@ import { BLACK_HOLE } from "../model/cluster.ts";
 import type { TcpChain, TcpTunnel } from "../model/listener.ts";
 import type { ProxySettings } from "../model/proxy-settings.ts";
 import { accessLogs } from "./access-log.ts";
+import { dnsCacheConfig } from "./cluster-discovery.ts";
 import { duration } from "./wire.ts";
 
 type Filter = MessageInitShape<typeof FilterSchema>;
@@ -15,8 +17,24 @@ type Options = Partial<Exclude<MessageInitShape<typeof TcpProxySchema>, { $typeN
 
 /** The network filters of a chain that passes bytes on. */
 export function tcpFilters(chain: TcpChain, settings: ProxySettings): Filter[] {
-  const { isClusterFromSni } = chain;
-  return [...(isClusterFromSni ? [SNI_CLUSTER] : []), tcpProxy(chain, settings)];
+  const { isClusterFromSni, sniDynamicPort } = chain;
+  return [
+    ...(isClusterFromSni ? [SNI_CLUSTER] : []),
+    ...(sniDynamicPort === undefined ? [] : [sniLookup(sniDynamicPort, settings)]),
+    tcpProxy(chain, settings),
+  ];
+}
+
+/** Looks up the name that a connection asks for, where its cluster has no hosts of its own. */
+function sniLookup(port: number, { lookup }: ProxySettings): Filter {
+  const config = create(SniDynamicForwardProxySchema, {
+    portSpecifier: { case: "portValue", value: port },
+    dnsCacheConfig: dnsCacheConfig(lookup),
+  });
+  return {
+    name: "envoy.filters.network.sni_dynamic_forward_proxy",
+    configType: { case: "typedConfig", value: packAny(SniDynamicForwardProxySchema, config) },
+  };
 }
 
 const SNI_CLUSTER: Filter = {

@@ -30,6 +30,11 @@ export function protocolOptions(
   const options = create(HttpProtocolOptionsSchema, {
     ...(common !== undefined && { commonHttpProtocolOptions: common }),
     ...(names !== undefined && { upstreamHttpProtocolOptions: names }),
+    // Whoever looks up names has to say that TLS would check them, even where there is none.
+    ...(names === undefined &&
+      cluster.discovery.type === "dynamic-dns" && {
+        upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true },
+      }),
     upstreamProtocolOptions: version ?? EXPLICIT_HTTP1,
   });
   const name = typeUrlOf(HttpProtocolOptionsSchema).replace("type.googleapis.com/", "");

@@ -23,12 +23,7 @@ const envoy = findProgram("envoy");
 const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([]);
 
 /** Those of which Envoy does not take all yet. */
-const KNOWN_TO_FAIL_ON_ENVOY: ReadonlySet<string> = new Set([
-  "TestPassthroughTraffic/REGISTRY_ONLY/with_VIP",
-  "TestPassthroughTraffic/REGISTRY_ONLY/without_VIP",
-  "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/with_VIP",
-  "TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/without_VIP",
-]);
+const KNOWN_TO_FAIL_ON_ENVOY: ReadonlySet<string> = new Set([]);
 
 async function dump(scenario: IstioScenario): Promise<SnapshotJson> {
   const folder = mkdtempSync(join(tmpdir(), "weft-routing-"));

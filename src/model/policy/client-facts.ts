@@ -1,6 +1,6 @@
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import { memoise } from "../../base/memo.ts";
 import type { LookupFamily } from "../cluster.ts";
+import { lookupFamilyOf } from "../dns-lookup.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
 import type { ProxyNode } from "../proxy.ts";
 
@@ -19,14 +19,14 @@ export interface ClientFacts {
 
 /** What is decisive of a proxy. */
 export function clientFacts(settings: MeshSettings, proxy: ProxyNode): ClientFacts {
-  const { type, interceptionMode, isWeft, speaksHttp2, hasCertificates, ips } = proxy;
+  const { type, interceptionMode, isWeft, speaksHttp2, hasCertificates } = proxy;
   const facts: Omit<ClientFacts, "settings"> = {
     isGateway: type === "router",
     isPortable: interceptionMode === "NONE",
     isWeft,
     speaksHttp2,
     hasCertificates,
-    lookupFamily: ips.every(isIPv4) ? "v4" : ips.every(isIPv6) ? "v6" : "all",
+    lookupFamily: lookupFamilyOf(proxy),
   };
   // As text, since every proxy is an object of its own.
   return fromText(settings, JSON.stringify(facts));

@@ -1,5 +1,6 @@
 import { memoise } from "../../base/memo.ts";
 import type { Cluster } from "../cluster.ts";
+import { lookupFamilyOf } from "../dns-lookup.ts";
 import type { Listener } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
 import type { ObjectIssue } from "../origin.ts";
@@ -33,7 +34,7 @@ export function buildSidecarOutbound(mesh: Mesh, proxy: ProxyNode, scope: Scope)
   return {
     listeners: [...listeners.flatMap((listener) => ofProxy(listener, proxy)), ...explicit],
     routes: port === undefined ? routes : [...routes, forProxy.routes],
-    clusters: standardClusters(scope, isPortable(proxy)),
+    clusters: standardClusters(scope, proxy),
     issues: port === undefined ? issues : [...issues, ...forProxy.issues],
   };
 }
@@ -137,12 +138,14 @@ const placed = memoise((listener: Listener, ip: string): Listener => {
 });
 
 /** The clusters of no service. */
-function standardClusters(scope: Scope, isForPortable: boolean): readonly Cluster[] {
+function standardClusters(scope: Scope, proxy: ProxyNode): readonly Cluster[] {
   const { outboundMode, settings } = scope;
   return [
     BLACK_HOLE_CLUSTER,
     // Nothing is captured in portable mode, so that there is no address that a client had meant.
-    ...(isForPortable ? [] : [passthroughCluster(settings)]),
-    ...(outboundMode === "ALLOW_ANY_DYNAMIC_DNS" ? [allowAnyDynamicDnsCluster(settings)] : []),
+    ...(isPortable(proxy) ? [] : [passthroughCluster(settings)]),
+    ...(outboundMode === "ALLOW_ANY_DYNAMIC_DNS"
+      ? [allowAnyDynamicDnsCluster(settings, lookupFamilyOf(proxy))]
+      : []),
   ];
 }
