@@ -51,6 +51,11 @@ describe("parseMeshConfig()", () => {
     ],
     ["connectTimeout: 31s", ["error connectTimeout: must be at most 30s: got 31s"]],
     ["connectTimeout: 0s", ["error connectTimeout: must be a duration"]],
+    [
+      "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: SIMPLE}}",
+      ["error outboundTrafficPolicy.tls: is not supported yet"],
+    ],
+    ["compliancePolicy: fips-140-2", ['error compliancePolicy: "fips-140-2" is not supported yet']],
     ["connectTimeout: [", ["error : line 1: "]],
     ["- a", ["error : must be an object: got a list"]],
     ["a: b\n---\nc: d", ["error : line 3: must be one document"]],

@@ -18,8 +18,10 @@ import {
   array,
   atMostOne,
   boolean,
+  builtFor,
   duration,
   integer,
+  notBuilt,
   object,
   port,
   positiveDuration,
@@ -32,7 +34,8 @@ const exportTo = array(string(), { description: "Namespaces, `.`, `~`, or `*`, t
 
 const outboundTrafficPolicy = object({
   mode: string({ enum: ["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"] }),
-  tls: clientTlsSchema,
+  // To ignore it would send in plain text what was meant to be hidden.
+  tls: notBuilt("TLS towards hosts that nobody knows, with ALLOW_ANY_DYNAMIC_DNS."),
 });
 
 const certificateData = object(
@@ -101,7 +104,8 @@ const trust = {
   verifyCertificateAtClient: boolean(),
   meshMTLS: tlsConfig,
   tlsDefaults: tlsConfig,
-  compliancePolicy: string(),
+  // To ignore it would allow what was meant to be forbidden.
+  compliancePolicy: builtFor(string(), [""]),
 };
 
 /** `MeshConfig`, as it stands under the key `mesh` of ConfigMap `istio` in `istio-system`. */

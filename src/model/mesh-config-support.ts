@@ -52,7 +52,7 @@ export const MESH_CONFIG_SUPPORT: Readonly<Record<keyof MeshConfig, Support>> = 
   verifyCertificateAtClient: true,
   meshMTLS: true,
   tlsDefaults: true,
-  compliancePolicy: { why: "no policy is built: say tlsDefaults and meshMTLS", silent: [""] },
+  compliancePolicy: { why: "it is refused: say tlsDefaults and meshMTLS", silent: [""] },
   // Istio's default is true, and request IDs do not depend on it.
   enableTracing: { why: "tracing is not built yet", silent: [true, false] },
   defaultConfig: true,

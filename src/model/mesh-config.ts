@@ -198,12 +198,7 @@ function resolveConnections(mesh: MeshConfig): Connections {
 
 type Policies = Pick<
   MeshSettings,
-  | "outboundMode"
-  | "outboundTls"
-  | "inboundMode"
-  | "localityLb"
-  | "defaultRetry"
-  | "pathNormalization"
+  "outboundMode" | "inboundMode" | "localityLb" | "defaultRetry" | "pathNormalization"
 >;
 
 function resolvePolicies(mesh: MeshConfig): Policies {
@@ -211,7 +206,6 @@ function resolvePolicies(mesh: MeshConfig): Policies {
   const normalization = pathNormalization?.normalization ?? "DEFAULT";
   return {
     outboundMode: outboundTrafficPolicy?.mode ?? DEFAULT_SETTINGS.outboundMode,
-    outboundTls: outboundTrafficPolicy?.tls,
     inboundMode: mesh.inboundTrafficPolicy?.mode ?? "PASSTHROUGH",
     localityLb: { ...DEFAULT_SETTINGS.localityLb, ...localityLbSetting },
     defaultRetry: mesh.defaultHttpRetryPolicy,

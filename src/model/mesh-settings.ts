@@ -1,4 +1,3 @@
-import type { ClientTlsSettings } from "../config/client-tls.ts";
 import type { ExtensionProvider } from "../config/extension-provider.ts";
 import type { HttpRetry } from "../config/http-route.ts";
 import type { LabelSelector } from "../config/label-selector.ts";
@@ -11,8 +10,6 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   readonly trustDomain: string;
   readonly outboundMode: OutboundMode;
-  /** TLS towards hosts that are not known, with `ALLOW_ANY_DYNAMIC_DNS`. */
-  readonly outboundTls: ClientTlsSettings | undefined;
   readonly inboundMode: "PASSTHROUGH" | "LOCALHOST";
   readonly isAutoMtls: boolean;
   readonly connectTimeoutMs: number;
@@ -108,7 +105,6 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   rootNamespace: "istio-system",
   trustDomain: "cluster.local",
   outboundMode: "ALLOW_ANY",
-  outboundTls: undefined,
   inboundMode: "PASSTHROUGH",
   isAutoMtls: true,
   connectTimeoutMs: 10_000,

@@ -9,7 +9,6 @@ import { validateLabelSelector } from "../label-selector.ts";
 import type { MeshConfig } from "../mesh-config.ts";
 import type { ProxyConfigSettings } from "../mesh-proxy-config.ts";
 import { isCipherSuite, isEcdhCurve } from "../tls-names.ts";
-import { validateClientTls } from "./client-tls-rules.ts";
 import { validateExportTo } from "./export-to-rules.ts";
 import { validateRetries } from "./http-action-rules.ts";
 import { validateLocalityLbSetting } from "./locality-lb-rules.ts";
@@ -28,7 +27,6 @@ export function validateMeshConfig(mesh: MeshConfig): readonly Issue[] {
     // What outlier detection there is, DestinationRules say.
     ...validateLocalityLbSetting(mesh.localityLbSetting, "localityLbSetting", true),
     ...validateRetries(mesh.defaultHttpRetryPolicy, "defaultHttpRetryPolicy"),
-    ...validateClientTls(mesh.outboundTrafficPolicy?.tls, "outboundTrafficPolicy.tls", ""),
     ...validateProxyConfig(mesh.defaultConfig ?? {}, "defaultConfig"),
   ];
 }
