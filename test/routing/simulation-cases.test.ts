@@ -19,12 +19,6 @@ import { refusalOfEnvoy } from "./validate-with-envoy.ts";
 const cases = findCases();
 const envoy = findProgram("envoy");
 
-/** Scenarios that do not come out right yet. */
-const KNOWN_TO_FAIL: ReadonlySet<string> = new Set([]);
-
-/** Those of which Envoy does not take all yet. */
-const KNOWN_TO_FAIL_ON_ENVOY: ReadonlySet<string> = new Set([]);
-
 async function dump(scenario: IstioScenario): Promise<SnapshotJson> {
   const folder = mkdtempSync(join(tmpdir(), "weft-routing-"));
   try {
@@ -46,24 +40,17 @@ function failuresOf({ calls }: IstioScenario, json: SnapshotJson): Record<string
 
 describe.skipIf(cases === undefined)("Istio's simulated calls go where Istio sends them", () => {
   const scenarios = cases === undefined ? [] : readScenarios(cases);
-  const isKnown = ({ name }: IstioScenario): boolean => KNOWN_TO_FAIL.has(name);
-  const named = (list: readonly IstioScenario[]) => list.map((one) => [one.name, one] as const);
+  const named = scenarios.map((one) => [one.name, one] as const);
 
-  test.each(named(scenarios.filter((one) => !isKnown(one))))("%s", async (_, scenario) => {
+  test.each(named)("%s", async (_, scenario) => {
     const json = await dump(scenario);
     expect(failuresOf(scenario, json)).toEqual({});
   });
 
   // The same calls, made: what is said above is true of Envoy.
-  const onEnvoy = scenarios.filter((one) => !isKnown(one) && !KNOWN_TO_FAIL_ON_ENVOY.has(one.name));
-  test.skipIf(envoy === undefined).each(named(onEnvoy))("%s, on Envoy", async (_, scenario) => {
+  test.skipIf(envoy === undefined).each(named)("%s, on Envoy", async (_, scenario) => {
     const json = await dump(scenario);
     expect(refusalOfEnvoy(envoy ?? "", json)).toBeUndefined();
     expect(await disagreements(envoy ?? "", json, scenario.calls.map(callOf))).toEqual([]);
-  });
-
-  // What comes out right is taken from the list.
-  test.fails.each(named(scenarios.filter(isKnown)))("%s (not yet)", async (_, scenario) => {
-    expect(failuresOf(scenario, await dump(scenario))).toEqual({});
   });
 });
