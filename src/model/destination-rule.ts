@@ -159,7 +159,7 @@ function findInNamespace(
 const NONE: readonly DestinationRule[] = [];
 
 /** Rules for one host that are one because the same clients see them, the oldest first. */
-const mergedRules = memoise((rules: readonly DestinationRule[]): readonly MergedRule[] =>
+export const mergedRules = memoise((rules: readonly DestinationRule[]): readonly MergedRule[] =>
   [...group(rules, audienceText).values()].flatMap(([first, ...others]) =>
     first === undefined ? [] : [mergeRules(first, ...others)],
   ),

@@ -9,6 +9,7 @@ import { compareText, type ObjectIssue } from "./origin.ts";
 import { type ClientFacts, clientFacts } from "./policy/client-facts.ts";
 import { endpointsOfNode } from "./policy/cluster-settings.ts";
 import { type ClientPlace, groupEndpoints } from "./policy/endpoint-groups.ts";
+import { mutualTlsEndpoints } from "./policy/mutual-tls-endpoints.ts";
 import { type ClusterPlan, serviceClusters } from "./policy/service-clusters.ts";
 import type { ProxyNode } from "./proxy.ts";
 import type { Scope } from "./scope.ts";
@@ -32,7 +33,11 @@ export function buildOutboundClusters(
 ): OutboundClusters {
   const plans = scopePlans(
     mesh.rules,
-    mesh.registry.endpoints,
+    mutualTlsEndpoints(
+      mesh.registry.endpoints,
+      mesh.peerAuthentications,
+      scope.settings.rootNamespace,
+    ),
     scope.services,
     clientFacts(scope.settings, proxy),
     scope.namespace,

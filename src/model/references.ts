@@ -12,6 +12,7 @@ import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts"
 import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
 import { peerAuthenticationIssues } from "./peer-authentication.ts";
+import { ruleIssues } from "./policy/rule-issues.ts";
 import { portOf, type Service } from "./service.ts";
 import { sidecarIssues } from "./sidecar.ts";
 import { MESH_GATEWAY, type RuleDestination, type VirtualService } from "./virtual-service.ts";
@@ -237,27 +238,21 @@ function subsetIssues(
 
 function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): readonly Issue[] {
   const rule = buildDestinationRule(object, mesh.settings.exportTo.destinationRule);
+  const { host, namespace } = rule;
+  const byHost = servicesByHost(mesh);
   const issues: Issue[] = [];
-  if (isWildcard(rule.host)) {
-    const isUsed = [...servicesByHost(mesh).keys()].some((hostname) =>
-      isWithin(hostname, rule.host),
+  const services = isWildcard(host)
+    ? [...byHost].flatMap(([hostname, list]) => (isWithin(hostname, host) ? list : []))
+    : (byHost.get(host) ?? []);
+  if (services.length === 0) {
+    issues.push(
+      isWildcard(host)
+        ? warning("spec.host", `no service is within "${host}"`)
+        : unknownHost("spec.host", host, namespace, mesh),
     );
-    if (!isUsed) issues.push(warning("spec.host", `no service is within "${rule.host}"`));
-  } else if (!servicesByHost(mesh).has(rule.host)) {
-    issues.push(unknownHost("spec.host", rule.host, rule.namespace, mesh));
   }
-  const older = (mesh.rules.byNamespace.get(rule.namespace)?.byHost.get(rule.host) ?? []).filter(
-    (other) => keyText(other.key) !== keyText(rule.key) && compareAge(other.object, object) < 0,
-  );
-  for (const [index, { name }] of (object.spec.subsets ?? []).entries()) {
-    const owner = older.find((other) =>
-      (other.object.spec.subsets ?? []).some((subset) => subset.name === name),
-    );
-    if (owner === undefined) continue;
-    const message = `subset "${name}" of ${rule.host} is defined by ${formatKey(owner.key)}, which is older and counts`;
-    issues.push(warning(`spec.subsets[${index}].name`, message));
-  }
-  return issues;
+  const neighbours = mesh.rules.byNamespace.get(namespace)?.byHost.get(host) ?? [];
+  return [...issues, ...ruleIssues(rule, neighbours, services)];
 }
 
 function gatewayIssues(object: GatewayObject, mesh: Mesh): readonly Issue[] {

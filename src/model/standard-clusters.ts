@@ -21,6 +21,9 @@ export const BLACK_HOLE_CLUSTER: Cluster = {
   origins: [],
 };
 
+/** Hosts that nobody knows are many, and each has connections of its own (Istio's bound). */
+const PASSTHROUGH_IDLE_MS = 300_000;
+
 /** Where captured traffic goes for hosts that nobody knows: on, to the address that it meant. */
 export const passthroughCluster = memoise(
   ({ connectTimeoutMs }: MeshSettings): Cluster => ({
@@ -31,6 +34,7 @@ export const passthroughCluster = memoise(
     policy: { ...DEFAULT_POLICY, loadBalancer: "PASSTHROUGH" },
     connectTimeoutMs,
     upstreamProtocol: "client",
+    httpIdleTimeoutMs: PASSTHROUGH_IDLE_MS,
     origins: [],
   }),
 );
