@@ -82,53 +82,78 @@ function unknownPorts(
   });
 }
 
-/** Fields that mean nothing without another, or that no proxy is told of. */
-function fieldsWithoutEffect(policy: TrafficPolicyObject, path: string): readonly Issue[] {
-  const { loadBalancer = {}, outlierDetection, retryBudget, connectionPool } = policy;
-  const locality = loadBalancer.localityLbSetting;
-  const { simple, warmup, warmupDurationSecs } = loadBalancer;
-  const found: (readonly [field: string, isSet: boolean, why: string])[] = [];
-  for (const field of ["failover", "failoverPriority"] as const) {
-    const isSet = locality?.[field] !== undefined && outlierDetection === undefined;
-    found.push([
-      `loadBalancer.localityLbSetting.${field}`,
-      isSet,
-      "has no effect without outlierDetection beside it, which finds out what has failed",
-    ]);
-  }
-  const isWarm = warmup !== undefined || warmupDurationSecs !== undefined;
-  const cannotWarm =
-    loadBalancer.consistentHash !== undefined || simple === "RANDOM" || simple === "PASSTHROUGH";
-  found.push(
-    [
-      `loadBalancer.${warmup === undefined ? "warmupDurationSecs" : "warmup"}`,
-      isWarm && cannotWarm,
-      "has an effect with ROUND_ROBIN and LEAST_REQUEST only",
-    ],
-    [
-      "outlierDetection.outlierDetectionHttpErrorCodes",
+/** A field that has no effect beside what else is said, or that no proxy is told of. */
+interface VainField {
+  readonly field: string;
+  readonly why: string;
+  readonly isVain: (policy: TrafficPolicyObject) => boolean;
+}
+
+const WITHOUT_DETECTION =
+  "has no effect without outlierDetection beside it, which finds out what has failed";
+const WITHOUT_WARMUP = "has an effect with ROUND_ROBIN and LEAST_REQUEST only";
+
+const VAIN_FIELDS: readonly VainField[] = [
+  {
+    field: "loadBalancer.localityLbSetting.failover",
+    why: WITHOUT_DETECTION,
+    isVain: ({ loadBalancer, outlierDetection }) =>
+      loadBalancer?.localityLbSetting?.failover !== undefined && outlierDetection === undefined,
+  },
+  {
+    field: "loadBalancer.localityLbSetting.failoverPriority",
+    why: WITHOUT_DETECTION,
+    isVain: ({ loadBalancer, outlierDetection }) =>
+      loadBalancer?.localityLbSetting?.failoverPriority !== undefined &&
+      outlierDetection === undefined,
+  },
+  {
+    field: "loadBalancer.warmup",
+    why: WITHOUT_WARMUP,
+    isVain: (policy) => policy.loadBalancer?.warmup !== undefined && cannotWarm(policy),
+  },
+  {
+    field: "loadBalancer.warmupDurationSecs",
+    why: WITHOUT_WARMUP,
+    isVain: (policy) => policy.loadBalancer?.warmupDurationSecs !== undefined && cannotWarm(policy),
+  },
+  {
+    field: "outlierDetection.outlierDetectionHttpErrorCodes",
+    why: "is not built: all answers of 5xx count as errors",
+    isVain: ({ outlierDetection }) =>
       (outlierDetection?.outlierDetectionHttpErrorCodes ?? []).length > 0,
-      "is not built: all answers of 5xx count as errors",
-    ],
-    [
-      "outlierDetection.consecutiveLocalOriginFailures",
-      outlierDetection?.consecutiveLocalOriginFailures !== undefined &&
-        outlierDetection.splitExternalLocalOriginErrors !== true,
-      "has no effect without splitExternalLocalOriginErrors: true",
-    ],
-    [
-      "retryBudget.budgetInterval",
-      retryBudget?.budgetInterval !== undefined,
-      "has no effect: proxies count the requests under way, over no span of time",
-    ],
-    [
-      "connectionPool.http.http2KeepAlive",
-      connectionPool?.http?.http2KeepAlive?.interval === undefined &&
-        connectionPool?.http?.http2KeepAlive !== undefined,
-      "has no effect without an interval",
-    ],
+  },
+  {
+    field: "outlierDetection.consecutiveLocalOriginFailures",
+    why: "has no effect without splitExternalLocalOriginErrors: true",
+    isVain: ({ outlierDetection: detection }) =>
+      detection?.consecutiveLocalOriginFailures !== undefined &&
+      detection.splitExternalLocalOriginErrors !== true,
+  },
+  {
+    field: "retryBudget.budgetInterval",
+    why: "has no effect: proxies count the requests under way, over no span of time",
+    isVain: ({ retryBudget }) => retryBudget?.budgetInterval !== undefined,
+  },
+  {
+    field: "connectionPool.http.http2KeepAlive",
+    why: "has no effect without an interval",
+    isVain: ({ connectionPool }) => {
+      const keepAlive = connectionPool?.http?.http2KeepAlive;
+      return keepAlive !== undefined && keepAlive.interval === undefined;
+    },
+  },
+];
+
+function cannotWarm({ loadBalancer = {} }: TrafficPolicyObject): boolean {
+  const { simple, consistentHash } = loadBalancer;
+  return consistentHash !== undefined || simple === "RANDOM" || simple === "PASSTHROUGH";
+}
+
+function fieldsWithoutEffect(policy: TrafficPolicyObject, path: string): readonly Issue[] {
+  return VAIN_FIELDS.flatMap(({ field, why, isVain }) =>
+    isVain(policy) ? [warning(`${path}.${field}`, why)] : [],
   );
-  return found.flatMap(([field, isSet, why]) => (isSet ? [warning(`${path}.${field}`, why)] : []));
 }
 
 function warning(path: string, message: string): Issue {
