@@ -81,7 +81,10 @@ export interface WeightedCluster {
 /** What a route names that is not there. */
 export type MissingReference = "host_not_found" | "port_not_found" | "subset_not_found";
 
-/** Headers to change: first all that go, then what is written, in order. Names are lower case. */
+/**
+ * Headers to change. A proxy first removes, then writes what stands instead of something, then adds;
+ * each in order. Names are lower case.
+ */
 export interface HeaderOperations {
   readonly remove: readonly string[];
   readonly write: readonly HeaderWrite[];

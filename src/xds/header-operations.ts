@@ -13,7 +13,7 @@ export interface HeaderFields {
   readonly responseHeadersToRemove: string[];
 }
 
-/** Header operations on the wire. A proxy removes first, then writes in order. */
+/** Header operations on the wire, in the order of Istio's: what is set, then what is added. */
 export function headerFields(request: HeaderOperations, response: HeaderOperations): HeaderFields {
   return {
     requestHeadersToAdd: headersToAdd(request),

@@ -6,7 +6,7 @@ import { isVisible, resolveVisibility } from "../visibility.ts";
 import type { WrittenRule } from "./http-rule.ts";
 import { mergeMatches, mergeRoute, writtenMatches } from "./merge-route.ts";
 
-/** Istio's annotation on objects that it makes of Ingresses and of Gateway API routes. */
+/** Istio's annotation on objects that it makes of Ingresses: `ingress`. */
 const SEMANTICS = "internal.istio.io/route-semantics";
 
 /** The object that a rule delegates to; absent where it does not, or to what is not there. */
@@ -45,7 +45,7 @@ function ownRule(object: VirtualServiceObject, route: HttpRoute, path: string): 
     key,
     path,
     delegatedAt: undefined,
-    hasSeparatedPrefixes: semantics === "ingress" || semantics === "gateway",
+    hasSeparatedPrefixes: semantics === "ingress",
   };
 }
 
