@@ -27,7 +27,7 @@ const FAMILY: Readonly<Record<LookupFamily, Cluster_DnsLookupFamily>> = {
 /** Where a cluster's hosts come from; of `eds` clusters they come by themselves, under its name. */
 export function discoveryFields({ name, discovery, transport }: Cluster): ClusterFields {
   if (discovery.type === "dynamic-dns") {
-    return dynamicDns(discovery, transport !== undefined && transport.tls.trusted === undefined);
+    return dynamicDns(discovery, transport?.tls.trusted === undefined);
   }
   const type: ClusterFields = {
     clusterDiscoveryType: { case: "type", value: TYPE[discovery.type] },
@@ -74,7 +74,7 @@ function dynamicDns(lookup: Lookup, isUnchecked: boolean): ClusterFields {
       case: "dnsCacheConfig",
       value: dnsCacheConfig(lookup),
     },
-    // TLS that takes any certificate has to be allowed here as well.
+    // Envoy wants to be told of TLS that takes any certificate, and of no TLS at all.
     allowInsecureClusterOptions: isUnchecked,
   });
   return {

@@ -31,9 +31,11 @@ export function buildSidecarOutbound(mesh: Mesh, proxy: ProxyNode, scope: Scope)
   const { listeners, routes, proxyRoutes: forProxy, issues } = outboundOf(mesh, scope, client);
   const explicit =
     port === undefined ? [] : [httpProxyListener(proxy, port, reachesDynamicDns(scope))];
+  const own = listeners.flatMap((listener) => ofProxy(listener, proxy));
+  const used = own.length === listeners.length ? routes : routesOf(own, routes);
   return {
-    listeners: [...listeners.flatMap((listener) => ofProxy(listener, proxy)), ...explicit],
-    routes: port === undefined ? routes : [...routes, forProxy.routes],
+    listeners: [...own, ...explicit],
+    routes: port === undefined ? used : [...used, forProxy.routes],
     clusters: standardClusters(scope, proxy),
     issues: port === undefined ? issues : [...issues, ...forProxy.issues],
   };
@@ -61,17 +63,35 @@ const outboundOf = memoise((mesh: Mesh, scope: Scope, client: ProxyNode): Shared
   const built = [...routes].map(([name, use]) =>
     buildRoutes(name, use, contextOf(use.listener), scope),
   );
+  const listeners = [
+    ...listenersOf(entries, scope),
+    ...(client.interceptionMode === "NONE" ? [] : [capturing(scope, client)]),
+  ];
   const everything = scope.egress.find(({ port }) => port === undefined) ?? NOTHING;
   return {
-    listeners: [
-      ...listenersOf(entries, scope),
-      ...(client.interceptionMode === "NONE" ? [] : [capturing(scope, client)]),
-    ],
-    routes: built.map((one) => one.routes),
+    listeners,
+    routes: routesOf(
+      listeners,
+      built.map((one) => one.routes),
+    ),
     proxyRoutes: proxyRoutes(contextOf(everything), scope, HTTP_PROXY_ROUTES),
     issues: [...issues, ...built.flatMap((one) => one.issues)],
   };
 });
+
+/** The routes that listeners ask for: those of a chain that was left out are nobody's. */
+function routesOf(
+  listeners: readonly Listener[],
+  routes: readonly RouteConfiguration[],
+): readonly RouteConfiguration[] {
+  const asked = new Set<string>();
+  for (const { chains, defaultChain } of listeners) {
+    for (const { filter } of defaultChain === undefined ? chains : [...chains, defaultChain]) {
+      if (filter.type === "http" && typeof filter.routes === "string") asked.add(filter.routes);
+    }
+  }
+  return routes.filter(({ name }) => asked.has(name));
+}
 
 /** A Sidecar may leave nothing to the explicit proxy. */
 const NOTHING: EgressListener = {

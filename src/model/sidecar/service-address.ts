@@ -26,10 +26,11 @@ export function localAddresses(proxy: ProxyNode): readonly [string, ...string[]]
 
 /**
  * Whether the pod has an address of its own among the machine's loopback addresses, so that what
- * binds `127.0.0.1` would meet the other pods'. Such a sidecar told where its app listens.
+ * binds `127.0.0.1` would meet the other pods'. Such a sidecar is told where its app listens.
  */
-export function isPortable({ interceptionMode, appAddress }: ProxyNode): boolean {
-  return interceptionMode === "NONE" && appAddress !== undefined;
+export function isPortable({ interceptionMode, appAddress, ip }: ProxyNode): boolean {
+  if (interceptionMode !== "NONE") return false;
+  return appAddress !== undefined || (ip.startsWith("127.") && ip !== "127.0.0.1");
 }
 
 function families({ ips }: ProxyNode): { readonly hasV4: boolean; readonly hasV6: boolean } {

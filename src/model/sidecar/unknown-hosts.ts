@@ -90,7 +90,7 @@ const allowed = memoise(
     const path = "spec.outboundTrafficPolicy";
     const origin =
       sidecar?.outboundMode === undefined
-        ? { key: { ...MESH_CONFIG_MAP, namespace: settings.rootNamespace }, path: "data.mesh" }
+        ? { key: { ...MESH_CONFIG_MAP, namespace: settings.rootNamespace }, path: "data[mesh]" }
         : { key: sidecar.key, path };
     const operations = { requestHeaders: NO_OPERATIONS, responseHeaders: NO_OPERATIONS };
     return catchAll(ALLOW_ANY, {
