@@ -2,7 +2,7 @@ import { validateIngressClass } from "./kind/ingress-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { object, required, string } from "./schema.ts";
+import { noEffect, object, required, string } from "./schema.ts";
 
 const schema = kubeObject(
   {
@@ -11,13 +11,16 @@ const schema = kubeObject(
         maxLength: 250,
         description: "`istio.io/ingress-controller` is this mesh.",
       }),
-      parameters: object({
-        apiGroup: string(),
-        kind: required(string({ minLength: 1 })),
-        name: required(string({ minLength: 1 })),
-        namespace: string(),
-        scope: string({ enum: ["Cluster", "Namespace"], default: "Cluster" }),
-      }),
+      parameters: noEffect(
+        object({
+          apiGroup: string(),
+          kind: required(string({ minLength: 1 })),
+          name: required(string({ minLength: 1 })),
+          namespace: string(),
+          scope: string({ enum: ["Cluster", "Namespace"], default: "Cluster" }),
+        }),
+        "this mesh's controller has no parameters",
+      ),
     }),
   },
   "Whose controller serves the Ingresses that name it.",

@@ -131,14 +131,17 @@ describe("IngressClass", () => {
     [{ controller: "istio.io/ingress-controller" }, []],
     [{ controller: "istio" }, ["spec.controller: must be a domain and a path"]],
     [{ controller: "istio.io/" }, ["spec.controller: must be a domain and a path"]],
-    [{ controller: "a.b/c", parameters: { kind: "K", name: "n" } }, []],
+    [
+      { controller: "a.b/c", parameters: { kind: "K", name: "n" } },
+      ["spec.parameters: has no effect"],
+    ],
     [
       { controller: "a.b/c", parameters: { kind: "K", name: "n", scope: "Namespace" } },
-      ["spec.parameters.namespace: must be a namespace"],
+      ["spec.parameters: has no effect", "spec.parameters.namespace: must be a namespace"],
     ],
     [
       { controller: "a.b/c", parameters: { kind: "K", name: "n", namespace: "x" } },
-      ["spec.parameters.namespace: may not be set"],
+      ["spec.parameters: has no effect", "spec.parameters.namespace: may not be set"],
     ],
   ])("%j gives %j", (spec, expected) => {
     expect(issuesOf(objectOf("IngressClass", spec))).toEqual(starting(expected));

@@ -42,8 +42,15 @@ describe("PeerAuthentication", () => {
 
 describe("ProxyConfig", () => {
   it.each<[object, readonly string[]]>([
-    [{ concurrency: 0, selector, image: { imageType: "debug" } }, []],
-    [{ concurrency: -1 }, ["error spec.concurrency: must be between 0"]],
+    [
+      { concurrency: 0, selector, image: { imageType: "debug" } },
+      ["warning spec.concurrency: has no effect", "warning spec.image: has no effect"],
+    ],
+    [{ concurrency: 1, selector }, []],
+    [
+      { concurrency: -1 },
+      ["error spec.concurrency: must be between 0", "warning spec.concurrency: has no"],
+    ],
     [{ selector: { matchLabels: { a: "*" } } }, ["error spec.selector.matchLabels[a]: wildcards"]],
   ])("%j gives %j", (spec, expected) => {
     expect(issuesOf("networking.istio.io/v1beta1", "ProxyConfig", spec)).toEqual(

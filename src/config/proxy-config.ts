@@ -2,7 +2,7 @@ import { validateSelector } from "./kind/selector-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { integer, map, object, string } from "./schema.ts";
+import { integer, map, noEffect, object, string } from "./schema.ts";
 import { istioStatusSchema } from "./virtual-service.ts";
 import { policySelectorSchema } from "./workload-selector.ts";
 
@@ -10,9 +10,19 @@ const schema = kubeObject(
   {
     spec: object({
       selector: policySelectorSchema,
-      concurrency: integer({ minimum: 0, nullable: true, description: "0: one per core." }),
-      environmentVariables: map(string({ maxLength: 2048 })),
-      image: object({ imageType: string({ description: "default, debug or distroless." }) }),
+      concurrency: noEffect(
+        integer({ minimum: 0, nullable: true, description: "0: one per core." }),
+        "a proxy of weft has one thread",
+        [1],
+      ),
+      environmentVariables: noEffect(
+        map(string({ maxLength: 2048 })),
+        "proxies are told by whoever starts them",
+      ),
+      image: noEffect(
+        object({ imageType: string({ description: "default, debug or distroless." }) }),
+        "proxies are not containers here",
+      ),
     }),
     status: istioStatusSchema,
   },

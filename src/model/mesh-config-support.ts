@@ -32,7 +32,10 @@ export const MESH_CONFIG_SUPPORT: Readonly<Record<keyof MeshConfig, Support>> = 
   protocolDetectionTimeout: true,
   tcpKeepalive: true,
   ingressClass: true,
-  ingressService: true,
+  ingressService: {
+    why: "Ingresses are not given an address: they are reached by the gateway's",
+    silent: ["istio-ingressgateway"],
+  },
   ingressControllerMode: true,
   ingressSelector: true,
   accessLogFile: true,

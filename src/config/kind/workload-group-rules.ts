@@ -8,7 +8,9 @@ import { validateEndpointPorts } from "./workload-entry-rules.ts";
 export function validateWorkloadGroup(spec: WorkloadGroup["spec"]): readonly Issue[] {
   const { metadata, template, probe } = spec;
   const { address = "" } = template;
+  const message = "has no effect: machines do not register here, write a WorkloadEntry for each";
   return [
+    { path: "spec", message, severity: "warning" },
     ...validateLabels("spec.metadata.labels", metadata?.labels),
     ...(isUnixAddress(address) ? checkUnixAddress(address, "spec.template.address") : []),
     ...validateEndpointPorts(template, "spec.template"),
