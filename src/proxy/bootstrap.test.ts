@@ -167,9 +167,9 @@ describe("parseBootstrap()", () => {
       `${C}.load_assignment: cannot be "x"`,
     ],
     [
-      "probes that Node cannot set",
-      CLUSTER("upstream_connection_options: { tcp_keepalive: { keepalive_probes: 3 } }"),
-      `${C}.upstream_connection_options.tcp_keepalive.keepalive_probes: 3 is not supported yet, only 10`,
+      "more probes than there can be",
+      CLUSTER("upstream_connection_options: { tcp_keepalive: { keepalive_probes: 128 } }"),
+      `${C}.upstream_connection_options.tcp_keepalive.keepalive_probes: 128 is not between 1 and 127`,
     ],
     [
       "EDS where endpoints are fixed",
