@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from "../../base/ip.ts";
 import { memoise } from "../../base/memo.ts";
+import type { LocalityLbSetting } from "../../config/locality-lb-setting.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Endpoint, ServiceEndpoints } from "../endpoint.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
@@ -69,21 +70,27 @@ function seconds(ms: number | undefined): number | undefined {
 }
 
 /** Which localities are preferred: the rule says, else the service, else the mesh. */
-export const localityRuleOf = memoise(
-  (policy: TrafficPolicy, service: Service, settings: MeshSettings): LocalityRule | undefined => {
-    // Without outlier detection nothing would be found to have failed.
-    const isFailover = policy.outlierDetection !== undefined;
-    const { locality } = policy;
-    if (locality !== undefined) {
-      return locality.enabled === false ? undefined : { setting: locality, isFailover };
-    }
-    if (service.trafficDistribution !== "any") {
-      const isNode = service.trafficDistribution === "prefer-same-node";
-      return { setting: isNode ? NEAR_NODE : NEAR_ZONE, isFailover: true };
-    }
-    const { localityLb } = settings;
-    return localityLb.enabled === false ? undefined : { setting: localityLb, isFailover };
-  },
+export function localityRuleOf(
+  policy: TrafficPolicy,
+  service: Service,
+  { localityLb }: MeshSettings,
+): LocalityRule | undefined {
+  // Without outlier detection nothing would be found to have failed.
+  const isFailover = policy.outlierDetection !== undefined;
+  const { locality } = policy;
+  if (locality !== undefined) {
+    return locality.enabled === false ? undefined : localityRule(locality, isFailover);
+  }
+  if (service.trafficDistribution !== "any") {
+    const isNode = service.trafficDistribution === "prefer-same-node";
+    return localityRule(isNode ? NEAR_NODE : NEAR_ZONE, true);
+  }
+  return localityLb.enabled === false ? undefined : localityRule(localityLb, isFailover);
+}
+
+/** The same value for all clusters with one setting, so that it is compared with a place once. */
+const localityRule = memoise(
+  (setting: LocalityLbSetting, isFailover: boolean): LocalityRule => ({ setting, isFailover }),
 );
 
 /** Whether a locality is chosen by weight before a host is; else all hosts are chosen from alike. */

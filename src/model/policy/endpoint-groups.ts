@@ -48,9 +48,14 @@ export function groupEndpoints(
   rule: LocalityRule | undefined,
   place: ClientPlace,
 ): readonly EndpointGroup[] {
-  const plan = rule === undefined ? undefined : planOf(rule, place);
-  return groupsOf(endpoints, plan === undefined ? "" : JSON.stringify(plan));
+  return groupsOf(endpoints, rule === undefined ? "" : planText(rule, place));
 }
+
+/** How a rule is meant from a place, as text; "" where it prefers nobody. */
+const planText = memoise((rule: LocalityRule, place: ClientPlace): string => {
+  const plan = planOf(rule, place);
+  return plan === undefined ? "" : JSON.stringify(plan);
+});
 
 /** All that grouping depends on besides the endpoints. */
 interface Plan {
