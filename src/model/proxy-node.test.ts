@@ -42,6 +42,7 @@ describe("decodeProxyNode()", () => {
         speaksHttp2: true,
         hasCertificates: false,
         takesHttp10: false,
+        answersDns: false,
         idleTimeoutMs: undefined,
         appAddress: "127.65.128.7",
         hostPorts: [],

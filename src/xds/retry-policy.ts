@@ -1,8 +1,9 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { RetryPolicySchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { create, type MessageShape } from "@bufbuild/protobuf";
+import { RetryPolicySchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import { packAny } from "../api/type-url.ts";
+import { memoise } from "../base/memo.ts";
 import type { RetryPolicy } from "../model/route.ts";
 import { duration } from "./wire.ts";
 
@@ -18,29 +19,31 @@ const PREVIOUS_PRIORITIES = packAny(
   create(PreviousPrioritiesConfigSchema, { updateFrequency: PRIORITY_UPDATE_FREQUENCY }),
 );
 
-/** A retry policy on the wire. */
-export function retryPolicy(policy: RetryPolicy): MessageInitShape<typeof RetryPolicySchema> {
-  const { conditions, statusCodes, attempts, perTryTimeoutMs, backoffMs } = policy;
-  return {
-    retryOn: conditions,
-    retriableStatusCodes: [...statusCodes],
-    numRetries: attempts,
-    ...(perTryTimeoutMs > 0 && { perTryTimeout: duration(perTryTimeoutMs) }),
-    ...(backoffMs !== undefined && { retryBackOff: { baseInterval: duration(backoffMs) } }),
-    ...(policy.isElsewhere && {
-      retryHostPredicate: [
-        {
-          name: "envoy.retry_host_predicates.previous_hosts",
-          configType: { case: "typedConfig", value: PREVIOUS_HOSTS },
+/** A retry policy on the wire; one message for all routes that have it. */
+export const retryPolicy = memoise(
+  (policy: RetryPolicy): MessageShape<typeof RetryPolicySchema> => {
+    const { conditions, statusCodes, attempts, perTryTimeoutMs, backoffMs } = policy;
+    return create(RetryPolicySchema, {
+      retryOn: conditions,
+      retriableStatusCodes: [...statusCodes],
+      numRetries: attempts,
+      ...(perTryTimeoutMs > 0 && { perTryTimeout: duration(perTryTimeoutMs) }),
+      ...(backoffMs !== undefined && { retryBackOff: { baseInterval: duration(backoffMs) } }),
+      ...(policy.isElsewhere && {
+        retryHostPredicate: [
+          {
+            name: "envoy.retry_host_predicates.previous_hosts",
+            configType: { case: "typedConfig", value: PREVIOUS_HOSTS },
+          },
+        ],
+        hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS,
+      }),
+      ...(policy.isInOtherLocalities && {
+        retryPriority: {
+          name: "envoy.retry_priorities.previous_priorities",
+          configType: { case: "typedConfig", value: PREVIOUS_PRIORITIES },
         },
-      ],
-      hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS,
-    }),
-    ...(policy.isInOtherLocalities && {
-      retryPriority: {
-        name: "envoy.retry_priorities.previous_priorities",
-        configType: { case: "typedConfig", value: PREVIOUS_PRIORITIES },
-      },
-    }),
-  };
-}
+      }),
+    });
+  },
+);

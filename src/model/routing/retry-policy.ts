@@ -1,12 +1,13 @@
 import { STATUS_CODES } from "node:http";
 import { parseDurationMs } from "../../base/duration.ts";
+import { memoise } from "../../base/memo.ts";
 import type { HttpRetry } from "../../config/http-route.ts";
 import type { RetryPolicy } from "../route.ts";
 
 /** Istio's default: what failed before it reached an app is tried again, elsewhere. */
 const DEFAULT_CONDITIONS =
   "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
-const DEFAULT_ATTEMPTS = 2;
+const DEFAULT: HttpRetry = { attempts: 2 };
 const BY_STATUS = "retriable-status-codes";
 
 /**
@@ -17,9 +18,13 @@ export function buildRetryPolicy(
   written: HttpRetry | undefined,
   isHashed: boolean,
 ): RetryPolicy | undefined {
-  const attempts = written === undefined ? DEFAULT_ATTEMPTS : (written.attempts ?? 0);
+  return build(written ?? DEFAULT, isHashed);
+}
+
+/** One value for the many routes that say the same. */
+const build = memoise((written: HttpRetry, isHashed: boolean): RetryPolicy | undefined => {
+  const { attempts = 0, retryOn = "", perTryTimeout, backoff } = written;
   if (attempts <= 0) return undefined;
-  const { retryOn = "", perTryTimeout, backoff, retryRemoteLocalities } = written ?? {};
   return {
     ...(retryOn === ""
       ? { conditions: DEFAULT_CONDITIONS, statusCodes: [] }
@@ -27,10 +32,10 @@ export function buildRetryPolicy(
     attempts,
     perTryTimeoutMs: durationMs(perTryTimeout) ?? 0,
     backoffMs: durationMs(backoff),
-    isElsewhere: written?.retryIgnorePreviousHosts ?? !isHashed,
-    isInOtherLocalities: retryRemoteLocalities ?? false,
+    isElsewhere: written.retryIgnorePreviousHosts ?? !isHashed,
+    isInOtherLocalities: written.retryRemoteLocalities ?? false,
   };
-}
+});
 
 /** Numbers among the conditions are status codes, and the condition that asks for them is added. */
 function splitRetryOn(retryOn: string): Pick<RetryPolicy, "conditions" | "statusCodes"> {
