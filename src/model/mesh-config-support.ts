@@ -145,10 +145,7 @@ const PROXY_HEADERS_SUPPORT: Readonly<Record<keyof ProxyHeaders, Support>> = {
   setCurrentClientCertDetails: true,
   requestId: true,
   server: true,
-  attemptCount: {
-    why: "proxies always count attempts",
-    silent: [{}, { disabled: false }],
-  },
+  attemptCount: true,
   envoyDebugHeaders: true,
   metadataExchangeHeaders: { why: "proxies do not tell each other who they are", silent: [{}] },
   xForwardedHost: { why: "the header is not added", silent: [{}, { enabled: false }] },

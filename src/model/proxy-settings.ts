@@ -43,8 +43,9 @@ export interface ProxySettings {
   readonly gatewayTakesProxyProtocol: boolean;
   readonly addsRequestId: boolean;
   readonly addsDebugHeaders: boolean;
+  /** Whether upstreams are told how often a request was tried. */
+  readonly countsAttempts: boolean;
   readonly addsForwardedPort: boolean;
-  readonly keepsHeaderCase: boolean;
   readonly takesHttp10: boolean;
   readonly idleTimeoutMs: number | undefined;
   readonly isWeft: boolean;
@@ -103,8 +104,8 @@ const fromText = memoise((mesh: MeshSettings, text: string): ProxySettings => {
     gatewayTakesProxyProtocol: topology["proxyProtocol"] !== undefined,
     addsRequestId: !isDisabled(headers["requestId"]),
     addsDebugHeaders: !isDisabled(headers["envoyDebugHeaders"]),
+    countsAttempts: !isDisabled(headers["attemptCount"]),
     addsForwardedPort: record(headers["xForwardedPort"])["enabled"] === true,
-    keepsHeaderCase: headers["preserveHttp1HeaderCase"] === true,
     takesHttp10: abilities.takesHttp10,
     idleTimeoutMs: abilities.idleTimeoutMs,
     isWeft: abilities.isWeft,

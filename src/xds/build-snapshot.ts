@@ -33,7 +33,7 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
         cluster: own.length === 0 ? shared : byName([...own, ...shared.values()]),
         endpoint: endpointResources(view.endpoints),
         listener: byName(view.listeners.map((listener) => listenerResource(listener, settings))),
-        route: byName(view.routes.map((routes) => routeResource(routes))),
+        route: byName(view.routes.map((routes) => routeResource(routes, settings.countsAttempts))),
       },
     },
     issues,
@@ -64,4 +64,6 @@ const listenerResource = memoise((listener: Listener, settings: ProxySettings) =
   encodeListener(listener, settings),
 );
 
-const routeResource = memoise((routes: RouteConfiguration) => encodeRouteConfiguration(routes));
+const routeResource = memoise((routes: RouteConfiguration, countsAttempts: boolean) =>
+  encodeRouteConfiguration(routes, countsAttempts),
+);

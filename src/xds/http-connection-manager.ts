@@ -29,11 +29,12 @@ export function httpFilter(
   const { statPrefix, routes, role } = chain;
   const { mesh, idleTimeoutMs } = settings;
   const manager = create(HttpConnectionManagerSchema, {
-    statPrefix,
+    // The bootstrap of Istio's agent finds the end of a prefix by it.
+    statPrefix: settings.hasCertificates ? `${statPrefix};` : statPrefix,
     routeSpecifier:
       typeof routes === "string"
         ? { case: "rds", value: { configSource: ADS, routeConfigName: routes } }
-        : { case: "routeConfig", value: inlineRouteConfiguration(routes) },
+        : { case: "routeConfig", value: inlineRouteConfiguration(routes, settings.countsAttempts) },
     ...BY_ROLE[role](settings),
     ...serverHeader(role, settings),
     ...PATHS[mesh.pathNormalization],

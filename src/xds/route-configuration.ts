@@ -14,12 +14,11 @@ const DIRECT_BODY_BYTES_MAX = 1024 * 1024;
  * Puts encoded virtual hosts together. They are most of the bytes, and a change touches few of
  * them, so only those few are encoded again; the rest is copied.
  */
-export function encodeRouteConfiguration({
-  name,
-  ignoresPort,
-  virtualHosts: hostValues,
-}: RouteConfiguration): XdsResource {
-  const hosts = hostValues.map((host) => encodeVirtualHost(host));
+export function encodeRouteConfiguration(
+  { name, ignoresPort, virtualHosts: hostValues }: RouteConfiguration,
+  countsAttempts: boolean,
+): XdsResource {
+  const hosts = hostValues.map((host) => encodeVirtualHost(host, countsAttempts));
   const { name: nameField, virtualHosts } = RouteConfigurationSchema.field;
   const writer = new BinaryWriter();
   writer.tag(nameField.number, WireType.LengthDelimited).string(name);
@@ -39,9 +38,13 @@ export function encodeRouteConfiguration({
 }
 
 /** A route configuration that stands inside a listener. */
-export function inlineRouteConfiguration({
-  name,
-  virtualHosts,
-}: RouteConfiguration): MessageInitShape<typeof RouteConfigurationSchema> {
-  return { name, validateClusters: false, virtualHosts: virtualHosts.map(virtualHostMessage) };
+export function inlineRouteConfiguration(
+  { name, virtualHosts }: RouteConfiguration,
+  countsAttempts: boolean,
+): MessageInitShape<typeof RouteConfigurationSchema> {
+  return {
+    name,
+    validateClusters: false,
+    virtualHosts: virtualHosts.map((host) => virtualHostMessage(host, countsAttempts)),
+  };
 }

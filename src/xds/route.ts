@@ -24,29 +24,29 @@ export interface EncodedVirtualHost {
 }
 
 /** Encodes a virtual host; once for as long as it stays the same, for all proxies that have it. */
-export const encodeVirtualHost = memoise((host: VirtualHost): EncodedVirtualHost => {
-  const { name, routes } = host;
-  const message = create(VirtualHostSchema, virtualHostMessage(host));
-  return {
-    name,
-    bytes: encodeMessage(VirtualHostSchema, message),
-    origins: routes.flatMap(originsOf),
-    clusters: [...new Set(routes.flatMap(clustersOf))],
-  };
-});
+export const encodeVirtualHost = memoise(
+  (host: VirtualHost, countsAttempts: boolean): EncodedVirtualHost => {
+    const { name, routes } = host;
+    const message = create(VirtualHostSchema, virtualHostMessage(host, countsAttempts));
+    return {
+      name,
+      bytes: encodeMessage(VirtualHostSchema, message),
+      origins: routes.flatMap(originsOf),
+      clusters: [...new Set(routes.flatMap(clustersOf))],
+    };
+  },
+);
 
-/** A virtual host on the wire. */
-export function virtualHostMessage({
-  name,
-  domains,
-  routes,
-  requiresTls,
-}: VirtualHost): MessageInitShape<typeof VirtualHostSchema> {
+/** A virtual host on the wire; `countsAttempts` tells upstreams how often a request was tried. */
+export function virtualHostMessage(
+  { name, domains, routes, requiresTls }: VirtualHost,
+  countsAttempts: boolean,
+): MessageInitShape<typeof VirtualHostSchema> {
   return {
     name,
     domains: [...domains],
     routes: routes.map(routeMessage),
-    includeRequestAttemptCount: true,
+    includeRequestAttemptCount: countsAttempts,
     ...(requiresTls === true && { requireTls: VirtualHost_TlsRequirementType.ALL }),
   };
 }
