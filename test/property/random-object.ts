@@ -26,8 +26,8 @@ export interface Hints {
 /** How often what is wrong is taken out of an object before it is given up. */
 const REPAIRS_MAX = 25;
 
-/** How likely a field is that need not be there. */
-const FIELD_SHARE = 0.3;
+/** How likely a field is that need not be there; each object has one of these. */
+const FIELD_SHARES = [0.15, 0.3, 0.6];
 const TELLING_SHARE = 0.9;
 const DEPTH_MAX = 9;
 
@@ -88,13 +88,17 @@ class ValueMaker {
   readonly #hints: Hints;
   readonly #prng: Prng;
 
+  readonly #share: number;
+
   constructor(hints: Hints, prng: Prng) {
     this.#hints = hints;
     this.#prng = prng;
+    this.#share = this.#pick(FIELD_SHARES);
   }
 
   value(schema: Schema, path: string, depth: number): Json {
-    const words = this.#hints.words.find(([pattern]) => pattern.test(path))?.[1];
+    const isWhole = schema.type === "object" || schema.type === "array";
+    const words = this.#hints.words.find(([pattern]) => !isWhole && pattern.test(path))?.[1];
     if (words !== undefined) return this.#pick(words);
     if (schema.enum !== undefined) return this.#pick(schema.enum);
     switch (schema.type) {
@@ -124,7 +128,7 @@ class ValueMaker {
       const fieldPath = `${path}.${name}`;
       const isUnwanted = excluded.has(name) || this.#hints.never.test(fieldPath);
       if (isUnwanted || field["x-weft-not-built"] === true) continue;
-      const share = this.#hints.telling.test(fieldPath) ? TELLING_SHARE : FIELD_SHARE;
+      const share = this.#hints.telling.test(fieldPath) ? TELLING_SHARE : this.#share;
       const isWanted = excluded.chosen === name || this.#chance(share);
       if (!isRequired && (depth > DEPTH_MAX || !isWanted)) continue;
       made[name] = this.value(field, fieldPath, depth + 1);

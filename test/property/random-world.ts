@@ -50,6 +50,10 @@ const HINTS: Hints = {
     [/\.defaultEndpoint$/, ["127.0.0.1:8080", "0.0.0.0:9080"]],
     [/\blocality$/, ["r1/z1/s1", "r1/z2", "r2"]],
     [/\.(?:from|to\{key\}|failover\[\]\.to)$/, ["r1", "r2", "r1/z1/*"]],
+    [/\bdistribute\[\]\.to\{\}$/, [100]],
+    [/\bendpoints\[\]\.ports\{key\}$|^spec\.ports\{key\}$/, ["http", "tls", "tcp"]],
+    [/\bports\{\}$/, PORTS],
+    [/\.ttl$/, ["0s", "10s"]],
     [/\b(?:uri|path|prefixRewrite)(?:\.(?:exact|prefix))?$/, ["/", "/x", "/x/y", "/api"]],
     [/\bregex$|\buriRegexRewrite\.match$/, ["/x.*", "v[12]", "(a|b)+"]],
     [/\bmethod\.(?:exact|prefix)$|\ballowMethods\[\]$/, ["GET", "POST"]],
@@ -88,7 +92,7 @@ const CREATED = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", undefined];
 /** A world of objects that all are valid; the same seed gives the same. */
 export function randomWorld(seed: number, size: number): readonly KubeObject[] {
   const prng = createPrng(seed);
-  const objects = Array.from({ length: size }, () => oneObject(prng));
+  const objects = [meshConfig(prng), ...Array.from({ length: size }, () => oneObject(prng))];
   const byKey = objects.flatMap((one) => (one === undefined ? [] : [[keyText(keyOf(one)), one]]));
   return [...new Map(byKey as [string, KubeObject][]).values()];
 }
@@ -101,6 +105,41 @@ function oneObject(prng: Prng): KubeObject | undefined {
   const bag = KINDS.flatMap(([kind, count]) => Array.from({ length: count }, () => kind));
   const kind = pick(prng, bag);
   return randomObject(kind, meta(prng), HINTS, prng) ?? randomObject(kind, meta(prng), HINTS, prng);
+}
+
+/** Lines of MeshConfig, each of which is there or not. */
+const MESH_SETTINGS = [
+  "outboundTrafficPolicy: {mode: REGISTRY_ONLY}",
+  "inboundTrafficPolicy: {mode: LOCALHOST}",
+  "proxyHttpPort: 15002",
+  "enableAutoMtls: false",
+  "connectTimeout: 3s",
+  "protocolDetectionTimeout: 2s",
+  "h2UpgradePolicy: UPGRADE",
+  "accessLogFile: /dev/stdout",
+  "accessLogEncoding: JSON",
+  "pathNormalization: {normalization: DECODE_AND_MERGE_SLASHES}",
+  "defaultServiceExportTo: ['.']",
+  "defaultVirtualServiceExportTo: ['.']",
+  "defaultHttpRetryPolicy: {attempts: 5}",
+  "localityLbSetting: {enabled: false}",
+  "tcpKeepalive: {time: 10s}",
+  "verifyCertificateAtClient: false",
+  "meshMTLS: {minProtocolVersion: TLSV1_3}",
+];
+
+/** Without any of them half of the time; the other way of unknown hosts now and then. */
+function meshConfig(prng: Prng): KubeObject | undefined {
+  if (prng.next() < 0.5) return undefined;
+  const lines = MESH_SETTINGS.filter(() => prng.next() < 0.3);
+  const hasMode = lines.some((line) => line.startsWith("outbound"));
+  if (!hasMode) lines.push("outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}");
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "istio", namespace: "istio-system" },
+    data: { mesh: lines.join("\n") },
+  } as KubeObject;
 }
 
 function meta(prng: Prng, labels?: ObjectMeta["labels"]): ObjectMeta {
@@ -162,17 +201,22 @@ function slice(prng: Prng): KubeObject {
   } as KubeObject;
 }
 
-const PORTABLE = { INTERCEPTION_MODE: "NONE", WEFT_PROXY: "weft" };
+const PORTABLE = { INTERCEPTION_MODE: "NONE" };
+const WEFT = { WEFT_PROXY: "weft" };
 
 /** weft's own sidecars, in portable mode and with captured traffic, and gateway. */
 export const PROXIES: readonly ProxyNode[] = [
-  proxy("sidecar", "default", { app: "a", version: "v1" }, PORTABLE),
-  proxy("sidecar", "elsewhere", { app: "b" }, { WEFT_PROXY: "weft" }),
-  proxy("router", "istio-system", { app: "b" }, PORTABLE),
+  proxy("sidecar", "default", { app: "a", version: "v1" }, { ...PORTABLE, ...WEFT }),
+  proxy("sidecar", "elsewhere", { app: "b" }, WEFT),
+  proxy("router", "istio-system", { app: "b" }, { ...PORTABLE, ...WEFT }),
 ];
 
-/** The same as Envoys, which speak HTTP/2 too. */
-export const ENVOYS: readonly ProxyNode[] = PROXIES.map((node) => ({ ...node, speaksHttp2: true }));
+/** Envoys: they speak HTTP/2, and have certificates. */
+export const ENVOYS: readonly ProxyNode[] = [
+  proxy("sidecar", "elsewhere", { app: "b" }, PORTABLE),
+  proxy("sidecar", "default", { app: "a" }, { HTTP10: "1", IDLE_TIMEOUT: "10s" }),
+  proxy("router", "istio-system", { app: "b" }, {}),
+];
 
 function proxy(
   type: ProxyNode["type"],

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { SnapshotJson } from "../../src/xds/resource-json.ts";
 import { findCases, findProgram } from "../programs.ts";
@@ -11,10 +13,13 @@ import {
   dumpScenario,
   type IstioScenario,
   readScenarios,
+  writeScenario,
 } from "./istio-scenarios.ts";
 import { readResources } from "./proxy-resources.ts";
 import { simulate } from "./simulate.ts";
 import { refusalOfEnvoy } from "./validate-with-envoy.ts";
+
+const BINARY = fileURLToPath(new URL("../../bin/weft", import.meta.url));
 
 const cases = findCases();
 const envoy = findProgram("envoy");
@@ -45,6 +50,21 @@ describe.skipIf(cases === undefined)("Istio's simulated calls go where Istio sen
   test.each(named)("%s", async (_, scenario) => {
     const json = await dump(scenario);
     expect(failuresOf(scenario, json)).toEqual({});
+  });
+
+  test("the program prints what those calls were followed through", async () => {
+    const [scenario] = scenarios;
+    if (scenario === undefined) throw new Error("there is no scenario");
+    const folder = mkdtempSync(join(tmpdir(), "weft-routing-"));
+    try {
+      const stdout = execFileSync(BINARY, ["xds-dump", ...writeScenario(scenario, folder)], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      expect(JSON.parse(stdout)).toEqual(await dump(scenario));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   // The same calls, made: what is said above is true of Envoy.

@@ -34,7 +34,8 @@ export function refusalOfEnvoy(envoy: string, resources: SnapshotJson): string |
     const file = join(folder, "bootstrap.json");
     writeFileSync(file, JSON.stringify(staticBootstrap(resources)));
     execFileSync(envoy, ["--mode", "validate", "-c", file, "--concurrency", "1", "-l", "error"], {
-      stdio: ["ignore", "pipe", "pipe"],
+      // Logs may go to /dev/stdout, and what Node calls a pipe cannot be opened there.
+      stdio: ["ignore", "ignore", "pipe"],
       encoding: "utf8",
       timeout: 30_000,
     });
