@@ -314,11 +314,17 @@ describe("buildSnapshot()", () => {
     expect(second?.cluster.get(cluster)).toBe(first?.cluster.get(cluster));
   });
 
-  test("what a change did not touch is not encoded again", () => {
+  test.each([
+    ["asked as a proxy", node("sidecar"), ["http_proxy"]],
+    [
+      "captured",
+      node("sidecar", { interceptionMode: "REDIRECT", appAddress: undefined }),
+      ["9080", "http_proxy"],
+    ],
+  ])("what a change did not touch is not encoded again, %s", (_, proxy, expected) => {
     const store = new ConfigStore();
     const events = Object.values(BASE).map((one) => ({ type: "set", object: one }) as const);
     const before = buildMesh(store.apply({ events }).view);
-    const proxy = node("sidecar");
     const encoded = (mesh: typeof before): readonly XdsResource[] => {
       const { resources } = buildSnapshot(buildProxyView(mesh, proxy)).snapshot;
       return RESOURCE_KINDS.flatMap((kind) => [...resources[kind].values()]);
@@ -327,7 +333,7 @@ describe("buildSnapshot()", () => {
     const routes = virtualService("a", { hosts: ["a"], http: [{ route: [to("b")] }] });
     const { view } = store.apply({ events: [{ type: "set", object: routes }] });
     const again = encoded(buildMesh(view, before)).filter((resource) => !first.has(resource));
-    expect(again.map(({ name }) => name)).toEqual(["http_proxy"]);
+    expect(again.map(({ name }) => name)).toEqual(expected);
   });
 
   test("names each object that made a resource, and what it refers to", () => {

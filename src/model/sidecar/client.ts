@@ -1,6 +1,7 @@
 import { memoise } from "../../base/memo.ts";
 import type { Labels } from "../labels.ts";
 import type { Mesh } from "../mesh.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
 import { compareText } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { Scope } from "../scope.ts";
@@ -25,12 +26,14 @@ export function clientOf(mesh: Mesh, scope: Scope, proxy: ProxyNode): ProxyNode 
     locality: NOWHERE,
     hostPorts: [],
   };
-  return shared(scope, JSON.stringify(client));
+  return shared(scope.settings, JSON.stringify(client));
 }
 
 const NOWHERE: ProxyNode["locality"] = { region: "", zone: "", subzone: "" };
 
-const shared = memoise((_scope: Scope, text: string): ProxyNode => JSON.parse(text) as ProxyNode);
+const shared = memoise(
+  (_mesh: MeshSettings, text: string): ProxyNode => JSON.parse(text) as ProxyNode,
+);
 
 function labelsAskedFor(mesh: Mesh, scope: Scope, labels: Labels): Labels {
   const keys = labelKeys(mesh.destinationRules, scope);

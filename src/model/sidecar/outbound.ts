@@ -3,10 +3,12 @@ import type { Cluster } from "../cluster.ts";
 import { lookupFamilyOf } from "../dns-lookup.ts";
 import type { Listener } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
 import type { ObjectIssue } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { RouteConfiguration } from "../route.ts";
 import type { EgressListener, Scope } from "../scope.ts";
+import type { Sidecar } from "../sidecar.ts";
 import {
   allowAnyDynamicDnsCluster,
   BLACK_HOLE_CLUSTER,
@@ -65,7 +67,9 @@ const outboundOf = memoise((mesh: Mesh, scope: Scope, client: ProxyNode): Shared
   );
   const listeners = [
     ...listenersOf(entries, scope),
-    ...(client.interceptionMode === "NONE" ? [] : [capturing(scope, client)]),
+    ...(client.interceptionMode === "NONE"
+      ? []
+      : [capturing(client, scope.settings, scope.sidecar)]),
   ];
   const everything = scope.egress.find(({ port }) => port === undefined) ?? NOTHING;
   return {
@@ -103,7 +107,16 @@ const NOTHING: EgressListener = {
   origin: undefined,
 };
 
-const capturing = memoise((scope: Scope, client: ProxyNode) => virtualOutbound(client, scope));
+/** The same for as long as nothing changes that it depends on, whatever services come and go. */
+const capturing = memoise(
+  (client: ProxyNode, settings: MeshSettings, sidecar: Sidecar | undefined): Listener =>
+    virtualOutbound(client, {
+      settings,
+      sidecar,
+      outboundMode: sidecar?.outboundMode ?? settings.outboundMode,
+      egressProxy: sidecar?.egressProxy,
+    }),
+);
 
 function buildRoutes(
   name: string,

@@ -10,12 +10,15 @@ import { plainTcpChain } from "../routing/tcp-chain.ts";
 import type { Scope } from "../scope.ts";
 import type { Sidecar } from "../sidecar.ts";
 
+/** What decides over unknown hosts: nothing that changes with services and routes. */
+export type UnknownPolicy = Pick<Scope, "settings" | "sidecar" | "outboundMode" | "egressProxy">;
+
 /** Names of virtual hosts, and of their only routes (Istio's). */
 const ALLOW_ANY = "allow_any";
 const BLOCK_ALL = "block_all";
 
 /** Connections that are no HTTP, or that no listener is for. */
-export function unknownTcp(scope: Scope): TcpChain {
+export function unknownTcp(scope: UnknownPolicy): TcpChain {
   return plainTcpChain(egressCluster(scope));
 }
 
@@ -26,13 +29,13 @@ export const CLOSED_TCP: TcpChain = plainTcpChain(BLACK_HOLE);
  * Connections to a listener's own address that no service is for: there is no other address that
  * they meant, and passed on to their own they would come back for ever.
  */
-export function closedTcp(scope: Scope): TcpChain {
+export function closedTcp(scope: UnknownPolicy): TcpChain {
   const cluster = egressCluster(scope);
   return cluster === PASSTHROUGH ? CLOSED_TCP : plainTcpChain(cluster);
 }
 
 /** Requests that were captured on their way to an address. */
-export function unknownHosts(scope: Scope): VirtualHost {
+export function unknownHosts(scope: UnknownPolicy): VirtualHost {
   switch (scope.outboundMode) {
     case "REGISTRY_ONLY":
       return BLOCKED;
@@ -47,12 +50,12 @@ export function unknownHosts(scope: Scope): VirtualHost {
  * Requests to an explicit proxy. They were on their way to the proxy itself, so that there is no
  * other address to pass them on to: without a name to look up, nothing can be done with them.
  */
-export function unknownHostsOfProxy(scope: Scope): VirtualHost {
+export function unknownHostsOfProxy(scope: UnknownPolicy): VirtualHost {
   const isPassedOn = scope.outboundMode === "ALLOW_ANY" && scope.egressProxy === undefined;
   return isPassedOn ? BLOCKED : unknownHosts(scope);
 }
 
-function egressCluster({ outboundMode, egressProxy }: Scope): string {
+function egressCluster({ outboundMode, egressProxy }: UnknownPolicy): string {
   if (outboundMode === "REGISTRY_ONLY") return BLACK_HOLE;
   if (outboundMode === "ALLOW_ANY_DYNAMIC_DNS" || egressProxy === undefined) return PASSTHROUGH;
   return clusterName(egressProxy.port, egressProxy.subset, egressProxy.host);

@@ -1,10 +1,9 @@
 import type { FilterChain, FilterChainMatch, HttpChain, Listener, TcpChain } from "../listener.ts";
 import { NO_INSPECTION } from "../listener.ts";
 import type { ProxyNode } from "../proxy.ts";
-import type { Scope } from "../scope.ts";
 import { PLAIN_HTTP } from "./outbound-entry.ts";
 import { wildcardAddresses } from "./service-address.ts";
-import { CLOSED_TCP, unknownHosts, unknownTcp } from "./unknown-hosts.ts";
+import { CLOSED_TCP, type UnknownPolicy, unknownHosts, unknownTcp } from "./unknown-hosts.ts";
 
 /** Names of the listener and its chains (Istio's). */
 const NAME = "virtualOutbound";
@@ -19,7 +18,7 @@ const SERVER_FIRST_PORTS = [25, 53, 3306, 27_017];
  * Where all captured connections arrive. Each is handed to the listener of the address that it
  * meant; what stays is for nobody that the proxy knows.
  */
-export function virtualOutbound(client: ProxyNode, scope: Scope): Listener {
+export function virtualOutbound(client: ProxyNode, scope: UnknownPolicy): Listener {
   const { outboundPort: port } = scope.settings;
   const [address, ...others] = wildcardAddresses(client);
   const catchAll = chain(CATCH_ALL_CHAIN, {}, unknownTcp(scope));
@@ -55,7 +54,7 @@ const PLAIN_HTTP_MATCH: FilterChainMatch = {
 };
 
 /** Only requests say a name that can be looked up. */
-function dynamicHttp(scope: Scope): HttpChain {
+function dynamicHttp(scope: UnknownPolicy): HttpChain {
   return {
     type: "http",
     statPrefix: `outbound_${NAME}`,
