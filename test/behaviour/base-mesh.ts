@@ -1,3 +1,17 @@
+import { startEchoApp } from "./echo-app.ts";
+
+/** What stands in a mesh before any case says anything. */
+export interface MeshWorld {
+  readonly workloads: (block: number) => readonly Workload[];
+  readonly config: (block: number, unready: readonly string[]) => string;
+  /** Returns the way to stop it. */
+  readonly startApp: (workload: Workload) => Promise<() => Promise<void>>;
+  /** The app that sends. */
+  readonly client: string;
+  /** A service that answers. */
+  readonly anyService: { readonly host: string; readonly port: number };
+}
+
 /** One pod of the mesh that all cases share. */
 export interface Workload {
   /** `reviews-v1`; also the pod's name. */
@@ -7,6 +21,10 @@ export interface Workload {
   /** In 127.0.0.0/8. */
   readonly podIp: string;
   readonly appAddress: string;
+  /** Without a sidecar: the app listens on the pod's own address. */
+  readonly isNaked?: boolean;
+  /** Beside `app` and `version`. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 const NAMES = [
@@ -113,7 +131,8 @@ status: { phase: Running, podIP: ${podIp} }
 `;
 }
 
-function gatewayYaml(podIp: string): string {
+/** The ingress gateway: its Service, pod and endpoints. */
+export function gatewayYaml(podIp: string): string {
   return `
 apiVersion: v1
 kind: Service
@@ -155,3 +174,12 @@ endpoints:
   - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${GATEWAY}, namespace: istio-system } }
 `;
 }
+
+/** Bookinfo, a client and a gateway. */
+export const BOOKINFO: MeshWorld = {
+  workloads: workloadsOf,
+  config: baseConfig,
+  startApp: (workload) => startEchoApp(workload, SERVICE_PORT),
+  client: CLIENT,
+  anyService: { host: "details.default.svc.cluster.local", port: SERVICE_PORT },
+};

@@ -9,16 +9,14 @@ import { ControlPlane } from "../../src/controlplane/control-plane.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
 import {
-  baseConfig,
-  CLIENT,
+  BOOKINFO,
   GATEWAY,
   gatewayHostIp,
   gatewayIp,
+  type MeshWorld,
   type Workload,
-  workloadsOf,
 } from "./base-mesh.ts";
 import type { Origin } from "./behaviour-case.ts";
-import { startEchoApp } from "./echo-app.ts";
 import { MemorySource } from "./memory-source.ts";
 import { type Answer, MeshClient } from "./mesh-client.ts";
 import { ProxyProcess } from "./proxy-process.ts";
@@ -33,6 +31,7 @@ const MARKER = "http://marker.test/";
  */
 export class BehaviourMesh {
   readonly #block: number;
+  readonly #world: MeshWorld;
   readonly #folder = mkdtempSync(join(tmpdir(), "weft-behaviour-"));
   readonly #source = new MemorySource();
   readonly #controlPlane = new ControlPlane({
@@ -48,13 +47,22 @@ export class BehaviourMesh {
   readonly #stopApps: (() => Promise<void>)[] = [];
   #generation = 0;
 
-  private constructor(block: number) {
+  private constructor(block: number, world: MeshWorld) {
     this.#block = block;
+    this.#world = world;
+  }
+
+  /** The /16 of 127.0.0.0/8 that its addresses are in. */
+  get block(): number {
+    return this.#block;
   }
 
   /** Starts one; `envoy` is the program to use in place of weft's proxy. */
-  static async start(envoy: string | undefined): Promise<BehaviourMesh> {
-    const mesh = new BehaviourMesh(await freeBlock());
+  static async start(
+    envoy: string | undefined,
+    world: MeshWorld = BOOKINFO,
+  ): Promise<BehaviourMesh> {
+    const mesh = new BehaviourMesh(await freeBlock(), world);
     try {
       await mesh.#start(envoy);
       return mesh;
@@ -67,10 +75,11 @@ export class BehaviourMesh {
   async #start(envoy: string | undefined): Promise<void> {
     this.#source.replace(this.#documents(""));
     await this.#controlPlane.start();
-    const workloads = workloadsOf(this.#block);
-    for (const workload of workloads) this.#stopApps.push(await startEchoApp(workload));
+    const workloads = this.#world.workloads(this.#block);
+    for (const workload of workloads) this.#stopApps.push(await this.#world.startApp(workload));
+    const meshed = workloads.filter(({ isNaked }) => isNaked !== true);
     const started = await Promise.allSettled([
-      ...workloads.map((workload) => this.#startSidecar(envoy, workload)),
+      ...meshed.map((workload) => this.#startSidecar(envoy, workload)),
       this.#startGateway(envoy),
     ]);
     for (const one of started) if (one.status === "rejected") throw one.reason;
@@ -78,10 +87,19 @@ export class BehaviourMesh {
   }
 
   /** From now on there is the base, and what the documents say; resolves when proxies follow it. */
-  async configure(yaml: string, unready: readonly string[] = []): Promise<void> {
+  async configure(
+    yaml: string,
+    unready: readonly string[] = [],
+    { isGatewayAsked = true }: { readonly isGatewayAsked?: boolean } = {},
+  ): Promise<void> {
     this.#generation += 1;
     this.#source.replace(this.#documents(yaml, unready));
-    await this.#whenConfigured();
+    await this.#whenConfigured(isGatewayAsked);
+  }
+
+  /** Where the gateway's clients connect to. */
+  get gatewayAddress(): { readonly host: string; readonly port: number } {
+    return { host: gatewayHostIp(this.#block), port: GATEWAY_PORT };
   }
 
   /** Sends `METHOD URL` from a meshed pod through its proxy, or from outside to the gateway. */
@@ -115,9 +133,10 @@ export class BehaviourMesh {
   }
 
   #clientIp(): string {
-    const client = workloadsOf(this.#block).find(({ app }) => app === CLIENT);
-    if (client === undefined) throw new Error("there is no client");
-    return client.podIp;
+    const { client, workloads } = this.#world;
+    const found = workloads(this.#block).find(({ app }) => app === client);
+    if (found === undefined) throw new Error("there is no client");
+    return found.podIp;
   }
 
   /**
@@ -125,14 +144,18 @@ export class BehaviourMesh {
    * as the rules under test. Who answers to the newest number follows all that came with it.
    */
   #documents(yaml: string, unready: readonly string[] = []): string {
-    return [baseConfig(this.#block, unready), markerYaml(this.#generation), yaml].join("\n---\n");
+    return [
+      this.#world.config(this.#block, unready),
+      markerYaml(this.#generation, this.#world.anyService),
+      yaml,
+    ].join("\n---\n");
   }
 
-  async #whenConfigured(): Promise<void> {
+  async #whenConfigured(isGatewayAsked = true): Promise<void> {
     const headers = { "x-generation": String(this.#generation) };
     const sidecar = { host: this.#clientIp(), port: PROXY_PORT, isProxy: true };
     const gateway = { host: gatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
-    for (const to of [sidecar, gateway]) {
+    for (const to of isGatewayAsked ? [sidecar, gateway] : [sidecar]) {
       await until(
         async () => {
           const line = `GET ${to.isProxy ? "http://marker:9080/" : MARKER}`;
@@ -144,7 +167,7 @@ export class BehaviourMesh {
   }
 
   async #startSidecar(envoy: string | undefined, workload: Workload): Promise<void> {
-    const { name, app, version, podIp, appAddress } = workload;
+    const { name, app, version, podIp, appAddress, labels = {} } = workload;
     await this.#startProxy(envoy, {
       type: "sidecar",
       podName: name,
@@ -152,7 +175,7 @@ export class BehaviourMesh {
       podIp,
       appAddress,
       serviceAccount: `bookinfo-${app}`,
-      labels: { app, version },
+      labels: { app, version, ...labels },
       hostPorts: [],
     });
   }
@@ -202,10 +225,10 @@ type Pod = Pick<
   | "hostPorts"
 >;
 
-function markerYaml(generation: number): string {
+function markerYaml(generation: number, { host, port }: MeshWorld["anyService"]): string {
   const route = `
   - match: [{ headers: { x-generation: { exact: "${generation}" } } }]
-    route: [{ destination: { host: details.default.svc.cluster.local } }]`;
+    route: [{ destination: { host: ${host}, port: { number: ${port} } } }]`;
   return `
 apiVersion: v1
 kind: Service

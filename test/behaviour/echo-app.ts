@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
-import { SERVICE_PORT, type Workload } from "./base-mesh.ts";
+import type { Workload } from "./base-mesh.ts";
 
 /** What an app says about the request that it got. */
 export interface Echo {
@@ -9,23 +9,36 @@ export interface Echo {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** `1.1`. */
+  readonly httpVersion: string;
 }
 
+/** Before a path: how often the app was asked for it. */
+const SEEN = "/seen";
+
 /** An app that tells what it was asked. Returns the way to stop it. */
-export async function startEchoApp(workload: Workload): Promise<() => Promise<void>> {
+export async function startEchoApp(workload: Workload, port: number): Promise<() => Promise<void>> {
+  const seen = new Map<string, number>();
   const server = createServer((request, response) => {
     request.resume();
+    const path = request.url ?? "";
+    if (path.startsWith(SEEN)) {
+      response.end(String(seen.get(path.slice(SEEN.length)) ?? 0));
+      return;
+    }
+    seen.set(path, (seen.get(path) ?? 0) + 1);
     const echo: Echo = {
       by: workload.name,
       method: request.method ?? "",
-      path: request.url ?? "",
+      path,
       headers: request.headers,
+      httpVersion: request.httpVersion,
     };
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(echo));
   });
   server.keepAliveTimeout = 0;
-  server.listen(SERVICE_PORT, workload.appAddress);
+  server.listen(port, workload.isNaked === true ? workload.podIp : workload.appAddress);
   await once(server, "listening");
   return async () => {
     server.close();

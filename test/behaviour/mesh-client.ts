@@ -1,4 +1,9 @@
-import { Agent, request as httpRequest, type RequestOptions } from "node:http";
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type RequestOptions,
+} from "node:http";
 import type { Echo } from "./echo-app.ts";
 
 /** What came back. `error` stands for no answer at all. */
@@ -6,6 +11,7 @@ export interface Answer {
   readonly status: number;
   readonly echo: Echo | undefined;
   readonly text: string;
+  readonly headers: IncomingHttpHeaders;
   readonly error?: string;
 }
 
@@ -36,7 +42,7 @@ export class MeshClient {
     };
     return new Promise((resolve) => {
       const fail = (error: Error): void =>
-        resolve({ status: 0, echo: undefined, text: "", error: error.message });
+        resolve({ status: 0, echo: undefined, text: "", headers: {}, error: error.message });
       const request = httpRequest(options, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -48,6 +54,7 @@ export class MeshClient {
             status: response.statusCode ?? 0,
             echo: isEcho ? (JSON.parse(text) as Echo) : undefined,
             text,
+            headers: response.headers,
           });
         });
       });

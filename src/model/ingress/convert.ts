@@ -160,6 +160,8 @@ function virtualServiceOf(
   );
   return {
     ...built,
+    // As it was written: an Ingress knows no short names.
+    hosts: [host],
     key: first.origin.key,
     rules: built.rules.map((rule, index) => {
       const { key, path } = sorted[index]?.origin ?? first.origin;

@@ -56,16 +56,18 @@ export const buildKubernetesService = memoise(
       subjectAltNames: [],
       publishNotReady: spec.publishNotReadyAddresses === true,
       isNodeLocal: spec.internalTrafficPolicy === "Local",
-      trafficDistribution: distributionOf(
-        annotations[TRAFFIC_DISTRIBUTION] ?? spec.trafficDistribution,
-      ),
+      trafficDistribution: distributionOf(annotations, spec.trafficDistribution),
     };
   },
 );
 
 /** Kubernetes' word for it (`PreferClose` is the older one), which Istio also takes as annotation. */
-function distributionOf(word: string | undefined): Service["trafficDistribution"] {
-  switch ((word ?? "").toLowerCase()) {
+export function distributionOf(
+  annotations: Labels,
+  field?: string,
+): Service["trafficDistribution"] {
+  const word = annotations[TRAFFIC_DISTRIBUTION] ?? field ?? "";
+  switch (word.toLowerCase()) {
     case "preferclose":
     case "prefersamezone":
       return "prefer-same-zone";

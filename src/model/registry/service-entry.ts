@@ -11,6 +11,7 @@ import type { Resolution, Service, ServicePort } from "../service.ts";
 import { resolveVisibility } from "../visibility.ts";
 import { parseLocality, takesMutualTls, type Workload, weightOf } from "../workload.ts";
 import { collectEndpoints, type PortEndpoint, workloadEndpoint } from "./endpoint-list.ts";
+import { distributionOf } from "./kubernetes-service.ts";
 
 const RESOLUTIONS: Readonly<Record<string, Resolution>> = {
   NONE: "passthrough",
@@ -56,7 +57,7 @@ export const buildEntryServices = memoise(
         subjectAltNames: spec.subjectAltNames ?? [],
         publishNotReady: false,
         isNodeLocal: false,
-        trafficDistribution: "any",
+        trafficDistribution: distributionOf(metadata.annotations ?? {}),
       };
     });
   },
