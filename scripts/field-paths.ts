@@ -6,8 +6,9 @@ export interface Field {
   readonly path: string;
   /** In the words of an author: `list of text`, `duration`, `A, B or C`. */
   readonly type: string;
-  /** What the schema itself says about its support. */
   readonly schema: Schema;
+  /** The schema of it, or of what it is below, that says what is made of it: nothing. */
+  readonly marked?: Schema;
   /** The path that has the same fields below it; they are listed there. */
   readonly same?: string;
 }
@@ -19,25 +20,37 @@ const RECURRING_FIELDS_MIN = 4;
 export function listFields(schema: Schema, root: string): readonly Field[] {
   const fields: Field[] = [];
   const seen = new Map<Schema, string>();
-  addFields(schema, root, seen, fields);
+  addFields(schema, root, seen, fields, undefined);
   return fields;
 }
 
-function addFields(schema: Schema, path: string, seen: Map<Schema, string>, fields: Field[]): void {
+function addFields(
+  schema: Schema,
+  path: string,
+  seen: Map<Schema, string>,
+  fields: Field[],
+  above: Schema | undefined,
+): void {
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
     const where = path === "" ? name : `${path}.${name}`;
     const [inner, suffix] = unwrap(field);
     const same = seen.get(inner);
+    const marked = isMarked(field) ? field : above;
     fields.push({
       path: where,
       type: typeOf(field),
       schema: field,
       ...(same === undefined ? {} : { same }),
+      ...(marked === undefined ? {} : { marked }),
     });
     if (same !== undefined) continue;
     if (countFields(inner) >= RECURRING_FIELDS_MIN) seen.set(inner, `${where}${suffix}`);
-    addFields(inner, `${where}${suffix}`, seen, fields);
+    addFields(inner, `${where}${suffix}`, seen, fields, marked);
   }
+}
+
+function isMarked(schema: Schema): boolean {
+  return schema["x-weft-not-built"] === true || schema["x-weft-no-effect"] !== undefined;
 }
 
 /** What lists and maps are made of, and how a path shows that. */

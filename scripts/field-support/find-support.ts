@@ -20,13 +20,13 @@ export function fieldsOf(kind: string): readonly Field[] {
  */
 export function findSupport(
   kind: string,
-  { path, schema }: Field,
+  { path, marked: byItself }: Field,
   table: SupportTable,
   used = new Set<string>(),
 ): Support | undefined {
   let at = path;
   if (table[at] === undefined) {
-    const marked = markOf(schema) ?? (kind === "MeshConfig" ? meshMarkOf(path) : undefined);
+    const marked = markOf(byItself) ?? (kind === "MeshConfig" ? meshMarkOf(path) : undefined);
     if (marked !== undefined) return marked;
   }
   while (at !== "" && table[at] === undefined) at = at.replace(/(\.?[^.[\]{}]+|\[\]|\{\})$/, "");
@@ -36,7 +36,8 @@ export function findSupport(
 }
 
 /** What a schema's own mark comes to, in `config/validate.ts`. */
-function markOf(schema: Schema): Support | undefined {
+function markOf(schema: Schema | undefined): Support | undefined {
+  if (schema === undefined) return undefined;
   if (schema["x-weft-not-built"] === true) {
     return says("refused: is not supported yet", "src/config/validate.test.ts");
   }

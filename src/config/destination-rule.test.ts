@@ -54,7 +54,10 @@ describe("DestinationRule", () => {
 describe("a traffic policy", () => {
   it.each<[object, readonly string[]]>([
     [{ tls: {} }, []],
-    [{ retryBudget: { percent: 25, minRetryConcurrency: 3, budgetInterval: "10s" } }, []],
+    [
+      { retryBudget: { percent: 25, minRetryConcurrency: 3, budgetInterval: "10s" } },
+      ["warning .retryBudget.budgetInterval: has no effect"],
+    ],
     [{ retryBudget: { percent: 101 } }, ["error .retryBudget.percent: must be between 0 and 100"]],
     [{ proxyProtocol: { version: "V3" } }, ["error .proxyProtocol.version: must be one of V1, V2"]],
     [
@@ -104,6 +107,7 @@ describe("a traffic policy", () => {
       { outlierDetection: { outlierDetectionHttpErrorCodes: [99], interval: "0s" } },
       [
         "error .outlierDetection.outlierDetectionHttpErrorCodes[0]: must be between 100 and 599",
+        "warning .outlierDetection.outlierDetectionHttpErrorCodes: has no effect",
         "error .outlierDetection.interval: must be a duration of at least 1ms",
       ],
     ],

@@ -1,5 +1,5 @@
 import type { Infer } from "./schema.ts";
-import { array, boolean, integer, object, positiveDuration, uint32 } from "./schema.ts";
+import { array, boolean, integer, noEffect, object, positiveDuration, uint32 } from "./schema.ts";
 
 /** `OutlierDetection`, of DestinationRules and Sidecars. */
 export const outlierDetectionSchema = object({
@@ -14,9 +14,10 @@ export const outlierDetectionSchema = object({
   baseEjectionTime: positiveDuration({ description: "Times the number of ejections; 30s." }),
   maxEjectionPercent: integer({ description: "Of all endpoints; 10 unless it says so." }),
   minHealthPercent: integer({ description: "With fewer in health, nothing is ejected." }),
-  outlierDetectionHttpErrorCodes: array(integer({ minimum: 100, maximum: 599 }), {
-    description: "The status codes that count as errors; none: all of 5xx.",
-  }),
+  outlierDetectionHttpErrorCodes: noEffect(
+    array(integer({ minimum: 100, maximum: 599 })),
+    "all of 5xx count as errors, and no others",
+  ),
 });
 
 /** When endpoints are taken out of use for what they answered. */

@@ -1,12 +1,12 @@
 import type { Infer } from "./schema.ts";
-import { array, boolean, object, string } from "./schema.ts";
+import { array, boolean, noEffect, object, string } from "./schema.ts";
 
 const VERSIONS = ["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"] as const;
 
 const tlsCertificate = object({
   serverCertificate: string({ description: "The path of a PEM file." }),
   privateKey: string({ description: "The path of a PEM file." }),
-  caCertificates: string({ description: "The path of a PEM file." }),
+  caCertificates: noEffect(string(), "Istio does not read it: say it beside tlsCertificates"),
 });
 
 /** How a listener of Istio's Gateway and Sidecar is opened to TLS: `ServerTLSSettings`. */
@@ -49,7 +49,11 @@ export const serverTlsSchema = object({
   maxProtocolVersion: string({ enum: VERSIONS }),
   cipherSuites: array(string(), { description: "In OpenSSL's names, for TLS 1.2 and older." }),
   ecdhCurves: array(string(), { description: "Key exchange groups, the preferred first." }),
-  insecureSkipVerify: boolean({ nullable: true }),
+  insecureSkipVerify: noEffect(
+    boolean({ nullable: true }),
+    "certificates of clients are always verified",
+    [false],
+  ),
 });
 
 /** TLS as a server speaks it. */

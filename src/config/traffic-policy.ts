@@ -4,7 +4,7 @@ import { portSelectorSchema } from "./destination.ts";
 import { loadBalancerSchema } from "./load-balancer.ts";
 import { outlierDetectionSchema } from "./outlier-detection.ts";
 import type { Infer } from "./schema.ts";
-import { array, duration, number, object, required, string, uint32 } from "./schema.ts";
+import { array, duration, noEffect, number, object, required, string, uint32 } from "./schema.ts";
 
 const portTrafficPolicy = object({
   port: portSelectorSchema,
@@ -25,7 +25,7 @@ const proxyProtocol = object({ version: string({ enum: ["V1", "V2"] }) });
 const retryBudget = object({
   percent: number({ minimum: 0, maximum: 100, description: "Of requests; 20 unless said." }),
   minRetryConcurrency: uint32({ description: "Retries that are allowed always; 3." }),
-  budgetInterval: duration({ description: "Over which requests are counted." }),
+  budgetInterval: noEffect(duration(), "the requests that are under way are counted"),
 });
 
 /** `TrafficPolicy` of a DestinationRule or of one of its subsets. */

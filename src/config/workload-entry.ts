@@ -2,7 +2,7 @@ import { validateWorkloadEntry } from "./kind/workload-entry-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { integer, map, object, required, string } from "./schema.ts";
+import { integer, map, noEffect, object, required, string } from "./schema.ts";
 import { istioStatusSchema } from "./virtual-service.ts";
 
 /** A workload outside of Kubernetes, as WorkloadEntry, WorkloadGroup and ServiceEntry describe it. */
@@ -16,7 +16,11 @@ export const workloadEntrySchema = object({
     description: "Where it listens, by the name of the service's port.",
   }),
   labels: map(string(), { maxProperties: 256 }),
-  network: string({ maxLength: 2048, description: "The network it is reached in." }),
+  network: noEffect(
+    string({ maxLength: 2048 }),
+    "several networks are not built yet: all endpoints are reached directly",
+    [""],
+  ),
   locality: string({ maxLength: 2048, description: "`region/zone/subzone`." }),
   weight: integer({ format: "int64", minimum: 0, maximum: 4_294_967_295 }),
   serviceAccount: string({ maxLength: 253 }),

@@ -2,7 +2,17 @@ import { validateWorkloadGroup } from "./kind/workload-group-rules.ts";
 import { AGE_COLUMN, defineKind } from "./kind.ts";
 import { kubeObject } from "./metadata.ts";
 import type { Infer } from "./schema.ts";
-import { array, atMostOne, integer, map, object, port, required, string } from "./schema.ts";
+import {
+  array,
+  atMostOne,
+  integer,
+  map,
+  noEffect,
+  object,
+  port,
+  required,
+  string,
+} from "./schema.ts";
 import { istioStatusSchema } from "./virtual-service.ts";
 import { workloadEntrySchema } from "./workload-entry.ts";
 
@@ -30,16 +40,21 @@ export const workloadGroupProbeSchema = object(
   atMostOne("httpGet", "tcpSocket", "exec", "grpc"),
 );
 
+const NO_REGISTRATION = "machines do not register themselves yet: write a WorkloadEntry for each";
+
 const schema = kubeObject(
   {
     spec: required(
       object({
-        metadata: object({
-          labels: map(string(), { maxProperties: 256 }),
-          annotations: map(string(), { maxProperties: 256 }),
-        }),
-        template: required(workloadEntrySchema),
-        probe: workloadGroupProbeSchema,
+        metadata: noEffect(
+          object({
+            labels: map(string(), { maxProperties: 256 }),
+            annotations: map(string(), { maxProperties: 256 }),
+          }),
+          NO_REGISTRATION,
+        ),
+        template: required(noEffect(workloadEntrySchema, NO_REGISTRATION)),
+        probe: noEffect(workloadGroupProbeSchema, NO_REGISTRATION),
       }),
     ),
     status: istioStatusSchema,

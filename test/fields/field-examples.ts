@@ -32,8 +32,16 @@ interface ExampleDocument {
   readonly changes?: Readonly<Record<string, Raw>>;
 }
 
+const read = new Map<string, readonly FieldExample[]>();
+
 /** The examples of a kind; none where it has no file. */
 export function readExamples(kind: string): readonly FieldExample[] {
+  const examples = read.get(kind) ?? readFile(kind);
+  read.set(kind, examples);
+  return examples;
+}
+
+function readFile(kind: string): readonly FieldExample[] {
   const file = join(FOLDER, "examples", `${kind}.yaml`);
   if (!existsSync(file)) return [];
   return parseAllDocuments(readFileSync(file, "utf8")).map((document) => {

@@ -39,6 +39,7 @@ export const inboundCluster = memoise(
       target: target === undefined ? undefined : { ...target, subset: "" },
       policy: app === "original" ? { ...policy, loadBalancer: "PASSTHROUGH" } : policy,
       connectTimeoutMs: pool.connectTimeoutMs ?? settings.connectTimeoutMs,
+      ...(pool.keepalive === undefined ? {} : { keepalive: pool.keepalive }),
       upstreamProtocol: upstreamProtocol(port, proxy, isHttp2(protocol)),
       origins: port.origins,
     };
