@@ -73,18 +73,20 @@ afterAll(async () => {
 
 /** Everything that a proxy is served, asked for and acknowledged in Envoy's order. */
 async function served(ads: AdsClient, node: JsonObject): Promise<SnapshotJson> {
-  const ask = async (kind: ResourceKind, resourceNames: readonly string[]) => {
+  const ask = async (kind: ResourceKind, resourceNames?: readonly string[]) => {
+    // Who asks for nothing by name is not answered.
+    if (resourceNames?.length === 0) return [];
     const typeUrl = RESOURCE_TYPE_URL[kind];
-    const names = [...resourceNames];
+    const names = [...(resourceNames ?? [])];
     ads.send({ typeUrl, resourceNames: names, node });
     const { versionInfo, nonce, resources } = await ads.response(kind);
     ads.send({ typeUrl, resourceNames: names, versionInfo, responseNonce: nonce });
     return jsonOf(kind, resources);
   };
-  const clusters = await ask("cluster", []);
+  const clusters = await ask("cluster");
   const fromEds = clusters.filter(({ type }) => type === "EDS");
   const endpoints = await ask("endpoint", fromEds.map(nameOf));
-  const listeners = await ask("listener", []);
+  const listeners = await ask("listener");
   const asked = JSON.stringify(listeners).matchAll(/"route_config_name":"([^"]+)"/g);
   const routes = await ask("route", [...new Set([...asked].map(([, name = ""]) => name))]);
   return { listeners, routes, clusters, endpoints };

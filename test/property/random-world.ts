@@ -53,6 +53,8 @@ const HINTS: Hints = {
     [/\bdistribute\[\]\.to\{\}$/, [100]],
     [/\bendpoints\[\]\.ports\{key\}$|^spec\.ports\{key\}$/, ["http", "tls", "tcp"]],
     [/\bports\{\}$/, PORTS],
+    [/\bverifyCertificateHash\[\]$/, ["a".repeat(64)]],
+    [/\bverifyCertificateSpki\[\]$/, ["NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A="]],
     [/\.ttl$/, ["0s", "10s"]],
     [/\b(?:uri|path|prefixRewrite)(?:\.(?:exact|prefix))?$/, ["/", "/x", "/x/y", "/api"]],
     [/\bregex$|\buriRegexRewrite\.match$/, ["/x.*", "v[12]", "(a|b)+"]],

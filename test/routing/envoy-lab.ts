@@ -110,8 +110,11 @@ export class EnvoyLab {
   #entry(call: FullCall): string | undefined {
     const { listeners } = this.#resources;
     const capturing = call.mode === "inbound" ? "virtualInbound" : "virtualOutbound";
+    const chosen = chooseListener(listeners, call);
+    // One with a socket of its own, which the laboratory has moved, is reached by that.
+    const isHandedOn = chosen?.bindToPort === false;
     const isCaptured = listeners.some(({ name }) => name === capturing);
-    return isCaptured ? capturing : chooseListener(listeners, call)?.name;
+    return isCaptured && (isHandedOn || chosen === undefined) ? capturing : chosen?.name;
   }
 
   #speak(call: FullCall, socket: Socket): void {
