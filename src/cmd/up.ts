@@ -161,7 +161,10 @@ function portOf(text: string | undefined, name: keyof MeshPorts): number {
   return port;
 }
 
-function printFindings({ appeared, resolved }: FindingsChange, io: CommandIo): void {
+function printFindings(
+  { appeared, resolved }: Pick<FindingsChange, "appeared" | "resolved">,
+  io: CommandIo,
+): void {
   for (const finding of appeared) {
     io.stderr(`${isError(finding.issue) ? "" : "Warning: "}${formatFinding(finding)}\n`);
   }

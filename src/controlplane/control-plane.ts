@@ -222,6 +222,7 @@ export class ControlPlane {
       ...issues.map(({ object, issue }) => ({
         ...this.#originOf(object),
         object: formatKey(object),
+        key: object,
         issue,
       })),
     ]);

@@ -21,9 +21,14 @@ describe("Findings", () => {
     expect(findings.replace([warning, error])).toEqual({
       appeared: [error, warning],
       resolved: [],
+      all: [error, warning],
     });
     const moved = finding(7, "hard");
-    expect(findings.replace([moved])).toEqual({ appeared: [], resolved: [warning] });
+    expect(findings.replace([moved])).toEqual({
+      appeared: [],
+      resolved: [warning],
+      all: [moved],
+    });
     expect(findings.list()).toEqual([moved]);
   });
 });

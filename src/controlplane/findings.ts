@@ -1,4 +1,5 @@
 import { formatIssue, type Issue, isError } from "../base/issue.ts";
+import type { ObjectKey } from "../config/object.ts";
 import type { ConfigOrigin } from "../source/source.ts";
 
 /** One thing that is wrong with the configuration, for its author. */
@@ -7,6 +8,8 @@ export interface Finding {
   readonly origin?: ConfigOrigin;
   /** `Kind/namespace/name`; absent when the input did not get so far. */
   readonly object?: string;
+  /** The same for programs; absent for what a source refused. */
+  readonly key?: ObjectKey;
   readonly issue: Issue;
 }
 
@@ -14,6 +17,8 @@ export interface Finding {
 export interface FindingsChange {
   readonly appeared: readonly Finding[];
   readonly resolved: readonly Finding[];
+  /** All there are now. */
+  readonly all: readonly Finding[];
 }
 
 /** `file:line: Kind/namespace/name: path: message`, of which what is not known is left out. */
@@ -39,6 +44,7 @@ export class Findings {
     this.#current = new Map(sorted.map((finding) => [identityOf(finding), finding]));
     return {
       appeared: [...this.#current].filter(([id]) => !before.has(id)).map(([, finding]) => finding),
+      all: this.list(),
       resolved: [...before].filter(([id]) => !this.#current.has(id)).map(([, finding]) => finding),
     };
   }
