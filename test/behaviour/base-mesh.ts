@@ -10,6 +10,8 @@ export interface MeshWorld {
   readonly client: string;
   /** A service that answers. */
   readonly anyService: { readonly host: string; readonly port: number };
+  /** Whether there is a gateway for traffic that leaves; its Service is the world's to write. */
+  readonly hasEgressGateway?: boolean;
 }
 
 /** One pod of the mesh that all cases share. */
@@ -62,6 +64,14 @@ export function workloadsOf(block: number): readonly Workload[] {
 /** The gateway's address in that block. */
 export function gatewayIp(block: number): string {
   return `127.${block}.0.5`;
+}
+
+/** The egress gateway's pod. */
+export const EGRESS_GATEWAY = "istio-egressgateway";
+
+/** The egress gateway's address in that block. */
+export function egressGatewayIp(block: number): string {
+  return `127.${block}.0.6`;
 }
 
 /** Where the host leads to the gateway's 8080: a host port, in place of 127.0.0.1. */
@@ -133,17 +143,29 @@ status: { phase: Running, podIP: ${podIp} }
 
 /** The ingress gateway: its Service, pod and endpoints. */
 export function gatewayYaml(podIp: string): string {
+  return oneGatewayYaml(GATEWAY, "10.96.1.5", podIp);
+}
+
+/** The egress gateway: its Service, pod and endpoints. */
+export function egressGatewayYaml(podIp: string): string {
+  return oneGatewayYaml(EGRESS_GATEWAY, "10.96.1.6", podIp);
+}
+
+/** The label `istio` of a gateway's pod: `istio-ingressgateway` is `ingressgateway`. */
+export function gatewayLabel(name: string): string {
+  return name.replace("istio-", "");
+}
+
+function oneGatewayYaml(name: string, clusterIp: string, podIp: string): string {
+  const labels = `{ app: ${name}, istio: ${gatewayLabel(name)} }`;
   return `
 apiVersion: v1
 kind: Service
-metadata:
-  name: ${GATEWAY}
-  namespace: istio-system
-  labels: { app: ${GATEWAY}, istio: ingressgateway }
+metadata: { name: ${name}, namespace: istio-system, labels: ${labels} }
 spec:
-  type: LoadBalancer
-  clusterIP: 10.96.1.5
-  selector: { app: ${GATEWAY}, istio: ingressgateway }
+  type: ${name === GATEWAY ? "LoadBalancer" : "ClusterIP"}
+  clusterIP: ${clusterIp}
+  selector: ${labels}
   ports:
     - { name: status-port, port: 15021, targetPort: 15021 }
     - { name: http2, port: 80, targetPort: 8080 }
@@ -151,10 +173,7 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata:
-  name: ${GATEWAY}
-  namespace: istio-system
-  labels: { app: ${GATEWAY}, istio: ingressgateway }
+metadata: { name: ${name}, namespace: istio-system, labels: ${labels} }
 spec:
   containers: [{ name: istio-proxy, image: auto }]
 status: { phase: Running, podIP: ${podIp} }
@@ -162,16 +181,16 @@ status: { phase: Running, podIP: ${podIp} }
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata:
-  name: ${GATEWAY}-1
+  name: ${name}-1
   namespace: istio-system
-  labels: { kubernetes.io/service-name: ${GATEWAY} }
+  labels: { kubernetes.io/service-name: ${name} }
 addressType: IPv4
 ports:
   - { name: status-port, port: 15021 }
   - { name: http2, port: 8080 }
   - { name: https, port: 8443 }
 endpoints:
-  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${GATEWAY}, namespace: istio-system } }
+  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${name}, namespace: istio-system } }
 `;
 }
 

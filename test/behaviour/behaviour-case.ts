@@ -21,6 +21,12 @@ export type Expectation =
       readonly sawHeaders?: Readonly<Record<string, string | null>>;
       /** The path that the workload must have got. */
       readonly sawPath?: string;
+      /** Headers of the answer; `null`: must not be there. */
+      readonly gotHeaders?: Readonly<Record<string, string | null>>;
+      /** How long the answer may take, at least and at most. */
+      readonly takesMs?: readonly [number, number];
+      /** How often the workloads were asked for the path, in all. */
+      readonly tries?: number;
     }
   | {
       /** Workload to its part of all requests; nobody else may answer, and all must be 200. */

@@ -10,13 +10,18 @@ import { silentLogger } from "../../src/telemetry/log.ts";
 import { until } from "../controlplane/until.ts";
 import {
   BOOKINFO,
+  EGRESS_GATEWAY,
+  egressGatewayIp,
   GATEWAY,
   gatewayHostIp,
   gatewayIp,
+  gatewayLabel,
   type MeshWorld,
+  SERVICE_PORT,
   type Workload,
 } from "./base-mesh.ts";
 import type { Origin } from "./behaviour-case.ts";
+import { SEEN } from "./echo-app.ts";
 import { MemorySource } from "./memory-source.ts";
 import { type Answer, MeshClient } from "./mesh-client.ts";
 import { ProxyProcess } from "./proxy-process.ts";
@@ -81,6 +86,7 @@ export class BehaviourMesh {
     const started = await Promise.allSettled([
       ...meshed.map((workload) => this.#startSidecar(envoy, workload)),
       this.#startGateway(envoy),
+      ...(this.#world.hasEgressGateway === true ? [this.#startEgressGateway(envoy)] : []),
     ]);
     for (const one of started) if (one.status === "rejected") throw one.reason;
     await this.#whenConfigured();
@@ -113,6 +119,18 @@ export class BehaviourMesh {
         ? { host: this.#clientIp(), port: PROXY_PORT, isProxy: true }
         : { host: gatewayHostIp(this.#block), port: GATEWAY_PORT, isProxy: false };
     return this.#client.send(line, to, headers);
+  }
+
+  /** How often apps were asked for a path, all together; for worlds whose apps listen on 9080. */
+  async countTries(path: string): Promise<number> {
+    const counts = this.#world
+      .workloads(this.#block)
+      .map(async ({ isNaked, podIp, appAddress }) => {
+        const host = isNaked === true ? podIp : appAddress;
+        const answer = await fetch(`http://${host}:${SERVICE_PORT}${SEEN}${path}`);
+        return Number(await answer.text());
+      });
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   /** What proxies refused, for the message of a failed test. */
@@ -180,14 +198,14 @@ export class BehaviourMesh {
     });
   }
 
+  async #startEgressGateway(envoy: string | undefined): Promise<void> {
+    const pod = gatewayPod(EGRESS_GATEWAY, egressGatewayIp(this.#block));
+    await this.#startProxy(envoy, { ...pod, hostPorts: [] });
+  }
+
   async #startGateway(envoy: string | undefined): Promise<void> {
     await this.#startProxy(envoy, {
-      type: "router",
-      podName: GATEWAY,
-      namespace: "istio-system",
-      podIp: gatewayIp(this.#block),
-      serviceAccount: GATEWAY,
-      labels: { app: GATEWAY, istio: "ingressgateway" },
+      ...gatewayPod(GATEWAY, gatewayIp(this.#block)),
       hostPorts: [
         {
           containerPort: GATEWAY_PORT,
@@ -224,6 +242,17 @@ type Pod = Pick<
   | "labels"
   | "hostPorts"
 >;
+
+function gatewayPod(name: string, podIp: string): Omit<Pod, "hostPorts"> {
+  return {
+    type: "router",
+    podName: name,
+    namespace: "istio-system",
+    podIp,
+    serviceAccount: name,
+    labels: { app: name, istio: gatewayLabel(name) },
+  };
+}
 
 function markerYaml(generation: number, { host, port }: MeshWorld["anyService"]): string {
   const route = `

@@ -14,9 +14,13 @@ export interface Echo {
 }
 
 /** Before a path: how often the app was asked for it. */
-const SEEN = "/seen";
+export const SEEN = "/seen";
 
-/** An app that tells what it was asked. Returns the way to stop it. */
+/** Headers of a request that say how it is answered. */
+const ANSWER_STATUS = "x-answer-status";
+const ANSWER_AFTER_MS = "x-answer-after-ms";
+
+/** An app that tells what it was asked, as the request wishes it to. Returns the way to stop it. */
 export async function startEchoApp(workload: Workload, port: number): Promise<() => Promise<void>> {
   const seen = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -35,7 +39,11 @@ export async function startEchoApp(workload: Workload, port: number): Promise<()
       httpVersion: request.httpVersion,
     };
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify(echo));
+    response.statusCode = Number(request.headers[ANSWER_STATUS] ?? 200);
+    const answer = (): void => void response.end(JSON.stringify(echo));
+    const afterMs = Number(request.headers[ANSWER_AFTER_MS] ?? 0);
+    if (afterMs === 0) answer();
+    else setTimeout(answer, afterMs);
   });
   server.keepAliveTimeout = 0;
   server.listen(port, workload.isNaked === true ? workload.podIp : workload.appAddress);

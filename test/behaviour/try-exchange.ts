@@ -14,8 +14,30 @@ export async function tryExchange(
   const problems =
     "shares" in wanted
       ? compareShares(await sendMany(mesh, exchange, wanted.requests), wanted)
-      : compareAnswer(await mesh.send(from, request, headers), wanted);
+      : await sendOne(mesh, exchange, wanted);
   return problems.map((problem) => `${about}: ${problem}`);
+}
+
+async function sendOne(
+  mesh: BehaviourMesh,
+  { from = "client", request, headers = {} }: Exchange,
+  wanted: OneAnswer,
+): Promise<readonly string[]> {
+  const { pathname } = new URL(request.slice(request.indexOf(" ") + 1));
+  const before = wanted.tries === undefined ? 0 : await mesh.countTries(pathname);
+  const startMs = performance.now();
+  const answer = await mesh.send(from, request, headers);
+  const tookMs = performance.now() - startMs;
+  const problems = [...compareAnswer(answer, wanted)];
+  const [leastMs, mostMs] = wanted.takesMs ?? [0, Number.POSITIVE_INFINITY];
+  if (tookMs < leastMs || tookMs > mostMs) {
+    problems.push(`took ${Math.round(tookMs)} ms, not ${leastMs} to ${mostMs}`);
+  }
+  if (wanted.tries !== undefined) {
+    const tries = (await mesh.countTries(pathname)) - before;
+    if (tries !== wanted.tries) problems.push(`${tries} tries, not ${wanted.tries}`);
+  }
+  return problems;
 }
 
 type Shares = Extract<Exchange["expect"], { readonly shares: object }>;
@@ -43,7 +65,7 @@ function compareShares(
 }
 
 function compareAnswer(
-  { status, echo, text, error }: Answer,
+  { status, echo, text, headers, error }: Answer,
   wanted: OneAnswer,
 ): readonly string[] {
   const problems: string[] = [];
@@ -59,6 +81,10 @@ function compareAnswer(
   for (const [name, value] of Object.entries(wanted.sawHeaders ?? {})) {
     const seen = echo?.headers[name] ?? null;
     if (seen !== value) problems.push(`the header ${name} that arrived is ${String(seen)}`);
+  }
+  for (const [name, value] of Object.entries(wanted.gotHeaders ?? {})) {
+    const got = headers[name] ?? null;
+    if (got !== value) problems.push(`the header ${name} of the answer is ${String(got)}`);
   }
   return problems;
 }
