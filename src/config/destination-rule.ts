@@ -32,8 +32,6 @@ const schema = kubeObject(
 
 /** networking.istio.io DestinationRule. */
 export type DestinationRule = Infer<typeof schema>;
-/** A named part of a host's endpoints. */
-export type Subset = Infer<typeof subset>;
 
 /** The kind `networking.istio.io DestinationRule`. */
 export const destinationRuleKind = defineKind<DestinationRule>({

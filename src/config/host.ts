@@ -48,11 +48,6 @@ export function checkSubnet(text: string): string | undefined {
   return `must be an IP address or a range like 10.0.0.0/8: got "${text}"`;
 }
 
-/** Whether some host name matches both: equal names, or a wildcard that covers the other. */
-export function isHostOverlap(left: string, right: string): boolean {
-  return isHostWithin(left, right) || isHostWithin(right, left);
-}
-
 /** Whether every name that `inner` stands for is one that `outer` stands for. */
 export function isHostWithin(inner: string, outer: string): boolean {
   if (!outer.startsWith("*")) return inner === outer;

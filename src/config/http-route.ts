@@ -148,8 +148,6 @@ export const httpRouteSchema = object({
 export type HttpRoute = Infer<typeof httpRouteSchema>;
 /** One alternative of `spec.http[].match`; all that it names must match. */
 export type HttpMatch = Infer<typeof httpMatch>;
-/** One weighted destination of a rule. */
-export type HttpRouteDestination = Infer<typeof httpRouteDestination>;
 /** An answer that sends the client elsewhere. */
 export type HttpRedirect = Infer<typeof httpRedirect>;
 /** An answer of the proxy's own. */
@@ -166,7 +164,5 @@ export type HttpFaultDelay = Infer<typeof httpFaultDelay>;
 export type HttpFaultAbort = Infer<typeof httpFaultAbort>;
 /** What browsers may do from other origins. */
 export type CorsPolicy = Infer<typeof corsPolicy>;
-/** One entry of `mirrors`: who gets a copy, of how many. */
-export type HttpMirror = Infer<typeof httpMirror>;
 /** The VirtualService that goes on where a rule has matched. */
 export type Delegate = Infer<typeof delegate>;

@@ -63,8 +63,6 @@ export type Ingress = Infer<typeof schema>;
 export type IngressBackend = Infer<typeof backend>;
 /** One path of a rule. */
 export type IngressPath = Infer<typeof path>;
-/** One entry of `spec.rules`. */
-export type IngressRule = Infer<typeof rule>;
 /** One entry of `spec.tls`. */
 export type IngressTls = Infer<typeof tls>;
 

@@ -39,8 +39,6 @@ export const tcpRouteSchema = object({
 
 /** One rule for TLS that is passed on as it is. */
 export type TlsRoute = Infer<typeof tlsRouteSchema>;
-/** One alternative of `spec.tls[].match`; all that it names must match. */
-export type TlsMatch = Infer<typeof tlsMatch>;
 /** One rule for connections of any protocol. */
 export type TcpRoute = Infer<typeof tcpRouteSchema>;
 /** One alternative of `spec.tcp[].match`; all that it names must match. */

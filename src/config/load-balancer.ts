@@ -71,7 +71,5 @@ export const loadBalancerSchema = object(
 export type LoadBalancerSettings = Infer<typeof loadBalancerSchema>;
 /** An endpoint by something of the request, so that the same one answers again. */
 export type ConsistentHash = Infer<typeof consistentHash>;
-/** The cookie of `consistentHash`. */
-export type HashCookie = Infer<typeof httpCookie>;
 /** How an endpoint that has just come is given its share. */
 export type Warmup = Infer<typeof warmup>;

@@ -151,7 +151,5 @@ export const proxyConfigSettingsSchema = object(
 
 /** How proxies are started and what they do with headers. */
 export type ProxyConfigSettings = Infer<typeof proxyConfigSettingsSchema>;
-/** What stands in front of the gateways. */
-export type GatewayTopology = Infer<typeof gatewayTopology>;
 /** Which headers proxies add, keep and take away. */
 export type ProxyHeaders = Infer<typeof proxyHeaders>;

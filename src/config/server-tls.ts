@@ -58,5 +58,3 @@ export const serverTlsSchema = object({
 
 /** TLS as a server speaks it. */
 export type ServerTlsSettings = Infer<typeof serverTlsSchema>;
-/** One certificate of several. */
-export type ServerTlsCertificate = Infer<typeof tlsCertificate>;

@@ -49,7 +49,3 @@ export type TrafficPolicy = Infer<typeof trafficPolicySchema>;
 export type PortTrafficPolicy = Infer<typeof portTrafficPolicy>;
 /** Where TCP is carried through an HTTP proxy. */
 export type TunnelSettings = Infer<typeof tunnel>;
-/** The PROXY header that a connection begins with; without a version it is V1. */
-export type ProxyProtocol = Infer<typeof proxyProtocol>;
-/** How many retries there may be beside requests. */
-export type RetryBudget = Infer<typeof retryBudget>;

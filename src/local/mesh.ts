@@ -12,13 +12,14 @@ import type { Pod } from "../config/pod.ts";
 import { ControlPlane } from "../controlplane/control-plane.ts";
 import type { ControlPlaneStatus } from "../controlplane/control-plane-status.ts";
 import type { FindingsChange } from "../controlplane/findings.ts";
+import { MESH_KINDS } from "../model/mesh.ts";
 import { describeTakenPort } from "../runtime/host-ports.ts";
 import { PodNetwork } from "../runtime/pod-network.ts";
 import { endLeftovers, killProcesses, Runtime, whyUnsupported } from "../runtime/runtime.ts";
 import { StorageSource } from "../source/storage-source.ts";
 import type { Admit } from "../storage/admission.ts";
 import { LmdbStorage, type LmdbStorageOptions } from "../storage/lmdb-storage.ts";
-import type { Storage, StorageSelector } from "../storage/storage.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { AgentLauncher } from "./agent-launcher.ts";
 import { loadApiCredentials } from "./api-credentials.ts";
@@ -40,16 +41,6 @@ import { removeServerFile, type ServerFile, writeServerFile } from "./server-fil
 const HOST = "127.0.0.1";
 const POLL_MS = 25;
 const SIDECAR_IMAGE = `weft/proxy:${VERSION}`;
-
-/** What the control plane reads; everything else does not shape traffic. */
-const CONFIGURATION: readonly StorageSelector[] = [
-  ...["Namespace", "Service", "Endpoints", "Pod"].map((kind) => ({ group: "", kind })),
-  { group: "discovery.k8s.io", kind: "EndpointSlice" },
-  ...["Gateway", "VirtualService", "DestinationRule"].map((kind) => ({
-    group: "networking.istio.io",
-    kind,
-  })),
-];
 
 /** Ports on 127.0.0.1; 0 takes one that is free. */
 export interface MeshPorts {
@@ -316,7 +307,7 @@ export class Mesh {
     const { clock, prng, logger, onProgress, onFindings } = this.#options;
     const statuses = new ObjectStatusWriter(storage, logger.scope("status"));
     const controlPlane = new ControlPlane({
-      source: new StorageSource(storage, CONFIGURATION),
+      source: new StorageSource(storage, MESH_KINDS),
       grpcAddr: `${HOST}:${ports.xds}`,
       httpAddr: `${HOST}:${ports.monitoring}`,
       clock,

@@ -50,6 +50,25 @@ export interface Mesh {
   readonly peerAuthentications: readonly PeerAuthentication[];
 }
 
+/** The kinds that a mesh is built from; nothing else shapes traffic. */
+export const MESH_KINDS: readonly { readonly group: string; readonly kind: string }[] = [
+  ...["ConfigMap", "Namespace", "Node", "Service", "Endpoints", "Pod"].map((kind) => ({
+    group: "",
+    kind,
+  })),
+  { group: "discovery.k8s.io", kind: "EndpointSlice" },
+  ...["Ingress", "IngressClass"].map((kind) => ({ group: "networking.k8s.io", kind })),
+  ...[
+    "DestinationRule",
+    "Gateway",
+    "ServiceEntry",
+    "Sidecar",
+    "VirtualService",
+    "WorkloadEntry",
+  ].map((kind) => ({ group: "networking.istio.io", kind })),
+  { group: "security.istio.io", kind: "PeerAuthentication" },
+];
+
 const NETWORKING = "networking.istio.io";
 const SECURITY = "security.istio.io";
 

@@ -4,7 +4,7 @@ import type { ProxyNode } from "../proxy.ts";
 import type { ServiceTarget } from "../service-targets.ts";
 
 /** Where apps find the explicit proxy of their sidecar. */
-export const HTTP_PROXY_PORT = 15_002;
+const HTTP_PROXY_PORT = 15_002;
 
 /** Ports of the pod's address that the sidecar listens on for itself. */
 const SIDECAR_PORTS: Readonly<Record<number, string>> = {
