@@ -55,6 +55,7 @@ const HINTS: Hints = {
     [/\bports\{\}$/, PORTS],
     [/\bverifyCertificateHash\[\]$/, ["a".repeat(64)]],
     [/\bverifyCertificateSpki\[\]$/, ["NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A="]],
+    [/\bprobes$/, [1, 9]],
     [/\.ttl$/, ["0s", "10s"]],
     [/\b(?:uri|path|prefixRewrite)(?:\.(?:exact|prefix))?$/, ["/", "/x", "/x/y", "/api"]],
     [/\bregex$|\buriRegexRewrite\.match$/, ["/x.*", "v[12]", "(a|b)+"]],

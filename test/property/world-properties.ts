@@ -61,7 +61,8 @@ export function refusalsOfWeft({ resources }: XdsSnapshot): readonly string[] {
   ): void => {
     for (const { name, body } of resources[kind].values()) {
       const message = fromBinary(schema, body);
-      const issues = [...decode(message, body), ...checkRules(schema, message, "")];
+      const found = [...decode(message, body), ...checkRules(schema, message, "")];
+      const issues = found.filter((issue) => !isOfThisMachine(issue));
       refusals.push(...issues.map((issue) => `${kind} ${name}: ${formatIssue(issue)}`));
     }
   };
@@ -75,14 +76,12 @@ export function refusalsOfWeft({ resources }: XdsSnapshot): readonly string[] {
     decodeAssignment(message, "", true, issues);
     return issues;
   });
-  check("listener", ListenerSchema, (message, body) =>
-    issuesOf(decodeListener(message, body)).filter((issue) => !isOfThisMachine(issue)),
-  );
+  check("listener", ListenerSchema, (message, body) => issuesOf(decodeListener(message, body)));
   check("route", RouteConfigurationSchema, (message) => issuesOf(decodeRouteTable(message)));
   return refusals;
 }
 
-/** The original destination takes a library that is not on every machine. */
+/** Some of what the system can do takes a library that is not on every machine. */
 function isOfThisMachine({ message }: Issue): boolean {
   return createOriginalDst() === undefined && message.includes("koffi");
 }
