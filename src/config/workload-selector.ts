@@ -19,4 +19,3 @@ export const workloadSelectorSchema = object({
 
 /** Workloads by labels that they must all have; none selects every workload. */
 export type PolicySelector = Infer<typeof policySelectorSchema>;
-/** Workloads by labels that they must all have. */
