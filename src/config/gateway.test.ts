@@ -96,6 +96,16 @@ describe("TLS settings", () => {
     [HTTPS, { mode: "SIMPLE", tlsCertificates: [FILES, FILES] }, []],
     [
       HTTPS,
+      { mode: "MUTUAL", credentialName: "a", verifyCertificateHash: ["ab".repeat(32), "cd"] },
+      ["error tls.verifyCertificateHash[1]: must be a SHA-256 in hexadecimal"],
+    ],
+    [
+      HTTPS,
+      { mode: "MUTUAL", credentialName: "a", verifyCertificateSpki: ["spki"] },
+      ["error tls.verifyCertificateSpki[0]: must be a SHA-256 in base64"],
+    ],
+    [
+      HTTPS,
       { mode: "SIMPLE", tlsCertificates: [{ serverCertificate: "/c" }] },
       ["error tls.tlsCertificates[0].privateKey: is required"],
     ],

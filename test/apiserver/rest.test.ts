@@ -52,7 +52,9 @@ describe("ApiServer", () => {
     expect(groups.map(({ name }) => name)).toEqual([
       "apps",
       "discovery.k8s.io",
+      "networking.k8s.io",
       "networking.istio.io",
+      "security.istio.io",
     ]);
     const { body } = await fixture.ask("GET", "/apis/networking.istio.io/v1alpha3");
     expect((body["resources"] as { name: string }[]).map(({ name }) => name)).toContain(

@@ -20,6 +20,34 @@ export function validateServerTls(tls: ServerTlsSettings, path: string): readonl
     ...validateNames(tls.cipherSuites, `${path}.cipherSuites`, "a cipher suite", isCipherSuite),
     ...validateNames(tls.ecdhCurves, `${path}.ecdhCurves`, "a key exchange group", isEcdhCurve),
     ...validateVersions(tls, path),
+    ...validatePins(tls, path),
+  ];
+}
+
+/** Envoy refuses the whole listener for a pin of another form, and one that is left out guards nothing. */
+function validatePins(
+  { verifyCertificateHash = [], verifyCertificateSpki = [] }: ServerTlsSettings,
+  path: string,
+): readonly Issue[] {
+  const wrong = (field: string, pins: readonly string[], form: RegExp, words: string) =>
+    pins.flatMap((pin, at): readonly Issue[] =>
+      form.test(pin)
+        ? []
+        : [{ path: `${path}.${field}[${at}]`, message: `${words}: got "${pin}"` }],
+    );
+  return [
+    ...wrong(
+      "verifyCertificateHash",
+      verifyCertificateHash,
+      /^([0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31})$/i,
+      "must be a SHA-256 in hexadecimal, 64 digits, with or without colons",
+    ),
+    ...wrong(
+      "verifyCertificateSpki",
+      verifyCertificateSpki,
+      /^[A-Za-z0-9+/]{43}=$/,
+      "must be a SHA-256 in base64, 44 characters",
+    ),
   ];
 }
 
