@@ -147,8 +147,8 @@ export function gatewayYaml(podIp: string): string {
 }
 
 /** The egress gateway: its Service, pod and endpoints. */
-export function egressGatewayYaml(podIp: string): string {
-  return oneGatewayYaml(EGRESS_GATEWAY, "10.96.1.6", podIp);
+export function egressGatewayYaml(podIp: string, isReady: boolean): string {
+  return oneGatewayYaml(EGRESS_GATEWAY, "10.96.1.6", podIp, isReady);
 }
 
 /** The label `istio` of a gateway's pod: `istio-ingressgateway` is `ingressgateway`. */
@@ -156,7 +156,7 @@ export function gatewayLabel(name: string): string {
   return name.replace("istio-", "");
 }
 
-function oneGatewayYaml(name: string, clusterIp: string, podIp: string): string {
+function oneGatewayYaml(name: string, clusterIp: string, podIp: string, isReady = true): string {
   const labels = `{ app: ${name}, istio: ${gatewayLabel(name)} }`;
   return `
 apiVersion: v1
@@ -190,7 +190,7 @@ ports:
   - { name: http2, port: 8080 }
   - { name: https, port: 8443 }
 endpoints:
-  - { addresses: [${podIp}], conditions: { ready: true }, targetRef: { kind: Pod, name: ${name}, namespace: istio-system } }
+  - { addresses: [${podIp}], conditions: { ready: ${isReady} }, targetRef: { kind: Pod, name: ${name}, namespace: istio-system } }
 `;
 }
 

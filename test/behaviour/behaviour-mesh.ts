@@ -173,13 +173,15 @@ export class BehaviourMesh {
     const headers = { "x-generation": String(this.#generation) };
     const sidecar = { host: this.#clientIp(), port: PROXY_PORT, isProxy: true };
     const gateway = { host: gatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
-    for (const to of isGatewayAsked ? [sidecar, gateway] : [sidecar]) {
+    const egress = { host: egressGatewayIp(this.#block), port: GATEWAY_PORT, isProxy: false };
+    const egresses = this.#world.hasEgressGateway === true ? [egress] : [];
+    for (const to of [sidecar, ...(isGatewayAsked ? [gateway] : []), ...egresses]) {
       await until(
         async () => {
           const line = `GET ${to.isProxy ? "http://marker:9080/" : MARKER}`;
           return (await this.#client.send(line, to, headers)).status === 200;
         },
-        `${to.isProxy ? "the sidecar" : "the gateway"} to follow; refused: ${JSON.stringify(this.rejections())}`,
+        `${to.isProxy ? "the sidecar" : `the gateway ${to.host}`} to follow; refused: ${JSON.stringify(this.rejections())}`,
       );
     }
   }
@@ -272,6 +274,13 @@ spec:
   servers: [{ port: { number: ${GATEWAY_PORT}, name: http-marker, protocol: HTTP }, hosts: [marker.test] }]
 ---
 apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: marker-egress, namespace: istio-system }
+spec:
+  selector: { istio: egressgateway }
+  servers: [{ port: { number: ${GATEWAY_PORT}, name: http-marker, protocol: HTTP }, hosts: [marker.test] }]
+---
+apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: marker-sidecar, namespace: istio-system }
 spec:
@@ -283,7 +292,7 @@ kind: VirtualService
 metadata: { name: marker-gateway, namespace: istio-system }
 spec:
   hosts: [marker.test]
-  gateways: [istio-system/marker]
+  gateways: [istio-system/marker, istio-system/marker-egress]
   http:${route}
 `;
 }

@@ -1,5 +1,6 @@
 import {
   CLIENT,
+  EGRESS_GATEWAY,
   egressGatewayIp,
   egressGatewayYaml,
   gatewayIp,
@@ -98,7 +99,7 @@ status: { phase: Running, podIP: ${podIp} }
 /** Services that tutorials write rules for, a client, a gateway for each direction. */
 export const TUTORIALS: MeshWorld = {
   workloads: tutorialWorkloads,
-  config: (block) => {
+  config: (block, unready) => {
     const workloads = tutorialWorkloads(block);
     const ofApp = (name: string): readonly Workload[] =>
       workloads.filter(({ app }) => app === name);
@@ -106,7 +107,7 @@ export const TUTORIALS: MeshWorld = {
       ...SERVICES.map((service, at) => serviceYaml(service, at, ofApp(service.name))),
       ...workloads.filter(({ app }) => app !== OUTSIDE).map(podYaml),
       gatewayYaml(gatewayIp(block)),
-      egressGatewayYaml(egressGatewayIp(block)),
+      egressGatewayYaml(egressGatewayIp(block), !unready.includes(EGRESS_GATEWAY)),
     ].join("---");
   },
   startApp: (workload) => startEchoApp(workload, SERVICE_PORT),
