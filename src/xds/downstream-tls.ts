@@ -15,7 +15,7 @@ import { packAny } from "../api/type-url.ts";
 import { isIPv4, isIPv6 } from "../base/ip.ts";
 import type { ProxySettings } from "../model/proxy-settings.ts";
 import type { ServerTls, TlsLimits, TlsSource, TlsVersion } from "../model/tls.ts";
-import { sdsSecret, secretName } from "./secret-source.ts";
+import { file, sdsSecret, secretName, validationBy } from "./secret-source.ts";
 
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
 
@@ -109,26 +109,7 @@ function validation(
     ],
     ...(crlFile !== undefined && { crl: file(crlFile) }),
   };
-  if (!hasCertificates) {
-    const value = {
-      ...context,
-      ...(trusted.type === "trusted-file" && { trustedCa: file(trusted.file) }),
-    };
-    return { validationContextType: { case: "validationContext", value } };
-  }
-  return {
-    validationContextType: {
-      case: "combinedValidationContext",
-      value: {
-        defaultValidationContext: context,
-        validationContextSdsSecretConfig: sdsSecret(secretName(trusted)),
-      },
-    },
-  };
-}
-
-function file(filename: string) {
-  return { specifier: { case: "filename", value: filename } } as const;
+  return validationBy(trusted, context, hasCertificates);
 }
 
 type SanMatcher = MessageInitShape<typeof SubjectAltNameMatcherSchema>;

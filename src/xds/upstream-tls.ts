@@ -13,7 +13,7 @@ import { packAny } from "../api/type-url.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { ClientTls } from "../model/tls.ts";
 import { certificates, exactName, tlsParameters } from "./downstream-tls.ts";
-import { sdsSecret, secretName } from "./secret-source.ts";
+import { file, validationBy } from "./secret-source.ts";
 
 type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 type TransportSocketMatch = MessageInitShape<typeof Cluster_TransportSocketMatchSchema>;
@@ -93,22 +93,5 @@ function validation(
     matchTypedSubjectAltNames: subjectAltNames.flatMap(exactName),
     ...(crlFile !== undefined && { crl: file(crlFile) }),
   };
-  // Without an agent the proxy reads the file by itself.
-  if (!hasCertificates && trusted.type === "trusted-file") {
-    const value = { ...context, trustedCa: file(trusted.file) };
-    return { validationContextType: { case: "validationContext", value } };
-  }
-  return {
-    validationContextType: {
-      case: "combinedValidationContext",
-      value: {
-        defaultValidationContext: context,
-        validationContextSdsSecretConfig: sdsSecret(secretName(trusted)),
-      },
-    },
-  };
-}
-
-function file(filename: string) {
-  return { specifier: { case: "filename", value: filename } } as const;
+  return validationBy(trusted, context, hasCertificates);
 }

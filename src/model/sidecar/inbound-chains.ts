@@ -11,6 +11,7 @@ import type { MeshSettings } from "../mesh-settings.ts";
 import type { Origin } from "../origin.ts";
 import type { MutualTlsMode } from "../peer-authentication.ts";
 import { isHttp } from "../protocol.ts";
+import { plainTcpChain } from "../routing/tcp-chain.ts";
 import { chainProtocol, type InboundPort } from "./inbound-port.ts";
 import { type InboundRoutesOptions, inboundRoutes } from "./inbound-routes.ts";
 import { type ChainVariant, chainVariants, meshTls, userTlsVariants } from "./inbound-tls.ts";
@@ -41,7 +42,7 @@ export function portChains(
       name,
       filter: httpChain(`inbound_${name}`, { ...port, cluster, isHttp: isHttp(port.protocol) }),
     },
-    tcp: { name, filter: tcpChain(cluster) },
+    tcp: { name, filter: plainTcpChain(cluster) },
     origins,
     settings,
   };
@@ -67,7 +68,7 @@ export function passthroughChains(
   const plan: ChainPlan = {
     destinationPort: port === 0 ? undefined : port,
     http: { name: CATCH_ALL_HTTP, filter: httpChain(cluster, routes) },
-    tcp: { name: CATCH_ALL, filter: tcpChain(cluster) },
+    tcp: { name: CATCH_ALL, filter: plainTcpChain(cluster) },
     origins,
     settings,
   };
@@ -97,20 +98,6 @@ function chainOf({ match, filter, isTls }: ChainVariant, plan: ChainPlan): Filte
 /** HTTP that goes to the app. */
 export function httpChain(statPrefix: string, options: InboundRoutesOptions): HttpChain {
   return { type: "http", statPrefix, routes: inboundRoutes(options), role: "sidecar-inbound" };
-}
-
-/** Bytes that go to a cluster, whose name is the statistics' too. */
-export function tcpChain(cluster: string): TcpChain {
-  return {
-    type: "tcp",
-    statPrefix: cluster,
-    clusters: [{ name: cluster, weight: 1 }],
-    idleTimeoutMs: undefined,
-    maxConnectionDurationMs: undefined,
-    isHashedBySource: false,
-    tunnel: undefined,
-    isClusterFromSni: false,
-  };
 }
 
 /** What must be looked at for chains to be told apart, on each port only as far as needed. */

@@ -15,9 +15,10 @@ import {
 } from "../peer-authentication.ts";
 import { isHttp } from "../protocol.ts";
 import type { ProxyNode } from "../proxy.ts";
+import { plainTcpChain } from "../routing/tcp-chain.ts";
 import type { Scope } from "../scope.ts";
 import type { ViewPart } from "../view-part.ts";
-import { httpChain, inspectionOf, portChains, tcpChain } from "./inbound-chains.ts";
+import { httpChain, inspectionOf, portChains } from "./inbound-chains.ts";
 import { inboundCluster, inboundPassthrough } from "./inbound-clusters.ts";
 import type { InboundPort } from "./inbound-port.ts";
 import { inboundPorts } from "./inbound-ports.ts";
@@ -118,7 +119,7 @@ function plainChain(port: InboundPort): FilterChain {
   const cluster = `inbound|${port.number}||`;
   const filter = isHttp(port.protocol)
     ? httpChain(`inbound_${name}`, { ...port, cluster, isHttp: true })
-    : { ...tcpChain(cluster), statPrefix: `inbound_${name}` };
+    : { ...plainTcpChain(cluster), statPrefix: `inbound_${name}` };
   return { name, match: {}, tls: undefined, filter, origins: port.origins };
 }
 

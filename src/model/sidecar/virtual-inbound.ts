@@ -5,12 +5,12 @@ import type { MeshSettings } from "../mesh-settings.ts";
 import type { Origin } from "../origin.ts";
 import { type MutualTlsMode, modeOfPort, type WorkloadMutualTls } from "../peer-authentication.ts";
 import type { ProxyNode } from "../proxy.ts";
+import { plainTcpChain } from "../routing/tcp-chain.ts";
 import {
   type ChainSettings,
   inspectionOf,
   passthroughChains,
   portChains,
-  tcpChain,
 } from "./inbound-chains.ts";
 import type { InboundPort } from "./inbound-port.ts";
 import { portMode } from "./port-mode.ts";
@@ -93,7 +93,7 @@ function blackHoleChain(port: number): FilterChain {
     name: BLACK_HOLE_CHAIN,
     match: { destinationPort: port },
     tls: undefined,
-    filter: tcpChain(BLACK_HOLE),
+    filter: plainTcpChain(BLACK_HOLE),
     origins: [],
   };
 }
