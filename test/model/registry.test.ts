@@ -83,6 +83,15 @@ describe("services of Kubernetes", () => {
     ]);
   });
 
+  test("are headless when they say so, not when nobody has given them an address yet", () => {
+    const mesh = meshOf(kube("a", `{ clusterIP: None, ${HTTP} }`), kube("b", `{ ${HTTP} }`));
+    expect(only(mesh, "a.default.svc.cluster.local").isHeadless).toBe(true);
+    expect(only(mesh, "b.default.svc.cluster.local")).toMatchObject({
+      isHeadless: false,
+      resolution: "eds",
+    });
+  });
+
   test("are seen where the annotation says, else where the mesh says", () => {
     const mesh = meshOf(
       kube(

@@ -34,7 +34,8 @@ export const buildKubernetesService = memoise(
       name: metadata.name,
       namespace,
       resolution: "eds",
-      isHeadless: addresses.length === 0,
+      // One that has no address yet, in a file for example, is not one that shall have none.
+      isHeadless: spec.clusterIP === "None" || spec.clusterIPs?.[0] === "None",
       isExternal: false,
       addresses,
       autoAddresses: [],
