@@ -82,6 +82,10 @@ describe("resolution, endpoints and selector", () => {
       ["warning spec.workloadSelector: has no"],
     ],
     [
+      { ...ONE, resolution: "STATIC" },
+      ["warning spec.resolution: STATIC is for addresses in spec.endpoints"],
+    ],
+    [
       { ...ONE, resolution: "STATIC", workloadSelector: {}, endpoints: [] },
       [
         "warning spec.workloadSelector.labels: selects every workload",

@@ -189,6 +189,24 @@ describe("http rules", () => {
       ],
     ],
     [{ retries: { attempts: 3, perTryTimeout: "2s", retryOn: "5xx,503,unavailable" } }, []],
+    [
+      { retries: { attempts: 3, perTryTimeout: "2s" } },
+      ["warning .retries.perTryTimeout: ends slow tries, which are not repeated then"],
+    ],
+    [
+      { retries: { attempts: 3, perTryTimeout: "2s", retryOn: "503,connect-failure" } },
+      ["warning .retries.perTryTimeout: ends slow tries, which are not repeated then"],
+    ],
+    [{ retries: { attempts: 3, perTryTimeout: "2s", retryOn: "503,reset" } }, []],
+    [
+      { fault: { delay: { fixedDelay: "5s" } }, timeout: "1s" },
+      ["warning .fault.delay: is over before the rule's timeout begins"],
+    ],
+    [
+      { fault: { delay: { fixedDelay: "5s" } }, retries: { attempts: 1 } },
+      ["warning .fault.delay: is over before the rule's retries begin"],
+    ],
+    [{ fault: { abort: { httpStatus: 404 } }, timeout: "1s" }, []],
     [{ retries: { attempts: 0 } }, []],
     [{ retries: { attempts: -1 } }, ["error .retries.attempts: must not be negative"]],
     [{ retries: { perTryTimeout: "2s" } }, ["error .retries.attempts: must be above 0 beside"]],

@@ -100,6 +100,9 @@ export function validateRewrite(rewrite: HttpRewrite | undefined, path: string):
   return issues;
 }
 
+/** What a try that took too long is repeated for; a proxy's own 504 is no status that came back. */
+const SLOW_TRY_CONDITIONS: readonly string[] = ["5xx", "gateway-error", "reset"];
+
 /** `http[].retries`, and the same of the mesh. */
 export function validateRetries(retries: HttpRetry | undefined, path: string): readonly Issue[] {
   if (retries === undefined) return [];
@@ -121,7 +124,16 @@ export function validateRetries(retries: HttpRetry | undefined, path: string): r
     const message = `must be conditions and status codes, with commas and no spaces: got ${JSON.stringify(condition)}${hint}`;
     issues.push({ path: `${path}.retryOn`, message });
   }
+  const isCut = attempts > 0 && retries.perTryTimeout !== undefined;
+  if (isCut && !retryOn.split(",").some(isForSlowTries)) {
+    const message = `ends slow tries, which are not repeated then: retryOn must have one of ${SLOW_TRY_CONDITIONS.join(", ")} for that`;
+    issues.push({ path: `${path}.perTryTimeout`, message, severity: "warning" });
+  }
   return issues;
+}
+
+function isForSlowTries(condition: string): boolean {
+  return SLOW_TRY_CONDITIONS.includes(condition);
 }
 
 /** A registered status code; Node knows one that is not, 509. */

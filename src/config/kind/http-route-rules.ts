@@ -26,6 +26,7 @@ export function validateHttpRoute(
     ...validateHeaders(headers, `${path}.headers`),
     ...validateCorsPolicy(route.corsPolicy, `${path}.corsPolicy`),
     ...validateFault(route.fault, `${path}.fault`),
+    ...warnOfFreeDelay(route, path),
     ...validateMirrors(route, path),
     ...validateRedirect(route.redirect, `${path}.redirect`),
     ...validateDirectResponse(route.directResponse, `${path}.directResponse`),
@@ -96,6 +97,14 @@ function refuseBeside(
     issues.push({ path: `${path}.directResponse`, message: "must not stand beside redirect" });
   }
   return issues;
+}
+
+/** Faults stand before the router, where timeouts are counted from and tries begin. */
+function warnOfFreeDelay({ fault, timeout, retries }: HttpRoute, path: string): readonly Issue[] {
+  if (fault?.delay === undefined || (timeout === undefined && retries === undefined)) return [];
+  const field = timeout === undefined ? "retries" : "timeout";
+  const message = `is over before the rule's ${field} ${field === "timeout" ? "begins" : "begin"}: it is neither cut nor tried again`;
+  return [{ path: `${path}.fault.delay`, message, severity: "warning" }];
 }
 
 function validateMirrors(route: HttpRoute, path: string): readonly Issue[] {

@@ -162,13 +162,21 @@ function validateResolution(spec: Spec, isWaypointUsed: boolean): readonly Issue
       }
       return issues;
     case "STATIC":
-      return issues;
+      return [...issues, ...warnOfNoEndpoints(spec)];
     case "DNS":
     case "DNS_ROUND_ROBIN":
       return [...issues, ...validateDns(spec, resolution)];
     case "DYNAMIC_DNS":
       return [...issues, ...validateDynamicDns(spec, isWaypointUsed)];
   }
+}
+
+/** Istio takes it, so that the last endpoint may go: then there is nobody to send requests to. */
+function warnOfNoEndpoints({ endpoints = [], workloadSelector }: Spec): readonly Issue[] {
+  if (endpoints.length > 0 || workloadSelector !== undefined) return [];
+  const message =
+    "STATIC is for addresses in spec.endpoints or of a spec.workloadSelector: with neither, requests are answered with 503";
+  return [{ path: "spec.resolution", message, severity: "warning" }];
 }
 
 function validateDns({ hosts, endpoints = [] }: Spec, resolution: string): readonly Issue[] {
