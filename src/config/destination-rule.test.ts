@@ -165,6 +165,11 @@ describe("a traffic policy", () => {
     ],
     [{ mode: "ISTIO_MUTUAL", insecureSkipVerify: true, subjectAltNames: ["x"] }, []],
     [{ mode: "SIMPLE", credentialName: "configmap://own/x" }, []],
+    [{ mode: "SIMPLE", sni: "x".repeat(255) }, []],
+    [
+      { mode: "SIMPLE", sni: "é".repeat(128) },
+      ["error .sni: must have at most 255 bytes: got 256"],
+    ],
     [
       { mode: "SIMPLE", credentialName: "configmap://other/x" },
       ["error .credentialName: must be configmap://<name> or configmap://own/<name>"],
@@ -187,6 +192,13 @@ describe("a traffic policy", () => {
     [
       { consistentHash: { httpCookie: { name: "", ttl: "0s", attributes: [{ value: "x" }] } } },
       ["error .consistentHash.httpCookie.attributes[0].name: is required"],
+    ],
+    [
+      { consistentHash: { httpCookie: { name: "a\nb", path: "/\0" } } },
+      [
+        "error .consistentHash.httpCookie.name: must not have control characters",
+        "error .consistentHash.httpCookie.path: must not have control characters",
+      ],
     ],
     [
       { consistentHash: { httpCookie: { name: "" }, ringHash: { minimumRingSize: 9_000_000 } } },

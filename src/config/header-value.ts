@@ -9,9 +9,8 @@ const OPERATOR = /^([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?%/;
  * `%%` a percent sign; a proxy refuses all of its routes for one that is not closed.
  */
 export function checkHeaderValue(value: string): string | undefined {
-  if (Array.from(value).some(isControl)) {
-    return `must not have control characters: got ${showJson(value)}`;
-  }
+  const control = checkHeaderText(value);
+  if (control !== undefined) return control;
   let at = value.indexOf("%");
   while (at !== -1) {
     const rest = value.slice(at + 1);
@@ -24,6 +23,12 @@ export function checkHeaderValue(value: string): string | undefined {
     at = value.indexOf("%", at + 1 + whole.length);
   }
   return undefined;
+}
+
+/** What is wrong with a text that stands in a header as it is, or `undefined`. */
+export function checkHeaderText(text: string): string | undefined {
+  if (!Array.from(text).some(isControl)) return undefined;
+  return `must not have control characters: got ${showJson(text)}`;
 }
 
 /** All but the tab would end the header, or the whole head. */

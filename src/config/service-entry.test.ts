@@ -125,6 +125,14 @@ describe("resolution, endpoints and selector", () => {
     ],
     [{ ...ONE, resolution: "STATIC", endpoints: [endpoint("unix:///a")] }, []],
     [
+      { ...ONE, resolution: "STATIC", endpoints: [endpoint("unix://@a")] },
+      ["warning spec.endpoints[0].address: is an abstract socket"],
+    ],
+    [
+      { ...ONE, resolution: "STATIC", endpoints: [endpoint(`unix:///${"a".repeat(107)}`)] },
+      ["error spec.endpoints[0].address: must have a path of at most 107 bytes: got 108"],
+    ],
+    [
       {
         ...ONE,
         ports: [HTTP, { ...TCP, protocol: "TLS" }],

@@ -2,6 +2,8 @@ import type { Issue } from "../../base/issue.ts";
 import type { ClientTlsSettings } from "../client-tls.ts";
 
 const CONFIG_MAP = "configmap://";
+/** Envoy's limit, and that of a ClientHello. */
+const SNI_BYTES_MAX = 255;
 
 /** `tls` of a DestinationRule in `namespace`, and the same of other kinds. */
 export function validateClientTls(
@@ -10,8 +12,13 @@ export function validateClientTls(
   namespace: string,
 ): readonly Issue[] {
   if (tls === undefined) return [];
-  const { mode, credentialName = "" } = tls;
+  const { mode, credentialName = "", sni = "" } = tls;
   const issues: Issue[] = [...validateConfigMapName(credentialName, path, namespace)];
+  const sniBytes = Buffer.byteLength(sni);
+  if (sniBytes > SNI_BYTES_MAX) {
+    const message = `must have at most ${SNI_BYTES_MAX} bytes: got ${sniBytes}`;
+    issues.push({ path: `${path}.sni`, message });
+  }
   if (mode !== "SIMPLE" && mode !== "MUTUAL") return issues;
   issues.push(...validateSkip(tls, mode, path));
   if (credentialName !== "") {

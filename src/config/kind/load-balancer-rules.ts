@@ -1,4 +1,5 @@
 import type { Issue } from "../../base/issue.ts";
+import { checkHeaderText } from "../header-value.ts";
 import type { ConsistentHash, LoadBalancerSettings, Warmup } from "../load-balancer.ts";
 import { validateLocalityLbSetting } from "./locality-lb-rules.ts";
 
@@ -39,6 +40,11 @@ function validateConsistentHash(hash: ConsistentHash, path: string): readonly Is
   const issues: Issue[] = [];
   if (httpCookie?.name === "") {
     issues.push({ path: `${path}.httpCookie.name`, message: "must not be empty" });
+  }
+  for (const field of ["name", "path"] as const) {
+    // A proxy refuses all of its routes for one such cookie.
+    const wrong = checkHeaderText(httpCookie?.[field] ?? "");
+    if (wrong !== undefined) issues.push({ path: `${path}.httpCookie.${field}`, message: wrong });
   }
   if (minimumRingSize !== 0) {
     const where = `${path}.minimumRingSize`;

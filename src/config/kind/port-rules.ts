@@ -41,6 +41,8 @@ export function checkPortName(name: string, path: string): readonly Issue[] {
 }
 
 const UNIX_PREFIX = "unix://";
+/** What fits into `sun_path` of Linux, without the zero byte at its end. */
+const UNIX_PATH_BYTES_MAX = 107;
 
 /** Whether an address is written as a unix domain socket. */
 export function isUnixAddress(address: string): boolean {
@@ -50,10 +52,23 @@ export function isUnixAddress(address: string): boolean {
 /** `unix:///path` or, for an abstract socket, `unix://@name`. */
 export function checkUnixAddress(address: string, path: string): readonly Issue[] {
   const socket = address.slice(UNIX_PREFIX.length);
+  const bytes = Buffer.byteLength(socket);
+  if (bytes > UNIX_PATH_BYTES_MAX) {
+    const message = `must have a path of at most ${UNIX_PATH_BYTES_MAX} bytes: got ${bytes}`;
+    return [{ path, message }];
+  }
   if (socket.startsWith("@") && socket.length > 1) return [];
   if (socket.startsWith("/") && !socket.endsWith("/")) return [];
   const message = `must be unix:// and the absolute path of a file, or "@" and a name: got "${address}"`;
   return [{ path, message }];
+}
+
+/** The socket of an endpoint, which not every proxy can connect to. */
+export function checkUnixEndpoint(address: string, path: string): readonly Issue[] {
+  const issues = checkUnixAddress(address, path);
+  if (issues.length > 0 || !address.startsWith(`${UNIX_PREFIX}@`)) return issues;
+  const message = "is an abstract socket: Envoy takes it, weft's own proxy refuses it; name a file";
+  return [{ path, message, severity: "warning" }];
 }
 
 /** An IPv4 or IPv6 address. */

@@ -8,7 +8,7 @@ import {
   checkPortName,
   checkProtocol,
   checkSubnet,
-  checkUnixAddress,
+  checkUnixEndpoint,
   isHttpProtocol,
   isTlsProtocol,
   isUnixAddress,
@@ -140,7 +140,7 @@ function validateEndpointAddress(
     return [{ path: where, message, severity: "warning" }];
   }
   if (resolution !== "STATIC") return checkHostOrIp(address, where);
-  if (isUnixAddress(address)) return checkUnixAddress(address, where);
+  if (isUnixAddress(address)) return checkUnixEndpoint(address, where);
   const wrong = checkIpAddress(address, where);
   if (wrong.length === 0 || checkDomain(address) !== undefined) return wrong;
   const message = `must be an IP address with resolution STATIC: got "${address}", say DNS for names`;

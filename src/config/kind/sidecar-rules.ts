@@ -15,6 +15,7 @@ import {
   checkPortNumber,
   checkProtocol,
   checkUnixAddress,
+  checkUnixEndpoint,
   isHttpProtocol,
   isTlsProtocol,
   isUnixAddress,
@@ -93,7 +94,7 @@ const LOOPBACK_HOSTS = ["", "127.0.0.1", "0.0.0.0", "[::1]", "[::]"];
 /** Traffic that came in goes to the workload itself, and nowhere else. */
 function checkDefaultEndpoint(endpoint: string, path: string): readonly Issue[] {
   if (endpoint === "") return [];
-  if (isUnixAddress(endpoint)) return checkUnixAddress(endpoint, path);
+  if (isUnixAddress(endpoint)) return checkUnixEndpoint(endpoint, path);
   const colon = endpoint.lastIndexOf(":");
   if (colon === -1 || !LOOPBACK_HOSTS.includes(endpoint.slice(0, colon))) {
     const message = `must be 127.0.0.1:PORT, 0.0.0.0:PORT, [::1]:PORT, [::]:PORT or unix:///path: got "${endpoint}"`;

@@ -3,7 +3,7 @@ import type { Issue } from "../../base/issue.ts";
 import { checkDomain } from "../host.ts";
 import { validateLabels } from "../metadata.ts";
 import type { WorkloadEntrySpec } from "../workload-entry.ts";
-import { checkPortName, checkPortNumber, checkUnixAddress, isUnixAddress } from "./port-rules.ts";
+import { checkPortName, checkPortNumber, checkUnixEndpoint, isUnixAddress } from "./port-rules.ts";
 
 /** What Istio's webhook refuses about a WorkloadEntry beyond its schema. */
 export function validateWorkloadEntry(spec: WorkloadEntrySpec, path: string): readonly Issue[] {
@@ -17,7 +17,7 @@ export function validateWorkloadEntry(spec: WorkloadEntrySpec, path: string): re
       issues.push({ path: `${path}.address`, message, severity: "warning" });
     }
   } else if (isUnixAddress(address)) {
-    issues.push(...checkUnixAddress(address, `${path}.address`));
+    issues.push(...checkUnixEndpoint(address, `${path}.address`));
   } else {
     issues.push(...checkHostOrIp(address, `${path}.address`));
   }

@@ -1,7 +1,7 @@
 import type { Issue } from "../../base/issue.ts";
 import { validateLabels } from "../metadata.ts";
 import type { WorkloadGroup, WorkloadGroupProbe } from "../workload-group.ts";
-import { checkUnixAddress, isUnixAddress } from "./port-rules.ts";
+import { checkUnixEndpoint, isUnixAddress } from "./port-rules.ts";
 import { validateEndpointPorts } from "./workload-entry-rules.ts";
 
 /** What Istio's webhook refuses about a WorkloadGroup beyond its schema. */
@@ -12,7 +12,7 @@ export function validateWorkloadGroup(spec: WorkloadGroup["spec"]): readonly Iss
   return [
     { path: "spec", message, severity: "warning" },
     ...validateLabels("spec.metadata.labels", metadata?.labels),
-    ...(isUnixAddress(address) ? checkUnixAddress(address, "spec.template.address") : []),
+    ...(isUnixAddress(address) ? checkUnixEndpoint(address, "spec.template.address") : []),
     ...validateEndpointPorts(template, "spec.template"),
     ...validateLabels("spec.template.labels", template.labels),
     ...(probe === undefined ? [] : validateProbe(probe, "spec.probe")),
