@@ -15,7 +15,12 @@ import { peerAuthenticationIssues } from "./peer-authentication.ts";
 import { ruleIssues } from "./policy/rule-issues.ts";
 import { portOf, type Service } from "./service.ts";
 import { sidecarIssues } from "./sidecar.ts";
-import { MESH_GATEWAY, type RuleDestination, type VirtualService } from "./virtual-service.ts";
+import {
+  MESH_GATEWAY,
+  type RuleDestination,
+  resolveGateway,
+  type VirtualService,
+} from "./virtual-service.ts";
 
 /**
  * What an object names and the mesh does not have, as warnings: it may still come. The object
@@ -103,6 +108,7 @@ function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): reado
     ...unusedDelegateIssues(virtualService, mesh),
     ...hostIssues(virtualService, mesh),
     ...gatewayReferenceIssues(virtualService, mesh),
+    ...matchGatewayIssues(virtualService),
     ...destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
   ];
 }
@@ -192,6 +198,29 @@ function gatewayReferenceIssues(virtualService: VirtualService, mesh: Mesh): rea
     issues.push(warning(`spec.hosts[${index}]`, message));
   }
   return issues;
+}
+
+/** Gateways of matches that the object itself is not for: nothing ever matches there. */
+function matchGatewayIssues({
+  object,
+  gateways,
+  hosts,
+  namespace,
+}: VirtualService): readonly Issue[] {
+  // A delegate's are held against the rule that delegates to it.
+  if (hosts.length === 0) return [];
+  return (["http", "tls", "tcp"] as const).flatMap((section) =>
+    (object.spec[section] ?? []).flatMap((rule, at) =>
+      (rule.match ?? []).flatMap((match, matchAt) =>
+        (match.gateways ?? []).flatMap((name, index) => {
+          if (gateways.includes(resolveGateway(name, namespace))) return [];
+          const path = `spec.${section}[${at}].match[${matchAt}].gateways[${index}]`;
+          const message = `"${name}" is not one of spec.gateways (${gateways.join(", ")}): no request comes from there`;
+          return [warning(path, message)];
+        }),
+      ),
+    ),
+  );
 }
 
 function quoted(hosts: readonly string[]): string {

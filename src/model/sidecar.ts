@@ -137,13 +137,23 @@ export function findSidecar(
 /** Why a Sidecar has no effect, or not all that it asks for; `sidecars` come oldest first. */
 export function sidecarIssues(sidecar: Sidecar, sidecars: readonly Sidecar[]): readonly Issue[] {
   const { selector, namespace } = sidecar;
-  if (selector !== undefined) return [];
   const first = sidecars.find(
-    (other) => other.namespace === namespace && other.selector === undefined,
+    (other) => other.namespace === namespace && isSameSelector(other.selector, selector),
   );
   if (first === undefined || first === sidecar) return [];
   const message =
-    `has no effect: ${formatKey(first.key)} is for all workloads of the namespace too, ` +
-    "and older; select workloads, or join the two";
+    selector === undefined
+      ? `has no effect: ${formatKey(first.key)} is for all workloads of the namespace too, ` +
+        "and older; select workloads, or join the two"
+      : `has no effect: ${formatKey(first.key)} selects the same workloads, and is older; join the two`;
   return [{ path: "spec.workloadSelector", message, severity: "warning" }];
+}
+
+function isSameSelector(one: Sidecar["selector"], other: Sidecar["selector"]): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  const labels = Object.entries(one);
+  return (
+    labels.length === Object.keys(other).length &&
+    labels.every(([name, value]) => other[name] === value)
+  );
 }

@@ -84,6 +84,22 @@ describe("scopeOf() with Sidecars", () => {
     ]);
   });
 
+  test("of two for the same workloads too", () => {
+    const spec = (labels: string): string =>
+      `{ workloadSelector: { labels: ${labels} }, egress: [{ hosts: ["./*"] }] }`;
+    const mesh = meshOf(
+      ...SERVICES,
+      istio("Sidecar", "first", spec("{ app: a, version: v1 }")),
+      istio("Sidecar", "second", spec("{ version: v1, app: a }")),
+      istio("Sidecar", "third", spec("{ app: a }")),
+    );
+    expect(
+      meshIssues(mesh).map(({ object, issue }) => `${object.name} ${formatIssue(issue)}`),
+    ).toEqual([
+      "second spec.workloadSelector: has no effect: Sidecar/default/first selects the same workloads, and is older; join the two",
+    ]);
+  });
+
   test.each([
     ["*/*", ["a.default 80", "b.default 80,90", "c.other 80"]],
     ["./*", ["a.default 80", "b.default 80,90"]],
