@@ -11,6 +11,11 @@ const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
  */
 const REGEX_SIZE_MAX = 350_000;
 
+/** `layered_runtime` of every proxy that an agent starts. */
+export const PROXY_RUNTIME = {
+  layers: [{ name: "weft", static_layer: { "re2.max_program_size.error_level": REGEX_SIZE_MAX } }],
+};
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -21,11 +26,7 @@ export function buildBootstrap(config: AgentConfig, version: string): Json {
   return {
     node: buildNode(config, version),
     admin: { address: socketAddress(config.podIp, config.adminPort) },
-    layered_runtime: {
-      layers: [
-        { name: "weft", static_layer: { "re2.max_program_size.error_level": REGEX_SIZE_MAX } },
-      ],
-    },
+    layered_runtime: PROXY_RUNTIME,
     dynamic_resources: {
       // 0 waits for the first configuration however long it takes: a proxy that serves nothing
       // must not call itself ready.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { PROXY_RUNTIME } from "../../src/agent/bootstrap.ts";
 import type { SnapshotJson } from "../../src/xds/resource-json.ts";
 
 /** Where the control plane would be, and the agent with its secrets; validation asks nobody. */
@@ -62,6 +63,8 @@ function staticBootstrap({ listeners, routes, clusters, endpoints }: SnapshotJso
   return {
     node: { id: "validate", cluster: "validate" },
     dynamic_resources: { ads_config: ADS },
+    // On its own Envoy takes regular expressions of no more than 100 steps.
+    layered_runtime: PROXY_RUNTIME,
     static_resources: {
       listeners: listeners.map((listener) => inlineRoutes(listener, byName)),
       clusters: [...BOOTSTRAP_CLUSTERS, ...clusters, ...withEndpoints],
