@@ -23,7 +23,7 @@ import {
 import type { Origin } from "./behaviour-case.ts";
 import { SEEN } from "./echo-app.ts";
 import { MemorySource } from "./memory-source.ts";
-import { type Answer, MeshClient } from "./mesh-client.ts";
+import { type Answer, type Entrance, MeshClient } from "./mesh-client.ts";
 import { ProxyProcess } from "./proxy-process.ts";
 
 const PROXY_PORT = 15_002;
@@ -98,9 +98,14 @@ export class BehaviourMesh {
     unready: readonly string[] = [],
     { isGatewayAsked = true }: { readonly isGatewayAsked?: boolean } = {},
   ): Promise<void> {
+    this.write(yaml, unready);
+    await this.#whenConfigured(isGatewayAsked);
+  }
+
+  /** As `configure`, waiting for nobody. */
+  write(yaml: string, unready: readonly string[] = []): void {
     this.#generation += 1;
     this.#source.replace(this.#documents(yaml, unready));
-    await this.#whenConfigured(isGatewayAsked);
   }
 
   /** Where the gateway's clients connect to. */
@@ -114,11 +119,18 @@ export class BehaviourMesh {
     line: string,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const to =
-      origin === "client"
-        ? { host: this.#clientIp(), port: PROXY_PORT, isProxy: true }
-        : { host: gatewayHostIp(this.#block), port: GATEWAY_PORT, isProxy: false };
-    return this.#client.send(line, to, headers);
+    return this.#client.send(line, this.#entrance(origin), headers);
+  }
+
+  /** Sends a request that changes the protocol to websocket, and a text; what comes back. */
+  sendOverWebsocket(origin: Origin, url: string, text: string): Promise<string> {
+    return this.#client.upgrade(url, this.#entrance(origin), text);
+  }
+
+  #entrance(origin: Origin): Entrance {
+    return origin === "client"
+      ? { host: this.#clientIp(), port: PROXY_PORT, isProxy: true }
+      : { host: gatewayHostIp(this.#block), port: GATEWAY_PORT, isProxy: false };
   }
 
   /** How often apps were asked for a path, all together; for worlds whose apps listen on 9080. */

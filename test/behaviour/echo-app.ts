@@ -45,6 +45,13 @@ export async function startEchoApp(workload: Workload, port: number): Promise<()
     if (afterMs === 0) answer();
     else setTimeout(answer, afterMs);
   });
+  server.on("upgrade", (request, socket) => {
+    // Whatever is spoken from here on comes back as it is.
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n`);
+    socket.write(`upgrade: ${request.headers.upgrade}\r\n\r\n`);
+    socket.on("error", () => undefined);
+    socket.pipe(socket);
+  });
   server.keepAliveTimeout = 0;
   server.listen(port, workload.isNaked === true ? workload.podIp : workload.appAddress);
   await once(server, "listening");

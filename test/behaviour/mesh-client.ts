@@ -15,6 +15,13 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** Where requests are sent to: an explicit proxy, or what answers as if it were the host. */
+export interface Entrance {
+  readonly host: string;
+  readonly port: number;
+  readonly isProxy: boolean;
+}
+
 const TIMEOUT_MS = 5_000;
 
 /** Sends requests over kept connections, as apps do. */
@@ -24,7 +31,7 @@ export class MeshClient {
   /** `METHOD URL`, in absolute form to a proxy (`http_proxy`), or straight to a gateway's address. */
   send(
     line: string,
-    to: { readonly host: string; readonly port: number; readonly isProxy: boolean },
+    to: Entrance,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
     const [method = "GET", target = ""] = line.split(" ");
@@ -59,6 +66,34 @@ export class MeshClient {
         });
       });
       request.on("error", fail);
+      request.end();
+    });
+  }
+
+  /** Changes the protocol of a connection, sends a text and returns as much as comes back. */
+  upgrade(url: string, to: Entrance, text: string): Promise<string> {
+    const { host, pathname } = new URL(url);
+    const request = httpRequest({
+      host: to.host,
+      port: to.port,
+      path: to.isProxy ? url : pathname,
+      headers: { host, connection: "Upgrade", upgrade: "websocket" },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return new Promise((resolve, reject) => {
+      request.on("error", reject);
+      request.on("response", ({ statusCode }) => reject(new Error(`answered with ${statusCode}`)));
+      request.on("upgrade", (_, socket) => {
+        let got = "";
+        socket.on("error", reject);
+        socket.on("data", (chunk: Buffer) => {
+          got += chunk.toString("utf8");
+          if (got.length < text.length) return;
+          socket.destroy();
+          resolve(got);
+        });
+        socket.write(text);
+      });
       request.end();
     });
   }

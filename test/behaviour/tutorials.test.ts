@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
+import { BehaviourLoad } from "./behaviour-load.ts";
 import { BehaviourMesh } from "./behaviour-mesh.ts";
 import { tryExchange } from "./try-exchange.ts";
 import { TUTORIAL_CASES } from "./tutorial-cases.ts";
@@ -30,6 +31,29 @@ spec:
   http: [{ route: [{ destination: { host: reviews, subset: v1 } }] }]
 `;
 }
+
+const SUBSETS = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec:
+  host: reviews
+  subsets: [{ name: v1, labels: { version: v1 } }, { name: v3, labels: { version: v3 } }]
+`;
+
+function toVersion(version: string): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http: [{ route: [{ destination: { host: reviews, subset: ${version} } }] }]
+`;
+}
+
+const TO_V1 = toVersion("v1");
+const TO_V3 = toVersion("v3");
 
 /** The statuses of requests that all want the app at the same time, in order of their numbers. */
 async function sendAtOnce(mesh: BehaviourMesh, count: number): Promise<readonly number[]> {
@@ -62,6 +86,56 @@ for (const { plane, isThere, program } of PLANES) {
       await mesh.configure(typeof config === "string" ? config : config(mesh.block), one.unready);
       expect(mesh.rejections()).toEqual([]);
       for (const exchange of one.exchanges) expect(await tryExchange(mesh, exchange)).toEqual([]);
+    });
+
+    test("websockets go through rules, in the mesh and at the gateway", async () => {
+      await mesh.configure(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: chat }
+spec:
+  selector: { istio: ingressgateway }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [chat.example.com] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: chat }
+spec:
+  hosts: [chat.example.com, ratings]
+  gateways: [chat, mesh]
+  http:
+  - match: [{ uri: { prefix: /chat } }]
+    timeout: 5s
+    route: [{ destination: { host: ratings, port: { number: 9080 } } }]
+`);
+      const text = "hello";
+      expect(await mesh.sendOverWebsocket("gateway", "http://chat.example.com/chat", text)).toBe(
+        text,
+      );
+      expect(await mesh.sendOverWebsocket("client", "http://ratings:9080/chat", text)).toBe(text);
+      await expect(
+        mesh.sendOverWebsocket("client", "http://ratings:9080/else", text),
+      ).rejects.toThrow("answered with 404");
+    });
+
+    test("no request fails while a rule and its subsets come and go one after the other", async () => {
+      await mesh.configure("");
+      const load = new BehaviourLoad(mesh, "GET http://reviews:9080/reviews/0");
+      for (let round = 0; round < 25; round++) {
+        // Each as soon as a request was answered, whatever proxies have by then.
+        for (const yaml of [
+          SUBSETS,
+          `${SUBSETS}---${TO_V3}`,
+          `${SUBSETS}---${TO_V1}`,
+          SUBSETS,
+          "",
+        ]) {
+          mesh.write(yaml);
+          await mesh.send("client", "GET http://reviews:9080/reviews/0");
+        }
+      }
+      await mesh.configure("");
+      expect(await load.stop()).toEqual(["reviews-v1", "reviews-v2", "reviews-v3"]);
     });
 
     test("a balancer in turn goes round, request by request", async () => {
