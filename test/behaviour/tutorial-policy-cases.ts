@@ -360,4 +360,68 @@ spec:
       { request: "GET http://ratings:9080/later", expect: { status: 404 } },
     ],
   },
+  {
+    name: "a copy goes to another service, and its answer to nobody",
+    config: `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ratings }
+spec:
+  hosts: [ratings]
+  http:
+  - match: [{ uri: { prefix: /copied-to-nobody } }]
+    route: [{ destination: { host: ratings } }]
+    mirror: { host: nowhere }
+  - match: [{ uri: { prefix: /copied } }]
+    route: [{ destination: { host: ratings } }]
+    mirror: { host: nginx, port: { number: 80 } }
+    mirrorPercentage: { value: 100 }
+  - route: [{ destination: { host: ratings } }]
+    mirror: { host: nginx, port: { number: 80 } }
+    mirrorPercentage: { value: 0 }
+`,
+    exchanges: [
+      // The app takes its time, in which the copy arrives.
+      {
+        request: "GET http://ratings:9080/copied",
+        headers: { "x-answer-after-ms": "80" },
+        expect: { status: 200, by: "ratings-v1", tries: 2 },
+      },
+      {
+        request: "GET http://ratings:9080/copied-to-nobody",
+        headers: { "x-answer-after-ms": "80" },
+        expect: { status: 200, by: "ratings-v1", tries: 1 },
+      },
+      {
+        request: "GET http://ratings:9080/not",
+        headers: { "x-answer-after-ms": "80" },
+        expect: { status: 200, by: "ratings-v1", tries: 1 },
+      },
+    ],
+  },
+  {
+    name: "an endpoint that fails is taken out, and requests fail fast",
+    config: `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: nginx }
+spec:
+  host: nginx
+  trafficPolicy:
+    outlierDetection:
+      consecutive5xxErrors: 2
+      interval: 1s
+      baseEjectionTime: 3m
+      maxEjectionPercent: 100
+`,
+    exchanges: [
+      ...[1, 2].map(() => ({
+        request: "GET http://nginx/failing",
+        headers: { "x-answer-status": "500" },
+        expect: { status: 500, tries: 1 },
+      })),
+      { request: "GET http://nginx/failed", expect: { status: 503, tries: 0 } },
+      { request: "GET http://my-svc/failed", expect: { status: 200 } },
+    ],
+  },
 ];
