@@ -255,7 +255,8 @@ describe("chooseCluster()", () => {
     });
     expect(two).toMatchObject({
       subset: [{ key: "version", value: '"v2"' }, zone],
-      hostRewrite: { kind: "weighted", host: "two.test" },
+      ownHost: "two.test",
+      hostRewrite: { kind: "literal", host: "all.test" },
     });
   });
 });

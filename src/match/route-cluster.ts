@@ -30,6 +30,7 @@ export function decodeClusters(
   const base: ClusterChoice = {
     name: "",
     subset: subsetCriteria(message.metadataMatch),
+    ownHost: "",
     hostRewrite,
     mutations: orderMutations(levels, mostSpecificWins),
     filterOverrides: overrides,
@@ -60,6 +61,10 @@ export function decodeClusters(
       issues.push({ path, message: "names no cluster" });
   }
   return { clusterNames: [], chooseCluster: () => base };
+}
+
+function ownHost({ hostRewriteSpecifier: rewrite }: WeightedCluster_ClusterWeight): string {
+  return rewrite.case === "hostRewriteLiteral" ? wireText(rewrite.value) : "";
 }
 
 /** The cluster that a request header names; the first of several. */
@@ -159,7 +164,6 @@ function decodeShare(
     const what = "At least one of name or cluster_header need to be specified";
     issues.push({ path, message: what });
   }
-  const rewrite = cluster.hostRewriteSpecifier;
   const own = decodeOverrides(cluster.typedPerFilterConfig, {
     decode: context.decodeOverride,
     path: joinPath(path, "typed_per_filter_config"),
@@ -169,10 +173,8 @@ function decodeShare(
   const choice: ClusterChoice = {
     name: cluster.name,
     subset: mergeCriteria(base.subset, subsetCriteria(cluster.metadataMatch)),
-    hostRewrite:
-      rewrite.case === "hostRewriteLiteral" && rewrite.value !== ""
-        ? { kind: "weighted", host: wireText(rewrite.value) }
-        : base.hostRewrite,
+    ownHost: ownHost(cluster),
+    hostRewrite: base.hostRewrite,
     mutations: {
       // Its own come first, whichever level wins among the others; as in Envoy.
       request: [...(request === undefined ? [] : [request]), ...base.mutations.request],

@@ -15,8 +15,6 @@ import type { SubsetCriteria } from "./subset-criteria.ts";
 /** The host header that an upstream gets instead of the request's. */
 export type HostRewrite =
   | { readonly kind: "literal"; readonly host: string }
-  /** Of a weighted cluster: nobody is told what the host was. */
-  | { readonly kind: "weighted"; readonly host: string }
   /** The name of the upstream host, where that has one. */
   | { readonly kind: "auto" }
   /** The value of a request header (its name in lower case), where there is one. */
@@ -30,7 +28,9 @@ export interface ClusterChoice {
   readonly name: string;
   /** What the metadata of a host must have. */
   readonly subset: SubsetCriteria;
-  /** `undefined`: the host stays as it is. */
+  /** The host by a weighted cluster's own word: nobody is told what it was before. "" for none. */
+  readonly ownHost: string;
+  /** The action's, which is written after that; `undefined`: the host stays as it is. */
   readonly hostRewrite: HostRewrite | undefined;
   /** Of all levels. */
   readonly mutations: OrderedMutations;

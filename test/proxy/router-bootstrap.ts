@@ -98,6 +98,15 @@ const ROUTES: readonly object[] = [
     request_headers_to_add: [header("x-level", "route"), header("x-wins", "route", OVERWRITE)],
     response_headers_to_add: [header("x-level", "route"), header("x-wins", "route", OVERWRITE)],
   },
+  {
+    match: { prefix: "/both-hosts" },
+    route: {
+      weighted_clusters: {
+        clusters: [{ name: "up", weight: 1, host_rewrite_literal: "weighted.test" }],
+      },
+      host_rewrite_literal: "route.test",
+    },
+  },
   // Where it goes.
   { match: { prefix: "/by-header" }, route: { cluster_header: "x-cluster" } },
   route("/host-header", { host_rewrite_header: "x-host" }),

@@ -46,6 +46,7 @@ export const ROUTER_CASES: readonly RouterCase[] = [
   { name: "headers of a direct response", send: get("/direct"), status: 403, attempts: 0 },
   { name: "headers of a redirect", send: get("/moved"), status: 301, attempts: 0 },
   { name: "headers of every level", send: get("/weighted"), status: 200 },
+  { name: "a host of the route and of its cluster", send: get("/both-hosts"), status: 200 },
   { name: "headers of every level and host", send: told(get("/weighted")), status: 200 },
   {
     name: "a cluster named by a header",

@@ -12,14 +12,13 @@ import type { RoutedStream } from "./routed-stream.ts";
 export function prepareRequestHead(
   stream: RoutedStream,
   action: ClusterAction,
-  { hostRewrite, mutations }: ClusterChoice,
+  { ownHost, hostRewrite, mutations }: ClusterChoice,
 ): string {
   const { head, config } = stream;
   const refused = mutations.request.length > 0 ? mutateRequest(stream, mutations.request) : "";
   const tellsOriginals = !config.suppressesEnvoyHeaders;
-  if (hostRewrite?.kind === "weighted") {
-    head.authority = hostRewrite.host;
-  } else if (hostRewrite !== undefined) {
+  if (ownHost !== "") head.authority = ownHost;
+  if (hostRewrite !== undefined) {
     const host = rewrittenHost(hostRewrite, head);
     if (host !== undefined) replaceHost(stream, action, host);
   }
@@ -39,10 +38,7 @@ function mutateRequest({ head, info }: RoutedStream, levels: readonly HeaderMuta
 }
 
 /** `undefined` where the host stays, or is only known with the upstream host. */
-function rewrittenHost(
-  rewrite: Exclude<HostRewrite, { kind: "weighted" }>,
-  head: RequestHead,
-): string | undefined {
+function rewrittenHost(rewrite: HostRewrite, head: RequestHead): string | undefined {
   switch (rewrite.kind) {
     case "literal":
       return rewrite.host;
