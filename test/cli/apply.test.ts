@@ -119,6 +119,26 @@ test("`weft apply` applies what is good and says what is not, by file and line",
   expect(lines.some((line) => line.startsWith(`${broken}:30:`))).toBe(true);
 });
 
+test.each([
+  ["security.istio.io/v1", "AuthorizationPolicy", "2:1"],
+  ["security.istio.io/v1", "RequestAuthentication", "2:1"],
+  ["networking.istio.io/v1alpha3", "EnvoyFilter", "2:1"],
+  ["telemetry.istio.io/v1", "Telemetry", "1:1"],
+  ["extensions.istio.io/v1alpha1", "WasmPlugin", "1:1"],
+  ["gateway.networking.k8s.io/v1", "HTTPRoute", "1:1"],
+])("`weft apply` refuses %s %s, which nothing would follow", async (apiVersion, kind, at) => {
+  const text = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: x, namespace: default}\n---\n`;
+  api.routes.set(`POST ${ACCOUNTS}`, { json: {} });
+  const { exitCode, stdout, stderr } = await run(applyCommand, ["-f", "-"], text + account("a"));
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "serviceaccount/a created\n" });
+  expect(stderr).toContain(`:${at}: ${kind}/default/x: `);
+  const said = `kind "${kind}" of ${apiVersion} is not supported yet by this version of weft\n`;
+  expect(stderr).toContain(said);
+  expect(api.calls.map(({ body }) => (body as { kind?: string } | undefined)?.kind)).not.toContain(
+    kind,
+  );
+});
+
 test("`weft apply` puts the API's refusals and warnings at their lines", async () => {
   api.routes.set(`POST ${VS}`, {
     json: {},
