@@ -1,5 +1,9 @@
 import { once } from "node:events";
+import { createServer as createTlsServer } from "node:https";
 import { createServer, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { nodeClock } from "../../src/base/node-clock.ts";
+import { createServingCertificate } from "../../src/identity/serving-certificate.ts";
 import type { MeshWorld, Workload } from "./base-mesh.ts";
 import { gatewayIp, gatewayYaml } from "./base-mesh.ts";
 import { type Echo, startEchoApp } from "./echo-app.ts";
@@ -107,6 +111,32 @@ async function startProxyProtocolApp(host: string, port: number): Promise<() => 
   };
 }
 
+/** An app that speaks TLS; tells what ALPN was agreed on, as a request header. */
+async function startTlsApp(host: string, port: number): Promise<() => Promise<void>> {
+  const hosts = ["external.test"];
+  const { certificate, privateKey } = await createServingCertificate({ clock: nodeClock, hosts });
+  const options = { cert: certificate, key: privateKey, ALPNProtocols: ["h2", "http/1.1"] };
+  const server = createTlsServer(options, (request, response) => {
+    const alpn = (request.socket as TLSSocket).alpnProtocol;
+    const echo: Echo = {
+      by: "naked-v1",
+      method: request.method ?? "",
+      path: request.url ?? "",
+      headers: { ...request.headers, "x-alpn": String(alpn) },
+      httpVersion: request.httpVersion,
+    };
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(echo));
+  });
+  server.listen(port, host);
+  await once(server, "listening");
+  return async () => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+  };
+}
+
 /** The mesh that Istio's integration tests call through, as far as apps ask a proxy by name. */
 export const ECHO_WORLD: MeshWorld = {
   workloads: echoWorkloads,
@@ -127,7 +157,9 @@ export const ECHO_WORLD: MeshWorld = {
   startApp: async (workload) => {
     const stops = await Promise.all([
       ...ECHO_PORTS.map(({ target }) => startEchoApp(workload, target)),
-      ...(workload.isNaked === true ? [startProxyProtocolApp(workload.podIp, 18_090)] : []),
+      ...(workload.isNaked === true
+        ? [startProxyProtocolApp(workload.podIp, 18_090), startTlsApp(workload.podIp, 18_443)]
+        : []),
     ]);
     return async () => {
       await Promise.all(stops.map((stop) => stop()));

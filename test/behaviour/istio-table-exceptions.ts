@@ -78,7 +78,7 @@ export const EXCEPTIONS: Readonly<Record<number, TableException>> = {
   ),
   30: exception(
     "gatewayCases",
-    2400,
+    2392,
     "TLS identities",
     "a certificate in a Secret for the gateway",
   ),

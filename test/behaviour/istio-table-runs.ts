@@ -201,10 +201,26 @@ const upstreamProxyProtocol: Run = async (mesh) => {
   return version === "PROXY TCP4" ? [] : [`${status}, ${String(version)}`];
 };
 
+/** The sidecar begins TLS towards a server outside that takes it on another port. */
+const tlsOrigination: Run = async (mesh, { rows }) => {
+  const [{ port, alpn } = {}] = rows.filter((row) => row["alpn"] === "http/1.1");
+  await mesh.configure(`
+{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: external }, spec: { host: external.test, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true } } } }
+---
+{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: external }, spec: { hosts: [external.test], location: MESH_EXTERNAL, resolution: STATIC, endpoints: [{ address: ${ip(mesh, "naked-v1")} }], ports: [{ number: ${Number(port)}, name: http, protocol: HTTP, targetPort: 18443 }] } }
+`);
+  const { status, echo } = await mesh.send("client", `GET http://external.test:${Number(port)}/`);
+  // Without ALPN, HTTP/1.1 is what there is.
+  const spoken =
+    echo?.headers["x-alpn"] === "false" ? `http/${echo.httpVersion}` : echo?.headers["x-alpn"];
+  return spoken === alpn ? [] : [`${status}, ALPN ${String(spoken)}`];
+};
+
 /** By the number of the table. */
 export const TABLE_RUNS: Readonly<Record<number, Run>> = {
   14: shifting,
   15: withoutHeaders,
+  16: tlsOrigination,
   19: withPolicy("{ connectionPool: { http: { useClientProtocol: true } } }"),
   20: withPolicy("{ connectionPool: { http: { idleTimeout: 100s } } }"),
   23: (mesh, table) =>
