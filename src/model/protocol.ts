@@ -1,3 +1,5 @@
+import { suggest } from "../base/suggest.ts";
+
 /**
  * What a port speaks, as far as a proxy treats it differently. `auto` is a port that does not
  * say: HTTP when it is asked for over HTTP, bytes otherwise.
@@ -27,6 +29,11 @@ const BY_NAME: Readonly<Record<string, Protocol>> = {
 /** The protocol that a word names, in any case; `undefined` when none does. */
 export function parseProtocol(word: string): Protocol | undefined {
   return BY_NAME[word.toLowerCase()];
+}
+
+/** The protocol that a word which names none was probably meant to name. */
+export function nearestProtocol(word: string): string | undefined {
+  return parseProtocol(word) === undefined ? suggest(word, Object.keys(BY_NAME)) : undefined;
 }
 
 /** What a port of a Service says about itself. */

@@ -1,7 +1,7 @@
 import { memoise } from "../base/memo.ts";
 import type { Cluster, ClusterEndpoints } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
-import type { ObjectIssue } from "../model/origin.ts";
+import type { ObjectIssue, Origin } from "../model/origin.ts";
 import { type ProxySettings, proxySettings } from "../model/proxy-settings.ts";
 import type { ProxyView } from "../model/proxy-view.ts";
 import type { RouteConfiguration } from "../model/route.ts";
@@ -26,27 +26,74 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
   const settings = proxySettings(proxy, scope.settings);
   const { speaksHttp2, hasCertificates } = proxy;
   const shared = sharedClusters(view.clusters, speaksHttp2, hasCertificates);
-  const own = view.ownClusters.map((one) => clusterResource(one, speaksHttp2, hasCertificates));
+  const endpoints = endpointResources(view.endpoints);
+  const own = encodeAll(view.ownClusters, (one) =>
+    clusterResource(one, speaksHttp2, hasCertificates),
+  );
+  const listeners = encodeAll(view.listeners, (one) => listenerResource(one, settings));
+  const routes = encodeAll(view.routes, (one) => routeResource(one, settings.countsAttempts));
   return {
     snapshot: {
       resources: {
-        cluster: own.length === 0 ? shared : byName([...own, ...shared.values()]),
-        endpoint: endpointResources(view.endpoints),
-        listener: byName(view.listeners.map((listener) => listenerResource(listener, settings))),
-        route: byName(view.routes.map((routes) => routeResource(routes, settings.countsAttempts))),
+        cluster: own.byName.size === 0 ? shared.byName : new Map([...own.byName, ...shared.byName]),
+        endpoint: endpoints.byName,
+        listener: listeners.byName,
+        route: routes.byName,
       },
     },
-    issues,
+    issues: [
+      ...issues,
+      ...[own, shared, endpoints, listeners, routes].flatMap((encoded) => encoded.issues),
+    ],
   };
 }
 
-function byName(resources: readonly XdsResource[]): ReadonlyMap<string, XdsResource> {
-  return new Map(resources.map((resource) => [resource.name, resource]));
+interface Encoded {
+  readonly byName: ReadonlyMap<string, XdsResource>;
+  readonly issues: readonly ObjectIssue[];
+}
+
+/**
+ * Encodes one after the other. One that cannot be written, which would be a bug here, is left out
+ * alone and said of the object that made it; all others go out.
+ */
+function encodeAll<T extends Named>(
+  values: readonly T[],
+  encode: (value: T) => XdsResource,
+): Encoded {
+  const byName = new Map<string, XdsResource>();
+  const issues: ObjectIssue[] = [];
+  for (const value of values) {
+    try {
+      const resource = encode(value);
+      byName.set(resource.name, resource);
+    } catch (error) {
+      issues.push(unwritten(value, error));
+    }
+  }
+  return { byName, issues };
+}
+
+type Named = Cluster | ClusterEndpoints | Listener | RouteConfiguration;
+
+/** Says it of the first object that made it; what nobody made is thrown on, for its proxy to keep the last good. */
+function unwritten(value: Named, error: unknown): ObjectIssue {
+  const [origin] = originsOf(value);
+  if (origin === undefined) throw error;
+  const name = "clusterName" in value ? value.clusterName : value.name;
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `${name} cannot be written for proxies (${why}): it is left out`;
+  return { object: origin.key, issue: { path: origin.path, message } };
+}
+
+function originsOf(value: Named): readonly Origin[] {
+  if ("origins" in value) return value.origins;
+  return value.virtualHosts.flatMap(({ routes }) => routes.flatMap(({ origin }) => origin ?? []));
 }
 
 const sharedClusters = memoise(
   (clusters: readonly Cluster[], speaksHttp2: boolean, hasCertificates: boolean) =>
-    byName(clusters.map((cluster) => clusterResource(cluster, speaksHttp2, hasCertificates))),
+    encodeAll(clusters, (cluster) => clusterResource(cluster, speaksHttp2, hasCertificates)),
 );
 
 const clusterResource = memoise(
@@ -55,7 +102,7 @@ const clusterResource = memoise(
 );
 
 const endpointResources = memoise((endpoints: readonly ClusterEndpoints[]) =>
-  byName(endpoints.map((one) => endpointResource(one))),
+  encodeAll(endpoints, (one) => endpointResource(one)),
 );
 
 const endpointResource = memoise(encodeEndpoints);

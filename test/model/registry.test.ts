@@ -83,6 +83,20 @@ describe("services of Kubernetes", () => {
     ]);
   });
 
+  test("that misspell a protocol are told, and not those with names of their own", () => {
+    const ports = [
+      "{ name: htp-web, port: 1 }",
+      "{ name: web, port: 2 }",
+      "{ name: x, port: 3, appProtocol: gprc }",
+      "{ name: status-port, port: 4 }",
+      "{ name: metrics, port: 5 }",
+    ];
+    expect(issues(meshOf(kube("a", `{ ports: [${ports.join(", ")}] }`)))).toEqual([
+      'a: spec.ports[0].name: "htp" names no protocol, did you mean "http"? What the port speaks is found out from its traffic',
+      'a: spec.ports[2].appProtocol: "gprc" names no protocol, did you mean "grpc"? What the port speaks is found out from its traffic',
+    ]);
+  });
+
   test("are headless when they say so, not when nobody has given them an address yet", () => {
     const mesh = meshOf(kube("a", `{ clusterIP: None, ${HTTP} }`), kube("b", `{ ${HTTP} }`));
     expect(only(mesh, "a.default.svc.cluster.local").isHeadless).toBe(true);

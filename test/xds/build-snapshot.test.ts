@@ -366,4 +366,20 @@ describe("buildSnapshot()", () => {
     });
     expect(versionsOf([...Object.values(BASE), bad])).toEqual(versionsOf(Object.values(BASE)));
   });
+
+  test("what cannot be written is left out alone, and said of its object", () => {
+    const view = buildProxyView(buildMesh(viewOf(Object.values(BASE))), node("sidecar"));
+    const [first, ...others] = view.clusters;
+    if (first === undefined) throw new Error("no cluster");
+    // No object can say this: it stands for a mistake in the control plane.
+    const broken = { ...first, connectTimeoutMs: Number.NaN };
+    const { snapshot, issues } = buildSnapshot({ ...view, clusters: [broken, ...others] });
+    const whole = buildSnapshot(view).snapshot.resources;
+    expect([...snapshot.resources.cluster.keys()]).toEqual(
+      [...whole.cluster.keys()].filter((name) => name !== first.name),
+    );
+    expect(snapshot.resources.listener).toEqual(whole.listener);
+    expect(issues).toMatchObject([{ object: first.origins[0]?.key }]);
+    expect(issues[0]?.issue.message).toContain(`${first.name} cannot be written for proxies`);
+  });
 });

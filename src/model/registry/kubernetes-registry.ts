@@ -2,7 +2,10 @@ import { memoise } from "../../base/memo.ts";
 import { type EndpointSlice, SERVICE_NAME_LABEL } from "../../config/endpoint-slice.ts";
 import type { Endpoints } from "../../config/endpoints.ts";
 import { matchLabels } from "../../config/label-selector.ts";
+import { keyOf } from "../../config/object.ts";
 import type { Service as ServiceObject } from "../../config/service.ts";
+import type { ObjectIssue } from "../origin.ts";
+import { nearestProtocol } from "../protocol.ts";
 import type { Service } from "../service.ts";
 import { type Workload, workloadIndex } from "../workload.ts";
 import {
@@ -20,16 +23,39 @@ const NO_SLICES: readonly EndpointSlice[] = [];
 export function buildKubernetesPart(input: RegistryInput): RegistryPart {
   const { view, settings } = input;
   const groups = slicesByService(view.list<EndpointSlice>("discovery.k8s.io", "EndpointSlice"));
-  const services = view
-    .list<ServiceObject>("", "Service")
+  const objects = view.list<ServiceObject>("", "Service");
+  const services = objects
     .filter((object) => !isAlias(object))
     .map((object) => {
       const service = buildKubernetesService(object, settings.exportTo);
       const slices = groups.get(`${service.namespace}/${service.name}`) ?? NO_SLICES;
       return knownService(service, slices, input);
     });
-  return { services, issues: [] };
+  return { services, issues: protocolIssues(objects) };
 }
+
+/** Shorter words are near to everything. */
+const HINT_LENGTH_MIN = 3;
+
+/**
+ * Ports whose protocol is found out although somebody seems to have meant one: words that are near
+ * to a protocol's. Others are names like any.
+ */
+const protocolIssues = memoise((objects: readonly ServiceObject[]): readonly ObjectIssue[] =>
+  objects.flatMap((object) =>
+    (object.spec.ports ?? []).flatMap(({ name = "", appProtocol }, at): readonly ObjectIssue[] => {
+      const [field, word] =
+        appProtocol === undefined
+          ? ["name", name.split("-", 1)[0] ?? ""]
+          : ["appProtocol", appProtocol];
+      const meant = word.length < HINT_LENGTH_MIN ? undefined : nearestProtocol(word);
+      if (meant === undefined) return [];
+      const message = `"${word}" names no protocol, did you mean "${meant}"? What the port speaks is found out from its traffic`;
+      const issue = { path: `spec.ports[${at}].${field}`, message, severity: "warning" } as const;
+      return [{ object: keyOf(object), issue }];
+    }),
+  ),
+);
 
 function knownService(
   service: Service,
