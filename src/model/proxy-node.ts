@@ -62,7 +62,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     answersDns: read.text("DNS_CAPTURE") === "true",
     isWeft,
     speaksHttp2: !isWeft,
-    hasCertificates: !Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT)),
+    hasCertificates: isGivenCertificates(metadata, interceptionMode),
     takesHttp10: read.text("HTTP10") === "1",
     idleTimeoutMs: read.duration("IDLE_TIMEOUT"),
     appAddress: read.text("WEFT_APP_ADDRESS"),
@@ -71,6 +71,18 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     proxyConfig: read.record("PROXY_CONFIG"),
   };
   return issues.length === 0 ? { ok: true, value: node } : { ok: false, issues };
+}
+
+/**
+ * Whether an agent like Istio's stands beside a proxy, which says its version. A proxy that is
+ * captured has one in any case: somebody wrote its netfilter rules.
+ */
+function isGivenCertificates(
+  metadata: Readonly<Record<string, unknown>>,
+  mode: ProxyNode["interceptionMode"],
+): boolean {
+  if (Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT))) return false;
+  return mode !== "NONE" || metadata["ISTIO_VERSION"] !== undefined;
 }
 
 function localityOf(locality: NodeRecord["locality"]): ProxyNode["locality"] {

@@ -41,7 +41,8 @@ export interface ProxyNode {
   readonly speaksHttp2: boolean;
   /**
    * Whether its agent hands it certificates over SDS, as Istio's does. weft's own agent has none to
-   * give yet: what needs one is closed there, and files are read by the proxy itself.
+   * give yet, and an Envoy that somebody starts as an explicit proxy without Istio's agent has
+   * nobody to ask: what needs one is closed there, and files are read by the proxy itself.
    */
   readonly hasCertificates: boolean;
   /** Whether it takes HTTP/1.0 (Istio's metadata `HTTP10`). */
