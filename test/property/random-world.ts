@@ -206,6 +206,8 @@ function slice(prng: Prng): KubeObject {
 
 const PORTABLE = { INTERCEPTION_MODE: "NONE" };
 const WEFT = { WEFT_PROXY: "weft" };
+/** What says that Istio's agent stands beside a proxy. */
+const AGENT = { ISTIO_VERSION: "1.29.0" };
 
 /** weft's own sidecars, in portable mode and with captured traffic, and gateway. */
 export const PROXIES: readonly ProxyNode[] = [
@@ -216,7 +218,7 @@ export const PROXIES: readonly ProxyNode[] = [
 
 /** Envoys: they speak HTTP/2, and have certificates. */
 export const ENVOYS: readonly ProxyNode[] = [
-  proxy("sidecar", "elsewhere", { app: "b" }, PORTABLE),
+  proxy("sidecar", "elsewhere", { app: "b" }, { ...PORTABLE, ...AGENT }),
   proxy("sidecar", "default", { app: "a" }, { HTTP10: "1", IDLE_TIMEOUT: "10s" }),
   proxy("router", "istio-system", { app: "b" }, {}),
 ];
