@@ -49,8 +49,3 @@ export const NO_NEED = "nothing to do: ";
 
 /** What stands in the table for a field that is taken and that nothing is made of. */
 export const NOTHING = "nothing is made of it yet";
-
-/** Known and not built, and not said so by the schema either. */
-export function nothingYet(): Support {
-  return { weft: NOTHING, envoy: NOTHING, tests: [EFFECTS] };
-}

@@ -1,13 +1,13 @@
 import { DESTINATION_RULE } from "./destination-rule.ts";
-import { needsNothing, nothingYet, type SupportTable, works } from "./entry.ts";
+import { needsNothing, type SupportTable, works } from "./entry.ts";
 import { GATEWAY } from "./gateway.ts";
 import { MESH_CONFIG } from "./mesh-config.ts";
-import { PENDING_FIELDS } from "./pending.ts";
 import { SERVICE } from "./service.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { VIRTUAL_SERVICE } from "./virtual-service.ts";
 
-const SUPPORT: Readonly<Record<string, SupportTable>> = {
+/** What is said about the fields of each kind, in the order of the page. */
+export const FIELD_SUPPORT: Readonly<Record<string, SupportTable>> = {
   VirtualService: VIRTUAL_SERVICE,
   DestinationRule: DESTINATION_RULE,
   Gateway: GATEWAY,
@@ -22,14 +22,3 @@ const SUPPORT: Readonly<Record<string, SupportTable>> = {
   Service: SERVICE,
   MeshConfig: MESH_CONFIG,
 };
-
-/** What is said about the fields of each kind, in the order of the page. */
-export const FIELD_SUPPORT: Readonly<Record<string, SupportTable>> = Object.fromEntries(
-  Object.entries(SUPPORT).map(([kind, table]) => [
-    kind,
-    {
-      ...table,
-      ...Object.fromEntries((PENDING_FIELDS[kind] ?? []).map((path) => [path, nothingYet()])),
-    },
-  ]),
-);
