@@ -141,12 +141,13 @@ async function pour(
   from.on("drain", push);
   push();
   let last = -1;
-  // Nothing moves any more.
+  let stillCount = 0;
+  // Nothing moves any more. What waits then may be less than the mark: pieces leave by the batch.
   await until(() => {
     const now = sent - from.writableLength;
-    const isStill = now === last;
+    stillCount = now === last ? stillCount + 1 : 0;
     last = now;
-    return isStill && isBlocked();
+    return stillCount >= 3 && from.writableLength > 0;
   }, "the sender to be held back");
   const held = sent - from.writableLength;
   to.on("data", (bytes: Buffer) => {
