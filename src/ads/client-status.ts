@@ -1,4 +1,5 @@
-import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
+import type { ResourceMap } from "../xds/resource-map.ts";
+import { RESOURCE_KINDS, type ResourceKind, type XdsSnapshot } from "../xds/snapshot.ts";
 import type { ClientNode } from "./snapshot-source.ts";
 import type { AdsStream } from "./stream.ts";
 import type { Subscription } from "./subscription.ts";
@@ -24,6 +25,10 @@ export interface KindStatus {
   readonly nackedMessage?: string;
   /** Names of the resources that it was sent. */
   readonly resources: readonly string[];
+  /** What was on offer when it last acknowledged; of that it has what it asked for. */
+  readonly acked: ResourceMap | undefined;
+  /** What was on offer in the response that it refused, while that is its latest. */
+  readonly nacked: ResourceMap | undefined;
 }
 
 /** One connected client. */
@@ -31,6 +36,8 @@ export interface ClientStatus {
   readonly clientId: string;
   readonly node: ClientNode;
   readonly connectedAtMs: number;
+  /** What it is to have in the end; pushes may still be on their way there. */
+  readonly target: XdsSnapshot;
   /** Whether no push is under way. */
   readonly isSettled: boolean;
   /** See `AdsStream.heldRoutes`. */
@@ -47,7 +54,12 @@ export function statusOf(stream: AdsStream): ClientStatus["kinds"] {
   return Object.fromEntries(entries) as ClientStatus["kinds"];
 }
 
-const NEVER_ASKED: KindStatus = { state: "NOT SENT", resources: [] };
+const NEVER_ASKED: KindStatus = {
+  state: "NOT SENT",
+  resources: [],
+  acked: undefined,
+  nacked: undefined,
+};
 
 function kindStatus(subscription: Subscription): KindStatus {
   const { sent, acked, nacked, delivered } = subscription;
@@ -61,6 +73,8 @@ function kindStatus(subscription: Subscription): KindStatus {
       nackedMessage: nacked.message,
     }),
     resources: [...delivered.keys()],
+    acked: acked?.offered,
+    nacked: stateOf(subscription) === "NACKED" ? nacked?.offered : undefined,
   };
 }
 

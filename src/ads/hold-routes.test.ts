@@ -1,9 +1,9 @@
 import { fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import type { ResourceMap } from "../xds/resource-map.ts";
 import type { XdsResource } from "../xds/snapshot.ts";
 import { holdRoutes, keepNamed } from "./hold-routes.ts";
-import type { ResourceMap } from "./publish-plan.ts";
 
 /** Virtual host and domain to the clusters of its one route. */
 type Hosts = Readonly<Record<string, readonly string[]>>;

@@ -9,8 +9,8 @@ import type {
   VirtualHost,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import type { ResourceMap } from "../xds/resource-map.ts";
 import type { XdsResource } from "../xds/snapshot.ts";
-import type { ResourceMap } from "./publish-plan.ts";
 
 const VERSION_LENGTH = 16;
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { ResourceMap } from "../xds/resource-map.ts";
 import type { XdsResource } from "../xds/snapshot.ts";
-import { type Published, planStages, type ResourceMap } from "./publish-plan.ts";
+import { type Published, planStages } from "./publish-plan.ts";
 
 function resources(...specs: readonly string[]): ResourceMap {
   return new Map(
@@ -21,7 +22,14 @@ function resources(...specs: readonly string[]): ResourceMap {
 
 function published(parts: Partial<Published>): Published {
   const none: ResourceMap = new Map();
-  return { cluster: none, endpoint: none, listener: none, route: none, ...parts };
+  return {
+    cluster: none,
+    endpoint: none,
+    listener: none,
+    route: none,
+    virtualHost: none,
+    ...parts,
+  };
 }
 
 const names = (map: ResourceMap | undefined): string[] => [...(map ?? new Map()).keys()];

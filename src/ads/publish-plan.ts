@@ -4,10 +4,8 @@
  * A route may only name a cluster that the proxy has, with its endpoints, so clusters are added
  * first and taken away last. Between the steps the proxy has to acknowledge.
  */
-import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
-
-/** Resources of one kind by name. */
-export type ResourceMap = ReadonlyMap<string, XdsResource>;
+import type { ResourceMap } from "../xds/resource-map.ts";
+import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
 
 /** What is handed out at one moment, by kind. */
 export type Published = Readonly<Record<ResourceKind, ResourceMap>>;
@@ -27,6 +25,7 @@ export const NOTHING_PUBLISHED: Published = {
   endpoint: new Map(),
   listener: new Map(),
   route: new Map(),
+  virtualHost: new Map(),
 };
 
 /** The order of kinds within a step: what is named goes before what names it. */
@@ -52,9 +51,13 @@ export function planStages(
   if (mayLack || !isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
     stages.push({ step: "make", publish: { cluster, endpoint }, isAllNew });
   }
-  const { listener, route } = next;
-  if (mayLack || !isSame(listener, published.listener) || !isSame(route, published.route)) {
-    stages.push({ step: "switch", publish: { listener, route }, isAllNew });
+  const { listener, route, virtualHost } = next;
+  const isSwitch =
+    !isSame(listener, published.listener) ||
+    !isSame(route, published.route) ||
+    !isSame(virtualHost, published.virtualHost);
+  if (mayLack || isSwitch) {
+    stages.push({ step: "switch", publish: { listener, route, virtualHost }, isAllNew });
   }
   if (!isSame(next.cluster, cluster) || !isSame(next.endpoint, endpoint)) {
     stages.push({ step: "break", publish: { cluster: next.cluster, endpoint: next.endpoint } });

@@ -168,6 +168,7 @@ export class AdsServer {
         clientId: id,
         node,
         connectedAtMs,
+        target: stream.target,
         isSettled: stream.isSettled,
         heldRoutes: stream.heldRoutes,
         kinds: statusOf(stream),

@@ -6,4 +6,5 @@ export const XDS_SHORT_NAME: Readonly<Record<ResourceKind, string>> = {
   endpoint: "eds",
   listener: "lds",
   route: "rds",
+  virtualHost: "vhds",
 };

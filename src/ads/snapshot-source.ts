@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Result } from "../base/issue.ts";
-import type { XdsSnapshot } from "../xds/snapshot.ts";
+import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
 
 /** How a client introduced itself in the first request of its stream. */
 export interface ClientNode {
@@ -19,6 +19,12 @@ export interface SnapshotSource {
    * the issues as text. `clientId` is unique per stream and is what `AdsServer.push` takes.
    */
   connect(clientId: string, node: ClientNode): Result<XdsSnapshot>;
+  /**
+   * The client asks by name for resources that its snapshot does not have, as one does that looks
+   * routes up on demand. A source that can make them pushes a snapshot that has them; one that
+   * cannot says so by `false`, and the client is told that they do not exist.
+   */
+  want(clientId: string, kind: ResourceKind, names: readonly string[]): boolean;
   /** The stream ended, whoever ended it. */
   disconnect(clientId: string): void;
 }

@@ -58,6 +58,7 @@ function snapshotOf({ targets, versions }: Plan): XdsSnapshot {
       endpoint: new Map(used.map((name) => resource(name, "1", Buffer.from(`${name}@1`)))),
       listener: new Map([resource("l", "1", Buffer.from("l@1"), ["r"])]),
       route: new Map([resource("r", targets.join(), routes, used)]),
+      virtualHost: new Map(),
     },
   };
 }
@@ -142,7 +143,13 @@ class EnvoyModel {
   }
 
   #send(kind: ResourceKind, refused: readonly string[] = []): void {
-    const names = { cluster: [], listener: [], route: ["r"], endpoint: [...this.clusters.keys()] };
+    const names = {
+      cluster: [],
+      listener: [],
+      route: ["r"],
+      endpoint: [...this.clusters.keys()],
+      virtualHost: [],
+    };
     const message = `Error adding/updating cluster(s) ${refused.join(", ")}: no`;
     this.requests.push(
       create(DiscoveryRequestSchema, {

@@ -36,6 +36,7 @@ function snapshotOf(spec: Spec): XdsSnapshot {
       endpoint: mapOf("endpoint"),
       listener: mapOf("listener"),
       route: mapOf("route"),
+      virtualHost: new Map(),
     },
   };
 }

@@ -114,6 +114,11 @@ export class AdsStream {
     this.#returnTimer = options.clock.setTimer(STAGE_WAIT_MS_MAX, () => this.#guard(endWait));
   }
 
+  /** The snapshot that everything leads to. */
+  get target(): XdsSnapshot {
+    return this.#waiting ?? this.#target;
+  }
+
   /** What is handed out at this moment. */
   get published(): Published {
     return this.#published;
@@ -211,7 +216,8 @@ export class AdsStream {
     const version = subscription.versionOf(this.#published, selected);
     if (request.versionInfo === version) {
       // Came back with what it is to have: sending it again would only make it work.
-      subscription.sent = { version, nonce: "", atMs: this.#options.clock.nowMs() };
+      const offered = this.#published[kind];
+      subscription.sent = { version, nonce: "", atMs: this.#options.clock.nowMs(), offered };
       subscription.acked = subscription.sent;
       subscription.addDelivered(selected);
       return;
@@ -430,7 +436,7 @@ export class AdsStream {
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     const { kind } = subscription;
-    subscription.sent = { version, nonce, atMs: clock.nowMs() };
+    subscription.sent = { version, nonce, atMs: clock.nowMs(), offered: this.#published[kind] };
     const bytes = encodeResponse({ kind, version, nonce, resources, controlPlane });
     metrics.add("pilot_xds_pushes", { type: XDS_SHORT_NAME[kind] });
     metrics.observe("pilot_xds_config_size_bytes", bytes.length, { type: XDS_SHORT_NAME[kind] });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import type { ResourceMap } from "../xds/resource-map.ts";
 import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
-import type { Published, ResourceMap } from "./publish-plan.ts";
+import type { Published } from "./publish-plan.ts";
 
 /** A client that asks for every resource of a kind. */
 const WILDCARD = "*";
@@ -14,6 +15,8 @@ export interface SentResponse {
   /** "" when nothing was sent, because a client that came back had this version already. */
   readonly nonce: string;
   readonly atMs: number;
+  /** Everything of the kind that was on offer then. */
+  readonly offered: ResourceMap;
 }
 
 /** A response that the client refused. */

@@ -14,6 +14,7 @@ function snapshotOf(version: string): XdsSnapshot {
       endpoint: none,
       listener: none,
       route: none,
+      virtualHost: none,
     },
   };
 }

@@ -77,6 +77,11 @@ export class ProxyPool implements SnapshotSource {
     return { ok: true, value: built.snapshot };
   }
 
+  /** Everything that a proxy may have is in its snapshot. */
+  want(): boolean {
+    return false;
+  }
+
   disconnect(clientId: string): void {
     this.#proxies.delete(clientId);
     this.#due.delete(clientId);

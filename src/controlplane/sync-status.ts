@@ -73,7 +73,10 @@ export function proxyStatusOf(
     version: text("ISTIO_VERSION"),
     connectedAtMs: client.connectedAtMs,
     states: Object.fromEntries(
-      RESOURCE_KINDS.map((kind) => [XDS_SHORT_NAME[kind], client.kinds[kind].state]),
+      RESOURCE_KINDS.filter((kind) => isShown(kind, client)).map((kind) => [
+        XDS_SHORT_NAME[kind],
+        client.kinds[kind].state,
+      ]),
     ),
     rejections: RESOURCE_KINDS.flatMap((kind) => rejectionOf(kind, client.kinds[kind], published)),
     heldRoutes: client.heldRoutes,
@@ -81,6 +84,11 @@ export function proxyStatusOf(
       RESOURCE_KINDS.map((kind) => [kind, pairOf(client.kinds[kind])]),
     ) as ProxyStatus["pairs"],
   };
+}
+
+/** Most proxies never look up a virtual host: not having asked for one is nothing to be told. */
+function isShown(kind: ResourceKind, { kinds }: ClientStatus): boolean {
+  return kind !== "virtualHost" || kinds[kind].state !== "NOT SENT";
 }
 
 /** istiod's form of the same, for programs that read `/debug/syncz`. */

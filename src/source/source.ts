@@ -32,6 +32,33 @@ export interface ConfigBatch {
   readonly refused: readonly RefusedInput[];
 }
 
+/** What the control plane says of one object, to be kept in the object's `status`. */
+export interface StatusChange {
+  readonly key: ObjectKey;
+  /** The version of the object that this speaks of. */
+  readonly observedGeneration?: number;
+  /** Kubernetes' conditions; those of other types in the object stay as they are. */
+  readonly conditions: readonly StatusCondition[];
+  /** What is wrong with it, as Istio's analysis writes it; replaces all that is there. */
+  readonly validationMessages: readonly StatusMessage[];
+}
+
+/** One of `status.conditions`. When it last changed is for the source to say. */
+export interface StatusCondition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** One of `status.validationMessages`. */
+export interface StatusMessage {
+  readonly level: "ERROR" | "WARNING";
+  /** Inside of the object. */
+  readonly path: string;
+  readonly message: string;
+}
+
 /**
  * A place that configuration comes from. All yield the same events: first one batch with all that
  * there is (even when that is nothing), then what changes.
@@ -40,4 +67,11 @@ export interface ConfigSource {
   readonly name: string;
   /** Resolves when the signal aborts and everything it opened is closed. */
   run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes the status of an object where the place keeps such; absent where it does not. Writing
+   * what stands there already is no write. An object that is gone, or was changed by somebody else
+   * meanwhile, is left alone: whoever changed it makes the control plane look again. Rejects when
+   * the place cannot be reached or refuses.
+   */
+  writeStatus?(change: StatusChange, signal: AbortSignal): Promise<void>;
 }

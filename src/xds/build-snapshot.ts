@@ -8,6 +8,7 @@ import type { RouteConfiguration } from "../model/route.ts";
 import { encodeCluster } from "./cluster.ts";
 import { encodeEndpoints } from "./endpoint.ts";
 import { encodeListener } from "./listener.ts";
+import { layeredMap, type ResourceMap } from "./resource-map.ts";
 import { encodeRouteConfiguration } from "./route-configuration.ts";
 import type { XdsResource, XdsSnapshot } from "./snapshot.ts";
 
@@ -35,10 +36,11 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
   return {
     snapshot: {
       resources: {
-        cluster: own.byName.size === 0 ? shared.byName : new Map([...own.byName, ...shared.byName]),
+        cluster: layeredMap(own.byName, shared.byName),
         endpoint: endpoints.byName,
         listener: listeners.byName,
         route: routes.byName,
+        virtualHost: NONE,
       },
     },
     issues: [
@@ -47,6 +49,8 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
     ],
   };
 }
+
+const NONE: ResourceMap = new Map();
 
 interface Encoded {
   readonly byName: ReadonlyMap<string, XdsResource>;

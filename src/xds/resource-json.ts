@@ -2,6 +2,7 @@ import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild
 import { ClusterSchema } from "../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { VirtualHostSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { EXTENSION_REGISTRY } from "../api/registry.ts";
 import type { ResourceKind, XdsResource, XdsSnapshot } from "./snapshot.ts";
@@ -11,6 +12,7 @@ const SCHEMA: Readonly<Record<ResourceKind, DescMessage>> = {
   endpoint: ClusterLoadAssignmentSchema,
   listener: ListenerSchema,
   route: RouteConfigurationSchema,
+  virtualHost: VirtualHostSchema,
 };
 
 /**

@@ -18,6 +18,7 @@ const source: SnapshotSource = {
     node.id.startsWith("sidecar~")
       ? { ok: true, value: BEFORE }
       : { ok: false, issues: [{ path: "node.id", message: `"${node.id}" is no node id` }] },
+  want: () => false,
   disconnect: (clientId) => ended.push(clientId),
 };
 

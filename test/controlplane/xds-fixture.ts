@@ -89,6 +89,7 @@ export function fixtureSnapshot(spec: FixtureSpec): XdsSnapshot {
           [spec.target],
         ),
       ]),
+      virtualHost: new Map(),
     },
   };
 }

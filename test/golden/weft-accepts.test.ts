@@ -1,8 +1,9 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
+import { VirtualHostSchema } from "../../src/api/gen/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
 import { formatIssue, type Issue, type Result } from "../../src/base/issue.ts";
 import { buildMesh } from "../../src/model/mesh.ts";
@@ -30,6 +31,9 @@ const REFUSALS: Readonly<Record<ResourceKind, (body: Uint8Array) => readonly Iss
   }),
   listener: reading(ListenerSchema, decodeListener),
   route: reading(RouteConfigurationSchema, decodeRouteTable),
+  virtualHost: reading(VirtualHostSchema, (host) =>
+    decodeRouteTable(create(RouteConfigurationSchema, { name: "r", virtualHosts: [host] })),
+  ),
 };
 
 function reading<Desc extends DescMessage>(

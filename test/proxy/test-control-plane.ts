@@ -15,7 +15,7 @@ import { RESOURCE_TYPE_URL } from "../../src/api/type-url.ts";
 import { EXTENSION_TYPES } from "../../src/proxy/extension-types.ts";
 import { until } from "../controlplane/until.ts";
 
-type Kind = keyof typeof RESOURCE_TYPE_URL;
+type Kind = (typeof KINDS)[number];
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse | Buffer>;
 
 const SCHEMAS = {
