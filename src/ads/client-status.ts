@@ -25,6 +25,10 @@ export interface KindStatus {
   readonly nackedMessage?: string;
   /** Names of the resources that it was sent. */
   readonly resources: readonly string[];
+  /** The names that it asks for, the same set while it asks for the same; absent: for all. */
+  readonly names: ReadonlySet<string> | undefined;
+  /** What was on offer in the latest response, answered or not. */
+  readonly offered: ResourceMap | undefined;
   /** What was on offer when it last acknowledged; of that it has what it asked for. */
   readonly acked: ResourceMap | undefined;
   /** What was on offer in the response that it refused, while that is its latest. */
@@ -38,6 +42,8 @@ export interface ClientStatus {
   readonly connectedAtMs: number;
   /** What it is to have in the end; pushes may still be on their way there. */
   readonly target: XdsSnapshot;
+  /** The last target that was handed out to its end, as far as the client would take it. */
+  readonly completed: XdsSnapshot | undefined;
   /** Whether no push is under way. */
   readonly isSettled: boolean;
   /** See `AdsStream.heldRoutes`. */
@@ -57,6 +63,8 @@ export function statusOf(stream: AdsStream): ClientStatus["kinds"] {
 const NEVER_ASKED: KindStatus = {
   state: "NOT SENT",
   resources: [],
+  names: new Set(),
+  offered: undefined,
   acked: undefined,
   nacked: undefined,
 };
@@ -73,6 +81,8 @@ function kindStatus(subscription: Subscription): KindStatus {
       nackedMessage: nacked.message,
     }),
     resources: [...delivered.keys()],
+    names: subscription.isWildcard ? undefined : subscription.names,
+    offered: sent?.offered,
     acked: acked?.offered,
     nacked: stateOf(subscription) === "NACKED" ? nacked?.offered : undefined,
   };

@@ -169,6 +169,7 @@ export class AdsServer {
         node,
         connectedAtMs,
         target: stream.target,
+        completed: stream.completed,
         isSettled: stream.isSettled,
         heldRoutes: stream.heldRoutes,
         kinds: statusOf(stream),

@@ -81,6 +81,9 @@ export class AdsStream {
   #waiting: XdsSnapshot | undefined;
   /** The snapshot that the steps lead to, or have led to. */
   #target: XdsSnapshot;
+  #completed: XdsSnapshot | undefined;
+  /** Whether the target is being handed out; before, a client that came back has what it had. */
+  #isUnderWay: boolean;
   /** Clusters that were offered anew and that the client refused or has not got yet. */
   readonly #missingClusters = new Set<string>();
   #heldRoutes: readonly string[] = [];
@@ -101,6 +104,7 @@ export class AdsStream {
     this.#options = options;
     this.#target = snapshot;
     this.#published = held?.published ?? snapshot.resources;
+    this.#isUnderWay = held === undefined;
     if (held === undefined) return;
     this.#waiting = snapshot;
     this.#mayLack = true;
@@ -117,6 +121,11 @@ export class AdsStream {
   /** The snapshot that everything leads to. */
   get target(): XdsSnapshot {
     return this.#waiting ?? this.#target;
+  }
+
+  /** The last target of which every step has been taken, whatever came of it. */
+  get completed(): XdsSnapshot | undefined {
+    return this.isSettled ? this.#target : this.#completed;
   }
 
   /** What is handed out at this moment. */
@@ -276,6 +285,8 @@ export class AdsStream {
         continue;
       }
       if (this.#waiting === undefined && !this.#canRelease()) return;
+      if (this.#isUnderWay) this.#completed = this.#target;
+      this.#isUnderWay = true;
       this.#target = this.#waiting ?? this.#target;
       this.#waiting = undefined;
       const { resources } = this.#target;

@@ -63,6 +63,11 @@ export class ProxyPool implements SnapshotSource {
     return this.#due.size > 0;
   }
 
+  /** Whether a proxy waits for its configuration to be built by the mesh as it is now. */
+  isDue(clientId: string): boolean {
+    return this.#due.has(clientId);
+  }
+
   connect(clientId: string, node: ClientNode): Result<XdsSnapshot> {
     const decoded = decodeProxyNode({ id: node.id, metadata: node.metadata });
     if (!decoded.ok) return decoded;
