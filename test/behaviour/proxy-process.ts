@@ -17,7 +17,12 @@ export interface ProxyOptions {
   readonly folder: string;
   /** What a pod's agent would be told; names the files too. */
   readonly config: AgentConfig;
+  /** How it asks for its configuration; state of the world when absent. */
+  readonly variant?: XdsVariant;
 }
+
+/** Envoy's two ways to ask a control plane. */
+export type XdsVariant = "sotw" | "delta";
 
 const LOG_TAIL = 2_000;
 
@@ -35,10 +40,10 @@ export class ProxyProcess {
 
   /** Resolves when it says that it is ready; what it wrote is in the error otherwise. */
   static async start(options: ProxyOptions): Promise<ProxyProcess> {
-    const { config, folder } = options;
+    const { config, folder, variant = "sotw" } = options;
     const file = join(folder, `${config.podName}.json`);
     const log = join(folder, `${config.podName}.log`);
-    writeFileSync(file, JSON.stringify(buildBootstrap(config, VERSION)));
+    writeFileSync(file, bootstrapText(config, variant));
     const [command, args] =
       options.envoy === undefined
         ? [process.execPath, [join(repository, "bin/weft"), "proxy", "-c", file]]
@@ -65,6 +70,10 @@ export class ProxyProcess {
     return readFileSync(this.#log, "utf8").slice(-LOG_TAIL);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, "exit");
@@ -80,4 +89,11 @@ export class ProxyProcess {
     await answer?.arrayBuffer();
     return answer?.status === 200;
   }
+}
+
+function bootstrapText(config: AgentConfig, variant: XdsVariant): string {
+  const apiType = variant === "delta" ? "DELTA_GRPC" : "GRPC";
+  return JSON.stringify(buildBootstrap(config, VERSION), (key, value: unknown) =>
+    key === "api_type" ? apiType : value,
+  );
 }
