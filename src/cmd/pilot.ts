@@ -9,15 +9,22 @@ import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts"
 import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { ControlPlane } from "../controlplane/control-plane.ts";
 import { type FindingsChange, formatFinding } from "../controlplane/findings.ts";
+import { KUBERNETES_KINDS } from "../controlplane/kubernetes-kinds.ts";
 import { ListenError } from "../controlplane/listen-error.ts";
 import { FolderSource } from "../source/folder-source.ts";
-import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
+import type { KubernetesAccess } from "../source/kubernetes-access.ts";
+import { KubernetesSource } from "../source/kubernetes-source.ts";
+import type { ConfigSource } from "../source/source.ts";
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../telemetry/log.ts";
+import { MetricRegistry } from "../telemetry/metrics.ts";
 
 const GRPC_ADDR_DEFAULT = "127.0.0.1:15010";
 const HTTP_ADDR_DEFAULT = "127.0.0.1:15014";
 
 const FLAGS = {
   "config-dir": { value: "DIR", help: "folder of YAML and JSON files, watched" },
+  kubeconfig: { value: "FILE", help: "how to reach the Kubernetes API to follow instead" },
+  context: { value: "NAME", help: "of the kubeconfig (default its current one)" },
   "grpc-addr": { value: "ADDR", help: `xDS, plain text (default ${GRPC_ADDR_DEFAULT})` },
   "http-addr": {
     value: "ADDR",
@@ -28,71 +35,144 @@ const FLAGS = {
     help: "where the last good objects are kept (default $WEFT_HOME, or ~/.weft)",
   },
   "log-level": { value: "LEVEL", help: `one of ${LOG_LEVELS.join(", ")} (default warn)` },
-  kubeconfig: { value: "FILE", help: "not supported yet" },
 } as const;
 
 /** `weft pilot`: the control plane alone. */
 export const pilotCommand: Command = {
-  summary: "run the control plane alone, on a folder of YAML",
+  summary: "run the control plane alone, on a folder of YAML or a Kubernetes API",
   usage: formatUsage({
-    forms: ["pilot --config-dir DIR [FLAGS]"],
+    forms: ["pilot --config-dir DIR [FLAGS]", "pilot --kubeconfig FILE [FLAGS]"],
     text: `
 Serves Envoy's discovery (ADS) from the Services, EndpointSlices, Endpoints, Pods and Istio objects
-in a folder, and follows its changes. What is broken is said with file and line, and the last good
-version of it stays in use. Port 0 takes one that is free. Ctrl-C stops it.`,
+in a folder or in a Kubernetes API, and follows their changes. What is broken is said with file and
+line, or with the object, and the last good version of it stays in use. In a Pod, the API of its own
+cluster is followed when neither is named. Port 0 takes one that is free. Ctrl-C stops it.`,
     flags: FLAGS,
-    examples: ["pilot --config-dir mesh", "pilot --config-dir mesh --grpc-addr 127.0.0.1:0"],
+    examples: [
+      "pilot --config-dir mesh",
+      "pilot --config-dir mesh --grpc-addr 127.0.0.1:0",
+      "pilot --kubeconfig ~/.kube/config --context staging",
+    ],
   }),
   run,
 };
 
+/** What every source is made with. */
+interface SourceParts {
+  readonly home: string;
+  readonly log: Logger;
+  readonly metrics: MetricRegistry;
+}
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { flags, positionals } = parseFlags("pilot", args, FLAGS);
-  if (flags.kubeconfig !== undefined) {
-    throw new CliError(
-      "--kubeconfig is not supported yet: give the objects as files with --config-dir",
-    );
-  }
   if (positionals.length > 0) throw new CliError(`unexpected argument "${positionals[0]}"`);
-  const folder = checkFolder(flags["config-dir"]);
+  const chosen = await chooseSource(flags, io.env);
   const grpcAddr = checkAddr("--grpc-addr", flags["grpc-addr"] ?? GRPC_ADDR_DEFAULT);
   const httpAddr = checkAddr("--http-addr", flags["http-addr"] ?? HTTP_ADDR_DEFAULT);
   const level = checkLevel(flags["log-level"] ?? "warn");
   const home = flags.home ?? io.env["WEFT_HOME"] ?? join(homedir(), ".weft");
   const say = (text: string): void => io.stderr(`${text}\n`);
   const log = createLogger({ clock: nodeClock, write: say, level: () => level });
+  const metrics = new MetricRegistry();
+  const source = chosen({ home, log: log.scope("source"), metrics });
   const controlPlane = new ControlPlane({
-    source: new FolderSource({
-      folder,
-      clock: nodeClock,
-      lastGoodFile: lastGoodFile(home, folder),
-    }),
+    source,
     grpcAddr,
     httpAddr,
     clock: nodeClock,
     prng: nodePrng,
     log,
+    metrics,
     onFindings: (change) => print(change, say),
   });
-  await start(controlPlane);
-  const { grpc, http } = controlPlane.ports;
-  say(`serving xDS on ${withPort(grpcAddr, grpc)}`);
-  say(`serving status on http://${withPort(httpAddr, http)}`);
-  say(`following ${folder}`);
-  if (!io.signal.aborted) {
-    await new Promise((done) => io.signal.addEventListener("abort", done, { once: true }));
+  if (await start(controlPlane, io.signal)) {
+    const { grpc, http } = controlPlane.ports;
+    say(`serving xDS on ${withPort(grpcAddr, grpc)}`);
+    say(`serving status on http://${withPort(httpAddr, http)}`);
+    say(`following ${source.name}`);
+    if (!io.signal.aborted) {
+      await new Promise((done) => io.signal.addEventListener("abort", done, { once: true }));
+    }
+    await controlPlane.stop();
   }
-  await controlPlane.stop();
   say("stopped");
   return EXIT.done;
 }
 
-async function start(controlPlane: ControlPlane): Promise<void> {
+type SourceFlags = Readonly<Record<"config-dir" | "kubeconfig" | "context", string | undefined>>;
+
+async function chooseSource(
+  flags: SourceFlags,
+  env: CommandIo["env"],
+): Promise<(parts: SourceParts) => ConfigSource> {
+  const { "config-dir": folder, kubeconfig, context } = flags;
+  if (folder !== undefined && kubeconfig !== undefined) {
+    throw new CliError(
+      "--config-dir and --kubeconfig exclude each other: configuration comes from one place",
+    );
+  }
+  if (context !== undefined && kubeconfig === undefined) {
+    throw new CliError("--context names a context of a kubeconfig: --kubeconfig FILE is missing");
+  }
+  if (folder !== undefined) {
+    checkFolder(folder);
+    return ({ home }) =>
+      new FolderSource({
+        folder,
+        clock: nodeClock,
+        lastGoodFile: lastGoodFile(home, resolve(folder)),
+      });
+  }
+  const access = await loadAccess(kubeconfig, context, env);
+  return ({ home, log, metrics }) =>
+    new KubernetesSource({
+      access,
+      kinds: KUBERNETES_KINDS,
+      clock: nodeClock,
+      prng: nodePrng,
+      log,
+      metrics,
+      lastGoodFile: lastGoodFile(home, access.server.href),
+    });
+}
+
+async function loadAccess(
+  kubeconfig: string | undefined,
+  context: string | undefined,
+  env: CommandIo["env"],
+): Promise<KubernetesAccess> {
+  // The client's library is large: those who need no Kubernetes do not wait for it.
+  const access = await import("../source/kubernetes-access.ts");
+  if (kubeconfig === undefined) {
+    if (access.isInCluster(env)) return access.loadInCluster(nodeClock);
+    throw new CliError(
+      "--config-dir or --kubeconfig is needed: a folder of YAML files, or a Kubernetes API (this is no Pod whose own API could be followed)",
+    );
+  }
+  try {
+    return access.loadKubeconfig(
+      { file: kubeconfig, ...(context !== undefined && { context }) },
+      nodeClock,
+    );
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Whether it serves now: it may be told to stop while its source is silent. */
+async function start(controlPlane: ControlPlane, signal: AbortSignal): Promise<boolean> {
+  const stop = (): void => void controlPlane.stop();
+  signal.addEventListener("abort", stop, { once: true });
   try {
     await controlPlane.start();
+    return true;
   } catch (error) {
+    if (signal.aborted) return false;
     if (!(error instanceof ListenError)) throw error;
     throw new CliError(`${error.message}; choose another with --${error.listener}-addr`);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 
@@ -103,12 +183,10 @@ function print({ appeared, resolved }: FindingsChange, say: (text: string) => vo
   for (const finding of resolved) say(`Resolved: ${formatFinding(finding)}`);
 }
 
-function checkFolder(folder: string | undefined): string {
-  if (folder === undefined) throw new CliError("--config-dir is needed: a folder of YAML files");
+function checkFolder(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) throw new CliError(`--config-dir: there is no folder "${folder}"`);
   if (!found.isDirectory()) throw new CliError(`--config-dir: "${folder}" is no folder`);
-  return folder;
 }
 
 function checkAddr(flag: string, addr: string): string {
@@ -127,9 +205,9 @@ function checkLevel(level: string): LogLevel {
   return found;
 }
 
-/** One per folder: what one folder held must not come up in another. */
-function lastGoodFile(home: string, folder: string): string {
-  const id = createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 16);
+/** One per place: what one held must not come up in another. */
+function lastGoodFile(home: string, place: string): string {
+  const id = createHash("sha256").update(place).digest("hex").slice(0, 16);
   return join(home, "pilot", `${id}.json`);
 }
 

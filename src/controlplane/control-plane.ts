@@ -41,6 +41,8 @@ export interface ControlPlaneOptions {
   /** Told when something wrong with the configuration appears or is mended; first before `start` resolves. */
   readonly onFindings?: (change: FindingsChange) => void;
   readonly clientsMax?: number;
+  /** Where its metrics stand beside those of others, such as the source; absent: alone. */
+  readonly metrics?: MetricRegistry;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface ControlPlaneOptions {
  * what is recomputed when can be read here. Any number may run in one process.
  */
 export class ControlPlane {
-  readonly metrics = new MetricRegistry();
+  readonly metrics: MetricRegistry;
   readonly #options: ControlPlaneOptions;
   readonly #store = new ConfigStore();
   readonly #feed: SourceFeed;
@@ -63,8 +65,8 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    const { source, clock, prng, log } = options;
-    const { metrics } = this;
+    const { source, clock, prng, log, metrics = new MetricRegistry() } = options;
+    this.metrics = metrics;
     this.#feed = new SourceFeed({
       source,
       clock,

@@ -8,7 +8,7 @@ export interface Finding {
   readonly origin?: ConfigOrigin;
   /** `Kind/namespace/name`; absent when the input did not get so far. */
   readonly object?: string;
-  /** The same for programs; absent for what a source refused. */
+  /** The same for programs; absent for what stands in no place that could be told. */
   readonly key?: ObjectKey;
   readonly issue: Issue;
 }

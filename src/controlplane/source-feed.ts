@@ -31,7 +31,7 @@ export class SourceFeed {
     this.#options = options;
   }
 
-  /** Resolves after the first batch; rejects when the source fails before that. */
+  /** Resolves after the first batch; rejects when the source fails before that, or is stopped. */
   async start(): Promise<void> {
     const { clock, prng, log, source } = this.#options;
     await new Promise<void>((resolve, reject) => {
@@ -52,7 +52,7 @@ export class SourceFeed {
         },
         RESTART,
         this.#controller.signal,
-      );
+      ).then(() => reject(new Error(`${source.name} was stopped before it had told anything`)));
     });
   }
 

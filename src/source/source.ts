@@ -15,10 +15,12 @@ export interface ConfigOrigin {
 
 /** Input that a source does not take, or takes with a warning (the issue's severity says which). */
 export interface RefusedInput {
-  /** The line is that of the mistake where it is known. */
-  readonly origin: ConfigOrigin;
+  /** The line is that of the mistake where it is known; absent for what does not stand in a file. */
+  readonly origin?: ConfigOrigin;
   /** `Kind/namespace/name`, where the input got so far as to have one. */
   readonly object?: string;
+  /** The same for programs, where the object is there to be told of it. */
+  readonly key?: ObjectKey;
   readonly issue: Issue;
 }
 

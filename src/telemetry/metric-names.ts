@@ -51,6 +51,22 @@ const TABLE = {
     help: "Subscriptions to resource types that are not served.",
   },
   weft_config_refused: { type: "gauge", help: "Parts of the configuration refused at present." },
+  weft_kubernetes_requests: {
+    type: "counter",
+    help: "Requests to the Kubernetes API that were answered, by method and HTTP status.",
+  },
+  weft_kubernetes_lists: {
+    type: "counter",
+    help: "Times that all objects of a kind were listed, by kind.",
+  },
+  weft_kubernetes_failures: {
+    type: "counter",
+    help: "Lists and watches of the Kubernetes API that failed, by kind; they are tried again.",
+  },
+  weft_kubernetes_objects: {
+    type: "gauge",
+    help: "Objects of the Kubernetes API that are in use, by kind.",
+  },
   weft_metric_series_dropped: {
     type: "gauge",
     help: "Values lost because a metric had too many label combinations.",

@@ -36,6 +36,8 @@ export interface Fixture {
   readonly storage: Storage;
   readonly server: ApiServer;
   readonly port: number;
+  /** The path of a kubeconfig. */
+  readonly kubeconfig: string;
   readonly kubectl: (args: readonly string[], input?: string) => Promise<Outcome>;
   /** Runs until the output satisfies; then it is killed. */
   readonly kubectlUntil: (
@@ -106,7 +108,7 @@ export async function createFixture(hooks: ApiHooks = {}): Promise<Fixture> {
     await storage.close();
     rmSync(home, { recursive: true, force: true });
   };
-  return { storage, server, port, kubectl, kubectlUntil, ask, close };
+  return { storage, server, port, kubeconfig, kubectl, kubectlUntil, ask, close };
 }
 
 function createAsk(host: string, port: number, caCertificate: string): Fixture["ask"] {

@@ -4,11 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeClock } from "../../src/base/node-clock.ts";
+import { nodePrng } from "../../src/base/node-prng.ts";
 import type { KubeObject } from "../../src/config/object.ts";
 import { FolderSource } from "../../src/source/folder-source.ts";
+import { loadKubeconfig } from "../../src/source/kubernetes-access.ts";
+import { KubernetesSource } from "../../src/source/kubernetes-source.ts";
 import type { ConfigBatch, ConfigSource } from "../../src/source/source.ts";
 import { StorageSource } from "../../src/source/storage-source.ts";
 import { MemoryStorage } from "../../src/storage/memory-storage.ts";
+import { silentLogger } from "../../src/telemetry/log.ts";
+import { MetricRegistry } from "../../src/telemetry/metrics.ts";
+import { createFixture } from "../apiserver/fixture.ts";
 import { until } from "./until.ts";
 
 /** The outside of a source: where objects are put and taken away. */
@@ -16,7 +22,7 @@ interface Rig {
   readonly source: ConfigSource;
   put(name: string, port: number): Promise<void>;
   remove(name: string): Promise<void>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 function service(name: string, port: number): KubeObject & { spec: object } {
@@ -28,7 +34,7 @@ function service(name: string, port: number): KubeObject & { spec: object } {
   };
 }
 
-function folderRig(): Rig {
+async function folderRig(): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), "weft-source-"));
   const file = (name: string): string => join(folder, `${name}.json`);
   return {
@@ -39,7 +45,7 @@ function folderRig(): Rig {
   };
 }
 
-function storageRig(): Rig {
+async function storageRig(): Promise<Rig> {
   const storage = new MemoryStorage({ clock: nodeClock });
   const key = (name: string) => ({ group: "", kind: "Service", namespace: "default", name });
   return {
@@ -58,23 +64,51 @@ function storageRig(): Rig {
   };
 }
 
+/** A source over HTTPS, and the API server it asks: weft's own. */
+async function kubernetesRig(): Promise<Rig> {
+  const { storage, kubeconfig, close } = await createFixture();
+  const key = (name: string) => ({ group: "", kind: "Service", namespace: "default", name });
+  return {
+    source: new KubernetesSource({
+      access: loadKubeconfig({ file: kubeconfig }, nodeClock),
+      kinds: [
+        { group: "", kind: "Service" },
+        { group: "", kind: "Pod" },
+      ],
+      clock: nodeClock,
+      prng: nodePrng,
+      log: silentLogger,
+      metrics: new MetricRegistry(),
+    }),
+    put: async (name, port) => {
+      const object = service(name, port);
+      await (storage.get(key(name)) === undefined
+        ? storage.create(object)
+        : storage.update(object));
+    },
+    remove: async (name) => void (await storage.delete(key(name))),
+    close,
+  };
+}
+
 describe.each([
   ["FolderSource", folderRig],
   ["StorageSource", storageRig],
+  ["KubernetesSource", kubernetesRig],
 ])("%s as a source", (_name, createRig) => {
   let rig: Rig;
   let batches: ConfigBatch[];
   let controller: AbortController;
   let ended: Promise<void>;
 
-  beforeEach(() => {
-    rig = createRig();
+  beforeEach(async () => {
+    rig = await createRig();
   });
 
   afterEach(async () => {
     controller.abort();
     await ended;
-    rig.close();
+    await rig.close();
   });
 
   function start(): void {

@@ -36,7 +36,7 @@ class Running {
   refused(): string[] {
     return (this.batches.at(-1)?.refused ?? []).map(
       ({ origin, object, issue }) =>
-        `${origin.file}:${origin.line}: ${object ?? "-"}: ${issue.path}: ${issue.message}`,
+        `${origin?.file}:${origin?.line}: ${object ?? "-"}: ${issue.path}: ${issue.message}`,
     );
   }
 
