@@ -147,9 +147,9 @@ describe("parseBootstrap()", () => {
       "dynamic_resources.ads_config: names cluster 'x', which static_resources does not have",
     ],
     [
-      "delta discovery",
-      "dynamic_resources: { ads_config: { api_type: DELTA_GRPC, grpc_services: [ { envoy_grpc: { cluster_name: x } } ] } }",
-      "dynamic_resources.ads_config.api_type: DELTA_GRPC is not supported yet, only GRPC",
+      "discovery by REST",
+      "dynamic_resources: { ads_config: { api_type: REST, grpc_services: [ { envoy_grpc: { cluster_name: x } } ] } }",
+      "dynamic_resources.ads_config.api_type: REST is not supported yet, only GRPC and DELTA_GRPC",
     ],
     [
       "google_grpc",

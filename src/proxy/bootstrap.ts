@@ -38,6 +38,7 @@ import { decodeRuntime } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
 import { checkSecretRefs, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
 import type { StatsConfig } from "./stats/stats-config.ts";
+import type { GrpcSource } from "./tls/tls-config.ts";
 
 /** What a proxy starts with. */
 export interface ProxyBootstrap {
@@ -47,8 +48,8 @@ export interface ProxyBootstrap {
   readonly listeners: readonly ListenerConfig[];
   /** By name. */
   readonly secrets: ReadonlyMap<string, Secret>;
-  /** The cluster of the control plane; `undefined` when everything is static. */
-  readonly adsCluster: string | undefined;
+  /** The control plane; `undefined` when everything is static. */
+  readonly ads: GrpcSource | undefined;
   /** Whether the control plane is asked for all clusters, and for all listeners. */
   readonly asksClusters: boolean;
   readonly asksListeners: boolean;
@@ -153,15 +154,15 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
     return collect(decoded, path, issues).map(nameListener);
   });
   const secrets = decodeSecrets(resources?.secrets ?? [], issues);
-  const adsCluster = decodeDynamic(message, clusters, issues);
+  const ads = decodeDynamic(message, clusters, issues);
   const refs = [...listeners.flatMap(listenerSecretRefs), ...clusters.flatMap(clusterSecretRefs)];
-  const known = { statics: secrets, hasAds: adsCluster !== undefined, clusters };
+  const known = { statics: secrets, hasAds: ads !== undefined, clusters };
   issues.push(...checkSecretRefs(refs, known));
   const asked = new Set(
     refs.flatMap(({ ref: { source } }) => (source.kind === "grpc" ? source.cluster : [])),
   );
-  if (adsCluster !== undefined) asked.add(adsCluster);
-  checkStatic(clusters, listeners, asked, adsCluster, issues);
+  if (ads !== undefined) asked.add(ads.cluster);
+  checkStatic(clusters, listeners, asked, ads !== undefined, issues);
   const runtime = decodeRuntime(message.layeredRuntime, issues);
   const names = new Set(clusters.map(({ name }) => name));
   const clusterManager = decodeClusterManager(message.clusterManager, names, issues);
@@ -170,7 +171,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const stats = decodeStatsConfig(message.statsConfig, "stats_config", issues);
   if (admin !== undefined) refuseName(admin, "admin.address", issues);
   const node = message.node ?? fromJson(NodeSchema, {});
-  const asksAny = adsCluster !== undefined || refs.some(({ ref }) => ref.source.kind !== "static");
+  const asksAny = ads !== undefined || refs.some(({ ref }) => ref.source.kind !== "static");
   if (asksAny && (node.id === "" || node.cluster === "")) {
     issues.push({ path: "node", message: "must have id and cluster to ask a control plane" });
   }
@@ -179,7 +180,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const asksClusters = message.dynamicResources?.cdsConfig !== undefined;
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
   const firstAnswerMs = decodeFirstAnswerMs(message.dynamicResources);
-  const asks = { adsCluster, asksClusters, asksListeners, firstAnswerMs };
+  const asks = { ads, asksClusters, asksListeners, firstAnswerMs };
   const statsFlushMs = durationMs(message.statsFlushInterval) ?? STATS_FLUSH_MS;
   const shows = { stats, statsFlushMs, json };
   return {
@@ -239,7 +240,7 @@ function checkStatic(
   clusters: readonly ClusterConfig[],
   listeners: readonly ListenerConfig[],
   grpcClusters: ReadonlySet<string>,
-  adsCluster: string | undefined,
+  hasAds: boolean,
   issues: Issue[],
 ): void {
   const names = new Set<string>();
@@ -251,7 +252,7 @@ function checkStatic(
       const what = "HTTP/2 to upstreams is not supported yet, but for the control plane's cluster";
       issues.push({ path, message: what });
     }
-    if (type === "EDS" && adsCluster === undefined) {
+    if (type === "EDS" && !hasAds) {
       issues.push({ path, message: "asks for endpoints over ADS, and there is no ads_config" });
     }
   }
@@ -269,7 +270,7 @@ function checkStatic(
       issues.push({ path, message: `duplicate listener '${listener.name}' found` });
     }
     const uses = allChains(listener).some(({ terminal }) => (terminal.http?.rdsName ?? "") !== "");
-    if (uses && adsCluster === undefined) {
+    if (uses && !hasAds) {
       issues.push({ path, message: "asks for routes over ADS, and there is no ads_config" });
     }
     for (const issue of checkRouteClusters(listener, (name) => names.has(name))) {
@@ -300,12 +301,12 @@ function decodeFirstAnswerMs(dynamic: Bootstrap_DynamicResources | undefined): n
   return waits.includes(0) ? 0 : waits.reduce((sum, waitMs) => sum + waitMs, 0);
 }
 
-/** The name of the cluster to ask, if anything is dynamic. */
+/** Whom to ask, if anything is dynamic. */
 function decodeDynamic(
   message: Bootstrap,
   clusters: readonly ClusterConfig[],
   issues: Issue[],
-): string | undefined {
+): GrpcSource | undefined {
   const dynamic = message.dynamicResources;
   if (dynamic === undefined) return undefined;
   const path = "dynamic_resources";
@@ -318,7 +319,7 @@ function decodeDynamic(
     return undefined;
   }
   const source = decodeApi(dynamic.adsConfig, `${path}.ads_config`, issues);
-  if (source?.kind !== "grpc") return undefined;
+  if (source === undefined) return undefined;
   const name = source.cluster;
   const cluster = clusters.find((candidate) => candidate.name === name);
   if (cluster === undefined) {
@@ -328,5 +329,5 @@ function decodeDynamic(
     const what = `cluster '${name}' must be STATIC, STRICT_DNS or LOGICAL_DNS`;
     issues.push({ path: `${path}.ads_config`, message: what });
   }
-  return name;
+  return source;
 }

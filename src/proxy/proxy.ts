@@ -28,9 +28,10 @@ import { timeoutsOf } from "./overload/timeouts.ts";
 import { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
-import { SecretStore } from "./secret/secret-store.ts";
+import { ADS_STREAM, SecretStore } from "./secret/secret-store.ts";
 import { SecretStreams } from "./secret/secret-streams.ts";
 import { ContextCache } from "./tls/secure-context.ts";
+import type { GrpcSource } from "./tls/tls-config.ts";
 
 /** Envoy's `--drain-time-s`, when nobody says otherwise. */
 const DRAIN_MS = 600_000;
@@ -210,14 +211,14 @@ export class Proxy {
    * static clusters have names to resolve, listeners are bound when that is done.
    */
   async start(): Promise<void> {
-    const { clusters, adsCluster } = this.#bootstrap;
+    const { clusters, ads } = this.#bootstrap;
     this.#overload?.start();
     try {
       await this.#admin?.start(this.#bootstrap.admin ?? { host: "127.0.0.1", port: 0 });
       for (const cluster of clusters) {
-        if (cluster.name !== adsCluster) this.#clusters.put(cluster, false);
+        if (cluster.name !== ads?.cluster) this.#clusters.put(cluster, false);
       }
-      if (adsCluster !== undefined) this.#startAds(adsCluster);
+      if (ads !== undefined) this.#startAds(ads);
       let isWarm = false;
       this.#clusters.whenStaticWarm(() => {
         isWarm = true;
@@ -248,7 +249,7 @@ export class Proxy {
     }
   }
 
-  #startAds(clusterName: string): void {
+  #startAds({ cluster: clusterName, variant, repeatsNode }: GrpcSource): void {
     const { clock, prng, log } = this.#deps;
     const cluster = this.#bootstrap.clusters.find(({ name }) => name === clusterName);
     const addresses = (cluster?.assignment?.endpoints ?? []).map(({ address, port }) =>
@@ -269,7 +270,9 @@ export class Proxy {
       onApplied: (typeUrl) => this.#onApplied(typeUrl),
       onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
     }).filter(({ typeUrl }) => this.#isAsked(typeUrl));
-    const ads = new AdsClient({ addresses, node: this.#bootstrap.node, types, clock, prng, log });
+    const { node } = this.#bootstrap;
+    const deps = { clock, prng, log };
+    const ads = new AdsClient({ addresses, node, variant, repeatsNode, types, ...deps });
     this.#ads = ads;
     this.#clusters.setOnChange(() => this.#askSoon());
     this.#askForNames();
@@ -314,7 +317,7 @@ export class Proxy {
   }
 
   #askForSecrets(): void {
-    this.#ads?.setNames(RESOURCE_TYPE_URL.secret, this.#secrets.names(""));
+    this.#ads?.setNames(RESOURCE_TYPE_URL.secret, this.#secrets.names(ADS_STREAM));
     if (!this.#stopping.signal.aborted) this.#secretStreams.follow(this.#secrets);
   }
 

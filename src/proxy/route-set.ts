@@ -36,10 +36,10 @@ export class RouteSet {
     return place;
   }
 
-  /** Whether it has exactly these bytes already. */
-  has(name: string, body: Uint8Array): boolean {
+  /** A table that came, encoded. */
+  bodyOf(name: string): Uint8Array | undefined {
     const place = this.#places.get(name);
-    return place?.current !== undefined && Buffer.compare(place.body, body) === 0;
+    return place?.current === undefined ? undefined : place.body;
   }
 
   /** Requests that begin from now on use it. */

@@ -1,4 +1,3 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type ChannelOptions,
   Client,
@@ -7,21 +6,13 @@ import {
   status as grpcStatus,
 } from "@grpc/grpc-js";
 import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
-import {
-  type DiscoveryRequest,
-  DiscoveryRequestSchema,
-  type DiscoveryResponse,
-  DiscoveryResponseSchema,
-} from "../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { type BackoffOptions, keepRunning } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Rejection, ResourceType, TypeStatus } from "./resource-type.ts";
 import { Subscription } from "./subscription.ts";
-
-const AGGREGATED =
-  "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+import { type Answer, type Ask, type VariantName, WIRE_VARIANTS } from "./wire-variant.ts";
 
 /** Waits between streams, spread over the window; Envoy's own are 0.5 s to 30 s. */
 const RECONNECT: BackoffOptions = { windowMsFirst: 250, windowMsMax: 10_000 };
@@ -43,6 +34,9 @@ export interface AdsClientOptions {
   /** Control planes, `host:port`; each new stream takes the next one. */
   readonly addresses: readonly string[];
   readonly node: Node;
+  readonly variant: VariantName;
+  /** Whether every request names the node, not only the first of its stream. */
+  readonly repeatsNode: boolean;
   /** The gRPC method of a service for one type; the aggregated service's when absent. */
   readonly method?: string;
   /** In the order in which they are asked for: CDS, EDS, LDS, RDS. */
@@ -52,12 +46,18 @@ export interface AdsClientOptions {
   readonly log: Logger;
 }
 
-type Stream = ClientDuplexStream<DiscoveryRequest, DiscoveryResponse>;
+/** A request, and the node where it is the first of its stream. */
+interface Request {
+  readonly ask: Ask;
+  readonly node: Node | undefined;
+}
+
+type Stream = ClientDuplexStream<Request, Answer>;
 
 /**
- * The state-of-the-world client of an aggregated discovery service (xDS protocol, "Aggregated
- * Discovery Service"). What was taken stays in use while the control plane is away; a new stream
- * says which versions are held, so that nothing need be sent again.
+ * The client of an aggregated discovery service (xDS protocol, "Aggregated Discovery Service"), in
+ * state of the world or in delta. What was taken stays in use while the control plane is away; a
+ * new stream says which versions are held, so that nothing need be sent again.
  */
 export class AdsClient {
   readonly #options: AdsClientOptions;
@@ -71,7 +71,7 @@ export class AdsClient {
   constructor(options: AdsClientOptions) {
     this.#options = options;
     this.#subscriptions = new Map(
-      options.types.map((type) => [type.typeUrl, new Subscription(type)]),
+      options.types.map((type) => [type.typeUrl, new Subscription(type, options.variant)]),
     );
   }
 
@@ -89,6 +89,11 @@ export class AdsClient {
     const subscription = this.#subscriptions.get(typeUrl);
     if (subscription === undefined) throw new Error(`type "${typeUrl}" was not declared`);
     if (subscription.setNames(names)) this.#flushSoon();
+  }
+
+  /** Delta: asks once more for a name that is asked for, so that it is answered once more. */
+  askAgain(typeUrl: string, name: string): void {
+    if (this.#subscriptions.get(typeUrl)?.askAgain(name) === true) this.#flushSoon();
   }
 
   /** Keeps a stream to one of the control planes until the signal aborts. */
@@ -120,10 +125,11 @@ export class AdsClient {
     const address = this.#address(0);
     this.#attempts++;
     const client = new Client(address, credentials.createInsecure(), CHANNEL);
+    const variant = WIRE_VARIANTS[this.#options.variant];
     const stream: Stream = client.makeBidiStreamRequest(
-      this.#options.method ?? AGGREGATED,
-      (request: DiscoveryRequest) => Buffer.from(toBinary(DiscoveryRequestSchema, request)),
-      (bytes: Buffer) => fromBinary(DiscoveryResponseSchema, bytes),
+      this.#options.method ?? variant.aggregatedMethod,
+      ({ ask, node }: Request) => variant.encode(ask, node),
+      (bytes: Buffer) => variant.decode(bytes),
     );
     const cancel = (): void => stream.cancel();
     signal.addEventListener("abort", cancel, { once: true });
@@ -143,7 +149,7 @@ export class AdsClient {
     this.#isNodeSent = false;
     for (const subscription of this.#subscriptions.values()) subscription.reset();
     return new Promise((resolve, reject) => {
-      stream.on("data", (response: DiscoveryResponse) => this.#onResponse(stream, response));
+      stream.on("data", (answer: Answer) => this.#onAnswer(stream, answer));
       // A stream that fails tells so twice; "status" is the later and always comes.
       stream.on("error", () => undefined);
       stream.on("status", ({ code, details }) => {
@@ -154,39 +160,35 @@ export class AdsClient {
     });
   }
 
-  #onResponse(stream: Stream, response: DiscoveryResponse): void {
+  #onAnswer(stream: Stream, answer: Answer): void {
     const { log } = this.#options;
     if (!this.#isConnected) {
       this.#isConnected = true;
       log.info("connected to the control plane", { address: this.#address(-1) });
     }
-    const subscription = this.#subscriptions.get(response.typeUrl);
+    const subscription = this.#subscriptions.get(answer.typeUrl);
     if (subscription === undefined) {
-      log.warn("response of a type that was not asked for", { type: response.typeUrl });
+      log.warn("response of a type that was not asked for", { type: answer.typeUrl });
       return;
     }
-    const applied = subscription.apply(response);
+    const applied = subscription.apply(answer);
     if (!(applied instanceof Promise)) {
-      this.#note(subscription, response, applied);
+      this.#note(subscription, answer, applied);
       return;
     }
     stream.pause();
     void applied.then((rejections) => {
       // On another stream this answer would mean nothing.
       if (this.#stream !== stream) return;
-      this.#note(subscription, response, rejections);
+      this.#note(subscription, answer, rejections);
       stream.resume();
     });
   }
 
-  #note(
-    subscription: Subscription,
-    response: DiscoveryResponse,
-    rejections: readonly Rejection[],
-  ): void {
-    const reason = subscription.note(response, rejections);
+  #note(subscription: Subscription, answer: Answer, rejections: readonly Rejection[]): void {
+    const reason = subscription.note(answer, rejections);
     if (reason !== undefined) {
-      this.#options.log.warn("configuration refused", { type: response.typeUrl, reason });
+      this.#options.log.warn("configuration refused", { type: answer.typeUrl, reason });
     }
     this.#flush();
   }
@@ -205,13 +207,11 @@ export class AdsClient {
     const stream = this.#stream;
     if (stream === undefined) return;
     for (const subscription of this.#subscriptions.values()) {
-      const request = subscription.nextRequest();
-      if (request === undefined) continue;
+      const ask = subscription.nextRequest();
+      if (ask === undefined) continue;
+      const { node, repeatsNode } = this.#options;
       // The first request of a stream names the node; the rest need not.
-      const node = this.#isNodeSent ? undefined : this.#options.node;
-      stream.write(
-        create(DiscoveryRequestSchema, node === undefined ? request : { ...request, node }),
-      );
+      stream.write({ ask, node: this.#isNodeSent && !repeatsNode ? undefined : node });
       this.#isNodeSent = true;
     }
   }

@@ -5,20 +5,42 @@ export interface Rejection {
   readonly reason: string;
 }
 
+/** One resource of a response. */
+export interface WireResource {
+  /** What the server calls it; "" in state of the world, where only the body says. */
+  readonly name: string;
+  /** Other names under which it was asked for. */
+  readonly aliases: readonly string[];
+  /** "" in state of the world, where only the response has one. */
+  readonly version: string;
+  /** `undefined`: the server knows of nothing under that name (virtual hosts only). */
+  readonly body: Uint8Array | undefined;
+}
+
+/** What one response says, in whichever variant of the protocol it came. */
+export interface ResourceUpdate {
+  readonly resources: readonly WireResource[];
+  /** What is gone, by name; said in delta only. */
+  readonly removed: readonly string[];
+  /** State of the world: of a wildcard type, what is not among the resources is gone. */
+  readonly isWhole: boolean;
+  readonly version: string;
+}
+
 /** One type of resource, and who takes it. */
 export interface ResourceType {
   readonly typeUrl: string;
   /** Asks for all resources there are (LDS, CDS), not for names (EDS, RDS). */
   readonly isWildcard: boolean;
+  /** A name that is asked for stands for all `name/...` as well (VHDS). */
+  readonly isNamespaced?: boolean;
   /**
-   * Takes one state-of-the-world response: for a wildcard type all that exists, otherwise the
-   * asked-for ones that changed. Keeps the last good value of what it refuses. No rejection is an
-   * ACK. While a promise is waited for, nothing more of the stream is read; it does not reject.
+   * Takes one response: in state of the world, of a wildcard type all that exists, otherwise some
+   * of what was asked for; in delta what changed. Keeps the last good value of what it refuses. No
+   * rejection is an ACK. While a promise is waited for, nothing more of the stream is read; it does
+   * not reject.
    */
-  apply(
-    bodies: readonly Uint8Array[],
-    version: string,
-  ): readonly Rejection[] | Promise<readonly Rejection[]>;
+  apply(update: ResourceUpdate): readonly Rejection[] | Promise<readonly Rejection[]>;
 }
 
 /** How one type stands. */

@@ -3,8 +3,12 @@ import { socketAddress, staticCluster } from "./bootstrap-json.ts";
 /** "Ask the control plane for it." */
 const ADS = { ads: {}, resource_api_version: "V3" };
 
-/** A bootstrap that has everything from a control plane. */
-export function dynamicBootstrap(adsPort: number, adminPort = 0) {
+/** A bootstrap that has everything from a control plane, in either variant of the protocol. */
+export function dynamicBootstrap(
+  adsPort: number,
+  adminPort = 0,
+  apiType: "GRPC" | "DELTA_GRPC" = "GRPC",
+) {
   return {
     node: { id: "n", cluster: "c" },
     admin: { address: socketAddress(adminPort) },
@@ -12,7 +16,7 @@ export function dynamicBootstrap(adsPort: number, adminPort = 0) {
       lds_config: ADS,
       cds_config: ADS,
       ads_config: {
-        api_type: "GRPC",
+        api_type: apiType,
         transport_api_version: "V3",
         grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
       },

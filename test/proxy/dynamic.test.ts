@@ -1,5 +1,8 @@
 import { Agent, request } from "node:http";
+import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DeltaDiscoveryResponseSchema } from "../../src/api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { RESOURCE_TYPE_URL } from "../../src/api/type-url.ts";
 import type { Proxy } from "../../src/proxy/proxy.ts";
 import { until } from "../controlplane/until.ts";
 import { httpListener, routeTable } from "./bootstrap-json.ts";
@@ -15,7 +18,9 @@ interface Answer {
   readonly body: string;
 }
 
-describe("a proxy under a control plane", () => {
+const VARIANTS = ["GRPC", "DELTA_GRPC"] as const;
+
+describe.each(VARIANTS)("a proxy under a control plane that speaks %s", (variant) => {
   let controlPlane: TestControlPlane;
   let proxy: Proxy;
   let stop: () => Promise<void>;
@@ -33,7 +38,7 @@ describe("a proxy under a control plane", () => {
     await controlPlane.start();
     [port = 0] = await freePorts(1);
     agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const started = await startWeft(dynamicBootstrap(controlPlane.port));
+    const started = await startWeft(dynamicBootstrap(controlPlane.port, 0, variant));
     proxy = started.proxy;
     stop = () => started.stop();
   });
@@ -200,7 +205,7 @@ describe("a proxy under a control plane", () => {
     const other = new TestControlPlane();
     await other.start();
     const [ownPort = 0] = await freePorts(1);
-    const { dynamic_resources: dynamics, ...rest } = dynamicBootstrap(other.port);
+    const { dynamic_resources: dynamics, ...rest } = dynamicBootstrap(other.port, 0, variant);
     const { lds_config: _unused, ...asked } = dynamics;
     const routes = { route_config: routeTable([toCluster("a")]) };
     const { clusters } = rest.static_resources;
@@ -268,8 +273,15 @@ describe("a proxy under a control plane", () => {
     "keeps every %s when one cannot be read, as it may be any of them",
     async (kind) => {
       await serve();
-      controlPlane.setBytes(kind, new Map([["x", Buffer.from([0xff, 0xff, 0xff])]]));
-      expect(await controlPlane.refusal(kind, "cannot decode")).toContain("envoy.config.");
+      const typeUrl = RESOURCE_TYPE_URL[kind];
+      const value = Buffer.from([0xff, 0xff, 0xff]);
+      const resources = [{ name: "x", resource: { typeUrl, value } }];
+      if (variant === "GRPC") controlPlane.setBytes(kind, new Map([["x", value]]));
+      else controlPlane.writeDelta(create(DeltaDiscoveryResponseSchema, { typeUrl, resources }));
+      // In delta the name stands beside the bytes.
+      expect(await controlPlane.refusal(kind, "cannot decode")).toMatch(
+        variant === "GRPC" ? /^cannot decode envoy.config/ : /^x: cannot decode envoy.config/,
+      );
       expect((await get("/", { agent: false })).body).toBe("one");
     },
   );
@@ -287,7 +299,10 @@ describe("a proxy under a control plane", () => {
     await controlPlane.start(adsPort);
     await whenAnswered("two");
     const [first] = controlPlane.requests;
-    expect(first?.versionInfo).not.toBe("");
+    const [firstDelta] = controlPlane.deltaRequests;
+    // What is the same there has the same version.
+    const held = firstDelta?.initialResourceVersions ?? {};
+    expect(variant === "GRPC" ? first?.versionInfo : held["a"]).toMatch(/./);
   });
 
   test("`stop()` lets the request in flight end, for as long as it is given", async () => {

@@ -250,7 +250,7 @@ describe("secrets of a control plane", () => {
 });
 
 describe("secrets of an agent of their own", () => {
-  test("come over a Unix socket", async () => {
+  test.each(["GRPC", "DELTA_GRPC"])("come over a Unix socket, by %s", async (apiType) => {
     const folder = mkdtempSync(join(tmpdir(), "weft-sds-"));
     const path = join(folder, "socket");
     const agent = new TestControlPlane();
@@ -258,7 +258,7 @@ describe("secrets of an agent of their own", () => {
     const [port = 0] = await freePorts(1);
     const sdsConfig = {
       api_config_source: {
-        api_type: "GRPC",
+        api_type: apiType,
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
         grpc_services: [{ envoy_grpc: { cluster_name: "sds-grpc" } }],

@@ -62,6 +62,8 @@ export class ClusterSet {
   /** Clusters, active or warming, by the EDS name that they use. */
   readonly #edsUsers = new Map<string, Set<Cluster>>();
   readonly #discoveries = new Map<Cluster, Discovery>();
+  /** Their names; another set whenever they are others. */
+  #edsNames: ReadonlySet<string> | undefined = undefined;
   /** The last assignment of every EDS name in use, for clusters that change under them. */
   readonly #assignments = new Map<string, Assignment>();
   /** By EDS name: when what was assigned is too old to be used. */
@@ -88,6 +90,11 @@ export class ClusterSet {
     return this.#active.get(name);
   }
 
+  /** The newest of that name: the one that waits, or else the one that serves. */
+  newestOf(name: string): Cluster | undefined {
+    return this.#warming.get(name) ?? this.#active.get(name);
+  }
+
   get warming(): readonly Cluster[] {
     return [...this.#warming.values()];
   }
@@ -111,13 +118,14 @@ export class ClusterSet {
 
   /** The names to ask EDS for. */
   edsNames(): ReadonlySet<string> {
-    return new Set(this.#edsUsers.keys());
+    this.#edsNames ??= new Set(this.#edsUsers.keys());
+    return this.#edsNames;
   }
 
   /** Takes a cluster, new or changed. One that did not change is left alone. */
   put(config: ClusterConfig, isDynamic: boolean): void {
     const { name } = config;
-    const current = this.#warming.get(name) ?? this.#active.get(name);
+    const current = this.newestOf(name);
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
     const { prng, tls } = this.#deps;
     const { transport, statName } = config;
@@ -266,6 +274,19 @@ export class ClusterSet {
     }
   }
 
+  /**
+   * EDS says that it has nothing under that name. What it had before stays in use, as in Envoy;
+   * whoever waits for it waits no longer.
+   */
+  onUnassigned(edsName: string): void {
+    for (const cluster of this.#usersOf(edsName)) {
+      cluster.load.updateAttempts++;
+      cluster.load.updateSuccesses++;
+      cluster.load.updatesEmpty++;
+      this.#activateWarm(cluster);
+    }
+  }
+
   /** Takes an EDS answer. One for a name that no cluster has was not asked for, and is dropped. */
   assign(assignment: Assignment): void {
     const { name, staleAfterMs } = assignment;
@@ -293,6 +314,7 @@ export class ClusterSet {
     const { type, edsName } = cluster.config;
     if (type !== "EDS") return;
     const users = this.#edsUsers.get(edsName) ?? new Set();
+    if (users.size === 0) this.#edsNames = undefined;
     this.#edsUsers.set(edsName, users.add(cluster));
     cluster.load.updateAttempts++;
   }
@@ -303,6 +325,7 @@ export class ClusterSet {
     const users = this.#edsUsers.get(edsName);
     if (users?.delete(cluster) !== true || users.size > 0) return;
     this.#edsUsers.delete(edsName);
+    this.#edsNames = undefined;
     this.#assignments.delete(edsName);
     this.#staleTimers.get(edsName)?.cancel();
     this.#staleTimers.delete(edsName);

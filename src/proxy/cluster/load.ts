@@ -108,6 +108,7 @@ export class ClusterLoad {
   updateSuccesses = 0;
   updateFailures = 0;
   updatesRejected = 0;
+  updatesEmpty = 0;
   updatesWithoutRebuild = 0;
   firstAnswerTimeouts = 0;
   assignmentTimeouts = 0;

@@ -17,8 +17,15 @@ import {
 import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type { SecretRef, SecretSource } from "../tls/tls-config.ts";
+import type { VariantName } from "../../xdsclient/wire-variant.ts";
+import type { GrpcSource, SecretRef, SecretSource } from "../tls/tls-config.ts";
 import { refuseVersion } from "./config-source.ts";
+
+/** The forms of the protocol that are spoken. */
+const VARIANTS: Readonly<Partial<Record<ApiConfigSource_ApiType, VariantName>>> = {
+  [ApiConfigSource_ApiType.GRPC]: "GRPC",
+  [ApiConfigSource_ApiType.DELTA_GRPC]: "DELTA_GRPC",
+};
 
 /** Envoy's default. */
 const INITIAL_FETCH_MS = 15_000;
@@ -76,12 +83,12 @@ function decodeSource(
   }
 }
 
-/** A gRPC stream of its own to a cluster of the bootstrap; its name, in the form of a source. */
+/** A gRPC stream of its own to a cluster of the bootstrap. */
 export function decodeApi(
   message: ApiConfigSource,
   path: string,
   issues: Issue[],
-): SecretSource | undefined {
+): GrpcSource | undefined {
   const fields = [
     "api_type",
     "transport_api_version",
@@ -89,9 +96,11 @@ export function decodeApi(
     "set_node_on_first_message_only",
   ];
   issues.push(...refuseFields(ApiConfigSourceSchema, message, fields, path));
-  if (message.apiType !== ApiConfigSource_ApiType.GRPC) {
+  const variant = VARIANTS[message.apiType];
+  if (variant === undefined) {
     const given = ApiConfigSource_ApiType[message.apiType] ?? String(message.apiType);
-    issues.push({ path: `${path}.api_type`, message: `${given} is not supported yet, only GRPC` });
+    const what = `${given} is not supported yet, only GRPC and DELTA_GRPC`;
+    issues.push({ path: `${path}.api_type`, message: what });
   }
   refuseVersion(message.transportApiVersion, `${path}.transport_api_version`, issues);
   const [service] = message.grpcServices;
@@ -99,11 +108,12 @@ export function decodeApi(
     issues.push({ path: `${path}.grpc_services`, message: "must have exactly one entry" });
     return undefined;
   }
+  const repeatsNode = !message.setNodeOnFirstMessageOnly;
   const servicePath = `${path}.grpc_services[0]`;
   issues.push(...refuseFields(GrpcServiceSchema, service, ["envoy_grpc", "timeout"], servicePath));
   if (service.targetSpecifier.case !== "envoyGrpc") return undefined;
   const grpc = service.targetSpecifier.value;
   const schema = GrpcService_EnvoyGrpcSchema;
   issues.push(...refuseFields(schema, grpc, ["cluster_name"], `${servicePath}.envoy_grpc`));
-  return { kind: "grpc", cluster: grpc.clusterName };
+  return variant && { kind: "grpc", cluster: grpc.clusterName, variant, repeatsNode };
 }

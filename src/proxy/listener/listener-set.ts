@@ -49,6 +49,11 @@ export class ListenerSet {
     return [...this.#active.values()];
   }
 
+  /** The newest of that name: the one that waits, or else the one that serves. */
+  newestOf(name: string): Listener | undefined {
+    return this.#warming.get(name) ?? this.#active.get(name);
+  }
+
   get isWarming(): boolean {
     return this.#warming.size > 0;
   }
@@ -74,7 +79,7 @@ export class ListenerSet {
   async #put(config: ListenerConfig, isDynamic: boolean): Promise<void> {
     const { name } = config;
     const active = this.#active.get(name);
-    const current = this.#warming.get(name) ?? active;
+    const current = this.newestOf(name);
     if (current !== undefined && Buffer.compare(current.config.body, config.body) === 0) return;
     this.#refuseTaken(config);
     const listener = new Listener(config, isDynamic, this.#deps, active);

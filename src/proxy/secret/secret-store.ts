@@ -7,11 +7,12 @@ import {
 import type { Clock, Timer } from "../../base/clock.ts";
 import { formatIssue, type Issue } from "../../base/issue.ts";
 import type { Logger } from "../../telemetry/log.ts";
-import type { Rejection } from "../../xdsclient/resource-type.ts";
+import type { Rejection, ResourceUpdate } from "../../xdsclient/resource-type.ts";
+import { NO_BODY, otherName } from "../apply-resources.ts";
 import { checkRules } from "../check-rules.ts";
 import { decodeSecret } from "../decode/secret.ts";
 import { ContextError } from "../tls/secure-context.ts";
-import type { SecretRef } from "../tls/tls-config.ts";
+import type { GrpcSource, SecretRef, SecretSource } from "../tls/tls-config.ts";
 import type { TlsMaterial } from "../tls/tls-material.ts";
 import { FileWatch } from "./file-watch.ts";
 import type { Secret } from "./secret.ts";
@@ -90,31 +91,36 @@ export class SecretStore {
     if (!this.#isClosed) this.#deps.onNames();
   }
 
-  /** The names to ask for over ADS (`cluster` is "") or over a stream to a cluster. */
-  names(cluster: string): ReadonlySet<string> {
-    return new Set(this.#of(cluster).map(({ ref }) => ref.name));
+  /** The names to ask for over a stream: that of ADS, or one of `streams`. */
+  names(stream: string): ReadonlySet<string> {
+    return new Set(this.#of(stream).map(({ ref }) => ref.name));
   }
 
-  /** The clusters that secrets are asked of. */
-  clusters(): ReadonlySet<string> {
-    const sources = [...this.#entries.values()].map(({ ref }) => ref.source);
-    return new Set(sources.flatMap((source) => (source.kind === "grpc" ? source.cluster : [])));
+  /** The streams of their own that secrets are asked for over, by what tells them apart. */
+  streams(): ReadonlyMap<string, GrpcSource> {
+    const streams = new Map<string, GrpcSource>();
+    for (const { ref } of this.#entries.values()) {
+      if (ref.source.kind === "grpc") streams.set(streamOf(ref.source), ref.source);
+    }
+    return streams;
   }
 
-  #of(cluster: string): Entry[] {
-    return [...this.#entries.values()].filter(({ ref: { source } }) =>
-      cluster === "" ? source.kind === "ads" : source.kind === "grpc" && source.cluster === cluster,
-    );
+  #of(stream: string): Entry[] {
+    return [...this.#entries.values()].filter(({ ref }) => streamOf(ref.source) === stream);
   }
 
-  /** Takes a response of a control plane: from ADS, or from the named cluster. */
-  apply(cluster: string, bodies: readonly Uint8Array[]): Rejection[] {
+  /** Takes a response of a control plane. One that is gone stays in use: there is no other. */
+  apply(stream: string, { resources }: ResourceUpdate): Rejection[] {
     const rejections: Rejection[] = [];
-    const entries = this.#of(cluster);
-    for (const body of bodies) {
-      const message = parse(SecretSchema, body);
+    const entries = this.#of(stream);
+    for (const { name, body } of resources) {
+      const message = body === undefined ? NO_BODY : parse(SecretSchema, body);
       if (typeof message === "string") {
-        rejections.push({ name: "", reason: message });
+        rejections.push({ name, reason: message });
+        continue;
+      }
+      if (name !== "" && name !== message.name) {
+        rejections.push({ name, reason: otherName(name, message.name) });
         continue;
       }
       const entry = entries.find(({ ref }) => ref.name === message.name);
@@ -133,6 +139,15 @@ export class SecretStore {
     this.#isClosed = true;
     for (const [key, entry] of this.#entries) this.#drop(key, entry);
   }
+}
+
+/** The stream of ADS. */
+export const ADS_STREAM = "ads";
+
+/** Tells streams apart; what comes by none has none. */
+function streamOf(source: SecretSource): string {
+  if (source.kind === "ads") return ADS_STREAM;
+  return source.kind === "grpc" ? JSON.stringify(source) : "";
 }
 
 function keyOf({ name, source }: SecretRef): string {

@@ -6,10 +6,16 @@ import type { Prng } from "../../base/prng.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { AdsClient } from "../../xdsclient/ads-client.ts";
 import type { ResourceType } from "../../xdsclient/resource-type.ts";
+import type { VariantName } from "../../xdsclient/wire-variant.ts";
 import type { ClusterConfig } from "../cluster/cluster-config.ts";
+import type { GrpcSource } from "../tls/tls-config.ts";
 import type { SecretStore } from "./secret-store.ts";
 
-const METHOD = "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets";
+const SERVICE = "/envoy.service.secret.v3.SecretDiscoveryService/";
+const METHODS: Readonly<Record<VariantName, string>> = {
+  GRPC: `${SERVICE}StreamSecrets`,
+  DELTA_GRPC: `${SERVICE}DeltaSecrets`,
+};
 
 /** What streams of secrets need. */
 export interface SecretStreamDeps {
@@ -28,11 +34,11 @@ interface OpenStream {
 }
 
 /** The type of resource that a control plane sends to a store. */
-export function secretType(store: SecretStore, cluster: string): ResourceType {
+export function secretType(store: SecretStore, stream: string): ResourceType {
   return {
     typeUrl: RESOURCE_TYPE_URL.secret,
     isWildcard: false,
-    apply: (bodies) => store.apply(cluster, bodies),
+    apply: (update) => store.apply(stream, update),
   };
 }
 
@@ -48,22 +54,33 @@ export class SecretStreams {
 
   /** Asks every cluster for the names that are in use now. */
   follow(store: SecretStore): void {
-    const needed = store.clusters();
+    const needed = store.streams();
     for (const name of this.#open.keys()) if (!needed.has(name)) this.#close(name);
-    for (const name of needed) {
-      const stream = this.#open.get(name) ?? this.#start(name, store);
+    for (const [name, source] of needed) {
+      const stream = this.#open.get(name) ?? this.#start(name, source, store);
       stream.client.setNames(RESOURCE_TYPE_URL.secret, store.names(name));
     }
   }
 
-  #start(name: string, store: SecretStore): OpenStream {
+  #start(name: string, source: GrpcSource, store: SecretStore): OpenStream {
     const { clusters, node, clock, prng, log } = this.#deps;
-    const cluster = clusters.find((candidate) => candidate.name === name);
+    const cluster = clusters.find((candidate) => candidate.name === source.cluster);
     const addresses = (cluster?.assignment?.endpoints ?? []).map(({ address, port }) =>
       address.startsWith("/") ? `unix:${address}` : formatHostPort(address, port),
     );
     const types = [secretType(store, name)];
-    const client = new AdsClient({ addresses, node, method: METHOD, types, clock, prng, log });
+    const { variant, repeatsNode } = source;
+    const method = METHODS[variant];
+    const deps = { clock, prng, log };
+    const client = new AdsClient({
+      addresses,
+      node,
+      variant,
+      repeatsNode,
+      method,
+      types,
+      ...deps,
+    });
     const stopping = new AbortController();
     const stream = { client, stopping, done: client.run(stopping.signal) };
     this.#open.set(name, stream);

@@ -27,7 +27,7 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   original_dst_host_invalid: (load) => load.originalDstInvalid,
   update_attempt: (load) => load.updateAttempts,
   // Of other ways to tell endpoints; an answer without addresses is a success.
-  update_empty: () => 0,
+  update_empty: (load) => load.updatesEmpty,
   update_failure: (load) => load.updateFailures,
   update_no_rebuild: (load) => load.updatesWithoutRebuild,
   update_success: (load) => load.updateSuccesses,

@@ -1,4 +1,5 @@
 import type { StringPredicate } from "../../match/string-match.ts";
+import type { VariantName } from "../../xdsclient/wire-variant.ts";
 
 /** Text in PEM form and where it came from, in Envoy's words: a path, or `<inline>`. */
 export interface Pem {
@@ -56,11 +57,20 @@ export interface ValidationConfig {
   readonly identity: string;
 }
 
+/** A control plane, reached by gRPC through a cluster of the bootstrap. */
+export interface GrpcSource {
+  readonly kind: "grpc";
+  readonly cluster: string;
+  readonly variant: VariantName;
+  /** Whether every request says who asks, not only the first of its stream. */
+  readonly repeatsNode: boolean;
+}
+
 /** Where a secret comes from at run time. */
 export type SecretSource =
   | { readonly kind: "static" }
   | { readonly kind: "ads" }
-  | { readonly kind: "grpc"; readonly cluster: string }
+  | GrpcSource
   | { readonly kind: "file"; readonly path: string; readonly watchedDirectory: string };
 
 /** A secret that is asked for by name. */
