@@ -8,6 +8,7 @@ import {
 } from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { FilterConfigSchema as HttpDynamicForwardProxySchema } from "./gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "./gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { OnDemandSchema } from "./gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "./gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { OriginalDstSchema } from "./gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
@@ -55,6 +56,7 @@ export const EXTENSION_REGISTRY = createRegistry(
   PreviousHostsPredicateSchema,
   PreviousPrioritiesConfigSchema,
   RawBufferSchema,
+  OnDemandSchema,
   RouterSchema,
   StdoutAccessLogSchema,
   TcpProxySchema,

@@ -1,7 +1,7 @@
 import { formatKey, type KubeObject, keyOf, keyText } from "../config/object.ts";
+import { buildCalledView } from "../model/called-view.ts";
 import { buildMesh } from "../model/mesh.ts";
 import type { ObjectIssue } from "../model/origin.ts";
-import { buildProxyView } from "../model/proxy-view.ts";
 import { meshIssues } from "../model/references.ts";
 import { viewOf } from "../store/config-store.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
@@ -36,7 +36,7 @@ export const xdsDumpCommand: Command = {
   usage: formatUsage({
     forms: ["xds-dump --proxy FILE -f FILE [-f FILE...] [FLAGS]"],
     text: `
-Prints the listeners, routes, clusters and endpoints that the control plane would send to a proxy if
+Prints the listeners, routes, clusters and endpoints (with automatic scope also virtual hosts) that the control plane would send to a proxy if
 the objects of the files were all its configuration. No mesh has to run. The proxy's file is YAML or
 JSON:
 
@@ -86,7 +86,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const meshConfig = file === undefined ? undefined : new MeshConfigFile(file, printer);
   if (meshConfig !== undefined) objects.push(meshConfig.object);
   const mesh = buildMesh(viewOf(objects));
-  const { snapshot, issues } = buildSnapshot(buildProxyView(mesh, node));
+  const { snapshot, issues } = buildSnapshot(buildCalledView(mesh, node));
   printIssues([...meshIssues(mesh), ...issues], { manifests, meshConfig, printer });
   io.stdout((output === "json" ? formatJson : formatYaml)(snapshotJson(snapshot)));
   return printer.hasErrors ? EXIT.findings : EXIT.done;

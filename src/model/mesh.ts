@@ -7,6 +7,7 @@ import type { PeerAuthentication as PeerAuthenticationObject } from "../config/p
 import type { Sidecar as SidecarObject } from "../config/sidecar.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
+import { type NamespaceScopes, namespaceScopes } from "./automatic-scope-label.ts";
 import { buildVirtualService, indexVirtualServices } from "./build-virtual-service.ts";
 import {
   buildDestinationRule,
@@ -48,6 +49,8 @@ export interface Mesh {
   readonly ingressIssues: readonly ObjectIssue[];
   readonly sidecars: readonly Sidecar[];
   readonly peerAuthentications: readonly PeerAuthentication[];
+  /** Which namespaces ask for automatic scope. */
+  readonly automaticScope: NamespaceScopes;
 }
 
 /** The kinds that a mesh is built from; nothing else shapes traffic. */
@@ -103,6 +106,7 @@ export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
     peerAuthentications: peerAuthenticationsOf(
       view.list<PeerAuthenticationObject>(SECURITY, "PeerAuthentication"),
     ),
+    automaticScope: namespaceScopes(view.list("", "Namespace")),
   };
 }
 

@@ -47,6 +47,7 @@ describe("decodeProxyNode()", () => {
         appAddress: "127.65.128.7",
         hostPorts: [],
         isUnprivileged: false,
+        calledHosts: [],
         proxyConfig: {},
       },
     });
@@ -78,6 +79,10 @@ describe("decodeProxyNode()", () => {
     [
       { id: SIDECAR, metadata: { INTERCEPTION_MODE: "NONE", WEFT_HOST_PORTS: [8080] } },
       "node.metadata.WEFT_HOST_PORTS: is not a list of",
+    ],
+    [
+      { id: SIDECAR, metadata: { INTERCEPTION_MODE: "NONE", WEFT_CALLED_HOSTS: "9080/a,reviews" } },
+      'node.metadata.WEFT_CALLED_HOSTS: has "reviews", not the name of routes and a host',
     ],
   ])("refuses %j with its place and reason", (record, message) => {
     const issues = issuesOf(record);

@@ -1,6 +1,7 @@
 import { parseDurationMs } from "../base/duration.ts";
 import { isIPv4, isIPv6 } from "../base/ip.ts";
 import type { Issue, Result } from "../base/issue.ts";
+import { CALLED_HOSTS_MAX, parseCalledHost } from "./called-hosts.ts";
 import type { Labels } from "./labels.ts";
 import type { ProxyNode } from "./proxy.ts";
 
@@ -68,6 +69,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     appAddress: read.text("WEFT_APP_ADDRESS"),
     hostPorts: read.hostPorts("WEFT_HOST_PORTS"),
     isUnprivileged: read.text("UNPRIVILEGED_POD") === "true",
+    calledHosts: read.calledHosts("WEFT_CALLED_HOSTS"),
     proxyConfig: read.record("PROXY_CONFIG"),
   };
   return issues.length === 0 ? { ok: true, value: node } : { ok: false, issues };
@@ -127,6 +129,18 @@ class MetadataReader {
   /** Comma-separated texts; none when absent. */
   texts(name: string): readonly string[] {
     return (this.text(name) ?? "").split(",").filter((part) => part !== "");
+  }
+
+  /** `routes/host`, comma-separated. */
+  calledHosts(name: string): readonly string[] {
+    const names = this.texts(name).map((text) => text.trim().toLowerCase());
+    const wrong = names.find((text) => parseCalledHost(text) === undefined);
+    if (wrong !== undefined) {
+      this.#refuse(name, `has "${wrong}", not the name of routes and a host such as 9080/reviews`);
+    } else if (names.length > CALLED_HOSTS_MAX) {
+      this.#refuse(name, `has ${names.length} hosts, more than ${CALLED_HOSTS_MAX}`);
+    }
+    return names;
   }
 
   record(name: string): Readonly<Record<string, unknown>> {

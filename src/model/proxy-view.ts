@@ -5,7 +5,7 @@ import type { Mesh } from "./mesh.ts";
 import type { ObjectIssue } from "./origin.ts";
 import { buildOutboundClusters } from "./outbound-clusters.ts";
 import type { ProxyNode } from "./proxy.ts";
-import type { RouteConfiguration } from "./route.ts";
+import type { RouteConfiguration, VirtualHost } from "./route.ts";
 import { scopeOf } from "./scope/build-scope.ts";
 import type { Scope } from "./scope.ts";
 import { buildSidecarInbound } from "./sidecar/inbound.ts";
@@ -18,6 +18,8 @@ export interface ProxyView {
   readonly scope: Scope;
   readonly listeners: readonly Listener[];
   readonly routes: readonly RouteConfiguration[];
+  /** Of routes that the proxy asks for on demand; each is named `route configuration/host`. */
+  readonly virtualHosts: readonly VirtualHost[];
   /** Clusters of services first; the proxy's own after them. */
   readonly clusters: readonly Cluster[];
   readonly ownClusters: readonly Cluster[];
@@ -40,6 +42,7 @@ export function buildProxyView(mesh: Mesh, proxy: ProxyNode): ProxyView {
     scope,
     listeners: parts.flatMap((part) => part.listeners),
     routes: parts.flatMap((part) => part.routes),
+    virtualHosts: [],
     clusters,
     ownClusters: parts.flatMap((part) => part.clusters),
     endpoints,

@@ -62,6 +62,11 @@ export interface ProxyNode {
   }[];
   /** Whether a gateway may not bind ports below 1024 (`UNPRIVILEGED_POD`). */
   readonly isUnprivileged: boolean;
+  /**
+   * What it says by itself that its workload calls (`WEFT_CALLED_HOSTS`), beside what it is seen to
+   * call; for automatic scope alone.
+   */
+  readonly calledHosts: readonly string[];
   /** `proxyConfig` of the pod's annotation and the mesh, as it was told (Istio's `PROXY_CONFIG`). */
   readonly proxyConfig: Readonly<Record<string, unknown>>;
 }

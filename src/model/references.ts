@@ -77,6 +77,7 @@ export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
     ...sidecars.flatMap((sidecar) =>
       sidecarIssues(sidecar, sidecars).map((issue) => ({ object: sidecar.key, issue })),
     ),
+    ...mesh.automaticScope.issues,
     ...peerAuthenticationIssues(mesh.peerAuthentications, mesh.settings.rootNamespace),
   ];
 });

@@ -13,6 +13,8 @@ export interface RouteConfiguration {
   readonly virtualHosts: readonly VirtualHost[];
   /** Whether a `Host` header's port is left out of the comparison with the domains. */
   readonly ignoresPort: boolean;
+  /** Whether the proxy asks for the virtual hosts that it lacks; those it has are resources of their own. */
+  readonly isOnDemand?: boolean;
 }
 
 /** The routes for some hosts. */

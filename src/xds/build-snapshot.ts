@@ -4,12 +4,12 @@ import type { Listener } from "../model/listener.ts";
 import type { ObjectIssue, Origin } from "../model/origin.ts";
 import { type ProxySettings, proxySettings } from "../model/proxy-settings.ts";
 import type { ProxyView } from "../model/proxy-view.ts";
-import type { RouteConfiguration } from "../model/route.ts";
+import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
 import { encodeCluster } from "./cluster.ts";
 import { encodeEndpoints } from "./endpoint.ts";
 import { encodeListener } from "./listener.ts";
-import { layeredMap, type ResourceMap } from "./resource-map.ts";
-import { encodeRouteConfiguration } from "./route-configuration.ts";
+import { layeredMap } from "./resource-map.ts";
+import { encodeCalledHost, encodeRouteConfiguration } from "./route-configuration.ts";
 import type { XdsResource, XdsSnapshot } from "./snapshot.ts";
 
 /** What one proxy is to have, and what was left out on the way. */
@@ -33,6 +33,9 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
   );
   const listeners = encodeAll(view.listeners, (one) => listenerResource(one, settings));
   const routes = encodeAll(view.routes, (one) => routeResource(one, settings.countsAttempts));
+  const virtualHosts = encodeAll(view.virtualHosts, (one) =>
+    calledHostResource(one, settings.countsAttempts),
+  );
   return {
     snapshot: {
       resources: {
@@ -40,17 +43,17 @@ export function buildSnapshot(view: ProxyView): SnapshotResult {
         endpoint: endpoints.byName,
         listener: listeners.byName,
         route: routes.byName,
-        virtualHost: NONE,
+        virtualHost: virtualHosts.byName,
       },
     },
     issues: [
       ...issues,
-      ...[own, shared, endpoints, listeners, routes].flatMap((encoded) => encoded.issues),
+      ...[own, shared, endpoints, listeners, routes, virtualHosts].flatMap(
+        (encoded) => encoded.issues,
+      ),
     ],
   };
 }
-
-const NONE: ResourceMap = new Map();
 
 interface Encoded {
   readonly byName: ReadonlyMap<string, XdsResource>;
@@ -78,7 +81,7 @@ function encodeAll<T extends Named>(
   return { byName, issues };
 }
 
-type Named = Cluster | ClusterEndpoints | Listener | RouteConfiguration;
+type Named = Cluster | ClusterEndpoints | Listener | RouteConfiguration | VirtualHost;
 
 /** Says it of the first object that made it; what nobody made is thrown on, for its proxy to keep the last good. */
 function unwritten(value: Named, error: unknown): ObjectIssue {
@@ -92,7 +95,8 @@ function unwritten(value: Named, error: unknown): ObjectIssue {
 
 function originsOf(value: Named): readonly Origin[] {
   if ("origins" in value) return value.origins;
-  return value.virtualHosts.flatMap(({ routes }) => routes.flatMap(({ origin }) => origin ?? []));
+  const hosts = "virtualHosts" in value ? value.virtualHosts : [value];
+  return hosts.flatMap(({ routes }) => routes.flatMap(({ origin }) => origin ?? []));
 }
 
 const sharedClusters = memoise(
@@ -118,3 +122,5 @@ const listenerResource = memoise((listener: Listener, settings: ProxySettings) =
 const routeResource = memoise((routes: RouteConfiguration, countsAttempts: boolean) =>
   encodeRouteConfiguration(routes, countsAttempts),
 );
+
+const calledHostResource = memoise(encodeCalledHost);

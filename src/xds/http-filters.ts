@@ -2,6 +2,7 @@ import { create, type DescMessage, type MessageInitShape } from "@bufbuild/proto
 import { CorsSchema } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { FilterConfigSchema as DynamicForwardProxySchema } from "../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { OnDemandSchema } from "../api/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import type { HttpFilterSchema } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { packAny } from "../api/type-url.ts";
@@ -13,13 +14,15 @@ type HttpFilter = MessageInitShape<typeof HttpFilterSchema>;
 
 /** The HTTP filters of a chain, in Istio's order; what routes say to them stands in the routes. */
 export function httpFilters(
-  { role, reachesDynamicDns = false }: HttpChain,
+  { role, reachesDynamicDns = false, isOnDemand = false }: HttpChain,
   settings: ProxySettings,
 ): HttpFilter[] {
   // No inbound route says anything to fault and cors. Istio has them there all the same, where
   // others may look for them; weft's own proxy would pay for them with every request.
   const areRouted = role !== "sidecar-inbound" || !settings.isWeft;
   return [
+    // Before all others: what a route says to them counts only once there is a route.
+    ...(isOnDemand ? [ON_DEMAND] : []),
     ...(areRouted ? [FAULT, CORS] : []),
     ...(reachesDynamicDns ? [dynamicForwardProxy(settings)] : []),
     settings.addsDebugHeaders ? ROUTER : SILENT_ROUTER,
@@ -28,6 +31,7 @@ export function httpFilters(
 
 const FAULT = httpFilter("fault", HTTPFaultSchema, {});
 const CORS = httpFilter("cors", CorsSchema, {});
+const ON_DEMAND = httpFilter("on_demand", OnDemandSchema, {});
 const ROUTER = httpFilter("router", RouterSchema, {});
 const SILENT_ROUTER = httpFilter("router", RouterSchema, { suppressEnvoyHeaders: true });
 

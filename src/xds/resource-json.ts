@@ -34,6 +34,8 @@ export interface SnapshotJson {
   readonly routes: readonly JsonObject[];
   readonly clusters: readonly JsonObject[];
   readonly endpoints: readonly JsonObject[];
+  /** Absent where no routes have theirs looked up on demand. */
+  readonly virtualHosts?: readonly JsonObject[];
 }
 
 /** What a proxy is to have, in the form that `weft xds-dump` prints. Throws as `resourceJson` does. */
@@ -47,5 +49,6 @@ export function snapshotJson({ resources }: XdsSnapshot): SnapshotJson {
     routes: list("route"),
     clusters: list("cluster"),
     endpoints: list("endpoint"),
+    ...(resources.virtualHost.size > 0 && { virtualHosts: list("virtualHost") }),
   };
 }

@@ -2,20 +2,27 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { encodeMessage } from "../api/type-url.ts";
-import type { RouteConfiguration } from "../model/route.ts";
+import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
 import { createResource } from "./resource.ts";
 import { encodeVirtualHost, virtualHostMessage } from "./route.ts";
 import type { XdsResource } from "./snapshot.ts";
+import { ADS, duration } from "./wire.ts";
 
 /** As much as a VirtualService may hold; a proxy's own limit is 4096. */
 const DIRECT_BODY_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Virtual hosts come over the same stream. A listener waits for the first of its routes, but not for
+ * ever: where none comes, each is asked for when a request needs it.
+ */
+const ON_DEMAND = { configSource: { ...ADS, initialFetchTimeout: duration(5000) } };
 
 /**
  * Puts encoded virtual hosts together. They are most of the bytes, and a change touches few of
  * them, so only those few are encoded again; the rest is copied.
  */
 export function encodeRouteConfiguration(
-  { name, ignoresPort, virtualHosts: hostValues }: RouteConfiguration,
+  { name, ignoresPort, isOnDemand = false, virtualHosts: hostValues }: RouteConfiguration,
   countsAttempts: boolean,
 ): XdsResource {
   const hosts = hostValues.map((host) => encodeVirtualHost(host, countsAttempts));
@@ -30,11 +37,18 @@ export function encodeRouteConfiguration(
     validateClusters: false,
     ignorePortInHostMatching: ignoresPort,
     maxDirectResponseBodySizeBytes: DIRECT_BODY_BYTES_MAX,
+    ...(isOnDemand && { vhds: ON_DEMAND }),
   });
   writer.raw(encodeMessage(RouteConfigurationSchema, rest));
   const references = [...new Set(hosts.flatMap(({ clusters }) => clusters))].sort();
   const origins = hosts.flatMap((host) => host.origins);
   return createResource(writer.finish(), { name, origins, references });
+}
+
+/** A virtual host that is a resource of its own, for routes that have theirs asked for. */
+export function encodeCalledHost(host: VirtualHost, countsAttempts: boolean): XdsResource {
+  const { name, bytes, origins, clusters } = encodeVirtualHost(host, countsAttempts);
+  return createResource(bytes, { name, origins, references: clusters.toSorted() });
 }
 
 /** A route configuration that stands inside a listener. */

@@ -13,8 +13,9 @@ import type { Call, CallResult } from "../routing/call.ts";
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 
 /** The outputs of a proxy, one file each. */
-export const OUTPUTS = ["listeners", "routes", "clusters", "endpoints"] as const;
-export type Output = (typeof OUTPUTS)[number];
+const OUTPUTS = ["listeners", "routes", "clusters", "endpoints"] as const;
+/** Virtual hosts that are resources of their own have few cases: those ask for them. */
+export type Output = (typeof OUTPUTS)[number] | "virtualHosts";
 
 /** One folder of `test/golden`: objects, and the proxies whose configuration they make. */
 export interface GoldenCase {

@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { formatIssue } from "../../src/base/issue.ts";
 import { formatKey } from "../../src/config/object.ts";
+import { buildCalledView } from "../../src/model/called-view.ts";
 import { buildMesh } from "../../src/model/mesh.ts";
 import type { ObjectIssue } from "../../src/model/origin.ts";
-import { buildProxyView } from "../../src/model/proxy-view.ts";
 import { meshIssues } from "../../src/model/references.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 import { buildSnapshot } from "../../src/xds/build-snapshot.ts";
@@ -23,12 +23,12 @@ function buildOutputs({ objects, proxies, show }: GoldenCase): ReadonlyMap<strin
   const files = new Map<string, string>();
   const issues = [...meshIssues(mesh)];
   for (const { name, node } of proxies) {
-    const result = buildSnapshot(buildProxyView(mesh, node));
+    const result = buildSnapshot(buildCalledView(mesh, node));
     issues.push(...result.issues);
     const json = snapshotJson(result.snapshot);
     for (const output of show) {
       const form = { lineWidth: 0, aliasDuplicateObjects: false };
-      files.set(`${name}/${output}.yaml`, stringify(json[output], form));
+      files.set(`${name}/${output}.yaml`, stringify(json[output] ?? [], form));
     }
   }
   files.set("status.yaml", stringify(statusOf(issues), { lineWidth: 0 }));
@@ -84,7 +84,8 @@ describe("calls", () => {
   test.each(calls)("%s: %s: %s", (_, proxy, __, { objects, proxies }, { call, want }) => {
     const node = proxies.find(({ name }) => name === proxy)?.node;
     if (node === undefined) throw new Error(`calls.yaml: the case has no proxy "${proxy}"`);
-    const { snapshot } = buildSnapshot(buildProxyView(buildMesh(viewOf(objects)), node));
+    const mesh = buildMesh(viewOf(objects));
+    const { snapshot } = buildSnapshot(buildCalledView(mesh, node));
     const { error, ...result } = simulate(readResources(snapshotJson(snapshot)), call);
     expect({ ...result, error }).toMatchObject({ error: undefined, ...want });
   });

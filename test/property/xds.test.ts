@@ -169,6 +169,7 @@ function node(
     isUnprivileged: false,
     proxyConfig: {},
     hostPorts: [],
+    calledHosts: [],
   };
 }
 

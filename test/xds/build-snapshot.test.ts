@@ -105,6 +105,7 @@ function node(type: ProxyNode["type"], change: Partial<ProxyNode> = {}): ProxyNo
     isUnprivileged: false,
     proxyConfig: {},
     hostPorts: [],
+    calledHosts: [],
     ...change,
   };
 }

@@ -25,6 +25,7 @@ export function clientOf(mesh: Mesh, scope: Scope, proxy: ProxyNode): ProxyNode 
     serviceAccount: "",
     locality: NOWHERE,
     hostPorts: [],
+    calledHosts: [],
   };
   return shared(scope.settings, JSON.stringify(client));
 }

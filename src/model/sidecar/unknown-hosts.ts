@@ -55,6 +55,12 @@ export function unknownHostsOfProxy(scope: UnknownPolicy): VirtualHost {
   return isPassedOn ? BLOCKED : unknownHosts(scope);
 }
 
+/** Whether a virtual host is for hosts that the proxy does not know. */
+export function isForUnknownHosts({ name }: VirtualHost): boolean {
+  // Those of services and of rules have a port in their names.
+  return name === ALLOW_ANY || name === BLOCK_ALL;
+}
+
 function egressCluster({ outboundMode, egressProxy }: UnknownPolicy): string {
   if (outboundMode === "REGISTRY_ONLY") return BLACK_HOLE;
   if (outboundMode === "ALLOW_ANY_DYNAMIC_DNS" || egressProxy === undefined) return PASSTHROUGH;

@@ -1,0 +1,208 @@
+/**
+ * Automatic scope: what a proxy sees of the mesh, cut to what its workload was seen to call. Routes
+ * lose their virtual hosts, which the proxy asks for on demand; of those that it did ask for it has
+ * the virtual host, and the clusters with their endpoints that this leads to. A host is answered as
+ * the whole routes would answer it, because it is looked up in them.
+ */
+import { memoise } from "../base/memo.ts";
+import { RecentMap } from "../base/recent-map.ts";
+import { automaticScopeOf } from "./automatic-scope.ts";
+import { type CalledHosts, parseCalledHost } from "./called-hosts.ts";
+import type { Cluster, ClusterEndpoints } from "./cluster.ts";
+import type { FilterChain, Listener } from "./listener.ts";
+import type { Mesh } from "./mesh.ts";
+import { compareText } from "./origin.ts";
+import type { ProxyNode } from "./proxy.ts";
+import { buildProxyView, type ProxyView } from "./proxy-view.ts";
+import { clustersOf, type RouteConfiguration, type VirtualHost } from "./route.ts";
+import {
+  calledVirtualHost,
+  firstVirtualHost,
+  isForDemand,
+  onDemandRoutes,
+  virtualHostFor,
+} from "./scope/on-demand-routes.ts";
+import { isForUnknownHosts } from "./sidecar/unknown-hosts.ts";
+
+/** A view that was cut. */
+export interface CalledView {
+  readonly view: ProxyView;
+  /** The hosts among those called that are no service's: where they lead, unknown hosts do. */
+  readonly unknown: ReadonlySet<string>;
+  /** How many clusters of services were left out. */
+  readonly omitted: number;
+}
+
+/** The view of a proxy by itself: cut, where it is in automatic scope, to what it says that it calls. */
+export function buildCalledView(mesh: Mesh, proxy: ProxyNode): ProxyView {
+  const view = buildProxyView(mesh, proxy);
+  const { isAsked, obstacle } = automaticScopeOf(mesh, proxy);
+  return isAsked && obstacle === undefined
+    ? cutToCalls(view, new Set(proxy.calledHosts)).view
+    : view;
+}
+
+/**
+ * Cuts the view of a sidecar. Only what goes out over HTTP is cut: listeners that are for one
+ * address or for other protocols stay with their clusters, since no proxy could ask for them.
+ */
+export function cutToCalls(view: ProxyView, called: CalledHosts): CalledView {
+  const demanded = demandedRoutes(view);
+  const { hosts, unknown } = calledHostsOf(demanded, called);
+  const routes = view.routes.map((one) => (demanded.has(one.name) ? onDemandRoutes(one) : one));
+  const listeners = view.listeners.map((one) => onDemandListener(one, demanded));
+  const needed = neededClusters(listeners, routes, hosts);
+  const clusters = clustersNamed(view.clusters, needed);
+  return {
+    view: {
+      ...view,
+      listeners,
+      routes,
+      virtualHosts: [...[...demanded.values()].map((one) => firstVirtualHost(one)), ...hosts],
+      clusters,
+      endpoints: endpointsNamed(view.endpoints, needed),
+    },
+    unknown,
+    omitted: view.clusters.length - clusters.length,
+  };
+}
+
+/** The route configurations whose hosts are asked for, by name, as they are in whole. */
+function demandedRoutes({ listeners, routes }: ProxyView): ReadonlyMap<string, RouteConfiguration> {
+  const outbound = new Set(
+    listeners
+      .filter(({ direction }) => direction === "outbound")
+      .flatMap((listener) => chainsOf(listener).flatMap(routesAskedFor)),
+  );
+  return new Map(
+    routes
+      .filter((one) => outbound.has(one.name) && isForDemand(one))
+      .map((one) => [one.name, one] as const),
+  );
+}
+
+function chainsOf({ chains, defaultChain }: Listener): readonly FilterChain[] {
+  return defaultChain === undefined ? chains : [...chains, defaultChain];
+}
+
+function routesAskedFor({ filter }: FilterChain): readonly string[] {
+  return filter.type === "http" && typeof filter.routes === "string" ? [filter.routes] : [];
+}
+
+/** In the order of their names, whatever order they were called in. */
+function calledHostsOf(
+  demanded: ReadonlyMap<string, RouteConfiguration>,
+  called: CalledHosts,
+): { readonly hosts: readonly VirtualHost[]; readonly unknown: ReadonlySet<string> } {
+  const hosts: VirtualHost[] = [];
+  const unknown = new Set<string>();
+  for (const name of [...called].sort(compareText)) {
+    const parsed = parseCalledHost(name);
+    const whole = parsed && demanded.get(parsed.routes);
+    if (parsed === undefined || whole === undefined) continue;
+    const host = virtualHostFor(whole, parsed.host);
+    if (host === undefined) continue;
+    if (isForUnknownHosts(host)) unknown.add(name);
+    hosts.push(calledVirtualHost(host, parsed));
+  }
+  return { hosts, unknown };
+}
+
+/** The listener with a filter that asks, wherever its routes are asked for. */
+function onDemandListener(
+  listener: Listener,
+  demanded: ReadonlyMap<string, RouteConfiguration>,
+): Listener {
+  if (listener.direction !== "outbound") return listener;
+  const asked = chainsOf(listener)
+    .flatMap(routesAskedFor)
+    .filter((name) => demanded.has(name));
+  return asked.length === 0 ? listener : asking(listener, asked.join("\n"));
+}
+
+const asking = memoise((listener: Listener, names: string): Listener => {
+  const demanded = new Set(names.split("\n"));
+  const chain = (one: FilterChain): FilterChain => {
+    const { filter } = one;
+    if (filter.type !== "http" || typeof filter.routes !== "string") return one;
+    return demanded.has(filter.routes) ? { ...one, filter: { ...filter, isOnDemand: true } } : one;
+  };
+  const { chains, defaultChain } = listener;
+  return {
+    ...listener,
+    chains: chains.map(chain),
+    defaultChain: defaultChain === undefined ? undefined : chain(defaultChain),
+  };
+});
+
+/** The clusters that something of the cut view leads to. */
+function neededClusters(
+  listeners: readonly Listener[],
+  routes: readonly RouteConfiguration[],
+  hosts: readonly VirtualHost[],
+): ReadonlySet<string> {
+  const needed = new Set<string>();
+  const add = (virtualHosts: readonly VirtualHost[]): void => {
+    for (const host of virtualHosts) {
+      for (const route of host.routes) {
+        for (const name of clustersOf(route)) needed.add(name);
+      }
+    }
+  };
+  add(hosts);
+  for (const { virtualHosts } of routes) add(virtualHosts);
+  for (const listener of listeners) {
+    for (const { filter } of chainsOf(listener)) {
+      if (filter.type === "tcp") for (const { name } of filter.clusters) needed.add(name);
+      else if (typeof filter.routes !== "string") add(filter.routes.virtualHosts);
+    }
+  }
+  return needed;
+}
+
+function clustersNamed(
+  clusters: readonly Cluster[],
+  names: ReadonlySet<string>,
+): readonly Cluster[] {
+  return shared(
+    clusters,
+    clusters.filter(({ name }) => names.has(name)),
+    keptClusters,
+    ({ name }) => name,
+  );
+}
+
+function endpointsNamed(
+  endpoints: readonly ClusterEndpoints[],
+  names: ReadonlySet<string>,
+): readonly ClusterEndpoints[] {
+  return shared(
+    endpoints,
+    endpoints.filter(({ clusterName }) => names.has(clusterName)),
+    keptEndpoints,
+    ({ clusterName }) => clusterName,
+  );
+}
+
+/** Different cuts of one list that are kept: about as many as there are workloads. */
+const CUTS_KEPT_MAX = 1000;
+
+type Kept<T> = WeakMap<readonly T[], RecentMap<string, readonly T[]>>;
+const keptClusters: Kept<Cluster> = new WeakMap();
+const keptEndpoints: Kept<ClusterEndpoints> = new WeakMap();
+
+/** The same list for all proxies that need the same of `whole`, so that it is written for them once. */
+function shared<T>(
+  whole: readonly T[],
+  cut: readonly T[],
+  kept: Kept<T>,
+  nameOf: (value: T) => string,
+): readonly T[] {
+  const known = kept.get(whole) ?? new RecentMap(CUTS_KEPT_MAX);
+  kept.set(whole, known);
+  const text = cut.map(nameOf).join("\n");
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  known.set(text, cut);
+  return cut;
+}
