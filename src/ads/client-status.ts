@@ -3,6 +3,7 @@ import { RESOURCE_KINDS, type ResourceKind, type XdsSnapshot } from "../xds/snap
 import type { ClientNode } from "./snapshot-source.ts";
 import type { AdsStream } from "./stream.ts";
 import type { Subscription } from "./subscription.ts";
+import type { VariantName } from "./variant.ts";
 
 /**
  * Whether a client has what it is to have: `STALE` while an answer is due, `NOT SENT` when nothing
@@ -31,14 +32,17 @@ export interface KindStatus {
   readonly offered: ResourceMap | undefined;
   /** What was on offer when it last acknowledged; of that it has what it asked for. */
   readonly acked: ResourceMap | undefined;
-  /** What was on offer in the response that it refused, while that is its latest. */
+  /** What was on offer in the response that it refused, while something of that is refused. */
   readonly nacked: ResourceMap | undefined;
+  /** The resources that it refused, by name, with its words about each; at most a few hundred. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** One connected client. */
 export interface ClientStatus {
   readonly clientId: string;
   readonly node: ClientNode;
+  readonly variant: VariantName;
   readonly connectedAtMs: number;
   /** What it is to have in the end; pushes may still be on their way there. */
   readonly target: XdsSnapshot;
@@ -67,10 +71,11 @@ const NEVER_ASKED: KindStatus = {
   offered: undefined,
   acked: undefined,
   nacked: undefined,
+  refused: new Map(),
 };
 
 function kindStatus(subscription: Subscription): KindStatus {
-  const { sent, acked, nacked, delivered } = subscription;
+  const { sent, acked, nacked } = subscription;
   return {
     state: stateOf(subscription),
     ...(sent && { sentVersion: sent.version, sentNonce: sent.nonce, sentAtMs: sent.atMs }),
@@ -80,17 +85,22 @@ function kindStatus(subscription: Subscription): KindStatus {
       nackedAtMs: nacked.atMs,
       nackedMessage: nacked.message,
     }),
-    resources: [...delivered.keys()],
+    // Walked by those who look, not for every status.
+    get resources() {
+      return subscription.given();
+    },
     names: subscription.isWildcard ? undefined : subscription.names,
     offered: sent?.offered,
     acked: acked?.offered,
     nacked: stateOf(subscription) === "NACKED" ? nacked?.offered : undefined,
+    refused: subscription.refused,
   };
 }
 
 function stateOf(subscription: Subscription): SyncState {
-  const { sent, nacked } = subscription;
+  const { sent, nacked, refused } = subscription;
   if (sent === undefined) return "NOT SENT";
   if (nacked !== undefined && nacked.nonce === sent.nonce) return "NACKED";
-  return subscription.isAwaited ? "STALE" : "SYNCED";
+  if (subscription.isAwaited) return "STALE";
+  return refused.size > 0 ? "NACKED" : "SYNCED";
 }

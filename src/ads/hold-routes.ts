@@ -31,6 +31,7 @@ export function holdRoutes(
   lastGood: ResourceMap,
   missing: ReadonlySet<string>,
 ): HeldRoutes {
+  if (missing.size === 0) return { routes: next, held: [] };
   const held: string[] = [];
   const routes = new Map<string, XdsResource>();
   for (const [name, resource] of next) {
@@ -79,6 +80,25 @@ function keep(
   };
 }
 
+/** The same of virtual hosts that come one by one: what is held is the whole resource. */
+export function holdVirtualHosts(
+  next: ResourceMap,
+  lastGood: ResourceMap,
+  missing: ReadonlySet<string>,
+): HeldRoutes {
+  if (missing.size === 0) return { routes: next, held: [] };
+  const held = [...next.values()].filter(
+    ({ name, references }) =>
+      lastGood.has(name) && references.some((cluster) => missing.has(cluster)),
+  );
+  if (held.length === 0) return { routes: next, held: [] };
+  const kept = held.flatMap(({ name }) => {
+    const before = lastGood.get(name);
+    return before === undefined ? [] : [[name, before] as const];
+  });
+  return { routes: new Map([...next, ...kept]), held: held.map(({ name }) => name) };
+}
+
 /**
  * The next clusters (or endpoints), and of those that are offered the ones that routes still name:
  * what is held back must go on working.
@@ -86,9 +106,11 @@ function keep(
 export function keepNamed(
   next: ResourceMap,
   offered: ResourceMap,
-  routes: ResourceMap,
+  ...routes: readonly ResourceMap[]
 ): ResourceMap {
-  const named = new Set([...routes.values()].flatMap(({ references }) => references));
+  const named = new Set(
+    routes.flatMap((map) => [...map.values()].flatMap(({ references }) => references)),
+  );
   const extra = [...offered].filter(([name]) => !next.has(name) && named.has(name));
   return extra.length === 0 ? next : new Map([...next, ...extra]);
 }

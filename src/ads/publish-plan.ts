@@ -4,8 +4,9 @@
  * A route may only name a cluster that the proxy has, with its endpoints, so clusters are added
  * first and taken away last. Between the steps the proxy has to acknowledge.
  */
-import type { ResourceMap } from "../xds/resource-map.ts";
-import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
+import { memoise } from "../base/memo.ts";
+import { layeredMap, layersOf, type ResourceMap, resourceChanges } from "../xds/resource-map.ts";
+import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
 
 /** What is handed out at one moment, by kind. */
 export type Published = Readonly<Record<ResourceKind, ResourceMap>>;
@@ -69,24 +70,27 @@ export function planStages(
 export function isSame(left: ResourceMap, right: ResourceMap): boolean {
   if (left === right) return true;
   if (left.size !== right.size) return false;
-  for (const [name, resource] of left) {
-    if (right.get(name)?.version !== resource.version) return false;
-  }
-  return true;
+  const { changed, removed } = resourceChanges(left, right);
+  return changed.size === 0 && removed.size === 0;
 }
 
-/** The names that are new or have another version. */
-export function changedNames(before: ResourceMap, after: ResourceMap): readonly string[] {
-  const names: string[] = [];
-  for (const [name, resource] of after) {
-    if (before.get(name)?.version !== resource.version) names.push(name);
-  }
-  return names;
-}
-
-/** All of `first`, and of `second` what only it has. Sorted by name, so that bytes do not vary. */
+/** All of `first`, and of `second` what only it has. */
 function union(first: ResourceMap, second: ResourceMap): ResourceMap {
-  const extra = [...second].filter(([name]) => !first.has(name));
-  if (extra.length === 0) return first;
-  return new Map([...first, ...extra].sort(([left], [right]) => (left < right ? -1 : 1)));
+  if (first === second) return first;
+  const layers = layersOf(first);
+  const extra = layersOf(second).map((layer, index) => {
+    const lacking = lackingIn(layers[index] ?? NONE, layer);
+    // What is in another layer now is no longer lacking.
+    const kept = [...lacking].filter(([name]) => !first.has(name));
+    return kept.length === lacking.size ? lacking : new Map(kept);
+  });
+  return layeredMap(...layers, ...extra);
 }
+
+const NONE: ResourceMap = new Map();
+
+/** What only the other layer has, found once for all proxies that have both. */
+const lackingIn = memoise((layer: ResourceMap, other: ResourceMap): ResourceMap => {
+  if (layer === other) return NONE;
+  return new Map<string, XdsResource>([...other].filter(([name]) => !layer.has(name)));
+});

@@ -7,17 +7,21 @@ import {
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
-import type { DiscoveryRequest } from "../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Clock, Timer } from "../base/clock.ts";
-import { formatIssue } from "../base/issue.ts";
+import { formatIssue, type Issue } from "../base/issue.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { XdsSnapshot } from "../xds/snapshot.ts";
 import { type ClientStatus, statusOf } from "./client-status.ts";
-import { decodeRequest } from "./discovery-message.ts";
+import { DELTA } from "./delta-variant.ts";
+import { NameSets } from "./name-sets.ts";
+import type { HeldState } from "./publication.ts";
 import type { Published } from "./publish-plan.ts";
 import type { ClientNode, SnapshotSource } from "./snapshot-source.ts";
-import { AdsStream, type HeldState } from "./stream.ts";
+import { SOTW } from "./sotw-variant.ts";
+import { AdsStream } from "./stream.ts";
+import type { ClientRequest, Variant } from "./variant.ts";
 
 /** Most clients at a time, when the options do not say. */
 export const CLIENTS_MAX_DEFAULT = 5000;
@@ -81,6 +85,7 @@ interface Client {
   readonly id: string;
   readonly node: ClientNode;
   readonly call: Call;
+  readonly variant: Variant;
   readonly stream: AdsStream;
   readonly connectedAtMs: number;
   /** When the push that is under way began. */
@@ -96,6 +101,7 @@ export class AdsServer {
   readonly #server: Server;
   readonly #clients = new Map<string, Client>();
   readonly #calls = new Set<Call>();
+  readonly #nameSets = new NameSets();
   /** By node id; oldest first. */
   readonly #departed = new Map<string, HeldState & { readonly atMs: number }>();
   #port = 0;
@@ -109,13 +115,8 @@ export class AdsServer {
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     });
     const handlers: Record<keyof typeof ADS_SERVICE, UntypedHandleCall> = {
-      StreamAggregatedResources: (call: Call) => this.#accept(call),
-      DeltaAggregatedResources: (call: Call) =>
-        refuse(
-          call,
-          status.UNIMPLEMENTED,
-          "incremental discovery is not served yet: use api_type GRPC instead of DELTA_GRPC",
-        ),
+      StreamAggregatedResources: (call: Call) => this.#accept(call, SOTW),
+      DeltaAggregatedResources: (call: Call) => this.#accept(call, DELTA),
     };
     this.#server.addService(ADS_SERVICE, handlers);
   }
@@ -164,9 +165,10 @@ export class AdsServer {
   /** Every connected client, sorted by node id. */
   clients(): readonly ClientStatus[] {
     return [...this.#clients.values()]
-      .map(({ id, node, connectedAtMs, stream }) => ({
+      .map(({ id, node, variant, connectedAtMs, stream }) => ({
         clientId: id,
         node,
+        variant: variant.name,
         connectedAtMs,
         target: stream.target,
         completed: stream.completed,
@@ -182,7 +184,7 @@ export class AdsServer {
     return this.#clients.get(clientId)?.stream.published;
   }
 
-  #accept(call: Call): void {
+  #accept(call: Call, variant: Variant): void {
     const { clock, metrics } = this.#options;
     if (this.#calls.size >= (this.#options.clientsMax ?? CLIENTS_MAX_DEFAULT)) {
       metrics.add("weft_xds_refused_streams", { reason: "limit" });
@@ -197,13 +199,12 @@ export class AdsServer {
     });
     call.on("data", (bytes: Buffer) => {
       timer.cancel();
-      const request = decodeRequest(bytes);
+      const request = variant.decode(bytes, this.#nameSets);
       if (!request.ok) {
-        metrics.add("weft_xds_refused_streams", { reason: "message" });
-        refuse(call, status.INVALID_ARGUMENT, request.issues.map(formatIssue).join("; "));
+        this.#refuse(call, "message", request.issues);
         return;
       }
-      client ??= this.#connect(call, request.value);
+      client ??= this.#connect(call, variant, request.value);
       client?.stream.receive(request.value);
     });
     call.on("drain", () => client?.stream.drained());
@@ -218,9 +219,14 @@ export class AdsServer {
     call.on("finish", leave);
   }
 
-  #connect(call: Call, request: DiscoveryRequest): Client | undefined {
+  #connect(call: Call, variant: Variant, request: ClientRequest): Client | undefined {
     const { source, clock, log, metrics, controlPlane } = this.#options;
-    const node = nodeOf(request);
+    const said = request.node();
+    if (!said.ok) {
+      this.#refuse(call, "message", said.issues);
+      return undefined;
+    }
+    const node = nodeOf(said.value);
     this.#lastClient += 1;
     const id = `${node.id}-${this.#lastClient}`;
     const snapshot = source.connect(id, node);
@@ -236,11 +242,13 @@ export class AdsServer {
       id,
       node,
       call,
+      variant,
       connectedAtMs: clock.nowMs(),
       pushedAtMs: clock.monotonicMs(),
       stream: new AdsStream(
         {
           clientId: id,
+          variant,
           controlPlane,
           clock,
           log,
@@ -250,13 +258,24 @@ export class AdsServer {
           onSettled: () => this.#noteConvergence(client),
         },
         snapshot.value,
-        request.versionInfo === "" ? undefined : this.#takeDeparted(node.id),
+        request.isReturning ? this.#takeDeparted(node.id) : undefined,
       ),
     };
     this.#clients.set(id, client);
     metrics.set("pilot_xds", this.#clients.size);
-    log.info("client connected", { client: id, agent: node.userAgent, peer: call.getPeer() });
+    const peer = call.getPeer();
+    log.info("client connected", {
+      client: id,
+      variant: variant.name,
+      agent: node.userAgent,
+      peer,
+    });
     return client;
+  }
+
+  #refuse(call: Call, reason: string, issues: readonly Issue[]): void {
+    this.#options.metrics.add("weft_xds_refused_streams", { reason });
+    refuse(call, status.INVALID_ARGUMENT, issues.map(formatIssue).join("; "));
   }
 
   #disconnect(client: Client): void {
@@ -301,7 +320,7 @@ export class AdsServer {
   }
 }
 
-function nodeOf({ node }: DiscoveryRequest): ClientNode {
+function nodeOf(node: Node | undefined): ClientNode {
   const version =
     node?.userAgentVersionType.case === "userAgentBuildVersion"
       ? node.userAgentVersionType.value.version

@@ -18,8 +18,11 @@ import { SimClock } from "../base/sim-clock.ts";
 import { silentLogger } from "../telemetry/log.ts";
 import { MetricRegistry } from "../telemetry/metrics.ts";
 import { type ResourceKind, type XdsResource, type XdsSnapshot } from "../xds/snapshot.ts";
-import { kindOfTypeUrl } from "./discovery-message.ts";
-import { AdsStream, type HeldState } from "./stream.ts";
+import { kindOfTypeUrl } from "./discovery-response.ts";
+import { NameSets } from "./name-sets.ts";
+import type { HeldState } from "./publication.ts";
+import { SOTW } from "./sotw-variant.ts";
+import { AdsStream } from "./stream.ts";
 
 /** Two virtual hosts and the cluster of each; a cluster in the version "bad" is refused. */
 interface Plan {
@@ -167,6 +170,7 @@ class EnvoyModel {
 class World {
   readonly envoy = new EnvoyModel();
   readonly #responses: DiscoveryResponse[] = [];
+  readonly #sets = new NameSets();
   #stream: AdsStream;
   #newest: Plan;
   /** Whether the network takes no more than one response at a time. */
@@ -182,6 +186,7 @@ class World {
     const stream = new AdsStream(
       {
         clientId: "c",
+        variant: SOTW,
         controlPlane: "test",
         clock: new SimClock(),
         log: silentLogger,
@@ -223,7 +228,10 @@ class World {
         break;
       case "request": {
         const request = this.envoy.requests.shift();
-        if (request !== undefined) this.#stream.receive(request);
+        if (request === undefined) break;
+        const bytes = toBinary(DiscoveryRequestSchema, request);
+        const decoded = SOTW.decode(bytes, this.#sets);
+        if (decoded.ok) this.#stream.receive(decoded.value);
         break;
       }
       case "response": {

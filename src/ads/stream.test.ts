@@ -1,154 +1,34 @@
-import { create, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
-import {
-  DiscoveryRequestSchema,
-  DiscoveryResponseSchema,
-} from "../api/gen/envoy/service/discovery/v3/discovery_pb.js";
-import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
-import { SimClock } from "../base/sim-clock.ts";
-import { silentLogger } from "../telemetry/log.ts";
-import { MetricRegistry } from "../telemetry/metrics.ts";
-import type { ResourceKind, XdsResource, XdsSnapshot } from "../xds/snapshot.ts";
+import type { ResourceKind } from "../xds/snapshot.ts";
 import { statusOf } from "./client-status.ts";
-import { kindOfTypeUrl } from "./discovery-message.ts";
-import { XDS_SHORT_NAME } from "./short-name.ts";
-import { AdsStream, type HeldState, STAGE_WAIT_MS_MAX } from "./stream.ts";
+import type { HeldState } from "./publication.ts";
+import { STAGE_WAIT_MS_MAX } from "./publication.ts";
+import { type Spec, StreamRig } from "./stream-rig.ts";
 
-/** `name:version:reference…`, by kind. */
-type Spec = Partial<Record<ResourceKind, readonly string[]>>;
-
-function snapshotOf(spec: Spec): XdsSnapshot {
-  const mapOf = (kind: ResourceKind): ReadonlyMap<string, XdsResource> =>
-    new Map(
-      (spec[kind] ?? []).map((text) => {
-        const [name = "", version = "1", ...references] = text.split(":");
-        const body =
-          kind === "route"
-            ? routeBody(name, version, references)
-            : Buffer.from(`${name}@${version}`);
-        return [name, { name, version, body, origins: [], references }];
-      }),
-    );
-  return {
-    resources: {
-      cluster: mapOf("cluster"),
-      endpoint: mapOf("endpoint"),
-      listener: mapOf("listener"),
-      route: mapOf("route"),
-      virtualHost: new Map(),
-    },
-  };
-}
-
-/** One virtual host; its domain is the version, so that it shows which one was handed out. */
-function routeBody(name: string, version: string, clusters: readonly string[]): Uint8Array {
-  const routes = clusters.map((cluster) => ({ route: { cluster } }));
-  const json = { name, virtualHosts: [{ name: "h", domains: [version], routes }] };
-  return toBinary(RouteConfigurationSchema, fromJson(RouteConfigurationSchema, json));
-}
-
-function readBody(kind: ResourceKind, body: Uint8Array): string {
-  if (kind !== "route") return Buffer.from(body).toString();
-  const { name, virtualHosts } = fromBinary(RouteConfigurationSchema, body);
-  return `${name}@${virtualHosts[0]?.domains[0]}`;
-}
-
-interface Received {
-  readonly kind: ResourceKind;
-  readonly version: string;
-  readonly nonce: string;
-  readonly bodies: readonly string[];
-}
-
-/** A client in the test's hand, and one `AdsStream` that serves it. */
-class Rig {
-  readonly clock = new SimClock();
-  readonly metrics = new MetricRegistry();
-  readonly inbox: Received[] = [];
-  readonly stream: AdsStream;
-  room = Number.POSITIVE_INFINITY;
-  settled = 0;
-
+/** A client of the state of the world, which repeats all its names in every request. */
+class Rig extends StreamRig {
   constructor(spec: Spec, held?: HeldState) {
-    this.stream = new AdsStream(
-      {
-        clientId: "c-1",
-        controlPlane: "test",
-        clock: this.clock,
-        log: silentLogger,
-        metrics: this.metrics,
-        sink: { write: (bytes) => this.#take(bytes) },
-        onBroken: (error) => {
-          throw error;
-        },
-        onSettled: () => (this.settled += 1),
-      },
-      snapshotOf(spec),
-      held,
-    );
-  }
-
-  #take(bytes: Buffer): boolean {
-    const response = fromBinary(DiscoveryResponseSchema, bytes);
-    const kind = kindOfTypeUrl(response.typeUrl) ?? "cluster";
-    this.inbox.push({
-      kind,
-      version: response.versionInfo,
-      nonce: response.nonce,
-      bodies: response.resources.map(({ value }) => readBody(kind, value)),
-    });
-    this.room -= 1;
-    return this.room > 0;
+    super(spec, held === undefined ? {} : { held });
   }
 
   ask(kind: ResourceKind, names: readonly string[], versionInfo = ""): void {
-    this.#request(kind, names, { versionInfo });
+    this.request(kind, { resourceNames: [...names], versionInfo });
   }
 
   /** Acknowledges what came last of a kind. */
   ack(kind: ResourceKind, names: readonly string[] = []): void {
-    const last = this.last(kind);
-    this.#request(kind, names, { versionInfo: last.version, responseNonce: last.nonce });
+    const { version, nonce } = this.last(kind);
+    this.request(kind, { resourceNames: [...names], versionInfo: version, responseNonce: nonce });
   }
 
   nack(kind: ResourceKind, message: string, names: readonly string[] = []): void {
     const responseNonce = this.last(kind).nonce;
-    this.#request(kind, names, { responseNonce, errorDetail: { code: 13, message } });
+    const errorDetail = { code: 13, message };
+    this.request(kind, { resourceNames: [...names], responseNonce, errorDetail });
   }
 
   late(kind: ResourceKind, responseNonce: string, names: readonly string[]): void {
-    this.#request(kind, names, { responseNonce });
-  }
-
-  last(kind: ResourceKind): Received {
-    const found = this.inbox.findLast((received) => received.kind === kind);
-    if (found === undefined) throw new Error(`no ${kind} came`);
-    return found;
-  }
-
-  /** What came since the last call: `cds a@1 b@1`. */
-  take(): string[] {
-    const lines = this.inbox
-      .slice(this.#taken)
-      .map(({ kind, bodies }) => [XDS_SHORT_NAME[kind], ...bodies].join(" "));
-    this.#taken = this.inbox.length;
-    return lines;
-  }
-  #taken = 0;
-
-  update(spec: Spec): void {
-    this.stream.update(snapshotOf(spec));
-  }
-
-  #request(kind: ResourceKind, resourceNames: readonly string[], rest: object): void {
-    this.stream.receive(
-      create(DiscoveryRequestSchema, {
-        typeUrl: RESOURCE_TYPE_URL[kind],
-        resourceNames: [...resourceNames],
-        ...rest,
-      }),
-    );
+    this.request(kind, { resourceNames: [...names], responseNonce });
   }
 }
 
@@ -259,7 +139,7 @@ describe("AdsStream requests", () => {
 
   test("`receive()` counts unknown types and answers the others", () => {
     const rig = new Rig(BEFORE);
-    rig.stream.receive(create(DiscoveryRequestSchema, { typeUrl: "type.googleapis.com/x.Y" }));
+    rig.request("cluster", { typeUrl: "type.googleapis.com/x.Y" });
     rig.ask("listener", []);
     expect(rig.take()).toEqual(["lds l@1"]);
     expect(rig.metrics.value("weft_xds_unknown_types")).toBe(1);

@@ -1,13 +1,20 @@
-import { createHash } from "node:crypto";
-import type { ResourceMap } from "../xds/resource-map.ts";
-import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
-import type { Published } from "./publish-plan.ts";
+import { memoise } from "../base/memo.ts";
+import { type ResourceMap, resourceChanges } from "../xds/resource-map.ts";
+import type { ResourceKind } from "../xds/snapshot.ts";
+import { type NameSet, type NameSets, NO_NAMES } from "./name-sets.ts";
+import { parseRefusals } from "./refusals.ts";
 
 /** A client that asks for every resource of a kind. */
 const WILDCARD = "*";
 
-/** Characters of a version: enough that two states never share one. */
-const VERSION_LENGTH = 20;
+/** Most responses whose answer is waited for, of one kind; the oldest is given up for a newer. */
+const UNANSWERED_MAX = 16;
+
+/** Most refused resources that are kept by name; where there are more, any may be. */
+const REFUSED_MAX = 200;
+
+/** Nothing was handed out yet. */
+const NOTHING: ResourceMap = new Map();
 
 /** A response that went out. */
 export interface SentResponse {
@@ -17,6 +24,8 @@ export interface SentResponse {
   readonly atMs: number;
   /** Everything of the kind that was on offer then. */
   readonly offered: ResourceMap;
+  /** What was in it or taken away by it; absent: all that was asked for. */
+  readonly names?: readonly string[];
 }
 
 /** A response that the client refused. */
@@ -24,25 +33,46 @@ export interface NackedResponse extends SentResponse {
   readonly message: string;
 }
 
-/** Every wildcard version once per map: the proxies that share a map share the work. */
-const versions = new WeakMap<ResourceMap, string>();
+/** How what is on offer differs from what a client was given. */
+export interface OfferChanges {
+  /** The client was given nothing yet: all that it asks for is new. */
+  readonly isAll: boolean;
+  /** What is new or changed, unless it is all. */
+  readonly changed: readonly string[];
+  /** What it asks for or has, and is not there. */
+  readonly gone: readonly string[];
+}
 
 /**
- * What one client asked for of one kind, and what it was given. Knows nothing of streams or of the
- * variant of the protocol, so that state of the world and delta can share it.
+ * What one client asked for of one kind, and what it was given. Knows nothing of streams; both
+ * variants of the protocol share it.
+ *
+ * What it was given is not kept by name: it is what it asks for of what was on offer then, but for
+ * the few that it has to be given again. So a client costs the same however much it was given.
  */
 export class Subscription {
   readonly kind: ResourceKind;
-  /** Name to the version last sent; a name that has to be sent again is taken out. */
-  readonly delivered = new Map<string, string>();
+  /** Names to be given again, or for the first time, although they were on offer. */
+  readonly again = new Set<string>();
+  /** Absent names that somebody is making; nothing is said of them for the time being. */
+  readonly pending = new Set<string>();
+  /** What a client that came back has, by name; forgotten once it was answered. */
+  held: ReadonlyMap<string, string> = new Map();
+  /** The version of all that a client has that came back. */
+  heldVersion = "";
   /** The latest response, whether answered or not. */
   sent: SentResponse | undefined;
   acked: SentResponse | undefined;
-  /** Kept until a later response is acknowledged. */
+  /** Kept while something of it is refused. */
   nacked: NackedResponse | undefined;
-  #names: ReadonlySet<string> = new Set();
+  /** What the client refused, with its reasons, until it is given something else. */
+  readonly refused = new Map<string, string>();
+  #isAnyRefused = false;
+  #unanswered: SentResponse[] = [];
+  #asked: NameSet = NO_NAMES;
   #isWildcard = false;
   #hasNamed = false;
+  #base: ResourceMap = NOTHING;
 
   constructor(kind: ResourceKind) {
     this.kind = kind;
@@ -52,104 +82,211 @@ export class Subscription {
     return this.#isWildcard;
   }
 
+  /** What it asks for by name; the same set while it asks for the same. */
   get names(): ReadonlySet<string> {
-    return this.#names;
+    return this.#asked.names;
   }
 
-  /** Whether an answer to the latest response is due. */
+  /** What selects the resources; absent: all of them. */
+  get selector(): NameSet | undefined {
+    return this.#isWildcard ? undefined : this.#asked;
+  }
+
+  /** Whether it asks for nothing, and is owed nothing. */
+  get isIdle(): boolean {
+    return !this.#isWildcard && this.names.size === 0 && this.again.size === 0;
+  }
+
+  /** Whether an answer to a response is due. */
   get isAwaited(): boolean {
-    const { sent } = this;
-    if (sent === undefined || sent.nonce === "") return false;
-    return this.acked?.nonce !== sent.nonce && this.nacked?.nonce !== sent.nonce;
+    return this.#unanswered.length > 0;
   }
 
   has(name: string): boolean {
-    return this.#isWildcard || this.#names.has(name);
+    return this.#isWildcard || this.names.has(name);
   }
 
-  /**
-   * Takes over the names of a request; true when it asks for more than before.
-   *
-   * Listeners and clusters without names mean all of them, unless the client has named some on
-   * this stream before: then an empty list ends the subscription (xDS protocol, "How the client
-   * specifies what resources to return").
-   */
-  setNames(requested: readonly string[]): boolean {
-    const isAll = requested.includes(WILDCARD);
-    const isLegacyAll = requested.length === 0 && hasWildcard(this.kind) && !this.#hasNamed;
-    const before = { isWildcard: this.#isWildcard, names: this.#names };
-    this.#isWildcard = isAll || isLegacyAll;
-    this.#names = new Set(requested.filter((name) => name !== WILDCARD));
+  /** Whether the client was given a resource, in that version where one is named. */
+  wasGiven(name: string, version?: string): boolean {
+    const given = this.#base.get(name);
+    if (given === undefined || this.again.has(name) || !this.has(name)) return false;
+    return version === undefined || given.version === version;
+  }
+
+  /** The names of all that the client was given. */
+  given(): readonly string[] {
+    return [...this.#base.keys()].filter((name) => this.wasGiven(name));
+  }
+
+  /** Whether the client refused a resource as it was given last. */
+  isRefused(name: string): boolean {
+    return this.#isAnyRefused || this.refused.has(name);
+  }
+
+  /** Takes over all names of a request; the names that it did not ask for before, if any. */
+  replaceNames(requested: NameSet, sets: NameSets): readonly string[] {
+    const isAll = requested.names.has(WILDCARD);
+    const named = isAll ? sets.without(requested, [WILDCARD]) : requested;
+    const isLegacyAll = requested.names.size === 0 && !this.#hasNamed && isWholeState(this.kind);
+    if (requested.names.size > 0) this.#hasNamed = true;
+    const before = this.#asked;
+    const wasWildcard = this.#isWildcard;
+    this.#asked = named;
+    const added = wasWildcard ? [...named.names] : addedNames(before, named);
+    this.#setWildcard(isAll || isLegacyAll, before.names);
+    this.#owe(added);
+    return added;
+  }
+
+  /** Takes names in besides those it has; all of them are given, be it once more. */
+  addNames(requested: readonly string[], sets: NameSets, isFirst: boolean): void {
+    const named = requested.filter((name) => name !== WILDCARD);
+    const isLegacyAll = isFirst && requested.length === 0 && isWholeState(this.kind);
     if (requested.length > 0) this.#hasNamed = true;
-    // What is asked for again later counts as not had.
-    for (const name of this.delivered.keys()) {
-      if (!this.has(name)) this.delivered.delete(name);
-    }
-    if (this.#isWildcard) return !before.isWildcard;
-    return [...this.#names].some((name) => before.isWildcard || !before.names.has(name));
+    const before = this.names;
+    this.#asked = sets.with(this.#asked, named);
+    if (isLegacyAll || named.length < requested.length) this.#setWildcard(true, before);
+    if (!isFirst) this.#owe(named);
   }
 
-  /** What of the published resources this client is to have, in their order. */
-  select(published: Published): readonly XdsResource[] {
-    const all = published[this.kind];
-    if (this.#isWildcard) return [...all.values()];
-    // A gateway may name thousands; most clients name few of many.
-    const selected: XdsResource[] = [];
-    for (const name of this.#names) {
-      const resource = all.get(name);
-      if (resource !== undefined) selected.push(resource);
+  /** Gives names up; with all others asked for, the client is told whether they are among those. */
+  removeNames(requested: readonly string[], sets: NameSets): void {
+    const named = requested.filter((name) => name !== WILDCARD && this.names.has(name));
+    this.#asked = sets.without(this.#asked, named);
+    if (requested.includes(WILDCARD)) this.#setWildcard(false, this.names);
+    for (const name of named) {
+      this.pending.delete(name);
+      if (this.#isWildcard) this.again.add(name);
+      else this.again.delete(name);
     }
-    return selected.sort((left, right) => (left.name < right.name ? -1 : 1));
+  }
+
+  /** Has something given again that the client was given before; false when it was not. */
+  forget(name: string): boolean {
+    if (!this.wasGiven(name)) return false;
+    this.again.add(name);
+    return true;
+  }
+
+  /** How an offer differs from what the client was given; costs what changed. */
+  changesTo(map: ResourceMap): OfferChanges {
+    if (this.#base === NOTHING) {
+      const gone = [...this.names, ...this.again].filter((name) => !map.has(name));
+      return { isAll: true, changed: [], gone: this.#told(gone) };
+    }
+    const { changed, removed } = resourceChanges(this.#base, map);
+    const names = new Set(this.#asksFor(changed));
+    const gone = this.#asksFor(removed);
+    for (const name of this.again) {
+      if (map.has(name)) names.add(name);
+      else gone.push(name);
+    }
+    return { isAll: false, changed: [...names].sort(), gone: this.#told(gone) };
+  }
+
+  /** The client has, or was sent, all that it asks for of an offer. */
+  moveTo(map: ResourceMap): void {
+    this.#base = map;
+    this.again.clear();
+    this.held = new Map();
+    for (const name of this.refused.keys()) {
+      if (!map.has(name) || !this.has(name)) this.refused.delete(name);
+    }
+  }
+
+  /** The client came back with all that is on offer: as if it had been sent, and acknowledged. */
+  resume(map: ResourceMap, version: string, atMs: number): void {
+    this.moveTo(map);
+    this.sent = { version, nonce: "", atMs, offered: map };
+    this.acked = this.sent;
+  }
+
+  /** A response went out. */
+  noteSent(response: SentResponse): void {
+    this.sent = response;
+    this.#unanswered.push(response);
+    if (this.#unanswered.length > UNANSWERED_MAX) this.#unanswered.shift();
+    for (const name of response.names ?? []) this.refused.delete(name);
   }
 
   /**
-   * The version of all that `select` returns: equal states have equal versions, also after a
-   * restart of the server, so that a client that comes back with it needs nothing.
-   *
-   * The version of endpoints includes that of their cluster: an Envoy whose cluster changed keeps
-   * it warming until endpoints come again, even when they are the same.
+   * Takes an answer. False when it answers nothing that is waited for. Where responses replace each
+   * other, the answer to a later one is that to the earlier as well.
    */
-  versionOf(published: Published, selected: readonly XdsResource[]): string {
-    const map = published[this.kind];
-    const parents = this.kind === "endpoint" ? published.cluster : undefined;
-    if (!this.#isWildcard || parents !== undefined) return hashVersions(selected, parents);
-    let version = versions.get(map);
-    if (version === undefined) {
-      // Not by the order that a map happens to have: that would be no change to a client.
-      const sorted = selected.toSorted((left, right) => (left.name < right.name ? -1 : 1));
-      version = hashVersions(sorted, undefined);
-      versions.set(map, version);
+  answer(nonce: string, message: string | undefined, atMs: number, isInOrder: boolean): boolean {
+    const index = this.#unanswered.findIndex((response) => response.nonce === nonce);
+    const response = this.#unanswered[index];
+    if (response === undefined) return false;
+    this.#unanswered.splice(isInOrder ? 0 : index, isInOrder ? index + 1 : 1);
+    for (const name of response.names ?? this.refused.keys()) this.refused.delete(name);
+    this.#isAnyRefused = false;
+    if (message === undefined) this.acked = { ...response, atMs };
+    else this.#refuse(response, message);
+    if (message !== undefined) this.nacked = { ...response, message, atMs };
+    else if (this.refused.size === 0) this.nacked = undefined;
+    return true;
+  }
+
+  #refuse({ offered, names }: SentResponse, message: string): void {
+    const sent = names ?? [...offered.keys()].filter((name) => this.has(name));
+    const named = parseRefusals(message, sent);
+    // A refusal that names none may mean any.
+    const reasons = named.size > 0 ? named : new Map(sent.map((name) => [name, message]));
+    for (const [name, reason] of reasons) {
+      if (this.refused.size >= REFUSED_MAX) {
+        this.#isAnyRefused = true;
+        break;
+      }
+      this.refused.set(name, reason);
     }
-    return version;
   }
 
-  /** The client has all of these; what it was given before and is not among them is gone. */
-  setDelivered(resources: readonly XdsResource[]): void {
-    this.delivered.clear();
-    this.addDelivered(resources);
+  #setWildcard(isWildcard: boolean, namedBefore: ReadonlySet<string>): void {
+    const was = this.#isWildcard;
+    this.#isWildcard = isWildcard;
+    if (isWildcard && !was) {
+      // What it had not named it was not given.
+      for (const name of this.#base.keys()) if (!namedBefore.has(name)) this.again.add(name);
+    }
+    if (!isWildcard) {
+      for (const name of this.again) if (!this.names.has(name)) this.again.delete(name);
+    }
   }
 
-  addDelivered(resources: readonly XdsResource[]): void {
-    for (const { name, version } of resources) this.delivered.set(name, version);
+  #owe(names: readonly string[]): void {
+    // Before the first response all are owed.
+    if (this.#base === NOTHING) return;
+    for (const name of names) this.again.add(name);
+  }
+
+  #told(gone: readonly string[]): readonly string[] {
+    const names = new Set(gone);
+    for (const name of this.pending) names.delete(name);
+    return [...names].sort();
+  }
+
+  /** Those of some names that it asks for; the fewer are walked. */
+  #asksFor(names: ReadonlySet<string>): string[] {
+    if (this.#isWildcard) return [...names];
+    const [few, many] = names.size < this.names.size ? [names, this.names] : [this.names, names];
+    return [...few].filter((name) => many.has(name));
   }
 }
 
 /**
- * Whether responses of a kind carry the whole state, so that what is missing in one is deleted.
- * Endpoints and routes may come in part (xDS protocol, "Grouping Resources into Responses").
+ * Whether responses of a kind carry the whole state, so that what is missing in one is deleted; and
+ * asking for nothing by name means all. Endpoints and routes may come in part (xDS protocol,
+ * "Grouping Resources into Responses").
  */
 export function isWholeState(kind: ResourceKind): boolean {
-  return hasWildcard(kind);
-}
-
-function hasWildcard(kind: ResourceKind): boolean {
   return kind === "cluster" || kind === "listener";
 }
 
-function hashVersions(selected: readonly XdsResource[], parents: ResourceMap | undefined): string {
-  const hash = createHash("sha256");
-  for (const { name, version } of selected) {
-    hash.update(`${name}\0${version}\0${parents?.get(name)?.version ?? ""}\n`);
-  }
-  return hash.digest("hex").slice(0, VERSION_LENGTH);
+/** Found once for all clients that go from one set to another. */
+const differences = memoise((before: NameSet, after: NameSet): readonly string[] =>
+  [...after.names].filter((name) => !before.names.has(name)),
+);
+
+function addedNames(before: NameSet, after: NameSet): readonly string[] {
+  return before === after ? [] : differences(before, after);
 }

@@ -1,6 +1,6 @@
 import type { ClientStatus, KindStatus } from "../ads/client-status.ts";
-import { isMentioned } from "../ads/coverage.ts";
 import type { Published } from "../ads/publish-plan.ts";
+import { isMentioned } from "../ads/refusals.ts";
 import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { formatKey } from "../config/object.ts";
 import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";

@@ -19,7 +19,10 @@ const CONNECTIONS = 8;
 /** What an Envoy asks for by itself. */
 const ASKED = ["cluster", "endpoint", "listener", "route"] as const;
 
-describe.skipIf(program === undefined)("AdsServer and Envoy", () => {
+describe.skipIf(program === undefined).each([
+  { apiType: "GRPC", variant: "sotw" },
+  { apiType: "DELTA_GRPC", variant: "delta" },
+] as const)("AdsServer and Envoy over $apiType", ({ apiType, variant }) => {
   let upstreams: Record<"a" | "b", Upstream>;
   let metrics: MetricRegistry;
   let server: AdsServer;
@@ -43,6 +46,7 @@ describe.skipIf(program === undefined)("AdsServer and Envoy", () => {
       program: program ?? "",
       nodeId: "sidecar~127.0.0.1~pod.ns~ns.svc.cluster.local",
       adsPort: server.port,
+      apiType,
     });
   });
 
@@ -93,6 +97,7 @@ describe.skipIf(program === undefined)("AdsServer and Envoy", () => {
     const port = await envoy.listenerPort("web");
     expect(await get(port)).toBe("200 a");
     await settled();
+    expect(client().variant).toBe(variant);
     expect(client().node.userAgent).toMatch(/^envoy \d+\.\d+\.\d+$/);
     const sent = ["cds", "eds", "lds", "rds"].map((type) =>
       metrics.value("pilot_xds_pushes", { type }),

@@ -5,7 +5,7 @@ import type { SnapshotSource } from "../../src/ads/snapshot-source.ts";
 import { nodeClock } from "../../src/base/node-clock.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { MetricRegistry } from "../../src/telemetry/metrics.ts";
-import { AdsClient } from "./ads-client.ts";
+import { AdsClient, DeltaAdsClient } from "./ads-client.ts";
 import { until } from "./until.ts";
 import { fixtureSnapshot } from "./xds-fixture.ts";
 
@@ -24,7 +24,7 @@ const source: SnapshotSource = {
 
 const CLIENTS_MAX = 2;
 let server: AdsServer;
-const clients: AdsClient[] = [];
+const clients: { close(): void }[] = [];
 
 beforeEach(async () => {
   ended.length = 0;
@@ -45,8 +45,14 @@ afterEach(async () => {
   await server.stop();
 });
 
-function connect(method?: "DeltaAggregatedResources"): AdsClient {
-  const client = new AdsClient(server.port, method);
+function connect(): AdsClient {
+  const client = new AdsClient(server.port);
+  clients.push(client);
+  return client;
+}
+
+function connectDelta(): DeltaAdsClient {
+  const client = new DeltaAdsClient(server.port);
   clients.push(client);
   return client;
 }
@@ -101,12 +107,33 @@ describe("AdsServer over gRPC", () => {
     expect(error.details).toContain("not a DiscoveryRequest");
   });
 
-  test("refuses the delta variant by name", async () => {
-    const client = connect("DeltaAggregatedResources");
-    client.ask("cluster", [], "sidecar~1");
+  test("refuses a node that is none", async () => {
+    const client = connect();
+    client.sendBytes(Buffer.from([0x12, 0x01, 0xff]));
     const error = await until(() => client.error, "the refusal");
-    expect(error.code).toBe(status.UNIMPLEMENTED);
-    expect(error.details).toContain("incremental discovery is not served yet");
+    expect(error.code).toBe(status.INVALID_ARGUMENT);
+    expect(error.details).toContain("not a Node");
+  });
+
+  test("answers and pushes in the incremental variant, and shows what was refused", async () => {
+    const client = connectDelta();
+    client.ask("cluster", [], "sidecar~1");
+    const first = await client.response("cluster");
+    expect(first.resources.map(({ name }) => name)).toEqual(["v1"]);
+    expect(first.controlPlane?.identifier).toBe("weft test");
+    client.send({ typeUrl: first.typeUrl, responseNonce: first.nonce });
+    await until(() => server.clients()[0]?.kinds.cluster.state === "SYNCED", "the ACK");
+    expect(server.clients()[0]?.variant).toBe("delta");
+
+    server.push(server.clients()[0]?.clientId ?? "", AFTER);
+    const second = await client.response("cluster", 2);
+    expect(second.resources.map(({ name }) => name)).toEqual(["v2"]);
+    const errorDetail = { code: 13, message: "v2: I will not" };
+    client.send({ typeUrl: second.typeUrl, responseNonce: second.nonce, errorDetail });
+    const refused = (): ReadonlyMap<string, string> | undefined =>
+      server.clients()[0]?.kinds.cluster.refused;
+    await until(() => refused()?.has("v2"), "the NACK");
+    expect(refused()).toEqual(new Map([["v2", "I will not"]]));
   });
 
   test("refuses clients over the limit and serves others when one has gone", async () => {

@@ -11,6 +11,8 @@ export interface EnvoyOptions {
   readonly nodeId: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly adsPort: number;
+  /** The state of the world unless it says otherwise. */
+  readonly apiType?: "GRPC" | "DELTA_GRPC";
 }
 
 const LOG_FILE = "log";
@@ -122,7 +124,7 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-function bootstrapOf({ nodeId, metadata, adsPort }: EnvoyOptions): object {
+function bootstrapOf({ nodeId, metadata, adsPort, apiType = "GRPC" }: EnvoyOptions): object {
   const ads = { ads: {}, resource_api_version: "V3" };
   return {
     node: { id: nodeId, cluster: "test", metadata: metadata ?? {} },
@@ -131,7 +133,7 @@ function bootstrapOf({ nodeId, metadata, adsPort }: EnvoyOptions): object {
       lds_config: ads,
       cds_config: ads,
       ads_config: {
-        api_type: "GRPC",
+        api_type: apiType,
         transport_api_version: "V3",
         grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
       },

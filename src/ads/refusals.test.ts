@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isMentioned } from "./coverage.ts";
+import { isMentioned } from "./refusals.ts";
 
 describe("isMentioned()", () => {
   test.each([
