@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { measureBalance } from "./balance.ts";
 import { baselineScenarios, isKept, saveBaseline } from "./baseline.ts";
 import { createCertificates } from "./certificates.ts";
+import { runControlPlane } from "./control-plane/run.ts";
 import { measureDemo } from "./demo.ts";
 import { buildOpenLoop } from "./load.ts";
 import { type MemorySample, measureLoad, measureMemory, measureRate } from "./measure.ts";
@@ -33,7 +34,12 @@ const weft = join(repository, "bin", "weft");
 const MEMORY_ROUNDS = 3;
 const COMPARE_ROUNDS_MIN = 9;
 
+const [part, ...partArgs] = process.argv.slice(2);
+/** A part of its own, with flags of its own. */
+const isControlPlane = part === "control-plane";
+
 const { values: flags, positionals } = parseArgs({
+  args: isControlPlane ? [] : process.argv.slice(2),
   allowPositionals: true,
   options: {
     seconds: { type: "string" },
@@ -279,4 +285,5 @@ function number(flag: string, text: string, max: number): number {
   throw new Error(`${flag} must be a whole number from 1 to ${max}, not "${text}"`);
 }
 
-await main();
+if (isControlPlane) await runControlPlane(partArgs);
+else await main();

@@ -16,16 +16,34 @@ export function pinned(core: Core, command: string, args: readonly string[]): [s
   return [taskset, ["-c", String(core), command, ...args]];
 }
 
+/** How a process is started, where it is not as usual. */
+export interface MeasuredOptions {
+  readonly cwd?: string;
+  /** Beside the variables that this process has. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A process whose cost is read from outside (Linux: /proc). */
 export class Measured {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  constructor(name: string, core: Core, command: string, args: readonly string[]) {
+  /** Without a core, the process runs where the system puts it. */
+  constructor(
+    name: string,
+    core: Core | undefined,
+    command: string,
+    args: readonly string[],
+    { cwd, env }: MeasuredOptions = {},
+  ) {
     this.name = name;
-    const [program, words] = pinned(core, command, args);
-    this.#child = spawn(program, words, { stdio: ["ignore", "ignore", "pipe"] });
+    const [program, words] = core === undefined ? [command, args] : pinned(core, command, args);
+    this.#child = spawn(program, words, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env },
+      ...(cwd !== undefined && { cwd }),
+    });
     // Only what it says as it ends is of interest.
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.lastWords = `${this.lastWords}${chunk.toString()}`.slice(-4096);

@@ -13,6 +13,7 @@ export type Program =
   | "wrk"
   | "curl"
   | "go-control-plane"
+  | "istiod"
   | "openssl"
   | "nginx"
   | "haproxy"
@@ -22,7 +23,7 @@ export type Program =
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
  * skipped then, and the runner says so. Envoy is also looked for in `ENVOY_PATH` and where
- * `npm run envoy` puts it, go-control-plane where `npm run go-control-plane` does. A program that
+ * `npm run envoy` puts it, go-control-plane and istiod where the scripts of those names do. A program that
  * `WEFT_TEST_REQUIRE` lists must be there.
  */
 export function findProgram(program: Program): string | undefined {
@@ -48,7 +49,9 @@ function candidates(program: Program): string[] {
   const onPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, program));
-  if (program === "go-control-plane") return [join(repository, ".cache", program, program)];
+  if (program === "go-control-plane" || program === "istiod") {
+    return [join(repository, ".cache", program, program)];
+  }
   if (program !== "envoy") return onPath;
   const named = process.env["ENVOY_PATH"];
   return [
