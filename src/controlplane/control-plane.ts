@@ -74,11 +74,12 @@ export class ControlPlane {
       log: log.scope("source"),
       onBatch: (batch) => this.#apply(batch),
     });
-    this.#debouncer = new Debouncer(clock, (waitedMs) => {
+    const push = (waitedMs: number): void => {
       metrics.observe("pilot_debounce_time", waitedMs / 1000);
       this.#rebuild();
       this.#pool.refresh();
-    });
+    };
+    this.#debouncer = new Debouncer(clock, push, () => this.#pool.isBehind);
     this.#pool = new ProxyPool({
       clock,
       log: log.scope("push"),
