@@ -1,5 +1,5 @@
 /** Discovery messages, read and written no further than a load client must. */
-import { delimited, eachField, lastAt, textAt } from "./wire-fields.ts";
+import { delimited, FieldReader } from "./wire-fields.ts";
 
 /** Kinds that a sidecar asks for. */
 export type WireKind = "cluster" | "endpoint" | "listener" | "route";
@@ -49,73 +49,122 @@ export function readResponse(variant: Variant, message: Buffer): WireResponse {
   let from = 0;
   let end = 0;
   const removed: string[] = [];
-  eachField(message, (field) => {
-    if (field.number === 1) version = field.bytes.toString();
-    else if (field.number === 2) {
-      if (end === 0) from = field.from;
-      end = field.end;
-    } else if (field.number === 4) typeUrl = field.bytes.toString();
-    else if (field.number === 5) nonce = field.bytes.toString();
-    else if (field.number === 6 && variant === "delta") removed.push(field.bytes.toString());
-  });
+  const fields = new FieldReader(message);
+  while (fields.next()) {
+    if (fields.number === 1) version = fields.text();
+    else if (fields.number === 2) {
+      if (end === 0) from = fields.from;
+      end = fields.contentEnd;
+    } else if (fields.number === 4) typeUrl = fields.text();
+    else if (fields.number === 5) nonce = fields.text();
+    else if (fields.number === 6 && variant === "delta") removed.push(fields.text());
+  }
   const kind = (Object.keys(TYPE_URL) as WireKind[]).find((one) => TYPE_URL[one] === typeUrl);
   return { kind, version, nonce, resources: message.subarray(from, end), removed };
 }
 
-/** The resources of a response, in order. */
+/** What was read of the resources of a response. */
+export interface ReadResources {
+  readonly bytes: Buffer;
+  readonly found: readonly NamedResource[];
+  /** Where each of them begins in the bytes, and where the last ends. */
+  readonly starts: readonly number[];
+}
+
+/** The resources of a response, in order. What is as in `before` is taken from there. */
 export function readResources(
   variant: Variant,
   kind: WireKind,
   bytes: Buffer,
-): readonly NamedResource[] {
+  before: ReadResources | undefined,
+): ReadResources {
   const found: NamedResource[] = [];
-  eachField(bytes, (field) => {
-    if (field.number !== 2) return;
-    // State of the world has an Any (its value is field 2), delta a Resource (field 2 is the Any).
-    const body = lastAt(field.bytes, ...(variant === "sotw" ? [2] : [2, 2])) ?? Buffer.alloc(0);
-    found.push({
-      // The name is field 1 in all four of them.
-      name: textAt(body, 1),
-      asksFor: asksFor(kind, body),
-    });
-  });
-  return found;
+  const starts: number[] = [0];
+  const fields = new FieldReader(bytes);
+  let next = 0;
+  while (fields.next()) {
+    starts.push(fields.contentEnd);
+    if (fields.number !== 2) continue;
+    const [from, end] = [fields.from, fields.contentEnd];
+    // One of them may have been left out, or another have come between.
+    const at = [next, next + 1].find((one) => isSame(before, one, bytes, from, end));
+    const known = at === undefined ? undefined : before?.found[at];
+    found.push(known ?? readResource(variant, kind, fields.inside()));
+    if (at !== undefined) next = at + 1;
+  }
+  return { bytes, found, starts };
 }
 
-function asksFor(kind: WireKind, body: Buffer): readonly string[] {
-  if (kind === "cluster") return endpointNames(body);
-  return kind === "listener" ? routeNames(body) : [];
+function isSame(
+  before: ReadResources | undefined,
+  at: number,
+  bytes: Buffer,
+  from: number,
+  end: number,
+): boolean {
+  const start = before?.starts[at];
+  const limit = before?.starts[at + 1];
+  if (before === undefined || start === undefined || limit === undefined) return false;
+  if (limit - start !== end - from) return false;
+  return bytes.compare(before.bytes, start, limit, from, end) === 0;
 }
 
-/** `Cluster`: name 1, type 2, eds_cluster_config 3 with service_name 2. */
-function endpointNames(cluster: Buffer): readonly string[] {
+/** State of the world has an Any (its value is field 2), delta a Resource (field 2 is the Any). */
+function readResource(variant: Variant, kind: WireKind, resource: FieldReader): NamedResource {
+  let body = resource;
+  for (let depth = variant === "sotw" ? 1 : 2; depth > 0; depth--) {
+    if (!body.find(2)) return { name: "", asksFor: [] };
+    body = body.inside();
+  }
+  return kind === "listener" ? readListener(body) : readNamed(kind, body);
+}
+
+/**
+ * The name is field 1 in all of them. `Cluster`: type 2, eds_cluster_config 3 with service_name 2.
+ */
+function readNamed(kind: WireKind, body: FieldReader): NamedResource {
   let [name, service, type] = ["", "", 0];
-  eachField(cluster, (field) => {
-    if (field.number === 1) name = field.bytes.toString();
-    else if (field.number === 2) type = field.value;
-    else if (field.number === 3) service = textAt(field.bytes, 2);
-  });
-  if (type !== DISCOVERY_TYPE_EDS) return [];
-  return [service === "" ? name : service];
+  while (body.next()) {
+    if (body.number === 1) name = body.text();
+    if (kind !== "cluster") {
+      if (name !== "") break;
+    } else if (body.number === 2) type = body.value;
+    else if (body.number === 3) {
+      const eds = body.inside();
+      if (eds.find(2)) service = eds.text();
+    }
+  }
+  if (type !== DISCOVERY_TYPE_EDS) return { name, asksFor: [] };
+  return { name, asksFor: [service === "" ? name : service] };
 }
 
 /**
  * `Listener`: filter_chains 3 and default_filter_chain 25, of those filters 3, of those typed_config
  * 4, of a connection manager rds 3, of that route_config_name 2.
  */
-function routeNames(listener: Buffer): readonly string[] {
-  const names: string[] = [];
-  eachField(listener, (chain) => {
-    if (chain.number !== 3 && chain.number !== 25) return;
-    eachField(chain.bytes, (filter) => {
-      if (filter.number !== 3) return;
-      const config = lastAt(filter.bytes, 4);
-      if (config === undefined || textAt(config, 1) !== CONNECTION_MANAGER) return;
-      const name = lastAt(config, 2, 3, 2)?.toString();
-      if (name !== undefined && name !== "") names.push(name);
-    });
-  });
-  return names;
+function readListener(listener: FieldReader): NamedResource {
+  let name = "";
+  const asksFor: string[] = [];
+  while (listener.next()) {
+    if (listener.number === 1) name = listener.text();
+    if (listener.number !== 3 && listener.number !== 25) continue;
+    const chain = listener.inside();
+    while (chain.find(3)) {
+      const route = routeName(chain.inside());
+      if (route !== undefined) asksFor.push(route);
+    }
+  }
+  return { name, asksFor };
+}
+
+function routeName(filter: FieldReader): string | undefined {
+  if (!filter.find(4)) return undefined;
+  const any = filter.inside();
+  if (!any.find(1) || any.text() !== CONNECTION_MANAGER || !any.find(2)) return undefined;
+  const manager = any.inside();
+  if (!manager.find(3)) return undefined;
+  const rds = manager.inside();
+  return rds.find(2) ? rds.text() : undefined;
 }
 
 /** What a state-of-the-world request says; without a node from the second request on. */
@@ -143,7 +192,8 @@ export function sotwRequest({ kind, version, nonce, names, node }: SotwRequest):
 export interface DeltaRequest {
   readonly kind: WireKind;
   readonly nonce: string;
-  readonly subscribe: readonly string[];
+  /** Made by `nameFields`. */
+  readonly subscribe: Buffer;
   readonly unsubscribe: readonly string[];
   readonly node?: Uint8Array;
 }
@@ -154,7 +204,7 @@ export function deltaRequest(request: DeltaRequest): Buffer {
   return Buffer.concat([
     ...(node === undefined ? [] : [delimited(1, node)]),
     delimited(2, TYPE_URL[kind]),
-    nameFields(subscribe),
+    subscribe,
     ...unsubscribe.map((name) => delimited(4, name)),
     ...(nonce === "" ? [] : [delimited(6, nonce)]),
   ]);

@@ -1,6 +1,6 @@
 import { machineMs } from "./client-messages.ts";
 import type { Variant } from "./discovery-wire.ts";
-import type { Fleet } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
 import { type ServiceForm, WRITES, type WriteKind, writeOf } from "./mesh-objects.ts";
 import { Server, type ServerName, WATCH_MS } from "./server.ts";
 
@@ -42,6 +42,8 @@ export interface CaseSample {
 /** Where a case is run. */
 export interface RunContext {
   readonly folder: string;
+  /** The clients' program. */
+  readonly client: string;
   readonly processes: number;
   /** Of each kind. */
   readonly writes: number;
@@ -56,7 +58,6 @@ export async function measureCase(
   name: ServerName,
   one: ControlPlaneCase,
   context: RunContext,
-  startFleet: (processes: number) => Promise<Fleet>,
 ): Promise<CaseSample> {
   const { services, form } = one;
   const { folder, profiles } = context;
@@ -68,7 +69,7 @@ export async function measureCase(
     ...(profiles !== undefined && { profiles }),
   });
   try {
-    const fleet = await startFleet(Math.min(context.processes, one.clients));
+    const fleet = await Fleet.start(context.client, Math.min(context.processes, one.clients));
     try {
       const first = await measureFirst(server, fleet, one);
       const writes: Record<WriteKind, WriteSample[]> = {

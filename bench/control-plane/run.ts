@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { VARIANTS } from "./discovery-wire.ts";
-import { Fleet } from "./fleet.ts";
+import { bundleClients } from "./fleet.ts";
 import {
   type CaseSample,
   type ControlPlaneCase,
@@ -59,7 +59,8 @@ export async function runControlPlane(args: readonly string[]): Promise<void> {
   const startMs = Date.now();
   const rows: ControlPlaneRow[] = [];
   try {
-    const context = { folder, processes, writes, profiles: flags.profiles };
+    const client = await bundleClients(folder);
+    const context = { folder, client, processes, writes, profiles: flags.profiles };
     for (const one of cases) {
       const made = await runCase(one, servers.filter(isHere), rounds, context);
       process.stdout.write(`${formatRows(made)}\n\n`);
@@ -94,7 +95,7 @@ async function runCase(
       const what = `${one.services} services, ${one.clients} clients, ${one.variant}, ${name}`;
       process.stderr.write(`${what} (load average ${load.toFixed(1)})\n`);
       try {
-        taken.push(await measureCase(name, one, context, (count) => Fleet.start(count)));
+        taken.push(await measureCase(name, one, context));
       } catch (error) {
         process.stderr.write(`failed: ${what}: ${String(error)}\n`);
         process.exitCode = 1;

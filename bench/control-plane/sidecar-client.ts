@@ -6,6 +6,7 @@ import {
   METHOD_PATH,
   type NamedResource,
   nameFields,
+  type ReadResources,
   readResources,
   readResponse,
   sotwRequest,
@@ -15,6 +16,7 @@ import {
 } from "./discovery-wire.ts";
 import { H2Stream } from "./h2-stream.ts";
 import { endpointAddress, type Mark, NAMESPACE } from "./mesh-objects.ts";
+import { merge, type NameList, nameList, withoutFound } from "./name-list.ts";
 
 /** What a client needs. */
 export interface SidecarClientOptions {
@@ -45,22 +47,20 @@ interface Held {
   nonce: string;
   hasCome: boolean;
   /** What is asked for by name. */
-  names: ReadonlySet<string>;
-  nameBytes: Buffer;
-  /** Delta: by name, what each resource asks for in turn. */
-  readonly asksFor: Map<string, readonly string[]>;
-  /** Names that have come. */
-  readonly come: Set<string>;
+  names: NameList;
+  /** What names further resources; of the others only the last response's. */
+  found: readonly NamedResource[];
+  /** Names that have not come yet. */
+  missing: ReadonlySet<string>;
 }
+
+const NO_NAMES = Buffer.alloc(0);
 
 /** The kind that is asked for by the names in another. */
 const CHILD: Partial<Record<WireKind, WireKind>> = { cluster: "endpoint", listener: "route" };
 
-/** Most clients of a process get the same bytes: what is in them is found once. */
-const lastRead = new Map<
-  string,
-  { readonly bytes: Buffer; readonly found: readonly NamedResource[] }
->();
+/** Most clients of a process get mostly the same bytes: what is in them is found once. */
+const lastRead = new Map<WireKind, ReadResources>();
 
 /**
  * A sidecar as the control plane sees one: asks for clusters, for their endpoints, then for listeners
@@ -133,22 +133,15 @@ export class SidecarClient {
     held.version = response.version;
     held.nonce = response.nonce;
     held.hasCome = true;
-    const isDelta = this.#options.variant === "delta";
     this.#ask(kind);
-    const found = readOnce(this.#options.variant, kind, response);
-    if (isDelta) {
-      for (const name of response.removed) {
-        held.asksFor.delete(name);
-        held.come.delete(name);
-      }
-    } else if (kind === "cluster" || kind === "listener") held.asksFor.clear();
-    for (const { name, asksFor } of found) {
-      held.come.add(name);
-      if (asksFor.length > 0) held.asksFor.set(name, asksFor);
-      else held.asksFor.delete(name);
-    }
+    const { found } = this.#read(kind, response.resources);
+    if (held.missing.size > 0) held.missing = withoutFound(held.missing, found);
     const child = CHILD[kind];
-    if (child !== undefined) this.#subscribe(child, new Set([...held.asksFor.values()].flat()));
+    if (child !== undefined) {
+      const isWhole = this.#options.variant === "sotw" || held.found.length === 0;
+      held.found = isWhole ? found : merge(held.found, found, response.removed);
+      this.#subscribe(child, nameList(held.found));
+    }
     if (!this.#hasAskedListeners && kind === "endpoint" && this.#hasAll("endpoint")) {
       this.#hasAskedListeners = true;
       this.#ask("listener");
@@ -175,33 +168,45 @@ export class SidecarClient {
   }
 
   #hasAll(kind: WireKind): boolean {
-    const { names, come } = this.#held[kind];
-    for (const name of names) if (!come.has(name)) return false;
-    return true;
+    return this.#held[kind].missing.size === 0;
+  }
+
+  #read(kind: WireKind, bytes: Buffer): ReadResources {
+    const last = lastRead.get(kind);
+    if (last?.bytes.equals(bytes) === true) return last;
+    const read = readResources(this.#options.variant, kind, bytes, last);
+    lastRead.set(kind, read);
+    return read;
   }
 
   /** Asks for a kind the first time, or acknowledges what has come. */
   #ask(kind: WireKind, node?: Uint8Array): void {
-    const { version, nonce, nameBytes } = this.#held[kind];
+    const { version, nonce, names } = this.#held[kind];
     const first = node === undefined ? {} : { node };
     this.#stream.send(
       this.#options.variant === "sotw"
-        ? sotwRequest({ kind, version, nonce, names: nameBytes, ...first })
-        : deltaRequest({ kind, nonce, subscribe: [], unsubscribe: [], ...first }),
+        ? sotwRequest({ kind, version, nonce, names: names.bytes, ...first })
+        : deltaRequest({ kind, nonce, subscribe: NO_NAMES, unsubscribe: [], ...first }),
     );
   }
 
-  #subscribe(kind: WireKind, names: ReadonlySet<string>): void {
+  #subscribe(kind: WireKind, names: NameList): void {
     const held = this.#held[kind];
-    const added = [...names].filter((name) => !held.names.has(name));
-    const removed = [...held.names].filter((name) => !names.has(name));
-    if (added.length === 0 && removed.length === 0) return;
+    const before = held.names;
+    if (names === before) return;
+    const added =
+      before.list.length === 0
+        ? names.set
+        : new Set(names.list.filter((name) => !before.set.has(name)));
+    const removed = before.list.filter((name) => !names.set.has(name));
     held.names = names;
-    if (this.#options.variant === "sotw") {
-      held.nameBytes = nameFields([...names]);
-      this.#ask(kind);
-    } else {
-      this.#stream.send(deltaRequest({ kind, nonce: "", subscribe: added, unsubscribe: removed }));
+    if (added.size === 0 && removed.length === 0) return;
+    const stillMissing = [...held.missing].filter((name) => names.set.has(name));
+    held.missing = stillMissing.length === 0 ? added : new Set([...stillMissing, ...added]);
+    if (this.#options.variant === "sotw") this.#ask(kind);
+    else {
+      const subscribe = before.list.length === 0 ? names.bytes : nameFields([...added]);
+      this.#stream.send(deltaRequest({ kind, nonce: "", subscribe, unsubscribe: removed }));
     }
   }
 }
@@ -216,27 +221,8 @@ function nothingOfAll(): Record<WireKind, Held> {
 }
 
 function nothingHeld(): Held {
-  return {
-    version: "",
-    nonce: "",
-    hasCome: false,
-    names: new Set(),
-    nameBytes: Buffer.alloc(0),
-    asksFor: new Map(),
-    come: new Set(),
-  };
-}
-
-function readOnce(
-  variant: Variant,
-  kind: WireKind,
-  { resources }: WireResponse,
-): readonly NamedResource[] {
-  const last = lastRead.get(kind);
-  if (last?.bytes.equals(resources) === true) return last.found;
-  const found = readResources(variant, kind, resources);
-  lastRead.set(kind, { bytes: resources, found });
-  return found;
+  const names = nameList([]);
+  return { version: "", nonce: "", hasCome: false, names, found: [], missing: names.set };
 }
 
 function nodeOf(index: number): Uint8Array {

@@ -5,79 +5,87 @@ const FIXED64 = 1;
 const DELIMITED = 2;
 const FIXED32 = 5;
 
-/** One field of a message. */
-export interface WireField {
-  readonly number: number;
-  /** Where the field begins, its tag included, and where it ends. */
-  readonly from: number;
-  readonly end: number;
-  /** Of a delimited field; empty for others. */
-  readonly bytes: Buffer;
-  /** Of a varint field; 0 for others. */
-  readonly value: number;
-}
+/**
+ * Goes through the fields of a message, or of a part of a buffer that is one, without making
+ * anything for them.
+ */
+export class FieldReader {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  #at: number;
+  /** Of the field that was read last, as all that follow. */
+  number = 0;
+  /** Where its tag begins. */
+  from = 0;
+  /** Where what it holds begins and ends, when it is delimited; both are its end for others. */
+  contentFrom = 0;
+  contentEnd = 0;
+  /** Of a varint; 0 for others. */
+  value = 0;
 
-const NO_BYTES = Buffer.alloc(0);
+  constructor(bytes: Buffer, from = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#end = end;
+  }
 
-/** Calls back for each field of a message in turn; throws a `RangeError` when it is cut off. */
-export function eachField(message: Buffer, take: (field: WireField) => void): void {
-  let at = 0;
-  const varint = (): number => {
+  /** Reads the next field; false when there is none. Throws a `RangeError` when it is cut off. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false;
+    this.from = this.#at;
+    const tag = this.#varint();
+    this.number = tag >>> 3;
+    this.value = 0;
+    let length = 0;
+    switch (tag & 7) {
+      case VARINT:
+        this.value = this.#varint();
+        break;
+      case FIXED64:
+        this.#at += 8;
+        break;
+      case FIXED32:
+        this.#at += 4;
+        break;
+      case DELIMITED:
+        length = this.#varint();
+        break;
+      default:
+        throw new RangeError(`wire type ${tag & 7} is none that is read here`);
+    }
+    this.contentFrom = this.#at;
+    this.#at += length;
+    this.contentEnd = this.#at;
+    if (this.#at > this.#end) throw new RangeError("a message is cut off");
+    return true;
+  }
+
+  /** What the field holds, as text. */
+  text(): string {
+    return this.#bytes.toString("utf8", this.contentFrom, this.contentEnd);
+  }
+
+  /** The message in the field. */
+  inside(): FieldReader {
+    return new FieldReader(this.#bytes, this.contentFrom, this.contentEnd);
+  }
+
+  /** Reads on to the first field of that number; false when there is none. */
+  find(number: number): boolean {
+    while (this.next()) if (this.number === number) return true;
+    return false;
+  }
+
+  #varint(): number {
     let value = 0;
     for (let factor = 1; ; factor *= 128) {
-      const byte = message.readUInt8(at);
-      at += 1;
+      const byte = this.#bytes[this.#at];
+      if (byte === undefined) throw new RangeError("a message is cut off");
+      this.#at += 1;
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-  };
-  while (at < message.length) {
-    const from = at;
-    const tag = varint();
-    const number = Math.floor(tag / 8);
-    let bytes: Buffer = NO_BYTES;
-    let value = 0;
-    switch (tag % 8) {
-      case VARINT:
-        value = varint();
-        break;
-      case FIXED64:
-        at += 8;
-        break;
-      case FIXED32:
-        at += 4;
-        break;
-      case DELIMITED: {
-        const length = varint();
-        bytes = message.subarray(at, at + length);
-        if (bytes.length < length) throw new RangeError("a message is cut off");
-        at += length;
-        break;
-      }
-      default:
-        throw new RangeError(`wire type ${tag % 8} is none that is read here`);
-    }
-    take({ number, from, end: at, bytes, value });
   }
-}
-
-/** The last delimited field of that number, as text; "" when there is none. */
-export function textAt(message: Buffer, number: number): string {
-  return lastAt(message, number)?.toString("utf8") ?? "";
-}
-
-/** What lies at a path of field numbers, the last of each counting. */
-export function lastAt(message: Buffer, ...path: readonly number[]): Buffer | undefined {
-  let found: Buffer | undefined = message;
-  for (const number of path) {
-    const inside: Buffer = found;
-    found = undefined;
-    eachField(inside, (field) => {
-      if (field.number === number) found = field.bytes;
-    });
-    if (found === undefined) return undefined;
-  }
-  return found;
 }
 
 /** A delimited field as bytes. */
