@@ -1,3 +1,5 @@
+import type { Clock } from "../base/clock.ts";
+import type { JsonObject } from "../config/json.ts";
 import { type KubeObject, keyOf, keyText } from "../config/object.ts";
 import {
   type Storage,
@@ -5,7 +7,8 @@ import {
   type StorageEvent,
   type StorageSelector,
 } from "../storage/storage.ts";
-import type { ConfigBatch, ConfigEvent, ConfigSource } from "./source.ts";
+import { mergeStatus } from "./merge-status.ts";
+import type { ConfigBatch, ConfigEvent, ConfigSource, StatusChange } from "./source.ts";
 
 /**
  * Configuration from a storage: the objects that the selectors name. Changes of one turn of the
@@ -15,10 +18,12 @@ export class StorageSource implements ConfigSource {
   readonly name = "storage";
   readonly #storage: Storage;
   readonly #selectors: readonly StorageSelector[];
+  readonly #clock: Clock;
 
-  constructor(storage: Storage, selectors: readonly StorageSelector[]) {
+  constructor(storage: Storage, selectors: readonly StorageSelector[], clock: Clock) {
     this.#storage = storage;
     this.#selectors = selectors;
+    this.#clock = clock;
   }
 
   async run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void> {
@@ -48,6 +53,25 @@ export class StorageSource implements ConfigSource {
     }
     for (const stop of stops) stop();
     if (due !== undefined) clearImmediate(due);
+  }
+
+  async writeStatus(change: StatusChange): Promise<void> {
+    const object = this.#storage.get(change.key);
+    if (object === undefined) return;
+    const { generation } = object.metadata;
+    // It was changed since; what there is to say of that will come.
+    if (change.observedGeneration !== undefined && change.observedGeneration !== generation) return;
+    const now = new Date(this.#clock.nowMs()).toISOString();
+    const { status = {} } = object as { readonly status?: JsonObject };
+    // Whole seconds, as Kubernetes writes times.
+    const merged = mergeStatus(status, change, now.replace(/\.\d+Z$/, "Z"));
+    if (merged === undefined) return;
+    try {
+      const next = { ...object, status: merged } as KubeObject;
+      await this.#storage.update(next, { subresource: "status" });
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.reason === "Invalid") throw error;
+    }
   }
 
   #watch(

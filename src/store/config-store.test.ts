@@ -51,6 +51,20 @@ describe("ConfigStore", () => {
     expect(store.apply({ events: [set(service("a", "default", "y"))] }).changed).toHaveLength(1);
   });
 
+  test("takes what only a control plane writes into an object for no change", () => {
+    const said = (kind: string, resourceVersion: string, text: string): KubeObject => {
+      const metadata = { name: "a", namespace: "default", generation: 1, resourceVersion };
+      const status = { conditions: [{ type: text }] };
+      return { apiVersion: "networking.istio.io/v1", kind, metadata, status } as KubeObject;
+    };
+    const store = new ConfigStore();
+    store.apply({ events: [set(said("Gateway", "1", "x")), set(said("WorkloadEntry", "1", "x"))] });
+    expect(store.apply({ events: [set(said("Gateway", "2", "y"))] }).changed).toEqual([]);
+    // Its status says whether the workload is healthy.
+    const entry = store.apply({ events: [set(said("WorkloadEntry", "2", "y"))] });
+    expect(entry.changed).toHaveLength(1);
+  });
+
   test("says which keys changed, each once, and lets the last event win", () => {
     const store = new ConfigStore();
     const key = { group: "", kind: "Service", namespace: "default", name: "a" };

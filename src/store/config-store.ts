@@ -1,4 +1,4 @@
-import { type KubeObject, keyOf, keyText, type ObjectKey } from "../config/object.ts";
+import { groupOf, type KubeObject, keyOf, keyText, type ObjectKey } from "../config/object.ts";
 import type { ConfigView } from "./store.ts";
 
 /** Where an object came from, as its source tells it; the store only keeps it. */
@@ -27,7 +27,8 @@ type KindObjects = ReadonlyMap<string, readonly KubeObject[]>;
  *
  * The view does not depend on the order in which objects came. Lists that a batch did not touch
  * keep their identity from view to view, which is what everything derived from them is
- * remembered by. An object that is set to an equal value is no change.
+ * remembered by. An object that is set to an equal value is no change, and neither is what only a
+ * control plane writes into it (see `isSameObject`).
  */
 export class ConfigStore {
   #kinds: ReadonlyMap<string, KindObjects> = new Map();
@@ -84,7 +85,7 @@ function put(kind: KindObjects, key: ObjectKey, object: KubeObject | undefined):
   const index = findIndex(list, key.name);
   const found = list[index];
   const current = found?.metadata.name === key.name ? found : undefined;
-  if (object === undefined ? current === undefined : isEqual(current, object)) return kind;
+  if (object === undefined ? current === undefined : isSameObject(current, object)) return kind;
   const next = list.slice();
   next.splice(index, current === undefined ? 0 : 1, ...(object === undefined ? [] : [object]));
   const kinds = new Map(kind);
@@ -138,6 +139,23 @@ function concatenated(objects: KindObjects): readonly KubeObject[] {
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Whether two versions of an object mean the same. Of Istio's kinds `status` is what control planes
+ * say about them, so that it shapes nothing, and a write of it must not make them look again; only
+ * a WorkloadEntry's says whether it is healthy.
+ */
+function isSameObject(a: KubeObject | undefined, b: KubeObject): boolean {
+  const isSaidOnly = groupOf(b.apiVersion).endsWith(".istio.io") && b.kind !== "WorkloadEntry";
+  return isSaidOnly ? isEqual(withoutStatus(a), withoutStatus(b)) : isEqual(a, b);
+}
+
+function withoutStatus(object: KubeObject | undefined): unknown {
+  if (object === undefined) return undefined;
+  const { status: _status, ...rest } = object as KubeObject & { readonly status?: unknown };
+  const { resourceVersion: _version, ...metadata } = rest.metadata;
+  return { ...rest, metadata };
 }
 
 /** Whether two values are the same JSON; the order of keys does not matter. */

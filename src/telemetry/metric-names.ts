@@ -67,6 +67,19 @@ const TABLE = {
     type: "gauge",
     help: "Objects of the Kubernetes API that are in use, by kind.",
   },
+  weft_status_writes: { type: "counter", help: "Writes of objects' status." },
+  weft_status_write_errors: {
+    type: "counter",
+    help: "Writes of objects' status that failed; they are tried again.",
+  },
+  weft_status_writes_pending: {
+    type: "gauge",
+    help: "Objects whose status waits to be written, by rank; at most one write for each object.",
+  },
+  weft_distribution_unconfirmed: {
+    type: "gauge",
+    help: "Objects that not all proxies are known to have as they are.",
+  },
   weft_metric_series_dropped: {
     type: "gauge",
     help: "Values lost because a metric had too many label combinations.",

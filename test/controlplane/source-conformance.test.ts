@@ -49,10 +49,14 @@ async function storageRig(): Promise<Rig> {
   const storage = new MemoryStorage({ clock: nodeClock });
   const key = (name: string) => ({ group: "", kind: "Service", namespace: "default", name });
   return {
-    source: new StorageSource(storage, [
-      { group: "", kind: "Service" },
-      { group: "", kind: "Pod" },
-    ]),
+    source: new StorageSource(
+      storage,
+      [
+        { group: "", kind: "Service" },
+        { group: "", kind: "Pod" },
+      ],
+      nodeClock,
+    ),
     put: async (name, port) => {
       const object = service(name, port);
       await (storage.get(key(name)) === undefined
