@@ -34,6 +34,8 @@ export interface KindStatus {
   readonly acked: ResourceMap | undefined;
   /** What was on offer in the response that it refused, while something of that is refused. */
   readonly nacked: ResourceMap | undefined;
+  /** What it had acknowledged when it began to refuse; of what it refused it has that. */
+  readonly nackedOver: ResourceMap | undefined;
   /** The resources that it refused, by name, with its words about each; at most a few hundred. */
   readonly refused: ReadonlyMap<string, string>;
 }
@@ -71,6 +73,7 @@ const NEVER_ASKED: KindStatus = {
   offered: undefined,
   acked: undefined,
   nacked: undefined,
+  nackedOver: undefined,
   refused: new Map(),
 };
 
@@ -93,6 +96,7 @@ function kindStatus(subscription: Subscription): KindStatus {
     offered: sent?.offered,
     acked: acked?.offered,
     nacked: stateOf(subscription) === "NACKED" ? nacked?.offered : undefined,
+    nackedOver: nacked?.over,
     refused: subscription.refused,
   };
 }

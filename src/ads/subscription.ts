@@ -31,6 +31,8 @@ export interface SentResponse {
 /** A response that the client refused. */
 export interface NackedResponse extends SentResponse {
   readonly message: string;
+  /** What had been acknowledged when it began to refuse. */
+  readonly over: ResourceMap | undefined;
 }
 
 /** How what is on offer differs from what a client was given. */
@@ -222,7 +224,8 @@ export class Subscription {
     this.#isAnyRefused = false;
     if (message === undefined) this.acked = { ...response, atMs };
     else this.#refuse(response, message);
-    if (message !== undefined) this.nacked = { ...response, message, atMs };
+    const over = this.nacked?.over ?? this.acked?.offered;
+    if (message !== undefined) this.nacked = { ...response, message, atMs, over };
     else if (this.refused.size === 0) this.nacked = undefined;
     return true;
   }

@@ -1,5 +1,6 @@
 import type { Finding } from "./findings.ts";
-import type { ObjectDistribution, ProxyStatus } from "./sync-status.ts";
+import type { ObjectDistribution } from "./object-distribution.ts";
+import type { ProxyStatus } from "./sync-status.ts";
 
 /** How the control plane stands. */
 export interface ControlPlaneStatus {

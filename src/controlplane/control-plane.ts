@@ -19,11 +19,13 @@ import type { ControlPlaneStatus } from "./control-plane-status.ts";
 import { Debouncer } from "./debouncer.ts";
 import { debugPages } from "./debug-pages.ts";
 import { DebugServer } from "./debug-server.ts";
+import type { DistributionClient } from "./distribution-view.ts";
 import { type Finding, Findings, type FindingsChange } from "./findings.ts";
 import { ListenError } from "./listen-error.ts";
 import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
 import { SourceFeed } from "./source-feed.ts";
-import { distributionOf, proxyStatusOf } from "./sync-status.ts";
+import { StatusBoard } from "./status-board.ts";
+import { proxyStatusOf } from "./sync-status.ts";
 
 /** How often somebody who waits for proxies looks again. */
 const DISTRIBUTION_POLL_MS = 10;
@@ -59,6 +61,7 @@ export class ControlPlane {
   readonly #ads: AdsServer;
   readonly #debug: DebugServer;
   readonly #findings = new Findings();
+  readonly #board: StatusBoard;
   #mesh: Mesh = buildMesh(this.#store.view);
   #refused: readonly RefusedInput[] = [];
   #isReady = false;
@@ -88,6 +91,14 @@ export class ControlPlane {
       push: (clientId, snapshot) => this.#ads.push(clientId, snapshot),
       onBuilt: () => this.#updateFindings(),
     });
+    this.#board = new StatusBoard({
+      source,
+      clock,
+      log: log.scope("status"),
+      metrics,
+      clients: () => this.#distributionClients(),
+      view: () => this.#store.view,
+    });
     this.#ads = new AdsServer({
       addr: options.grpcAddr,
       source: this.#pool,
@@ -104,6 +115,7 @@ export class ControlPlane {
         status: () => this.status(),
         clients: () => this.#ads.clients(),
         published: (clientId) => this.#ads.published(clientId),
+        distribution: (key, proxy) => this.#board.answer(key, proxy),
         view: () => this.#store.view,
         mesh: () => this.#mesh,
       }),
@@ -146,7 +158,12 @@ export class ControlPlane {
     this.#isReady = false;
     this.#debouncer.stop();
     this.#pool.stop();
-    await Promise.all([this.#feed.stop(), this.#ads.stop(), this.#debug.stop()]);
+    await Promise.all([
+      this.#feed.stop(),
+      this.#ads.stop(),
+      this.#debug.stop(),
+      this.#board.stop(),
+    ]);
   }
 
   /** Who has what, and what is wrong. */
@@ -156,10 +173,8 @@ export class ControlPlane {
       return proxy === undefined ? [] : [{ client, proxy }];
     });
     return {
-      proxies: connected.map(({ client, proxy }) =>
-        proxyStatusOf(client, proxy, this.#ads.published(client.clientId)),
-      ),
-      objects: distributionOf(connected),
+      proxies: connected.map(({ client, proxy }) => proxyStatusOf(client, proxy)),
+      objects: this.#board.objects(),
       findings: this.#findings.list(),
     };
   }
@@ -182,6 +197,7 @@ export class ControlPlane {
 
   #apply(batch: ConfigBatch): void {
     const { changed } = this.#store.apply(batch);
+    this.#board.noteChanged(changed);
     for (const { kind } of changed) this.metrics.add("pilot_k8s_cfg_events", { type: kind });
     this.#refused = batch.refused;
     this.#debouncer.note();
@@ -190,6 +206,7 @@ export class ControlPlane {
   #rebuild(): void {
     this.#guard("the mesh could not be built, the last one stays", () => {
       this.#mesh = buildMesh(this.#store.view, this.#mesh);
+      this.#board.noteMesh();
       this.metrics.set("pilot_services", this.#mesh.registry.services.length);
     });
   }
@@ -207,7 +224,20 @@ export class ControlPlane {
   }
 
   #build(node: ProxyNode): BuiltSnapshot {
-    return buildSnapshot(buildProxyView(this.#mesh, node));
+    const built = buildSnapshot(buildProxyView(this.#mesh, node));
+    this.#board.noteSnapshot(built.snapshot);
+    return built;
+  }
+
+  #distributionClients(): readonly DistributionClient[] {
+    return this.#ads.clients().flatMap((client): readonly DistributionClient[] => {
+      const found = this.#pool.proxies.get(client.clientId);
+      if (found === undefined) return [];
+      const { built, current } = this.#board.epochsOf(found.snapshot);
+      const { name, namespace } = found.node;
+      const builtEpoch = this.#pool.isDue(client.clientId) ? built : current;
+      return [{ proxy: `${name}.${namespace}`, client, builtEpoch }];
+    });
   }
 
   #updateFindings(): void {
@@ -229,6 +259,7 @@ export class ControlPlane {
         issue,
       })),
     ]);
+    this.#board.noteFindings(change.all);
     this.metrics.set("weft_config_refused", this.#refused.length);
     if (change.appeared.length > 0 || change.resolved.length > 0) {
       this.#options.onFindings?.(change);

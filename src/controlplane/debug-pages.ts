@@ -2,6 +2,7 @@ import type { ClientStatus } from "../ads/client-status.ts";
 import type { Published } from "../ads/publish-plan.ts";
 import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { KINDS } from "../config/kinds.ts";
+import type { ObjectKey } from "../config/object.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { ConfigView } from "../store/store.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
@@ -9,6 +10,8 @@ import { RESOURCE_KINDS } from "../xds/snapshot.ts";
 import { configDump } from "./config-dump.ts";
 import type { ControlPlaneStatus } from "./control-plane-status.ts";
 import { jsonPage, type Page, type Pages, textPage } from "./debug-server.ts";
+import { distributionPage } from "./distribution-page.ts";
+import type { DistributionAnswer } from "./status-board.ts";
 import { synczEntry } from "./sync-status.ts";
 
 /** What the pages show. */
@@ -18,6 +21,7 @@ export interface DebugTarget {
   readonly status: () => ControlPlaneStatus;
   readonly clients: () => readonly ClientStatus[];
   readonly published: (clientId: string) => Published | undefined;
+  readonly distribution: (key: ObjectKey, proxy?: string) => DistributionAnswer | undefined;
   readonly view: () => ConfigView;
   readonly mesh: () => Mesh;
 }
@@ -32,6 +36,7 @@ export function debugPages(target: DebugTarget): Pages {
     }),
     "/debug/syncz": () => jsonPage(target.status().proxies.map(synczEntry)),
     "/debug/status": () => jsonPage(target.status()),
+    "/debug/distribution": (query) => distributionPage(target.distribution, query),
     "/debug/adsz": () => adsPage(target),
     "/debug/configz": () => jsonPage(configOf(target.view())),
     "/debug/registryz": () => jsonPage(registryOf(target.mesh())),

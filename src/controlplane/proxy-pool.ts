@@ -33,7 +33,7 @@ export interface ProxyPoolOptions {
   /** The configuration of a proxy by the mesh as it is now; what it throws is a bug. */
   readonly build: (node: ProxyNode) => BuiltSnapshot;
   readonly push: (clientId: string, snapshot: XdsSnapshot) => void;
-  /** What is wrong with the configuration may differ now: proxies came or were built anew. */
+  /** What is wrong with the configuration may differ now: proxies came, went or were built anew. */
   readonly onBuilt: () => void;
 }
 
@@ -48,6 +48,7 @@ export class ProxyPool implements SnapshotSource {
   /** Client ids that wait for a new configuration. */
   readonly #due = new Set<string>();
   #slice: NodeJS.Immediate | undefined;
+  #isStopped = false;
 
   constructor(options: ProxyPoolOptions) {
     this.#options = options;
@@ -90,6 +91,7 @@ export class ProxyPool implements SnapshotSource {
   disconnect(clientId: string): void {
     this.#proxies.delete(clientId);
     this.#due.delete(clientId);
+    if (!this.#isStopped) this.#slice ??= setImmediate(() => this.#runSlice());
   }
 
   /** The mesh changed: every proxy may need something else. */
@@ -99,6 +101,7 @@ export class ProxyPool implements SnapshotSource {
   }
 
   stop(): void {
+    this.#isStopped = true;
     if (this.#slice !== undefined) clearImmediate(this.#slice);
     this.#slice = undefined;
     this.#due.clear();

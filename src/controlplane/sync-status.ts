@@ -1,6 +1,4 @@
 import type { ClientStatus, KindStatus } from "../ads/client-status.ts";
-import type { Published } from "../ads/publish-plan.ts";
-import { isMentioned } from "../ads/refusals.ts";
 import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { formatKey } from "../config/object.ts";
 import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
@@ -20,7 +18,9 @@ export interface RejectionStatus {
   readonly atMs: number;
   /** The proxy's own words. */
   readonly message: string;
-  /** `Kind/namespace/name` of the objects whose resources the message names. */
+  /** Names of the resources that it refused: those that the message names, or all. */
+  readonly resources: readonly string[];
+  /** `Kind/namespace/name` of the objects that made those. */
   readonly objects: readonly string[];
 }
 
@@ -36,30 +36,16 @@ export interface ProxyStatus {
   readonly connectedAtMs: number;
   /** By short name. */
   readonly states: Readonly<Record<string, KindStatus["state"]>>;
+  /** Since when each is in its state, by short name. */
+  readonly sinceMs: Readonly<Record<string, number>>;
   readonly rejections: readonly RejectionStatus[];
   /** Virtual hosts that are not the newest, because the proxy lacks a cluster that those name. */
   readonly heldRoutes: readonly string[];
   readonly pairs: Readonly<Record<ResourceKind, SyncPair>>;
 }
 
-/** How far the resources that one object made have come. */
-export interface ObjectDistribution {
-  /** `Kind/namespace/name`. */
-  readonly object: string;
-  /** Proxies that are to have something of it. */
-  readonly proxies: number;
-  /** Those that acknowledged all of it. */
-  readonly acked: number;
-  /** `pod.namespace` of those that refused a response with something of it in it. */
-  readonly rejectedBy: readonly string[];
-}
-
 /** One client's status in the words of `proxy-status`. */
-export function proxyStatusOf(
-  client: ClientStatus,
-  { node }: ConnectedProxy,
-  published: Published | undefined,
-): ProxyStatus {
+export function proxyStatusOf(client: ClientStatus, { node }: ConnectedProxy): ProxyStatus {
   const text = (name: string): string => {
     const value = client.node.metadata[name];
     return typeof value === "string" ? value : "";
@@ -72,18 +58,30 @@ export function proxyStatusOf(
     clusterId: text("CLUSTER_ID"),
     version: text("ISTIO_VERSION"),
     connectedAtMs: client.connectedAtMs,
-    states: Object.fromEntries(
-      RESOURCE_KINDS.filter((kind) => isShown(kind, client)).map((kind) => [
-        XDS_SHORT_NAME[kind],
-        client.kinds[kind].state,
-      ]),
-    ),
-    rejections: RESOURCE_KINDS.flatMap((kind) => rejectionOf(kind, client.kinds[kind], published)),
+    states: byShortName(client, ({ state }) => state),
+    sinceMs: byShortName(client, (status) => sinceOf(status, client)),
+    rejections: RESOURCE_KINDS.flatMap((kind) => rejectionOf(kind, client)),
     heldRoutes: client.heldRoutes,
     pairs: Object.fromEntries(
       RESOURCE_KINDS.map((kind) => [kind, pairOf(client.kinds[kind])]),
     ) as ProxyStatus["pairs"],
   };
+}
+
+function byShortName<T>(
+  client: ClientStatus,
+  read: (status: KindStatus) => T,
+): Readonly<Record<string, T>> {
+  const shown = RESOURCE_KINDS.filter((kind) => isShown(kind, client));
+  return Object.fromEntries(
+    shown.map((kind) => [XDS_SHORT_NAME[kind], read(client.kinds[kind])] as const),
+  );
+}
+
+function sinceOf(status: KindStatus, { connectedAtMs }: ClientStatus): number {
+  const { state, sentAtMs, ackedAtMs, nackedAtMs } = status;
+  const at = { "NOT SENT": connectedAtMs, STALE: sentAtMs, NACKED: nackedAtMs, SYNCED: ackedAtMs };
+  return at[state] ?? connectedAtMs;
 }
 
 /** Most proxies never look up a virtual host: not having asked for one is nothing to be told. */
@@ -111,6 +109,9 @@ export function synczEntry(status: ProxyStatus): Record<string, unknown> {
     node_id: status.nodeId,
     connected_at: new Date(status.connectedAtMs).toISOString(),
     status: status.states,
+    since: Object.fromEntries(
+      Object.entries(status.sinceMs).map(([type, ms]) => [type, new Date(ms).toISOString()]),
+    ),
     held_routes: status.heldRoutes,
     rejections: status.rejections.map(({ atMs, ...rest }) => ({
       ...rest,
@@ -119,71 +120,32 @@ export function synczEntry(status: ProxyStatus): Record<string, unknown> {
   };
 }
 
-/** How far every object has come that made something for a proxy; sorted by name. */
-export function distributionOf(
-  clients: readonly { readonly client: ClientStatus; readonly proxy: ConnectedProxy }[],
-): readonly ObjectDistribution[] {
-  const found = new Map<string, { proxies: number; acked: number; rejectedBy: string[] }>();
-  for (const { client, proxy } of clients) {
-    for (const [object, state] of objectStates(client, proxy)) {
-      const entry = found.get(object) ?? { proxies: 0, acked: 0, rejectedBy: [] };
-      found.set(object, entry);
-      entry.proxies += 1;
-      if (state === "SYNCED") entry.acked += 1;
-      if (state === "NACKED") entry.rejectedBy.push(`${proxy.node.name}.${proxy.node.namespace}`);
-    }
-  }
-  return [...found]
-    .map(([object, entry]) => ({ object, ...entry }))
-    .sort((left, right) => (left.object < right.object ? -1 : 1));
-}
-
-/** The worst state of the kinds that an object has resources of, at one proxy. */
-function objectStates(
-  client: ClientStatus,
-  { snapshot }: ConnectedProxy,
-): ReadonlyMap<string, KindStatus["state"]> {
-  const states = new Map<string, KindStatus["state"]>();
-  for (const kind of RESOURCE_KINDS) {
-    const { state, resources } = client.kinds[kind];
-    const had = new Set(resources);
-    for (const resource of snapshot.resources[kind].values()) {
-      // What it does not ask for it does not need.
-      if (!had.has(resource.name) && client.isSettled) continue;
-      for (const origin of resource.origins) {
-        const object = formatKey(origin);
-        const before = states.get(object) ?? "SYNCED";
-        states.set(object, rank(state) > rank(before) ? state : before);
-      }
-    }
-  }
-  return states;
-}
-
-function rank(state: KindStatus["state"]): number {
-  return ["SYNCED", "NOT SENT", "STALE", "NACKED"].indexOf(state);
-}
-
-function rejectionOf(
-  kind: ResourceKind,
-  status: KindStatus,
-  published: Published | undefined,
-): readonly RejectionStatus[] {
-  const { nackedMessage: message, nackedVersion = "", nackedAtMs = 0 } = status;
-  if (message === undefined || status.state !== "NACKED") return [];
-  const objects = [...(published?.[kind].values() ?? [])]
-    .filter(({ name }) => isMentioned(name, message))
-    .flatMap(({ origins }) => origins.map(formatKey));
+function rejectionOf(kind: ResourceKind, client: ClientStatus): readonly RejectionStatus[] {
+  const {
+    state,
+    nacked,
+    nackedMessage,
+    nackedVersion = "",
+    nackedAtMs,
+    refused,
+  } = client.kinds[kind];
+  if (state !== "NACKED" || nackedMessage === undefined) return [];
+  const resources = [...refused.keys()].slice(0, RESOURCES_MAX);
+  const objects = resources.flatMap((name) => nacked?.get(name)?.origins.map(formatKey) ?? []);
   return [
     {
       type: XDS_SHORT_NAME[kind],
       version: nackedVersion,
-      atMs: nackedAtMs,
-      message,
+      atMs: nackedAtMs ?? 0,
+      message: nackedMessage,
+      resources,
       objects: [...new Set(objects)].sort(),
     },
   ];
 }
+
+/** Most resources that one rejection names. */
+const RESOURCES_MAX = 50;
 
 function pairOf({ sentNonce, sentVersion, ackedNonce, ackedVersion }: KindStatus): SyncPair {
   const text = (nonce: string | undefined, version: string | undefined): string =>

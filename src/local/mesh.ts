@@ -33,7 +33,6 @@ import { injectSidecar, isToInject } from "./inject-sidecar.ts";
 import { loadCatalogue } from "./load-catalogue.ts";
 import { MeshError } from "./mesh-error.ts";
 import { type PodReadiness, summarisePods } from "./mesh-readiness.ts";
-import { ObjectStatusWriter } from "./object-status.ts";
 import { objectWarnings } from "./object-warnings.ts";
 import { findPackageRoot } from "./package-root.ts";
 import { removeServerFile, type ServerFile, writeServerFile } from "./server-file.ts";
@@ -305,20 +304,15 @@ export class Mesh {
 
   async #startControlPlane(storage: Storage, ports: MeshPorts): Promise<void> {
     const { clock, prng, logger, onProgress, onFindings } = this.#options;
-    const statuses = new ObjectStatusWriter(storage, logger.scope("status"));
     const controlPlane = new ControlPlane({
-      source: new StorageSource(storage, MESH_KINDS),
+      source: new StorageSource(storage, MESH_KINDS, clock),
       grpcAddr: `${HOST}:${ports.xds}`,
       httpAddr: `${HOST}:${ports.monitoring}`,
       clock,
       prng,
       log: logger.scope("pilot"),
-      onFindings: (change) => {
-        onFindings?.(change);
-        statuses.update(change.all);
-      },
+      ...(onFindings && { onFindings }),
     });
-    this.#closers.push(() => statuses.stop());
     await controlPlane.start();
     this.#closers.push(() => controlPlane.stop());
     this.#controlPlane = controlPlane;

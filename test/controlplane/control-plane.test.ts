@@ -141,9 +141,10 @@ describe("ControlPlane", () => {
     await until(() => route()?.acked === 1, "the ACK");
     expect(route()).toEqual({
       object: "VirtualService/default/reviews",
+      state: "Distributed",
       proxies: 1,
       acked: 1,
-      rejectedBy: [],
+      rejections: [],
     });
 
     source.push(routeYaml("v2"));
@@ -154,7 +155,14 @@ describe("ControlPlane", () => {
       responseNonce: second.nonce,
       errorDetail: { code: 13, message: "http_proxy: I will not" },
     });
-    await until(() => route()?.rejectedBy.length === 1, "the NACK");
+    await until(() => route()?.state === "Rejected", "the NACK");
+    expect(route()?.rejections).toEqual([
+      expect.objectContaining({
+        proxy: "client.default",
+        type: "rds",
+        message: "http_proxy: I will not",
+      }),
+    ]);
     const [proxy] = controlPlane.status().proxies;
     expect(proxy).toMatchObject({
       proxy: "client.default",
