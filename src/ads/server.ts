@@ -226,7 +226,7 @@ export class AdsServer {
       this.#refuse(call, "message", said.issues);
       return undefined;
     }
-    const node = nodeOf(said.value);
+    const node = nodeOf(said.value, variant);
     this.#lastClient += 1;
     const id = `${node.id}-${this.#lastClient}`;
     const snapshot = source.connect(id, node);
@@ -320,7 +320,7 @@ export class AdsServer {
   }
 }
 
-function nodeOf(node: Node | undefined): ClientNode {
+function nodeOf(node: Node | undefined, { name: variant }: Variant): ClientNode {
   const version =
     node?.userAgentVersionType.case === "userAgentBuildVersion"
       ? node.userAgentVersionType.value.version
@@ -332,6 +332,7 @@ function nodeOf(node: Node | undefined): ClientNode {
     cluster: node?.cluster ?? "",
     metadata: node?.metadata ?? {},
     userAgent: `${node?.userAgentName ?? ""}${number}`.trim(),
+    variant,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Result } from "../base/issue.ts";
 import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
+import type { VariantName } from "./variant.ts";
 
 /** How a client introduced itself in the first request of its stream. */
 export interface ClientNode {
@@ -10,6 +11,8 @@ export interface ClientNode {
   readonly metadata: JsonObject;
   /** Like `envoy 1.40.0`; "" when it did not say. */
   readonly userAgent: string;
+  /** The state of the world, or incremental. */
+  readonly variant: VariantName;
 }
 
 /** Makes what the server hands out; the control plane implements it. */

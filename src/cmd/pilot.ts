@@ -84,6 +84,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     prng: nodePrng,
     log,
     metrics,
+    calledHostsFile: fileOf(home, `calls of ${placeOf(flags["config-dir"], source)}`),
     onFindings: (change) => print(change, say),
   });
   if (await start(controlPlane, io.signal)) {
@@ -121,7 +122,7 @@ async function chooseSource(
       new FolderSource({
         folder,
         clock: nodeClock,
-        lastGoodFile: lastGoodFile(home, resolve(folder)),
+        lastGoodFile: fileOf(home, resolve(folder)),
       });
   }
   const access = await loadAccess(kubeconfig, context, env);
@@ -133,7 +134,7 @@ async function chooseSource(
       prng: nodePrng,
       log,
       metrics,
-      lastGoodFile: lastGoodFile(home, access.server.href),
+      lastGoodFile: fileOf(home, access.server.href),
     });
 }
 
@@ -205,8 +206,12 @@ function checkLevel(level: string): LogLevel {
   return found;
 }
 
+function placeOf(folder: string | undefined, { name }: ConfigSource): string {
+  return folder === undefined ? name : resolve(folder);
+}
+
 /** One per place: what one held must not come up in another. */
-function lastGoodFile(home: string, place: string): string {
+function fileOf(home: string, place: string): string {
   const id = createHash("sha256").update(place).digest("hex").slice(0, 16);
   return join(home, "pilot", `${id}.json`);
 }

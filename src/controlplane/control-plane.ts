@@ -7,7 +7,6 @@ import { formatKey, type ObjectKey } from "../config/object.ts";
 import { buildMesh, type Mesh } from "../model/mesh.ts";
 import type { ObjectIssue } from "../model/origin.ts";
 import type { ProxyNode } from "../model/proxy.ts";
-import { buildProxyView } from "../model/proxy-view.ts";
 import { meshIssues } from "../model/references.ts";
 import type { ConfigBatch, ConfigSource, RefusedInput } from "../source/source.ts";
 import { ConfigStore } from "../store/config-store.ts";
@@ -23,6 +22,7 @@ import type { DistributionClient } from "./distribution-view.ts";
 import { type Finding, Findings, type FindingsChange } from "./findings.ts";
 import { ListenError } from "./listen-error.ts";
 import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
+import { ProxyScopes } from "./proxy-scope.ts";
 import { SourceFeed } from "./source-feed.ts";
 import { StatusBoard } from "./status-board.ts";
 import { proxyStatusOf } from "./sync-status.ts";
@@ -43,6 +43,8 @@ export interface ControlPlaneOptions {
   /** Told when something wrong with the configuration appears or is mended; first before `start` resolves. */
   readonly onFindings?: (change: FindingsChange) => void;
   readonly clientsMax?: number;
+  /** Where it is kept what workloads in automatic scope were seen to call; absent: in memory alone. */
+  readonly calledHostsFile?: string;
   /** Where its metrics stand beside those of others, such as the source; absent: alone. */
   readonly metrics?: MetricRegistry;
 }
@@ -58,6 +60,7 @@ export class ControlPlane {
   readonly #feed: SourceFeed;
   readonly #debouncer: Debouncer;
   readonly #pool: ProxyPool;
+  readonly #scopes: ProxyScopes;
   readonly #ads: AdsServer;
   readonly #debug: DebugServer;
   readonly #findings = new Findings();
@@ -83,11 +86,22 @@ export class ControlPlane {
       this.#pool.refresh();
     };
     this.#debouncer = new Debouncer(clock, push, () => this.#pool.isBehind);
+    this.#scopes = new ProxyScopes({
+      clock,
+      log: log.scope("scope"),
+      metrics,
+      file: options.calledHostsFile,
+      mesh: () => this.#mesh,
+      refresh: (clientIds) => this.#pool.refreshSome(clientIds),
+    });
     this.#pool = new ProxyPool({
       clock,
       log: log.scope("push"),
       metrics,
-      build: (node) => this.#build(node),
+      build: (node, clientId) => this.#build(node, clientId),
+      onConnect: (clientId, client, node) => this.#scopes.connect(clientId, client, node),
+      onDisconnect: (clientId) => this.#scopes.disconnect(clientId),
+      want: (clientId, kind, names) => this.#scopes.want(clientId, kind, names),
       push: (clientId, snapshot) => this.#ads.push(clientId, snapshot),
       onBuilt: () => this.#updateFindings(),
     });
@@ -137,6 +151,7 @@ export class ControlPlane {
       await this.#debug.start(httpAddr).catch((error: unknown) => {
         throw new ListenError("http", httpAddr, error);
       });
+      await this.#scopes.start();
       await this.#feed.start();
       // The first configuration is served whole: nobody waits for the debouncer.
       this.#debouncer.stop();
@@ -164,6 +179,7 @@ export class ControlPlane {
       this.#debug.stop(),
       this.#board.stop(),
     ]);
+    await this.#scopes.stop();
   }
 
   /** Who has what, and what is wrong. */
@@ -223,8 +239,8 @@ export class ControlPlane {
     }
   }
 
-  #build(node: ProxyNode): BuiltSnapshot {
-    const built = buildSnapshot(buildProxyView(this.#mesh, node));
+  #build(node: ProxyNode, clientId: string): BuiltSnapshot {
+    const built = buildSnapshot(this.#scopes.viewOf(clientId, node));
     this.#board.noteSnapshot(built.snapshot);
     return built;
   }

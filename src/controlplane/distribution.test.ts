@@ -80,7 +80,7 @@ class Proxy {
     const client: ClientStatus = {
       clientId: name,
       variant: "sotw",
-      node: { id: name, cluster: "", metadata: {}, userAgent: "" },
+      node: { id: name, cluster: "", metadata: {}, userAgent: "", variant: "sotw" },
       connectedAtMs: 0,
       target,
       completed: isSettled ? target : undefined,

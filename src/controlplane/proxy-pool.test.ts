@@ -46,7 +46,8 @@ class Rig {
   connect(name: string): boolean {
     const id = `sidecar~127.0.0.1~${name}.ns~ns.svc.cluster.local`;
     const metadata = { INTERCEPTION_MODE: "NONE" };
-    return this.pool.connect(name, { id, cluster: "", metadata, userAgent: "" }).ok;
+    return this.pool.connect(name, { id, cluster: "", metadata, userAgent: "", variant: "sotw" })
+      .ok;
   }
 
   async refresh(): Promise<void> {

@@ -7,7 +7,7 @@ import type { ProxyNode } from "../model/proxy.ts";
 import { decodeProxyNode } from "../model/proxy-node.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
-import { RESOURCE_KINDS, type XdsSnapshot } from "../xds/snapshot.ts";
+import { RESOURCE_KINDS, type ResourceKind, type XdsSnapshot } from "../xds/snapshot.ts";
 
 /** How long configurations are built at a stretch before others get their turn. */
 const SLICE_MS = 10;
@@ -31,8 +31,14 @@ export interface ProxyPoolOptions {
   readonly log: Logger;
   readonly metrics: MetricRegistry;
   /** The configuration of a proxy by the mesh as it is now; what it throws is a bug. */
-  readonly build: (node: ProxyNode) => BuiltSnapshot;
+  readonly build: (node: ProxyNode, clientId: string) => BuiltSnapshot;
   readonly push: (clientId: string, snapshot: XdsSnapshot) => void;
+  /** Tells who decides over scopes about a client that comes, before its first configuration is built. */
+  readonly onConnect?: (clientId: string, client: ClientNode, node: ProxyNode) => void;
+  /** Tells the same that a client went, or could not be served. */
+  readonly onDisconnect?: (clientId: string) => void;
+  /** See `SnapshotSource.want`; absent: everything that a proxy may have is in its snapshot. */
+  readonly want?: SnapshotSource["want"];
   /** What is wrong with the configuration may differ now: proxies came, went or were built anew. */
   readonly onBuilt: () => void;
 }
@@ -72,8 +78,10 @@ export class ProxyPool implements SnapshotSource {
   connect(clientId: string, node: ClientNode): Result<XdsSnapshot> {
     const decoded = decodeProxyNode({ id: node.id, metadata: node.metadata });
     if (!decoded.ok) return decoded;
-    const built = this.#build(decoded.value);
+    this.#options.onConnect?.(clientId, node, decoded.value);
+    const built = this.#build(decoded.value, clientId);
     if (built === undefined) {
+      this.#options.onDisconnect?.(clientId);
       const message = "the configuration of this proxy could not be built, see the log";
       return { ok: false, issues: [{ path: "", message }] };
     }
@@ -83,12 +91,12 @@ export class ProxyPool implements SnapshotSource {
     return { ok: true, value: built.snapshot };
   }
 
-  /** Everything that a proxy may have is in its snapshot. */
-  want(): boolean {
-    return false;
+  want(clientId: string, kind: ResourceKind, names: readonly string[]): boolean {
+    return this.#options.want?.(clientId, kind, names) ?? false;
   }
 
   disconnect(clientId: string): void {
+    this.#options.onDisconnect?.(clientId);
     this.#proxies.delete(clientId);
     this.#due.delete(clientId);
     if (!this.#isStopped) this.#slice ??= setImmediate(() => this.#runSlice());
@@ -98,6 +106,12 @@ export class ProxyPool implements SnapshotSource {
   refresh(): void {
     for (const clientId of this.#proxies.keys()) this.#due.add(clientId);
     this.#slice ??= setImmediate(() => this.#runSlice());
+  }
+
+  /** Some proxies need something else, though the mesh is as it was. */
+  refreshSome(clientIds: readonly string[]): void {
+    for (const clientId of clientIds) if (this.#proxies.has(clientId)) this.#due.add(clientId);
+    if (this.#due.size > 0) this.#slice ??= setImmediate(() => this.#runSlice());
   }
 
   stop(): void {
@@ -122,7 +136,7 @@ export class ProxyPool implements SnapshotSource {
   #refreshOne(clientId: string): void {
     const proxy = this.#proxies.get(clientId);
     if (proxy === undefined) return;
-    const built = this.#build(proxy.node);
+    const built = this.#build(proxy.node, clientId);
     if (built === undefined) return;
     this.#proxies.set(clientId, { node: proxy.node, ...built });
     if (!isSameSnapshot(proxy.snapshot, built.snapshot)) {
@@ -130,9 +144,9 @@ export class ProxyPool implements SnapshotSource {
     }
   }
 
-  #build(node: ProxyNode): BuiltSnapshot | undefined {
+  #build(node: ProxyNode, clientId: string): BuiltSnapshot | undefined {
     try {
-      return this.#options.build(node);
+      return this.#options.build(node, clientId);
     } catch (error) {
       this.#options.metrics.add("pilot_xds_push_errors");
       this.#options.log.error("configuration of a proxy could not be built, its last one stays", {

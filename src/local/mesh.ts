@@ -303,7 +303,7 @@ export class Mesh {
   }
 
   async #startControlPlane(storage: Storage, ports: MeshPorts): Promise<void> {
-    const { clock, prng, logger, onProgress, onFindings } = this.#options;
+    const { clock, prng, logger, home, onProgress, onFindings } = this.#options;
     const controlPlane = new ControlPlane({
       source: new StorageSource(storage, MESH_KINDS, clock),
       grpcAddr: `${HOST}:${ports.xds}`,
@@ -311,6 +311,7 @@ export class Mesh {
       clock,
       prng,
       log: logger.scope("pilot"),
+      calledHostsFile: join(home, "called-hosts.json"),
       ...(onFindings && { onFindings }),
     });
     await controlPlane.start();

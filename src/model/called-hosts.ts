@@ -5,10 +5,7 @@
  */
 export type CalledHosts = ReadonlySet<string>;
 
-/**
- * The most hosts of one workload, or of one proxy that are no service. Who asks for more is no
- * client of a few services: it gets all that it may see.
- */
+/** The most hosts that are kept of one workload, those among them that are no service. */
 export const CALLED_HOSTS_MAX = 500;
 
 /** A virtual host that is looked up on demand. */

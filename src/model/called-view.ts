@@ -29,6 +29,8 @@ export interface CalledView {
   readonly view: ProxyView;
   /** The hosts among those called that are no service's: where they lead, unknown hosts do. */
   readonly unknown: ReadonlySet<string>;
+  /** The route configurations whose hosts are asked for. */
+  readonly demanded: ReadonlySet<string>;
   /** How many clusters of services were left out. */
   readonly omitted: number;
 }
@@ -46,7 +48,7 @@ export function buildCalledView(mesh: Mesh, proxy: ProxyNode): ProxyView {
  * Cuts the view of a sidecar. Only what goes out over HTTP is cut: listeners that are for one
  * address or for other protocols stay with their clusters, since no proxy could ask for them.
  */
-export function cutToCalls(view: ProxyView, called: CalledHosts): CalledView {
+export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): CalledView => {
   const demanded = demandedRoutes(view);
   const { hosts, unknown } = calledHostsOf(demanded, called);
   const routes = view.routes.map((one) => (demanded.has(one.name) ? onDemandRoutes(one) : one));
@@ -63,9 +65,10 @@ export function cutToCalls(view: ProxyView, called: CalledHosts): CalledView {
       endpoints: endpointsNamed(view.endpoints, needed),
     },
     unknown,
+    demanded: new Set(demanded.keys()),
     omitted: view.clusters.length - clusters.length,
   };
-}
+});
 
 /** The route configurations whose hosts are asked for, by name, as they are in whole. */
 function demandedRoutes({ listeners, routes }: ProxyView): ReadonlyMap<string, RouteConfiguration> {

@@ -50,6 +50,23 @@ const TABLE = {
     type: "counter",
     help: "Subscriptions to resource types that are not served.",
   },
+  weft_scope_workloads: {
+    type: "gauge",
+    help: "Workloads of which it is known what they call (automatic scope).",
+  },
+  weft_scope_hosts: { type: "gauge", help: "Hosts that workloads were seen to call, in all." },
+  weft_scope_asked: {
+    type: "counter",
+    help: "Hosts that proxies asked for on demand: new ones, known ones, and too many.",
+  },
+  weft_scope_forgotten: {
+    type: "counter",
+    help: "Hosts of workloads that were forgotten because nobody asked for them again.",
+  },
+  weft_scope_widened: {
+    type: "counter",
+    help: "Workloads that asked for too many hosts, and got all that they may see.",
+  },
   weft_config_refused: { type: "gauge", help: "Parts of the configuration refused at present." },
   weft_kubernetes_requests: {
     type: "counter",
