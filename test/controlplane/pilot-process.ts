@@ -22,6 +22,10 @@ export class PilotProcess {
     this.exit = new Promise((resolve) => this.#child.once("close", resolve));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     return until(() => pattern.exec(this.stderr) ?? undefined, `${pattern} in: ${this.stderr}`);
   }
