@@ -2,14 +2,14 @@
  * Applies and deletes VirtualServices, DestinationRules, Services and endpoints in random order
  * while requests run through weft's proxy and Envoy, and holds every request to what the objects
  * say: `npm run churn -- [--sequences N] [--seed S] [--proxy weft|envoy|both]
- * [--variant sotw|delta] [--delay MS] [--rate N]`, or one sequence again with `--seed S --sequence I`. A sequence
+ * [--variant sotw|delta|both] [--delay MS] [--rate N]`, or one sequence again with `--seed S --sequence I`. A sequence
  * that fails is printed as small as it can be made.
  */
 import { parseArgs } from "node:util";
-import type { XdsVariant } from "../test/behaviour/proxy-process.ts";
 import { formatStep } from "../test/faults/churn/churn-step.ts";
 import { type ChurnFailure, type ChurnReport, runChurn } from "../test/faults/churn/run-churn.ts";
 import { shrinkSequence } from "../test/faults/churn/shrink-sequence.ts";
+import { type Planes, planesOf, VARIANTS } from "../test/faults/planes.ts";
 import { findProgram } from "../test/programs.ts";
 
 const { values } = parseArgs({
@@ -18,9 +18,9 @@ const { values } = parseArgs({
     sequence: { type: "string" },
     seed: { type: "string" },
     proxy: { type: "string", default: "both" },
-    variant: { type: "string", default: "sotw" },
+    variant: { type: "string", default: "both" },
     delay: { type: "string", default: "10" },
-    rate: { type: "string", default: "400" },
+    rate: { type: "string", default: "200" },
     shrink: { type: "boolean", default: true },
   },
   allowNegative: true,
@@ -45,18 +45,21 @@ function readNumber(
   return refuse(`--${flag} ${text}: give a whole number`);
 }
 
-function readPlanes(): Readonly<Record<string, string | undefined>> {
-  if (!["weft", "envoy", "both"].includes(values.proxy)) {
-    refuse(`--proxy ${values.proxy}: give weft, envoy or both`);
+function readPlanes(): Planes {
+  const { proxy, variant } = values;
+  if (!["weft", "envoy", "both"].includes(proxy)) {
+    refuse(`--proxy ${proxy}: give weft, envoy or both`);
   }
-  if (values.proxy === "weft") return { weft: undefined };
-  const envoy = findProgram("envoy") ?? refuse("no Envoy: npm run envoy fetches it");
-  return values.proxy === "envoy" ? { envoy } : { weft: undefined, envoy };
-}
-
-function readVariant(): XdsVariant {
-  if (values.variant === "sotw" || values.variant === "delta") return values.variant;
-  return refuse(`--variant ${values.variant}: give sotw or delta`);
+  if (!["sotw", "delta", "both"].includes(variant)) {
+    refuse(`--variant ${variant}: give sotw, delta or both`);
+  }
+  const envoy = proxy === "weft" ? undefined : findProgram("envoy");
+  if (proxy !== "weft" && envoy === undefined) refuse("no Envoy: npm run envoy fetches it");
+  return planesOf(
+    (["weft", "envoy"] as const).filter((one) => proxy === "both" || proxy === one),
+    VARIANTS.filter((one) => variant === "both" || variant === one),
+    envoy,
+  );
 }
 
 function print(text: string): void {
@@ -83,13 +86,12 @@ const seed = readNumber("seed", Date.now() % 1_000_000);
 const only = readNumber("sequence", -1);
 const mesh = {
   planes: readPlanes(),
-  variant: readVariant(),
   delayMs: readNumber("delay", 10),
   connections: 8,
   perSecond: readNumber("rate", 200),
 };
 const startMs = performance.now();
-print(`seed ${seed}, ${Object.keys(mesh.planes).join(" and ")}, ${mesh.variant}`);
+print(`seed ${seed}, ${Object.keys(mesh.planes).join(", ")}`);
 const report = await runChurn({
   ...mesh,
   seed,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import { ProxyProcess, type XdsVariant } from "../behaviour/proxy-process.ts";
+import { ProxyProcess } from "../behaviour/proxy-process.ts";
 import { MeshFolder } from "../controlplane/mesh-folder.ts";
 import { PilotProcess } from "../controlplane/pilot-process.ts";
 import { until } from "../controlplane/until.ts";
@@ -9,11 +9,15 @@ import { FaultLink } from "./fault-link.ts";
 import { fillerYaml, generationYaml } from "./generation-yaml.ts";
 import { freeSubnet } from "./loopback-block.ts";
 import { startNamedApp } from "./named-app.ts";
+import type { Planes } from "./planes.ts";
 import { askPod, type Served } from "./served.ts";
 import { sidecarConfig } from "./sidecar-config.ts";
 
 const SERVICE_PORT = 9080;
 const KIB = 1024;
+
+/** After a fault: Envoy waits up to 30 s before it tries to connect again. */
+const SERVED_MS_MAX = 45_000;
 
 /** A row of `/debug/syncz`. */
 export interface SyncRow {
@@ -25,9 +29,7 @@ export interface SyncRow {
 
 /** What a mesh for faults is made of. */
 export interface PilotMeshOptions {
-  readonly variant: XdsVariant;
-  /** By the plane's word; `undefined` is weft's own proxy, else Envoy's path. */
-  readonly planes: Readonly<Record<string, string | undefined>>;
+  readonly planes: Planes;
   /** Services beside the one that is asked, so that a configuration has some size. */
   readonly fillers?: number;
 }
@@ -78,7 +80,7 @@ export class PilotMesh {
     }
   }
 
-  async #start({ planes, variant }: PilotMeshOptions, subnet: string): Promise<void> {
+  async #start({ planes }: PilotMeshOptions, subnet: string): Promise<void> {
     for (const [version, at] of [
       ["v1", 11],
       ["v2", 12],
@@ -86,13 +88,17 @@ export class PilotMesh {
       this.#stops.push(await startNamedApp(version, `${subnet}.${at}`, SERVICE_PORT));
     }
     await this.pilot.grpcPort();
-    for (const [plane, envoy] of Object.entries(planes)) {
+    const starts = Object.entries(planes).map(async ([plane, { envoy, variant }]) => {
       const ip = this.pods.get(plane) ?? "";
       const discoveryAddress = `127.0.0.1:${this.link.port}`;
       const folder = this.folder.home;
       const config = sidecarConfig({ name: plane, ip, envoy, discoveryAddress, folder });
       const proxy = await ProxyProcess.start({ envoy, folder, config, variant });
       this.#stops.push(() => proxy.stop());
+    });
+    // All of them end before a failure is told, so that none is left behind.
+    for (const one of await Promise.allSettled(starts)) {
+      if (one.status === "rejected") throw one.reason;
     }
     await this.served();
   }
@@ -115,12 +121,23 @@ export class PilotMesh {
 
   /** Resolves when every proxy answers by the newest routes. */
   async served(): Promise<void> {
-    for (const [plane, ip] of this.pods) {
-      await until(
-        async () => (await askPod(ip)).generation === this.#generation,
-        `${plane} to serve generation ${this.#generation}`,
-      );
-    }
+    await this.everyPlane(
+      ({ generation }) => generation === this.#generation,
+      `to serve generation ${this.#generation}`,
+    );
+  }
+
+  /** Resolves when answers through every plane are as wanted. */
+  async everyPlane(
+    isWanted: (served: Served) => boolean,
+    what: string,
+    timeoutMs = SERVED_MS_MAX,
+  ): Promise<void> {
+    await Promise.all(
+      [...this.pods].map(([plane, ip]) =>
+        until(async () => isWanted(await askPod(ip)), `${plane} ${what}`, timeoutMs),
+      ),
+    );
   }
 
   /** Asks once through one plane's proxy. */

@@ -5,10 +5,11 @@ import { nodeClock } from "../../../src/base/node-clock.ts";
 import { createPrng } from "../../../src/base/prng.ts";
 import { ControlPlane } from "../../../src/controlplane/control-plane.ts";
 import { silentLogger } from "../../../src/telemetry/log.ts";
-import { ProxyProcess, type XdsVariant } from "../../behaviour/proxy-process.ts";
+import { ProxyProcess } from "../../behaviour/proxy-process.ts";
 import { FaultLink } from "../fault-link.ts";
 import { freeSubnet } from "../loopback-block.ts";
 import { startNamedApp } from "../named-app.ts";
+import type { Planes } from "../planes.ts";
 import { sidecarConfig } from "../sidecar-config.ts";
 import { TextSource } from "../text-source.ts";
 import { ChurnLoad } from "./churn-load.ts";
@@ -24,9 +25,7 @@ const NOBODY = "192.0.2.1";
 
 /** What a mesh for churn is made of. */
 export interface ChurnMeshOptions {
-  /** By the plane's word; `undefined` is weft's own proxy, else Envoy's path. */
-  readonly planes: Readonly<Record<string, string | undefined>>;
-  readonly variant: XdsVariant;
+  readonly planes: Planes;
   /** How long each message between control plane and proxies takes; what races has time to. */
   readonly delayMs: number;
   /** Of each plane. */
@@ -79,12 +78,12 @@ export class ChurnMesh {
         this.#stopApps.push(await startNamedApp(`${host}-${version}`, ip, SERVICE_PORT));
       }
     }
-    const { planes, variant, delayMs, connections, perSecond } = this.#options;
+    const { planes, delayMs, connections, perSecond } = this.#options;
     this.#link = await FaultLink.start(() => this.#controlPlane.ports.grpc);
     this.#link.delay(delayMs);
     const discoveryAddress = `127.0.0.1:${this.#link.port}`;
     const loads: ChurnLoad[] = [];
-    for (const [at, [plane, envoy]] of Object.entries(planes).entries()) {
+    for (const [at, [plane, { envoy, variant }]] of Object.entries(planes).entries()) {
       const ip = `${this.#subnet}.${10 + at}`;
       const config = sidecarConfig({
         name: plane,
