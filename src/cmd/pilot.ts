@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { isError } from "../base/issue.ts";
 import { nodeClock } from "../base/node-clock.ts";
@@ -9,7 +9,7 @@ import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts"
 import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { ControlPlane } from "../controlplane/control-plane.ts";
 import { type FindingsChange, formatFinding } from "../controlplane/findings.ts";
-import { KUBERNETES_KINDS } from "../controlplane/kubernetes-kinds.ts";
+import { KUBERNETES_KINDS, LEASE_NAMESPACE } from "../controlplane/kubernetes-kinds.ts";
 import { ListenError } from "../controlplane/listen-error.ts";
 import { FolderSource } from "../source/folder-source.ts";
 import type { KubernetesAccess } from "../source/kubernetes-access.ts";
@@ -130,6 +130,8 @@ async function chooseSource(
     new KubernetesSource({
       access,
       kinds: KUBERNETES_KINDS,
+      identity: `${hostname()}_${process.pid}`,
+      leaseNamespace: LEASE_NAMESPACE,
       clock: nodeClock,
       prng: nodePrng,
       log,

@@ -8,3 +8,6 @@ export const KUBERNETES_KINDS: readonly KubernetesKind[] = MESH_KINDS.map((asked
   const isConfigMap = asked.group === group && asked.kind === kind;
   return isConfigMap ? { group, kind, namespace, objectName: name } : asked;
 });
+
+/** Where control planes of one cluster choose the one that writes objects' status. */
+export const LEASE_NAMESPACE = MESH_CONFIG_MAP.namespace;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
-import { type KubeObject, keyOf, keyText } from "../config/object.ts";
+import { type KubeObject, keyOf, keyText, type ObjectKey } from "../config/object.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { ApiClient } from "./kubernetes/api-client.ts";
@@ -9,9 +9,17 @@ import { type FollowedKind, followedKind } from "./kubernetes/followed-kind.ts";
 import { KindFollower } from "./kubernetes/kind-follower.ts";
 import { KindState } from "./kubernetes/kind-state.ts";
 import { LastGoodKeeper } from "./kubernetes/last-good-keeper.ts";
+import { StatusDuty } from "./kubernetes/status-duty.ts";
+import type { StatusTarget } from "./kubernetes/status-writer.ts";
 import { Troubles } from "./kubernetes/troubles.ts";
 import type { KubernetesAccess } from "./kubernetes-access.ts";
-import type { ConfigBatch, ConfigEvent, ConfigSource, RefusedInput } from "./source.ts";
+import type {
+  ConfigBatch,
+  ConfigEvent,
+  ConfigSource,
+  RefusedInput,
+  StatusChange,
+} from "./source.ts";
 
 /** How long the API server may take before what an earlier run kept is served. */
 const LAST_GOOD_AFTER_MS = 5_000;
@@ -32,6 +40,10 @@ export interface KubernetesSourceOptions {
   readonly prng: Prng;
   readonly log: Logger;
   readonly metrics: MetricRegistry;
+  /** Who this is among control planes of the same cluster, of which one writes objects' status. */
+  readonly identity: string;
+  /** Where the Lease stands by which that one is chosen. */
+  readonly leaseNamespace: string;
   /** Where the last good version of every object is kept for the next run; absent: nowhere. */
   readonly lastGoodFile?: string;
 }
@@ -40,6 +52,7 @@ export interface KubernetesSourceOptions {
 interface Part {
   readonly followed: FollowedKind;
   readonly state: KindState;
+  readonly follower: KindFollower;
   isListed: boolean;
 }
 
@@ -55,6 +68,7 @@ export class KubernetesSource implements ConfigSource {
   readonly name: string;
   readonly #options: KubernetesSourceOptions;
   readonly #kinds: readonly FollowedKind[];
+  #run: Run | undefined;
 
   /** Throws when weft has no such kind. */
   constructor(options: KubernetesSourceOptions) {
@@ -66,19 +80,26 @@ export class KubernetesSource implements ConfigSource {
   async run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void> {
     const { access, clock, metrics } = this.#options;
     const client = new ApiClient({ access, clock, metrics });
-    const run = new Run(this.#options, this.#kinds, client, onBatch);
     // Every request listens for the end, which is more than Node takes for a mistake.
     const controller = new AbortController();
     setMaxListeners(0, controller.signal);
     const abort = (): void => controller.abort();
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
+    this.#run = new Run(this.#options, this.#kinds, client, onBatch, controller.signal);
     try {
-      await run.untilAborted(controller.signal);
+      await this.#run.untilAborted();
     } finally {
+      this.#run = undefined;
       signal.removeEventListener("abort", abort);
       client.close();
     }
+  }
+
+  /** While another control plane of the cluster writes, a change is only kept, in case that one ends. */
+  async writeStatus(change: StatusChange, signal: AbortSignal): Promise<void> {
+    if (this.#run === undefined) throw new Error(`${this.name} is not being followed`);
+    await this.#run.writeStatus(change, signal);
   }
 }
 
@@ -87,8 +108,11 @@ class Run {
   readonly #options: KubernetesSourceOptions;
   readonly #client: ApiClient;
   readonly #onBatch: (batch: ConfigBatch) => void;
+  readonly #signal: AbortSignal;
+  readonly #troubles: Troubles;
   readonly #parts: readonly Part[];
   readonly #keeper: LastGoodKeeper | undefined;
+  readonly #duty: StatusDuty;
   readonly #pending = new Map<string, ConfigEvent>();
   #due: NodeJS.Immediate | undefined;
   #hasBegun = false;
@@ -99,49 +123,72 @@ class Run {
     kinds: readonly FollowedKind[],
     client: ApiClient,
     onBatch: (batch: ConfigBatch) => void,
+    signal: AbortSignal,
   ) {
     this.#options = options;
     this.#client = client;
     this.#onBatch = onBatch;
-    this.#parts = kinds.map((followed) => ({
-      followed,
-      state: new KindState(followed.kind, (event) => this.#note(event)),
-      isListed: false,
-    }));
-    const { lastGoodFile, clock, log } = options;
-    this.#keeper =
-      lastGoodFile === undefined
-        ? undefined
-        : new LastGoodKeeper({ file: lastGoodFile, clock, log, contents: () => this.#contents() });
+    this.#signal = signal;
+    this.#troubles = new Troubles(options.log);
+    this.#parts = kinds.map((followed) => this.#createPart(followed));
+    const { lastGoodFile: file, clock, log } = options;
+    if (file !== undefined) {
+      const contents = (): ReadonlyMap<string, Iterable<KubeObject>> => this.#contents();
+      this.#keeper = new LastGoodKeeper({ file, clock, log, contents });
+    }
+    const troubles = this.#troubles;
+    const find = (key: ObjectKey): StatusTarget | undefined => this.#statusTarget(key);
+    this.#duty = new StatusDuty({ ...options, client, troubles, find }, signal);
   }
 
-  async untilAborted(signal: AbortSignal): Promise<void> {
-    const { clock, prng, log, metrics } = this.#options;
+  async untilAborted(): Promise<void> {
+    const { clock } = this.#options;
     const isRestored = await this.#restore();
-    const troubles = new Troubles(log);
     const timer = clock.setTimer(LAST_GOOD_AFTER_MS, () => {
-      if (isRestored && !signal.aborted) this.#beginWithLastGood();
+      if (isRestored && !this.#signal.aborted) this.#beginWithLastGood();
     });
-    const followers = this.#parts.map((part) =>
-      new KindFollower({
-        followed: part.followed,
-        state: part.state,
-        client: this.#client,
-        clock,
-        prng,
-        metrics,
-        troubles,
-        onChange: () => this.#wake(),
-        onListed: () => {
-          part.isListed = true;
-          if (!signal.aborted && this.#parts.every(({ isListed }) => isListed)) this.#begin();
-        },
-      }).run(signal),
-    );
-    await Promise.all(followers);
+    await Promise.all(this.#parts.map(({ follower }) => follower.run(this.#signal)));
     timer.cancel();
     if (this.#due !== undefined) clearImmediate(this.#due);
+    await this.#duty.ended();
     if (this.#hasBegun) await this.#keeper?.stop();
+  }
+
+  writeStatus(change: StatusChange, signal: AbortSignal): Promise<void> {
+    return this.#duty.write(change, signal);
+  }
+
+  #createPart(followed: FollowedKind): Part {
+    const { clock, prng, metrics } = this.#options;
+    const state = new KindState(followed.kind, (event) => this.#note(event));
+    const follower = new KindFollower({
+      followed,
+      state,
+      client: this.#client,
+      clock,
+      prng,
+      metrics,
+      troubles: this.#troubles,
+      onChange: () => this.#wake(),
+      onListed: () => {
+        part.isListed = true;
+        const isWhole = this.#parts.every(({ isListed }) => isListed);
+        if (isWhole && !this.#signal.aborted) this.#begin();
+      },
+    });
+    const part: Part = { followed, state, follower, isListed: false };
+    return part;
+  }
+
+  #statusTarget({ group, kind, namespace, name }: ObjectKey): StatusTarget | undefined {
+    const part = this.#parts.find(
+      ({ followed }) => followed.kind.group === group && followed.kind.kind === kind,
+    );
+    const stored = part?.state.status(namespace, name);
+    if (part === undefined || stored === undefined) return undefined;
+    const { followed, follower, state } = part;
+    const replace = (object: unknown): void => state.noteStatus(object);
+    return { kind: followed.kind, version: follower.version, stored, replace };
   }
 
   /** Whether an earlier run kept something. */
@@ -178,6 +225,7 @@ class Run {
   }
 
   #note(event: ConfigEvent): void {
+    if (event.type === "delete") this.#duty.forget(event.key);
     this.#pending.set(keyText(event.type === "set" ? keyOf(event.object) : event.key), event);
   }
 

@@ -97,6 +97,18 @@ const TABLE = {
     type: "gauge",
     help: "Objects that not all proxies are known to have as they are.",
   },
+  weft_kubernetes_leader: {
+    type: "gauge",
+    help: "Whether this process writes the status of objects: 1 for the leader.",
+  },
+  weft_kubernetes_status_writes: {
+    type: "counter",
+    help: "Writes of an object's status to the Kubernetes API, by result.",
+  },
+  weft_kubernetes_status_throttled: {
+    type: "counter",
+    help: "Writes of an object's status that waited for the limit of requests a second.",
+  },
   weft_metric_series_dropped: {
     type: "gauge",
     help: "Values lost because a metric had too many label combinations.",

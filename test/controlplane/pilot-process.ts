@@ -39,6 +39,11 @@ export class PilotProcess {
     return (await fetch(`${addr}${path}`)).text();
   }
 
+  /** Any signal, to a process that goes on. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     if (this.#child.exitCode === null) this.#child.kill(signal);
     return this.exit;

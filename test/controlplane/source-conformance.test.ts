@@ -83,6 +83,8 @@ async function kubernetesRig(): Promise<Rig> {
       prng: nodePrng,
       log: silentLogger,
       metrics: new MetricRegistry(),
+      identity: "test",
+      leaseNamespace: "istio-system",
     }),
     put: async (name, port) => {
       const object = service(name, port);

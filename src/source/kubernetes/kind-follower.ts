@@ -89,13 +89,14 @@ export class KindFollower {
     }
   }
 
-  get #version(): string {
+  /** The version in which the server has the kind. */
+  get version(): string {
     return this.#options.followed.kind.versions[this.#versionAt] ?? "v1";
   }
 
   get #path(): string {
     const { kind, namespace } = this.#options.followed;
-    return pathOf(kind, this.#version, namespace);
+    return pathOf(kind, this.version, namespace);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -116,7 +117,7 @@ export class KindFollower {
       );
       // Only once the server has answered: what is refused says nothing of what there is.
       if (next === undefined) state.beginList();
-      for (const object of page.items) state.put(object, this.#version);
+      for (const object of page.items) state.put(object, this.version);
       version ??= page.resourceVersion;
       next = page.next;
     } while (next !== undefined);
@@ -153,7 +154,7 @@ export class KindFollower {
     const { state } = this.#options;
     const { type, object } = (isJsonObject(event) ? event : {}) as JsonObject;
     if (type === "ERROR") throw errorFromStatus(object, 500);
-    if (type === "ADDED" || type === "MODIFIED") state.put(object, this.#version);
+    if (type === "ADDED" || type === "MODIFIED") state.put(object, this.version);
     else if (type === "DELETED") state.remove(object);
     else if (type !== "BOOKMARK") {
       throw new Error(`the API server sent an event of type ${JSON.stringify(type)}`);

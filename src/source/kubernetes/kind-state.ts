@@ -56,6 +56,13 @@ export class KindState {
     return this.#statuses.get(placeOf(namespace, name));
   }
 
+  /** The server has this object now, which its watch has not told yet. */
+  noteStatus(raw: unknown): void {
+    const { namespace, name } = nameIn(raw);
+    const place = placeOf(namespace, name);
+    if (this.#statuses.has(place)) this.#statuses.set(place, storedStatus(raw));
+  }
+
   /** The last good versions of an earlier run: used for what is refused now, and by `useRestored`. */
   restore(objects: readonly KubeObject[]): void {
     this.#restored = new Map(objects.map((object) => [placeOfObject(object), object]));
