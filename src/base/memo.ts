@@ -19,9 +19,23 @@ export function memoise<Args extends readonly [object, ...unknown[]], R>(
   return (...args) => {
     let node = root;
     for (const arg of args) node = next(node, arg);
-    node.result ??= { value: compute(...args) };
+    if (node.result !== undefined) return node.result.value;
+    depth += 1;
+    try {
+      node.result = { value: compute(...args) };
+    } finally {
+      depth -= 1;
+    }
     return node.result.value;
   };
+}
+
+/** How many memoised functions are computing, one inside the other. */
+let depth = 0;
+
+/** Whether a memoised function is computing: all that it reads has to be among its arguments. */
+export function isRemembering(): boolean {
+  return depth > 0;
 }
 
 function next<R>(node: MemoNode<R>, arg: unknown): MemoNode<R> {

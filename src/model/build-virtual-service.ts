@@ -50,12 +50,12 @@ export function buildVirtualService(
 }
 
 /** The objects that rules delegate to, each once, in order. */
-function delegatesOf(object: VirtualServiceObject): readonly string[] {
+const delegatesOf = memoise((object: VirtualServiceObject): readonly string[] => {
   const names = (object.spec.http ?? []).flatMap(({ delegate }) =>
     delegate === undefined ? [] : [delegateName(object, delegate)],
   );
   return [...new Set(names)];
-}
+});
 
 function delegateName(
   { metadata }: VirtualServiceObject,

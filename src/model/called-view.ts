@@ -23,6 +23,7 @@ import {
   virtualHostFor,
 } from "./scope/on-demand-routes.ts";
 import { isForUnknownHosts } from "./sidecar/unknown-hosts.ts";
+import type { ViewPart } from "./view-part.ts";
 
 /** A view that was cut. */
 export interface CalledView {
@@ -51,27 +52,37 @@ export function buildCalledView(mesh: Mesh, proxy: ProxyNode): ProxyView {
 export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): CalledView => {
   const demanded = demandedRoutes(view);
   const { hosts, unknown } = calledHostsOf(demanded, called);
-  const routes = view.routes.map((one) => (demanded.has(one.name) ? onDemandRoutes(one) : one));
-  const listeners = view.listeners.map((one) => onDemandListener(one, demanded));
-  const needed = neededClusters(listeners, routes, hosts);
+  const own = cutPart(view.own, demanded);
+  const shared = cutPart(view.shared, demanded);
+  const needed = neededClusters([own, shared], hosts);
   const clusters = clustersNamed(view.clusters, needed);
   return {
     view: {
       ...view,
-      listeners,
-      routes,
+      own,
+      shared,
       virtualHosts: [...[...demanded.values()].map((one) => firstVirtualHost(one)), ...hosts],
       clusters,
       endpoints: endpointsNamed(view.endpoints, needed),
     },
     unknown,
     demanded: new Set(demanded.keys()),
-    omitted: view.clusters.length - clusters.length,
+    omitted: view.clusters.flat().length - clusters.flat().length,
   };
 });
 
+function cutPart(part: ViewPart, demanded: ReadonlyMap<string, RouteConfiguration>): ViewPart {
+  return {
+    ...part,
+    routes: part.routes.map((one) => (demanded.has(one.name) ? onDemandRoutes(one) : one)),
+    listeners: part.listeners.map((one) => onDemandListener(one, demanded)),
+  };
+}
+
 /** The route configurations whose hosts are asked for, by name, as they are in whole. */
-function demandedRoutes({ listeners, routes }: ProxyView): ReadonlyMap<string, RouteConfiguration> {
+function demandedRoutes({ own, shared }: ProxyView): ReadonlyMap<string, RouteConfiguration> {
+  const listeners = [...shared.listeners, ...own.listeners];
+  const routes = [...shared.routes, ...own.routes];
   const outbound = new Set(
     listeners
       .filter(({ direction }) => direction === "outbound")
@@ -140,10 +151,11 @@ const asking = memoise((listener: Listener, names: string): Listener => {
 
 /** The clusters that something of the cut view leads to. */
 function neededClusters(
-  listeners: readonly Listener[],
-  routes: readonly RouteConfiguration[],
+  parts: readonly ViewPart[],
   hosts: readonly VirtualHost[],
 ): ReadonlySet<string> {
+  const listeners = parts.flatMap((part) => part.listeners);
+  const routes = parts.flatMap((part) => part.routes);
   const needed = new Set<string>();
   const add = (virtualHosts: readonly VirtualHost[]): void => {
     for (const host of virtualHosts) {
@@ -163,49 +175,42 @@ function neededClusters(
   return needed;
 }
 
-function clustersNamed(
-  clusters: readonly Cluster[],
-  names: ReadonlySet<string>,
-): readonly Cluster[] {
-  return shared(
-    clusters,
-    clusters.filter(({ name }) => names.has(name)),
-    keptClusters,
-    ({ name }) => name,
-  );
+function clustersNamed(clusters: Lists<Cluster>, names: ReadonlySet<string>): Lists<Cluster> {
+  const cut = clusters.flat().filter(({ name }) => names.has(name));
+  return shared(clusters, cut, keptClusters, ({ name }) => name);
 }
 
 function endpointsNamed(
-  endpoints: readonly ClusterEndpoints[],
+  endpoints: Lists<ClusterEndpoints>,
   names: ReadonlySet<string>,
-): readonly ClusterEndpoints[] {
-  return shared(
-    endpoints,
-    endpoints.filter(({ clusterName }) => names.has(clusterName)),
-    keptEndpoints,
-    ({ clusterName }) => clusterName,
-  );
+): Lists<ClusterEndpoints> {
+  const cut = endpoints.flat().filter(({ clusterName }) => names.has(clusterName));
+  return shared(endpoints, cut, keptEndpoints, ({ clusterName }) => clusterName);
 }
+
+/** Of each service one. */
+type Lists<T> = readonly (readonly T[])[];
 
 /** Different cuts of one list that are kept: about as many as there are workloads. */
 const CUTS_KEPT_MAX = 1000;
 
-type Kept<T> = WeakMap<readonly T[], RecentMap<string, readonly T[]>>;
+type Kept<T> = WeakMap<Lists<T>, RecentMap<string, Lists<T>>>;
 const keptClusters: Kept<Cluster> = new WeakMap();
 const keptEndpoints: Kept<ClusterEndpoints> = new WeakMap();
 
 /** The same list for all proxies that need the same of `whole`, so that it is written for them once. */
 function shared<T>(
-  whole: readonly T[],
+  whole: Lists<T>,
   cut: readonly T[],
   kept: Kept<T>,
   nameOf: (value: T) => string,
-): readonly T[] {
+): Lists<T> {
   const known = kept.get(whole) ?? new RecentMap(CUTS_KEPT_MAX);
   kept.set(whole, known);
   const text = cut.map(nameOf).join("\n");
   const before = known.get(text);
   if (before !== undefined) return before;
-  known.set(text, cut);
-  return cut;
+  const made = [cut];
+  known.set(text, made);
+  return made;
 }

@@ -65,7 +65,7 @@ export const buildDestinationRule = memoise(
 export interface RuleIndex {
   /** The namespace whose rules are for everybody. */
   readonly rootNamespace: string;
-  readonly byNamespace: ReadonlyMap<string, NamespaceRules>;
+  readonly byNamespace: Pick<ReadonlyMap<string, NamespaceRules>, "get">;
 }
 
 /** Rules of one namespace by host, the oldest first. */

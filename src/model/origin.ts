@@ -1,4 +1,5 @@
 import type { Issue } from "../base/issue.ts";
+import { memoise } from "../base/memo.ts";
 import type { KubeObject, ObjectKey } from "../config/object.ts";
 
 /** The object that made something, and the place inside it; "" for the whole object. */
@@ -18,8 +19,11 @@ export interface ObjectIssue {
  * ordered by `name.namespace`, which is arbitrary but the same everywhere (as istiod has it).
  */
 export function compareAge(a: KubeObject, b: KubeObject): number {
-  return compareText(created(a), created(b)) || compareText(ageName(a), ageName(b));
+  return compareText(ageText(a), ageText(b));
 }
+
+/** All that is compared, as one text; names hold nothing below "!". */
+const ageText = memoise((object: KubeObject): string => `${created(object)} ${ageName(object)}`);
 
 /** An object that was not created yet is younger than every other. */
 function created({ metadata }: KubeObject): string {

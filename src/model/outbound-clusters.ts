@@ -1,3 +1,10 @@
+import {
+  type Cell,
+  type CellGraph,
+  type Family,
+  isSameList,
+  type Readable,
+} from "../base/cells.ts";
 import { memoise } from "../base/memo.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import type { Cluster, ClusterEndpoints, EndpointGroup } from "./cluster.ts";
@@ -6,50 +13,94 @@ import type { ServiceEndpoints } from "./endpoint.ts";
 import type { Labels } from "./labels.ts";
 import { findWorkload, type Mesh } from "./mesh.ts";
 import { compareText, type ObjectIssue } from "./origin.ts";
-import { type ClientFacts, clientFacts } from "./policy/client-facts.ts";
+import { factsOf, factsText } from "./policy/client-facts.ts";
 import { endpointsOfNode } from "./policy/cluster-settings.ts";
 import { type ClientPlace, groupEndpoints } from "./policy/endpoint-groups.ts";
-import { mutualTlsEndpoints } from "./policy/mutual-tls-endpoints.ts";
-import { type ClusterPlan, serviceClusters } from "./policy/service-clusters.ts";
+import { disablingOnly, mutualTlsEndpoints } from "./policy/mutual-tls-endpoints.ts";
+import {
+  type ClusterPlan,
+  type ServiceClusters,
+  serviceClusters,
+} from "./policy/service-clusters.ts";
 import type { ProxyNode } from "./proxy.ts";
-import type { Scope } from "./scope.ts";
+import type { ScopeCells } from "./scope/scope-cells.ts";
 import type { Service } from "./service.ts";
 
-/** Whom a proxy may send to. */
+/** Whom clients in one place may send to; lists of one service each. */
 export interface OutboundClusters {
-  readonly clusters: readonly Cluster[];
-  readonly endpoints: readonly ClusterEndpoints[];
-  readonly issues: readonly ObjectIssue[];
+  readonly clusters: Readable<readonly (readonly Cluster[])[]>;
+  readonly endpoints: Readable<readonly (readonly ClusterEndpoints[])[]>;
+}
+
+/** Clients with the same text have clusters that look alike, but for where the clients are. */
+export function clusterClientText({ rules }: Mesh, proxy: ProxyNode): string {
+  const selecting = selectingText(rules, proxy.namespace, proxy.labels);
+  return JSON.stringify([factsText(proxy), selecting]);
 }
 
 /**
- * The clusters of all services that a proxy sees, with who answers for them. Proxies that see the
- * same from the same place have the same value; those elsewhere share what does not depend on it.
+ * The clusters of all services that some clients see, with who answers for them. What is made of a
+ * service is made anew when something of that service changes, and of no other.
  */
-export function buildOutboundClusters(
-  mesh: Mesh,
-  proxy: ProxyNode,
-  scope: Scope,
-): OutboundClusters {
-  const plans = scopePlans(
-    mesh.rules,
-    mutualTlsEndpoints(
-      mesh.registry.endpoints,
-      mesh.peerAuthentications,
-      scope.settings.rootNamespace,
-    ),
-    scope.services,
-    clientFacts(scope.settings, proxy),
-    scope.namespace,
-    selectingText(mesh.rules, scope.namespace, proxy.labels),
-  );
-  return placed(plans, placeText(plans, placeOf(mesh, proxy)));
+export class OutboundClusterCells {
+  readonly #graph: CellGraph;
+  readonly #scope: ScopeCells;
+  readonly #planned: Family<Service, ServiceClusters>;
+  readonly #needs: Cell<string>;
+  readonly #places: Family<string, OutboundClusters>;
+  /** What rules say in vain to such clients. */
+  readonly issues: Readable<readonly ObjectIssue[]>;
+
+  constructor(graph: CellGraph, mesh: Mesh, scope: ScopeCells, clientText: string) {
+    this.#graph = graph;
+    this.#scope = scope;
+    const [facts, selecting] = JSON.parse(clientText) as [string, string];
+    // Only whether a rule selects the client counts: those that do are known by their places.
+    const labels = JSON.parse(selecting) as Labels;
+    const policies = graph.cell(() => disablingOnly(mesh.peerAuthentications));
+    this.#planned = graph.family((service: Service) => {
+      const { settings, namespace } = scope.rules.get();
+      const listed = mesh.registry.endpoints.get(service.id) ?? NONE;
+      const endpoints = mutualTlsEndpoints(listed, policies.get(), settings.rootNamespace);
+      const rule = findRule(mesh.rules, service, namespace, labels);
+      return serviceClusters(service, rule, endpoints, factsOf(settings, facts));
+    });
+    this.#needs = graph.cell(() => joinNeeds(this.#each((one) => this.#planned.get(one))));
+    this.issues = graph.cell(
+      () => this.#each((one) => this.#planned.get(one).issues).flat(),
+      isSameList,
+    );
+    this.#places = graph.family((text: string) => this.#at(text));
+  }
+
+  /** Those of a proxy, which is in some place. */
+  of(place: ClientPlace): OutboundClusters {
+    return this.#places.get(placeText(JSON.parse(this.#needs.get()) as PlaceNeeds, place));
+  }
+
+  #at(text: string): OutboundClusters {
+    const place = text === "" ? NOWHERE : (JSON.parse(text) as ClientPlace);
+    const clusters = this.#graph.family(
+      (service: Service) => placedClusters(this.#planned.get(service), place),
+      isSameList,
+    );
+    const endpoints = this.#graph.family(
+      (service: Service) => placedEndpoints(this.#planned.get(service), place),
+      isSameList,
+    );
+    return {
+      clusters: this.#graph.cell(() => this.#each((one) => clusters.get(one)), isSameList),
+      endpoints: this.#graph.cell(() => this.#each((one) => endpoints.get(one)), isSameList),
+    };
+  }
+
+  #each<T>(compute: (service: Service) => T): readonly T[] {
+    return [...this.#scope.services.values()].map(compute);
+  }
 }
 
-/** The plans of a scope, and what of a client's place they depend on. */
-interface ScopePlans {
-  readonly plans: readonly ClusterPlan[];
-  readonly issues: readonly ObjectIssue[];
+/** What of a client's place the clusters depend on. */
+interface PlaceNeeds {
   readonly isPlaced: boolean;
   /** Whether it counts which node the client is on. */
   readonly isOfNode: boolean;
@@ -57,35 +108,27 @@ interface ScopePlans {
   readonly labelNames: readonly string[];
 }
 
-const scopePlans = memoise(
-  (
-    rules: RuleIndex,
-    endpoints: ReadonlyMap<string, ServiceEndpoints>,
-    services: ReadonlyMap<string, Service>,
-    facts: ClientFacts,
-    namespace: string,
-    selecting: string,
-  ): ScopePlans => {
-    // Only whether a rule selects the client counts: those that do are known by their places.
-    const labels = JSON.parse(selecting) as Labels;
-    const plans: ClusterPlan[] = [];
-    const issues: ObjectIssue[] = [];
-    for (const service of services.values()) {
-      const rule = findRule(rules, service, namespace, labels);
-      const own = serviceClusters(service, rule, endpoints.get(service.id) ?? NONE, facts);
-      plans.push(...own.plans);
-      issues.push(...own.issues);
-    }
-    const labelNames = [...new Set(plans.flatMap(preferredLabels))].sort();
-    return {
-      plans,
-      issues,
-      isPlaced: plans.some(isPlaced),
-      isOfNode: plans.some(isNodeLocal) || labelNames.includes("kubernetes.io/hostname"),
-      labelNames,
-    };
-  },
-);
+const NO_NEEDS: PlaceNeeds = { isPlaced: false, isOfNode: false, labelNames: [] };
+
+/** What all services need together, as text, which seldom changes. */
+function joinNeeds(services: readonly ServiceClusters[]): string {
+  const needs = services.map(needsOf).filter((one) => one !== NO_NEEDS);
+  return JSON.stringify({
+    isPlaced: needs.some(({ isPlaced }) => isPlaced),
+    isOfNode: needs.some(({ isOfNode }) => isOfNode),
+    labelNames: [...new Set(needs.flatMap(({ labelNames }) => labelNames))].sort(),
+  } satisfies PlaceNeeds);
+}
+
+const needsOf = memoise(({ plans }: ServiceClusters): PlaceNeeds => {
+  if (!plans.some(isPlacedPlan)) return NO_NEEDS;
+  const labelNames = plans.flatMap(preferredLabels);
+  return {
+    isPlaced: true,
+    isOfNode: plans.some(isNodeLocal) || labelNames.includes("kubernetes.io/hostname"),
+    labelNames,
+  };
+});
 
 const NONE: ServiceEndpoints = new Map();
 
@@ -98,7 +141,7 @@ function preferredLabels({ locality }: ClusterPlan): readonly string[] {
   return names.map((text) => text.split("=", 1)[0] ?? "");
 }
 
-function isPlaced(plan: ClusterPlan): boolean {
+function isPlacedPlan(plan: ClusterPlan): boolean {
   const { locality } = plan;
   if (isNodeLocal(plan)) return true;
   if (locality === undefined) return false;
@@ -118,7 +161,7 @@ function selectingText(rules: RuleIndex, namespace: string, labels: Labels): str
 }
 
 /** Where a proxy is: as it says by itself, else as its pod's node says. */
-function placeOf(mesh: Mesh, proxy: ProxyNode): ClientPlace {
+export function placeOf(mesh: Mesh, proxy: ProxyNode): ClientPlace {
   const workload = findWorkload(mesh, proxy);
   return {
     locality:
@@ -130,13 +173,12 @@ function placeOf(mesh: Mesh, proxy: ProxyNode): ClientPlace {
   };
 }
 
-/** What of a place counts for the plans, as text: few different ones in a mesh. */
+/** What of a place counts, as text: few different ones in a mesh. */
 function placeText(
-  { isPlaced: counts, isOfNode, labelNames }: ScopePlans,
-  place: ClientPlace,
+  { isPlaced, isOfNode, labelNames }: PlaceNeeds,
+  { locality, labels, network, clusterId, nodeName }: ClientPlace,
 ): string {
-  if (!counts) return "";
-  const { locality, labels, network, clusterId, nodeName } = place;
+  if (!isPlaced) return "";
   const own = labelNames.flatMap((name) => {
     const value = labels[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -158,22 +200,25 @@ const NOWHERE: ClientPlace = {
   nodeName: "",
 };
 
-const placed = memoise(({ plans, issues }: ScopePlans, text: string): OutboundClusters => {
-  const place = text === "" ? NOWHERE : (JSON.parse(text) as ClientPlace);
-  const clusters: Cluster[] = [];
-  const endpoints: ClusterEndpoints[] = [];
-  for (const plan of plans) {
-    const { cluster, hosts, locality } = plan;
-    const own = isNodeLocal(plan)
-      ? endpointsOfNode(plan.endpoints, place.nodeName)
-      : plan.endpoints;
-    const groups = groupEndpoints(own, locality, place);
-    if (hosts === "inline") clusters.push(withHosts(cluster, groups));
-    else clusters.push(cluster);
-    if (hosts === "eds") endpoints.push(clusterEndpoints(cluster, groups));
-  }
-  return { clusters, endpoints, issues };
-});
+function placedClusters({ plans }: ServiceClusters, place: ClientPlace): readonly Cluster[] {
+  return plans.map((plan) =>
+    plan.hosts === "inline" ? withHosts(plan.cluster, groupsOf(plan, place)) : plan.cluster,
+  );
+}
+
+function placedEndpoints(
+  { plans }: ServiceClusters,
+  place: ClientPlace,
+): readonly ClusterEndpoints[] {
+  return plans.flatMap((plan) =>
+    plan.hosts === "eds" ? [clusterEndpoints(plan.cluster, groupsOf(plan, place))] : [],
+  );
+}
+
+function groupsOf(plan: ClusterPlan, place: ClientPlace): readonly EndpointGroup[] {
+  const own = isNodeLocal(plan) ? endpointsOfNode(plan.endpoints, place.nodeName) : plan.endpoints;
+  return groupEndpoints(own, plan.locality, place);
+}
 
 const withHosts = memoise((cluster: Cluster, groups: readonly EndpointGroup[]): Cluster => {
   const { discovery } = cluster;

@@ -11,3 +11,6 @@ export interface ViewPart {
   readonly clusters: readonly Cluster[];
   readonly issues: readonly ObjectIssue[];
 }
+
+/** Nothing at all. */
+export const NO_PART: ViewPart = { listeners: [], routes: [], clusters: [], issues: [] };

@@ -22,38 +22,44 @@ export interface SnapshotResult {
  * Everything one proxy is to have. Pure: the same view gives the same bytes. What was encoded
  * for the same model values before, for this proxy or another, is used again.
  */
-export function buildSnapshot(view: ProxyView): SnapshotResult {
-  const { proxy, scope, issues } = view;
-  const settings = proxySettings(proxy, scope.settings);
+export const buildSnapshot = memoise((view: ProxyView): SnapshotResult => {
+  const { proxy, own, shared, issues } = view;
+  const settings = proxySettings(proxy, view.settings);
   const { speaksHttp2, hasCertificates } = proxy;
-  const shared = sharedClusters(view.clusters, speaksHttp2, hasCertificates);
+  const flags = `${speaksHttp2} ${hasCertificates}`;
+  const clusters = sharedClusters(view.clusters, flags);
+  const ownClusters = encodeAll(own.clusters, (one) => clusterResource(one, flags));
   const endpoints = endpointResources(view.endpoints);
-  const own = encodeAll(view.ownClusters, (one) =>
-    clusterResource(one, speaksHttp2, hasCertificates),
-  );
-  const listeners = encodeAll(view.listeners, (one) => listenerResource(one, settings));
-  const routes = encodeAll(view.routes, (one) => routeResource(one, settings.countsAttempts));
+  const listeners = sharedListeners(shared.listeners, settings);
+  const ownListeners = encodeAll(own.listeners, (one) => listenerResource(one, settings));
+  const routes = sharedRoutes(shared.routes, settings.countsAttempts);
+  const ownRoutes = encodeAll(own.routes, (one) => routeResource(one, settings.countsAttempts));
   const virtualHosts = encodeAll(view.virtualHosts, (one) =>
     calledHostResource(one, settings.countsAttempts),
   );
+  const all = [
+    ownClusters,
+    clusters,
+    endpoints,
+    ownListeners,
+    listeners,
+    ownRoutes,
+    routes,
+    virtualHosts,
+  ];
   return {
     snapshot: {
       resources: {
-        cluster: layeredMap(own.byName, shared.byName),
+        cluster: layeredMap(ownClusters.byName, clusters.byName),
         endpoint: endpoints.byName,
-        listener: listeners.byName,
-        route: routes.byName,
+        listener: layeredMap(ownListeners.byName, listeners.byName),
+        route: layeredMap(ownRoutes.byName, routes.byName),
         virtualHost: virtualHosts.byName,
       },
     },
-    issues: [
-      ...issues,
-      ...[own, shared, endpoints, listeners, routes, virtualHosts].flatMap(
-        (encoded) => encoded.issues,
-      ),
-    ],
+    issues: [...issues, ...all.flatMap((encoded) => encoded.issues)],
   };
-}
+});
 
 interface Encoded {
   readonly byName: ReadonlyMap<string, XdsResource>;
@@ -99,24 +105,42 @@ function originsOf(value: Named): readonly Origin[] {
   return hosts.flatMap(({ routes }) => routes.flatMap(({ origin }) => origin ?? []));
 }
 
-const sharedClusters = memoise(
-  (clusters: readonly Cluster[], speaksHttp2: boolean, hasCertificates: boolean) =>
-    encodeAll(clusters, (cluster) => clusterResource(cluster, speaksHttp2, hasCertificates)),
+const sharedClusters = memoise((services: readonly (readonly Cluster[])[], flags: string) =>
+  joinEncoded(services.map((clusters) => serviceClusters(clusters, flags))),
 );
 
-const clusterResource = memoise(
-  (cluster: Cluster, speaksHttp2: boolean, hasCertificates: boolean) =>
-    encodeCluster(cluster, { speaksHttp2, hasCertificates }),
+const serviceClusters = memoise((clusters: readonly Cluster[], flags: string) =>
+  encodeAll(clusters, (cluster) => clusterResource(cluster, flags)),
 );
 
-const endpointResources = memoise((endpoints: readonly ClusterEndpoints[]) =>
-  encodeAll(endpoints, (one) => endpointResource(one)),
+const clusterResource = memoise((cluster: Cluster, flags: string) => {
+  const [speaksHttp2, hasCertificates] = flags.split(" ").map((flag) => flag === "true");
+  return encodeCluster(cluster, {
+    speaksHttp2: speaksHttp2 === true,
+    hasCertificates: hasCertificates === true,
+  });
+});
+
+const endpointResources = memoise((services: readonly (readonly ClusterEndpoints[])[]) =>
+  joinEncoded(services.map(serviceEndpoints)),
+);
+
+const serviceEndpoints = memoise((endpoints: readonly ClusterEndpoints[]) =>
+  encodeAll(endpoints, endpointResource),
 );
 
 const endpointResource = memoise(encodeEndpoints);
 
+const sharedListeners = memoise((listeners: readonly Listener[], settings: ProxySettings) =>
+  encodeAll(listeners, (one) => listenerResource(one, settings)),
+);
+
 const listenerResource = memoise((listener: Listener, settings: ProxySettings) =>
   encodeListener(listener, settings),
+);
+
+const sharedRoutes = memoise((routes: readonly RouteConfiguration[], countsAttempts: boolean) =>
+  encodeAll(routes, (one) => routeResource(one, countsAttempts)),
 );
 
 const routeResource = memoise((routes: RouteConfiguration, countsAttempts: boolean) =>
@@ -124,3 +148,13 @@ const routeResource = memoise((routes: RouteConfiguration, countsAttempts: boole
 );
 
 const calledHostResource = memoise(encodeCalledHost);
+/** Of each service, as one. */
+function joinEncoded(parts: readonly Encoded[]): Encoded {
+  const byName = new Map<string, XdsResource>();
+  const issues: ObjectIssue[] = [];
+  for (const part of parts) {
+    for (const [name, resource] of part.byName) byName.set(name, resource);
+    if (part.issues.length > 0) issues.push(...part.issues);
+  }
+  return { byName, issues };
+}

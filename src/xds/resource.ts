@@ -28,11 +28,38 @@ export function createResource(
 ): XdsResource {
   return {
     name,
-    version: createHash("sha256").update(body).digest("hex").slice(0, VERSION_LENGTH),
+    version: versionOf(body),
     body,
     origins: keysOf(origins),
     references: references ?? [],
   };
+}
+
+/** A resource that is put together of parts, whose versions say all that is in it. */
+export function joinResource(
+  body: Uint8Array,
+  parts: readonly { readonly version: string; readonly origins: readonly Origin[] }[],
+  { name, references }: Omit<ResourceFacts, "origins">,
+): XdsResource {
+  const hash = createHash("sha256");
+  hash.update(`${name} ${parts.map(({ version }) => version).join(" ")}`);
+  let keys: readonly ObjectKey[] | undefined;
+  return {
+    name,
+    version: hash.digest("hex").slice(0, VERSION_LENGTH),
+    body,
+    // Thousands in one route configuration, and few ever ask.
+    get origins() {
+      keys ??= keysOf(parts.flatMap(({ origins }) => origins));
+      return keys;
+    },
+    references: references ?? [],
+  };
+}
+
+/** The hash of some bytes. */
+export function versionOf(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex").slice(0, VERSION_LENGTH);
 }
 
 /** Half of the hash: 64 bits tell versions of one resource apart. */

@@ -2,8 +2,10 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { encodeMessage } from "../api/type-url.ts";
+
 import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
-import { createResource } from "./resource.ts";
+import { createResource, joinResource, versionOf } from "./resource.ts";
+
 import { encodeVirtualHost, virtualHostMessage } from "./route.ts";
 import type { XdsResource } from "./snapshot.ts";
 import { ADS, duration } from "./wire.ts";
@@ -26,29 +28,29 @@ export function encodeRouteConfiguration(
   countsAttempts: boolean,
 ): XdsResource {
   const hosts = hostValues.map((host) => encodeVirtualHost(host, countsAttempts));
-  const { name: nameField, virtualHosts } = RouteConfigurationSchema.field;
-  const writer = new BinaryWriter();
-  writer.tag(nameField.number, WireType.LengthDelimited).string(name);
-  for (const { bytes } of hosts) {
-    writer.tag(virtualHosts.number, WireType.LengthDelimited).bytes(bytes);
-  }
-  const rest = create(RouteConfigurationSchema, {
-    // A route may name a cluster that is not there (yet): its requests get 503, all others go on.
-    validateClusters: false,
-    ignorePortInHostMatching: ignoresPort,
-    maxDirectResponseBodySizeBytes: DIRECT_BODY_BYTES_MAX,
-    ...(isOnDemand && { vhds: ON_DEMAND }),
-  });
-  writer.raw(encodeMessage(RouteConfigurationSchema, rest));
-  const references = [...new Set(hosts.flatMap(({ clusters }) => clusters))].sort();
-  const origins = hosts.flatMap((host) => host.origins);
-  return createResource(writer.finish(), { name, origins, references });
+  const { name: nameField } = RouteConfigurationSchema.field;
+  const head = new BinaryWriter().tag(nameField.number, WireType.LengthDelimited).string(name);
+  const rest = encodeMessage(
+    RouteConfigurationSchema,
+    create(RouteConfigurationSchema, {
+      // A route may name a cluster that is not there (yet): its requests get 503, all others go on.
+      validateClusters: false,
+      ignorePortInHostMatching: ignoresPort,
+      maxDirectResponseBodySizeBytes: DIRECT_BODY_BYTES_MAX,
+      ...(isOnDemand && { vhds: ON_DEMAND }),
+    }),
+  );
+  const body = Buffer.concat([head.finish(), ...hosts.map(({ entry }) => entry), rest]);
+  const references = new Set<string>();
+  for (const { clusters } of hosts) for (const cluster of clusters) references.add(cluster);
+  const settings = { version: versionOf(rest), origins: [] };
+  return joinResource(body, [settings, ...hosts], { name, references: [...references] });
 }
 
 /** A virtual host that is a resource of its own, for routes that have theirs asked for. */
 export function encodeCalledHost(host: VirtualHost, countsAttempts: boolean): XdsResource {
   const { name, bytes, origins, clusters } = encodeVirtualHost(host, countsAttempts);
-  return createResource(bytes, { name, origins, references: clusters.toSorted() });
+  return createResource(bytes, { name, origins, references: clusters });
 }
 
 /** A route configuration that stands inside a listener. */

@@ -1,15 +1,18 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   type RouteSchema,
   VirtualHost_TlsRequirementType,
   VirtualHostSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { encodeMessage } from "../api/type-url.ts";
 import { memoise } from "../base/memo.ts";
 import { compareText, type Origin } from "../model/origin.ts";
 import { clustersOf, type Route, type VirtualHost } from "../model/route.ts";
 import { headerFields } from "./header-operations.ts";
 import { buildMetadata, istioConfigPath, type ResourceMetadata } from "./metadata.ts";
+import { versionOf } from "./resource.ts";
 import { routeAction } from "./route-action.ts";
 import { routeFilterConfig } from "./route-filter-config.ts";
 import { routeMatch } from "./route-match.ts";
@@ -18,6 +21,10 @@ import { routeMatch } from "./route-match.ts";
 export interface EncodedVirtualHost {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** The same as it stands inside a route configuration, with its field and its length. */
+  readonly entry: Uint8Array;
+  /** Hash of the bytes. */
+  readonly version: string;
   readonly origins: readonly Origin[];
   /** The clusters that it names. */
   readonly clusters: readonly string[];
@@ -28,9 +35,15 @@ export const encodeVirtualHost = memoise(
   (host: VirtualHost, countsAttempts: boolean): EncodedVirtualHost => {
     const { name, routes } = host;
     const message = create(VirtualHostSchema, virtualHostMessage(host, countsAttempts));
+    const bytes = encodeMessage(VirtualHostSchema, message);
     return {
       name,
-      bytes: encodeMessage(VirtualHostSchema, message),
+      bytes,
+      entry: new BinaryWriter()
+        .tag(RouteConfigurationSchema.field.virtualHosts.number, WireType.LengthDelimited)
+        .bytes(bytes)
+        .finish(),
+      version: versionOf(bytes),
       origins: routes.flatMap(originsOf),
       clusters: [...new Set(routes.flatMap(clustersOf))],
     };

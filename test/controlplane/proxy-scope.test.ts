@@ -74,7 +74,10 @@ class Rig {
 }
 
 function servicesOf({ clusters }: ProxyView): readonly string[] {
-  return clusters.map(({ name }) => name.split("|").at(-1)?.split(".")[0] ?? "").sort();
+  return clusters
+    .flat()
+    .map(({ name }) => name.split("|").at(-1)?.split(".")[0] ?? "")
+    .sort();
 }
 
 describe("ProxyScopes", () => {

@@ -4,7 +4,7 @@ import { type CalledView, cutToCalls } from "../../src/model/called-view.ts";
 import type { Mesh } from "../../src/model/mesh.ts";
 import type { ProxyNode } from "../../src/model/proxy.ts";
 import { buildProxyView, type ProxyView } from "../../src/model/proxy-view.ts";
-import { clustersOf, type VirtualHost } from "../../src/model/route.ts";
+import { clustersOf, type RouteConfiguration, type VirtualHost } from "../../src/model/route.ts";
 import { istio, meshOf, service, sidecar } from "./world.ts";
 
 const WORLD = [
@@ -46,7 +46,18 @@ function cut(mesh: Mesh, proxy: ProxyNode, ...called: readonly string[]): Called
 }
 
 function services({ clusters }: ProxyView): readonly string[] {
-  return clusters.map(({ name }) => name).sort();
+  return clusters
+    .flat()
+    .map(({ name }) => name)
+    .sort();
+}
+
+function routesOf({ own, shared }: ProxyView): readonly RouteConfiguration[] {
+  return [...shared.routes, ...own.routes];
+}
+
+function listenerNames({ own, shared }: ProxyView): readonly string[] {
+  return [...shared.listeners, ...own.listeners].map(({ name }) => name);
 }
 
 function hostNames({ virtualHosts }: ProxyView): readonly string[] {
@@ -69,10 +80,10 @@ describe("cutToCalls()", () => {
       "9080/first.weft.invalid",
     ]);
     expect(unknown.size).toBe(0);
-    const asked = view.routes.filter(({ isOnDemand }) => isOnDemand);
+    const asked = routesOf(view).filter(({ isOnDemand }) => isOnDemand);
     expect(asked.map(({ name }) => name).sort()).toEqual(["80", "9000", "9080"]);
     expect(asked.every(({ virtualHosts }) => virtualHosts.length === 0)).toBe(true);
-    expect(view.listeners.map(({ name }) => name)).toEqual(whole.listeners.map(({ name }) => name));
+    expect(listenerNames(view)).toEqual(listenerNames(whole));
   });
 
   test("what was called is there with all that its rules lead to", () => {
@@ -83,7 +94,12 @@ describe("cutToCalls()", () => {
       "outbound|9080||ratings.default.svc.cluster.local",
       "outbound|9080||reviews.default.svc.cluster.local",
     ]);
-    expect(view.endpoints.map(({ clusterName }) => clusterName).sort()).toEqual(services(view));
+    expect(
+      view.endpoints
+        .flat()
+        .map(({ clusterName }) => clusterName)
+        .sort(),
+    ).toEqual(services(view));
   });
 
   test.each(HOSTS)("%s is answered as the whole routes would answer it", (name) => {
@@ -92,7 +108,7 @@ describe("cutToCalls()", () => {
     const [routes = "", text = ""] = name.split("/");
     expect(host?.domains).toEqual([text]);
     expect(host?.routes).toEqual(wholeAnswer(whole, routes, text)?.routes);
-    const known = new Set([...view.clusters, ...view.ownClusters].map((one) => one.name));
+    const known = new Set([...view.clusters.flat(), ...view.own.clusters].map((one) => one.name));
     expect(host?.routes.flatMap(clustersOf).filter((one) => !known.has(one))).toEqual([]);
   });
 
@@ -142,7 +158,7 @@ describe("cutToCalls()", () => {
 });
 
 function wholeAnswer(view: ProxyView, routes: string, text: string): VirtualHost | undefined {
-  const hosts = view.routes.find(({ name }) => name === routes)?.virtualHosts ?? [];
+  const hosts = routesOf(view).find(({ name }) => name === routes)?.virtualHosts ?? [];
   const host = text.replace(/:\d+$/, "");
   const having = (domain: string): VirtualHost | undefined =>
     hosts.find(({ domains }) => domains.includes(domain));

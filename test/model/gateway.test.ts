@@ -48,7 +48,7 @@ function issues({ issues: found }: ProxyView): readonly string[] {
 
 /** `virtual host: route, route` of a route configuration. */
 function hosts(view: ProxyView, name: string): readonly string[] {
-  const found = view.routes.find((one) => one.name === name);
+  const found = view.own.routes.find((one) => one.name === name);
   return (found?.virtualHosts ?? []).map(
     ({ name: host, routes, requiresTls }) =>
       `${host}${requiresTls === true ? " (tls)" : ""}: ${routes
@@ -60,9 +60,9 @@ function hosts(view: ProxyView, name: string): readonly string[] {
 }
 
 function listener(view: ProxyView, name: string): Listener {
-  const found = view.listeners.find((one) => one.name === name);
+  const found = view.own.listeners.find((one) => one.name === name);
   if (found === undefined)
-    throw new Error(`${name}: ${view.listeners.map((one) => one.name).join(", ")}`);
+    throw new Error(`${name}: ${view.own.listeners.map((one) => one.name).join(", ")}`);
   return found;
 }
 
@@ -88,7 +88,7 @@ describe("plain HTTP servers", () => {
         virtualService("b", `{ hosts: [b.com], gateways: [two], ${routeTo("b")} }`),
       ),
     );
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80"]);
     expect(hosts(view, "http.80")).toEqual([`a.com:80: / ${A}`, `b.com:80: / ${B}`]);
   });
 
@@ -161,8 +161,8 @@ describe("plain HTTP servers", () => {
         gateway("two", `[${http(80, "[b.com]")}]`),
       ),
     );
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80", "127.0.0.9_80"]);
-    expect(view.routes.map(({ name }) => name)).toEqual(["http.80", "http.80.127.0.0.9"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80", "127.0.0.9_80"]);
+    expect(view.own.routes.map(({ name }) => name)).toEqual(["http.80", "http.80.127.0.0.9"]);
   });
 });
 
@@ -303,7 +303,7 @@ describe("servers with TLS", () => {
     expect(listener(view, "0.0.0.0_15443").chains.map(chainText)).toEqual([
       `${name} plain ${name}`,
     ]);
-    expect(view.ownClusters.find((one) => one.name === name)?.discovery).toEqual({
+    expect(view.own.clusters.find((one) => one.name === name)?.discovery).toEqual({
       type: "eds",
       serviceName: A,
     });
@@ -328,7 +328,7 @@ describe("TCP servers", () => {
 
   test("are not there without one", () => {
     const view = viewOf(meshOf(gateway("one", `[${server}]`)));
-    expect(view.listeners).toEqual([]);
+    expect(view.own.listeners).toEqual([]);
     expect(issues(view)).toEqual([
       "one: spec.servers[0]: no VirtualService has a route for it: the server is not there",
     ]);
@@ -355,8 +355,8 @@ describe("the ports of a gateway", () => {
 
   test("are the targets of its Service's", () => {
     const view = viewOf(meshOf(service("gw", 8080), gateway("one", `[${http(80, "[a.com]")}]`)));
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
-    expect(view.routes.map(({ name }) => name)).toEqual(["http.8080"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
+    expect(view.own.routes.map(({ name }) => name)).toEqual(["http.8080"]);
   });
 
   test("are its own where the Service's label says so", () => {
@@ -364,7 +364,7 @@ describe("the ports of a gateway", () => {
     const view = viewOf(
       meshOf(service("gw", 8080, label), gateway("one", `[${http(80, "[a.com]")}]`)),
     );
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_80"]);
   });
 
   test("are none that the pod may not bind", () => {
@@ -373,7 +373,7 @@ describe("the ports of a gateway", () => {
       meshOf(gateway("one", `[${http(80, "[a.com]")}, ${http(8080, "[a.com]")}]`)),
       proxy,
     );
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
     expect(issues(view)[0]).toContain("the pod client-1 may not bind port 80");
   });
 
@@ -385,7 +385,7 @@ describe("the ports of a gateway", () => {
       gateway("one", `[${http(80, "[a.com]")}, ${http(81, "[a.com]")}]`, named),
     );
     const view = viewOf(mesh);
-    expect(view.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
+    expect(view.own.listeners.map(({ name }) => name)).toEqual(["0.0.0.0_8080"]);
     expect(issues(view)[0]).toContain("is no port of gw.default.svc.cluster.local");
   });
 });

@@ -1,14 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { FilterChain, Listener } from "../../src/model/listener.ts";
 import type { ProxyNode } from "../../src/model/proxy.ts";
-import { scopeOf } from "../../src/model/scope/build-scope.ts";
-import { buildSidecarOutbound } from "../../src/model/sidecar/outbound.ts";
 import type { ViewPart } from "../../src/model/view-part.ts";
-import { istio, meshOf, service, sidecar } from "./world.ts";
+import { istio, meshOf, outboundOf, service, sidecar } from "./world.ts";
 
 function outbound(yaml: readonly string[], proxy: ProxyNode = sidecar()): ViewPart {
   const mesh = meshOf(...yaml);
-  return buildSidecarOutbound(mesh, proxy, scopeOf(mesh, proxy));
+  return outboundOf(mesh, proxy);
 }
 
 function chainText({ match, filter }: FilterChain): string {
@@ -332,7 +330,7 @@ describe("sharing", () => {
     const [first, second] = [
       sidecar({ ips: ["10.0.0.7"], labels: { app: "x" } }),
       sidecar({ ips: ["10.0.0.8"], labels: { app: "y" } }),
-    ].map((proxy) => buildSidecarOutbound(mesh, proxy, scopeOf(mesh, proxy)));
+    ].map((proxy) => outboundOf(mesh, proxy));
     expect(first?.listeners.map(({ name }) => name)).toContain("10.1.0.1_90");
     for (const [index, listener] of (first?.listeners ?? []).entries()) {
       expect(second?.listeners[index]).toBe(listener);

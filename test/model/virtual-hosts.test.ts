@@ -1,14 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { ProxyNode } from "../../src/model/proxy.ts";
 import type { RouteConfiguration } from "../../src/model/route.ts";
-import { scopeOf } from "../../src/model/scope/build-scope.ts";
-import { buildSidecarOutbound } from "../../src/model/sidecar/outbound.ts";
 import type { ViewPart } from "../../src/model/view-part.ts";
-import { istio, meshOf, service, sidecar } from "./world.ts";
+import { istio, meshOf, outboundOf, service, sidecar } from "./world.ts";
 
 function outbound(yaml: readonly string[], proxy: ProxyNode = sidecar()): ViewPart {
   const mesh = meshOf(...yaml);
-  return buildSidecarOutbound(mesh, proxy, scopeOf(mesh, proxy));
+  return outboundOf(mesh, proxy);
 }
 
 function routesOf(yaml: readonly string[], name = "80", proxy?: ProxyNode): RouteConfiguration {

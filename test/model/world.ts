@@ -3,6 +3,8 @@ import { decodeYaml, errorsOf, formatProblem } from "../../src/config/yaml.ts";
 import { buildMesh, type Mesh } from "../../src/model/mesh.ts";
 import type { ProxyNode } from "../../src/model/proxy.ts";
 import { decodeProxyNode } from "../../src/model/proxy-node.ts";
+import { buildProxyView } from "../../src/model/proxy-view.ts";
+import type { ViewPart } from "../../src/model/view-part.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 
 /** The mesh of some YAML, all of which must be right; later objects are younger. */
@@ -75,4 +77,17 @@ export function istio(kind: string, name: string, spec: string): string {
 kind: ${kind}
 metadata: { name: ${own}, namespace: ${namespace} }
 spec: ${spec}`;
+}
+
+/** What a sidecar does with what its app sends out, whoever else has it too. */
+export function outboundOf(mesh: Mesh, proxy: ProxyNode): ViewPart {
+  const { own, shared, issues } = buildProxyView(mesh, proxy);
+  return {
+    listeners: [...shared.listeners, ...own.listeners].filter(
+      ({ direction }) => direction === "outbound",
+    ),
+    routes: own.routes.length === 0 ? shared.routes : [...shared.routes, ...own.routes],
+    clusters: own.clusters.filter(({ direction }) => direction === "outbound"),
+    issues,
+  };
 }

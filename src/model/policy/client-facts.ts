@@ -17,8 +17,8 @@ export interface ClientFacts {
   readonly lookupFamily: LookupFamily;
 }
 
-/** What is decisive of a proxy. */
-export function clientFacts(settings: MeshSettings, proxy: ProxyNode): ClientFacts {
+/** What is decisive of a proxy, as text: every proxy is an object of its own. */
+export function factsText(proxy: ProxyNode): string {
   const { type, interceptionMode, isWeft, speaksHttp2, hasCertificates } = proxy;
   const facts: Omit<ClientFacts, "settings"> = {
     isGateway: type === "router",
@@ -28,11 +28,11 @@ export function clientFacts(settings: MeshSettings, proxy: ProxyNode): ClientFac
     hasCertificates,
     lookupFamily: lookupFamilyOf(proxy),
   };
-  // As text, since every proxy is an object of its own.
-  return fromText(settings, JSON.stringify(facts));
+  return JSON.stringify(facts);
 }
 
-const fromText = memoise(
+/** The facts in a text, and what the mesh has said. */
+export const factsOf = memoise(
   (settings: MeshSettings, text: string): ClientFacts => ({
     settings,
     ...(JSON.parse(text) as Omit<ClientFacts, "settings">),

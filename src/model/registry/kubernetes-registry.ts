@@ -64,19 +64,22 @@ function knownService(
 ): KnownService {
   const { id, namespace, name } = service;
   const older = view.get<Endpoints>({ group: "", kind: "Endpoints", namespace, name });
-  const addresses = listAddresses(service, memory.keep(`slices ${id}`, slices), older);
-  const found = addresses.map((address) => workloadAt(workloads, namespace, address));
-  const entries = memory.keep(`entries ${id}`, selectedEntries(service, workloads));
-  return {
-    service,
-    // Who answers is an input too: a pod's labels decide which subset it is in.
-    endpoints: buildKubernetesEndpoints(
+  const entry = memory.entry(id);
+  return entry.remember([service, older, workloads, ...slices], () => {
+    const addresses = listAddresses(service, entry.keep("slices", slices), older);
+    const found = addresses.map((address) => workloadAt(workloads, namespace, address));
+    const selected = entry.keep("entries", selectedEntries(service, workloads));
+    return {
       service,
-      addresses,
-      memory.keep(`workloads ${id}`, found),
-      entries,
-    ),
-  };
+      // Who answers is an input too: a pod's labels decide which subset it is in.
+      endpoints: buildKubernetesEndpoints(
+        service,
+        addresses,
+        entry.keep("workloads", found),
+        selected,
+      ),
+    };
+  });
 }
 
 /** Slices by `namespace/service`. */

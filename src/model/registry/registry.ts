@@ -8,7 +8,7 @@ import { compareText, type ObjectIssue } from "../origin.ts";
 import type { Service } from "../service.ts";
 import type { Workload } from "../workload.ts";
 import { collectEndpoints } from "./endpoint-list.ts";
-import { resolveAliases, withAliases } from "./external-names.ts";
+import { type Aliases, resolveAliases, withAliases } from "./external-names.ts";
 import { buildKubernetesPart } from "./kubernetes-registry.ts";
 import { isAlias } from "./kubernetes-service.ts";
 import { InputMemory, type KnownService, type RegistryPart } from "./registry-part.ts";
@@ -42,21 +42,45 @@ const PARTS: readonly ((input: RegistryInput) => RegistryPart)[] = [
   buildServiceEntryPart,
 ];
 
+/** The kinds that a registry is built from. */
+const KINDS: readonly (readonly [group: string, kind: string])[] = [
+  ["", "Service"],
+  ["", "Endpoints"],
+  ["", "Pod"],
+  ["", "Node"],
+  ["discovery.k8s.io", "EndpointSlice"],
+  ["networking.istio.io", "ServiceEntry"],
+  ["networking.istio.io", "WorkloadEntry"],
+];
+
 /** Builds the registry; what did not change since the `previous` one is the same value. */
 export function buildRegistry(
   view: ConfigView,
   settings: MeshSettings,
   previous: Registry | undefined,
 ): Registry {
-  const memory = new InputMemory(previous?.memory);
-  const { workloads, issues } = listWorkloads(view, memory);
-  const parts = PARTS.map((build) => build({ view, settings, workloads, memory }));
-  const joined = joinParts(parts);
+  const memory = previous?.memory ?? new InputMemory();
+  const inputs = [settings, ...KINDS.map(([group, kind]) => view.list(group, kind))];
+  memory.begin();
+  const registry = memory
+    .entry("registry")
+    .remember(inputs, () => build({ view: onlyKinds(view), settings, memory }));
+  return registry;
+}
+
+function build({ view, settings, memory }: Omit<RegistryInput, "workloads">): Registry {
+  const { workloads, issues } = memory
+    .entry("workloads")
+    .remember(
+      [view.list("", "Pod"), view.list("", "Node"), view.list(NETWORKING, "WorkloadEntry")],
+      () => listWorkloads(view, memory.entry("workloads")),
+    );
+  const parts = PARTS.map((part) => part({ view, settings, workloads, memory }));
+  const joined = joinParts(parts, memory);
   const names = externalNames(view.list<ServiceObject>("", "Service"));
-  const hostnames = new Set(joined.services.map(({ service }) => service.hostname));
-  const aliases = resolveAliases(names, hostnames);
+  const aliases = aliasesOf(names, joined.services);
   const known = withAliases(joined.services, aliases, memory);
-  return {
+  const registry: Registry = {
     services: memory.keep(
       "services",
       known.map(({ service }) => service),
@@ -80,6 +104,38 @@ export function buildRegistry(
     ],
     memory,
   };
+  memory.end();
+  return registry;
+}
+
+/** Refuses to show what would not be noticed when it changes. */
+function onlyKinds(view: ConfigView): ConfigView {
+  const check = (group: string, kind: string): void => {
+    if (KINDS.some((one) => one[0] === group && one[1] === kind)) return;
+    throw new Error(`a registry is not built from ${kind}`);
+  };
+  return {
+    list: (group, kind, namespace) => {
+      check(group, kind);
+      return view.list(group, kind, namespace);
+    },
+    get: (key) => {
+      check(key.group, key.kind);
+      return view.get(key);
+    },
+  };
+}
+
+const NETWORKING = "networking.istio.io";
+
+const NO_ALIASES: Aliases = { byTarget: new Map(), issues: [] };
+
+function aliasesOf(
+  names: readonly ServiceObject[],
+  services: readonly { readonly service: Service }[],
+): Aliases {
+  if (names.length === 0) return NO_ALIASES;
+  return resolveAliases(names, new Set(services.map(({ service }) => service.hostname)));
 }
 
 /** The same map while the endpoints of all services are the same. */
@@ -94,21 +150,39 @@ const externalNames = memoise((objects: readonly ServiceObject[]) => objects.fil
  * All services, sorted. Several of one hostname in one namespace are one: the first decides, the
  * others add the ports that it does not have, and their endpoints, as Istio has it.
  */
-function joinParts(parts: readonly RegistryPart[]): RegistryPart {
-  const groups = new Map<string, KnownService[]>();
-  for (const known of parts.flatMap(({ services }) => services)) {
-    const group = groups.get(known.service.id);
-    if (group === undefined) groups.set(known.service.id, [known]);
-    else group.push(known);
-  }
+function joinParts(parts: readonly RegistryPart[], memory: InputMemory): RegistryPart {
+  const all = parts.flatMap(({ services }) => services);
+  const groups = groupsOf(
+    memory.keep(
+      "listed",
+      all.map(({ service }) => service),
+    ),
+  );
   const issues: ObjectIssue[] = [];
-  const services = [...groups.values()].map((group) => joinGroup(group, issues));
-  services.sort(
-    ({ service: a }, { service: b }) =>
-      compareText(a.hostname, b.hostname) || compareText(a.namespace, b.namespace),
+  const services = groups.map((group) =>
+    joinGroup(
+      group.flatMap((index) => all[index] ?? []),
+      issues,
+    ),
   );
   return { services, issues };
 }
+
+/** The places in a list of those that are one service, in the order of all services. */
+const groupsOf = memoise((services: readonly Service[]): readonly (readonly number[])[] => {
+  const groups = new Map<string, number[]>();
+  for (const [index, { id }] of services.entries()) {
+    const group = groups.get(id);
+    if (group === undefined) groups.set(id, [index]);
+    else group.push(index);
+  }
+  const first = ([index = 0]: readonly number[]): Service | undefined => services[index];
+  return [...groups.values()].sort(
+    (a, b) =>
+      compareText(first(a)?.hostname ?? "", first(b)?.hostname ?? "") ||
+      compareText(first(a)?.namespace ?? "", first(b)?.namespace ?? ""),
+  );
+});
 
 function joinGroup([first, ...others]: KnownService[], issues: ObjectIssue[]): KnownService {
   if (first === undefined) throw new Error("a group has a member");

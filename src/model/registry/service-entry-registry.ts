@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { memoise } from "../../base/memo.ts";
 import { matchLabels } from "../../config/label-selector.ts";
 import type { ServiceEntry } from "../../config/service-entry.ts";
 import { compareAge, type ObjectIssue } from "../origin.ts";
@@ -25,8 +26,11 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
     object,
     services: buildEntryServices(object, settings.exportTo),
   }));
-  const addresses = allocateAddresses(
-    built.flatMap(({ services }) => services.filter(needsAddress).map(({ id }) => id)),
+  const addresses = addressesFor(
+    memory.keep(
+      "names that need addresses",
+      built.flatMap(({ services }) => services.filter(needsAddress).map(({ id }) => id)),
+    ),
   );
   const services = built.flatMap(({ object, services: own }): readonly KnownService[] => {
     const { namespace = "", name } = object.metadata;
@@ -39,6 +43,8 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
   });
   return { services, issues: built.flatMap(({ object }) => entryIssues(object)) };
 }
+
+const addressesFor = memoise(allocateAddresses);
 
 /** Pods and WorkloadEntries of its namespace that a ServiceEntry selects. */
 function selectedBy(

@@ -6,20 +6,20 @@ import type { WorkloadEntry } from "../../config/workload-entry.ts";
 import type { ConfigView } from "../../store/store.ts";
 import { compareAge, type ObjectIssue } from "../origin.ts";
 import { buildEntryWorkload, buildWorkload, type Workload } from "../workload.ts";
-import type { InputMemory } from "./registry-part.ts";
+import type { MemoryEntry } from "./registry-part.ts";
 
 const NETWORKING = "networking.istio.io";
 
 /** All workloads: pods, then WorkloadEntries that are not known to be ill. */
 export function listWorkloads(
   view: ConfigView,
-  memory: InputMemory,
+  memory: MemoryEntry,
 ): { readonly workloads: readonly Workload[]; readonly issues: readonly ObjectIssue[] } {
   const nodes = nodesByName(view.list<Node>("", "Node"));
   const entries = entryWorkloads(view.list<WorkloadEntry>(NETWORKING, "WorkloadEntry"));
   const pods = view.list<Pod>("", "Pod").map((pod) => buildWorkload(pod, nodeOf(pod, nodes)));
   return {
-    workloads: memory.keep("workloads", [...pods, ...entries.workloads]),
+    workloads: memory.keep("all", [...pods, ...entries.workloads]),
     issues: entries.issues,
   };
 }

@@ -1,3 +1,4 @@
+import { wholeOf } from "../../base/cell-map.ts";
 import { memoise } from "../../base/memo.ts";
 import { clusterName } from "../cluster.ts";
 import { findRule, policyOf } from "../destination-rule.ts";
@@ -26,7 +27,7 @@ export function resolveDestination(
   { host, subset, port: written }: RuleDestination,
   { services, listenPort, mesh, proxy }: RouteContext,
 ): Target {
-  const service = services.get(host) ?? servicesByAlias(services).get(host);
+  const service = services.get(host) ?? servicesByAlias(wholeOf(services)).get(host);
   const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined;
   const port = written ?? only ?? listenPort;
   const hostname = service?.hostname ?? host;

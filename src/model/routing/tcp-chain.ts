@@ -1,3 +1,4 @@
+import { wholeOf } from "../../base/cell-map.ts";
 import { memoise } from "../../base/memo.ts";
 import { clusterName } from "../cluster.ts";
 import { findRule, type MergedRule, policyOf } from "../destination-rule.ts";
@@ -25,7 +26,7 @@ export function serviceByName(
   services: ReadonlyMap<string, Service>,
   hostname: string,
 ): Service | undefined {
-  return services.get(hostname) ?? aliasIndex(services).get(hostname);
+  return services.get(hostname) ?? aliasIndex(wholeOf(services)).get(hostname);
 }
 
 const aliasIndex = memoise((services: ReadonlyMap<string, Service>) => {

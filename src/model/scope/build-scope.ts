@@ -4,7 +4,7 @@ import type { MeshSettings } from "../mesh-settings.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { EgressListener, Scope } from "../scope.ts";
 import type { Service } from "../service.ts";
-import { findSidecar } from "../sidecar.ts";
+import { findSidecar, type Sidecar } from "../sidecar.ts";
 import { MESH_GATEWAY, type VirtualService } from "../virtual-service.ts";
 import { isVisible } from "../visibility.ts";
 import { candidatesFor, firstCandidates } from "./candidates.ts";
@@ -15,10 +15,19 @@ import { buildSidecarScope } from "./sidecar-scope.ts";
  * mesh to the next where nothing of it changed. Gateways have no Sidecar.
  */
 export function scopeOf(mesh: Mesh, proxy: ProxyNode): Scope {
-  const { settings, registry, sidecars } = mesh;
-  const { namespace } = proxy;
-  const sidecar =
-    proxy.type === "sidecar" ? findSidecar(sidecars, proxy, settings.rootNamespace) : undefined;
+  return scopeFor(mesh, proxy.namespace, sidecarOf(mesh, proxy));
+}
+
+/** The Sidecar that selects a proxy. */
+export function sidecarOf({ sidecars, settings }: Mesh, proxy: ProxyNode): Sidecar | undefined {
+  return proxy.type === "sidecar"
+    ? findSidecar(sidecars, proxy, settings.rootNamespace)
+    : undefined;
+}
+
+/** What the proxies of a namespace see that a Sidecar selects, or none. */
+export function scopeFor(mesh: Mesh, namespace: string, sidecar: Sidecar | undefined): Scope {
+  const { settings, registry } = mesh;
   const virtualServices = virtualServicesFor(mesh.virtualServices, namespace);
   return sidecar === undefined
     ? namespaceScope(settings, registry.services, virtualServices, namespace)

@@ -36,11 +36,20 @@ export interface HostShare {
   readonly isRelated: boolean;
 }
 
-/** Divides the hosts of a VirtualService; `services` are those of one port, by hostname. */
+/** The services of one port. */
+export interface PortServices {
+  get(host: string): Service | undefined;
+  /** All, by hostname. */
+  whole(): ReadonlyMap<string, Service>;
+  /** Hostnames that stand for many. */
+  readonly wildcards: readonly string[];
+}
+
+/** Divides the hosts of a VirtualService. */
 export function shareOf(
   virtualService: VirtualService,
-  services: ReadonlyMap<string, Service>,
-  owners: HostOwners,
+  services: PortServices,
+  isOwner: (hostname: string, virtualService: VirtualService) => boolean,
 ): HostShare {
   const own = new Map<string, Service>();
   const foreign: string[] = [];
@@ -52,20 +61,16 @@ export function shareOf(
       isRelated = true;
     } else if (!isWildcard(host)) {
       foreign.push(host);
-      isRelated ||= wildcardHosts(services).some((wildcard) => isWithin(host, wildcard));
+      isRelated ||= services.wildcards.some((wildcard) => isWithin(host, wildcard));
     } else {
-      const within = [...services].filter(([hostname]) => isWithin(hostname, host));
+      const within = [...services.whole()].filter(([hostname]) => isWithin(hostname, host));
       for (const [hostname, service] of within) {
-        if (owners.ownerOf(hostname) === virtualService) own.set(hostname, service);
+        if (isOwner(hostname, virtualService)) own.set(hostname, service);
       }
       if (within.length === 0) foreign.push(host);
       isRelated ||=
-        within.length > 0 || wildcardHosts(services).some((wildcard) => isWithin(host, wildcard));
+        within.length > 0 || services.wildcards.some((wildcard) => isWithin(host, wildcard));
     }
   }
   return { services: [...own.values()], foreign, isRelated };
 }
-
-const wildcardHosts = memoise((services: ReadonlyMap<string, Service>): readonly string[] =>
-  [...services.keys()].filter(isWildcard),
-);

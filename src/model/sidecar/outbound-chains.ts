@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import { memoise } from "../../base/memo.ts";
 import { isWithin } from "../host.ts";
 import type { HttpChain, TcpChain } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
@@ -58,12 +59,15 @@ export function httpChain(
 
 /** Whether some route may lead to a name that is looked up when it is asked for. */
 export function reachesDynamicDns({ outboundMode, services }: Scope): boolean {
-  if (outboundMode === "ALLOW_ANY_DYNAMIC_DNS") return true;
+  return outboundMode === "ALLOW_ANY_DYNAMIC_DNS" || isAnyDynamic(services);
+}
+
+const isAnyDynamic = memoise((services: ReadonlyMap<string, Service>): boolean => {
   for (const { resolution } of services.values()) {
     if (resolution === "dynamic-dns") return true;
   }
   return false;
-}
+});
 
 /** The chains of a port that speaks no HTTP, or not only. */
 export function tcpChains(context: ChainContext, on: ServiceOnPort): readonly ChainDraft[] {

@@ -48,7 +48,8 @@ export interface OutboundListeners {
 
 /** What a route configuration is for. */
 export type RouteUse = {
-  readonly listener: EgressListener;
+  /** The place of the way out among the scope's. */
+  readonly egress: number;
   /** Whether clients ask the listener's own address: there is no other to pass a request on to. */
   readonly isBound: boolean;
 } & (
@@ -278,7 +279,8 @@ export class OutboundBuilder {
     at: { readonly primary: string; readonly isShared: boolean; readonly isBound: boolean },
   ): ChainDraft {
     const { isShared } = at;
-    const [name, use] = routeUse(context.listener, service, port, at);
+    const egress = this.#scope.egress.indexOf(context.listener);
+    const [name, use] = routeUse(egress, service, port, at);
     if (!this.#routes.has(name)) this.#routes.set(name, use);
     const role = port.isHttpProxy ? "http-proxy" : "sidecar-outbound";
     const draft = httpChain(context, name, service, role);
@@ -301,12 +303,12 @@ function protocolOf(
 
 /** The name of the routes that a listener asks for, and what they are for. */
 function routeUse(
-  listener: EgressListener,
+  egress: number,
   { hostname }: Service,
   { number, protocol, isHttpProxy }: ListenPort,
   { primary, isShared, isBound }: { primary: string; isShared: boolean; isBound: boolean },
 ): readonly [name: string, use: RouteUse] {
-  const base = { listener, isBound };
+  const base = { egress, isBound };
   if (number === 0) return [primary, { ...base, type: "proxy" }];
   if (isHttpProxy) return [String(number), { ...base, type: "proxy" }];
   if (protocol === "auto" && !isShared) {

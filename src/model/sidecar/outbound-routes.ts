@@ -1,15 +1,10 @@
+import { isSameList } from "../../base/cells.ts";
 import { memoise } from "../../base/memo.ts";
 import type { ObjectIssue } from "../origin.ts";
 import type { RouteConfiguration, VirtualHost } from "../route.ts";
-import type { Scope } from "../scope.ts";
 import { bracketed } from "./domain.ts";
-import { unknownHosts, unknownHostsOfProxy } from "./unknown-hosts.ts";
-import {
-  type VirtualHostContext,
-  virtualHostOf,
-  virtualHostsOfAllPorts,
-  virtualHostsOfPort,
-} from "./virtual-hosts.ts";
+import { type UnknownPolicy, unknownHosts, unknownHostsOfProxy } from "./unknown-hosts.ts";
+import type { VirtualHostCells } from "./virtual-hosts.ts";
 
 /** A route configuration, and who lost something to another in it. */
 export interface BuiltRoutes {
@@ -19,14 +14,16 @@ export interface BuiltRoutes {
 
 /** The routes that all HTTP listeners of a port share; the port is their name. */
 export function portRoutes(
-  context: VirtualHostContext,
-  scope: Scope,
+  hosts: VirtualHostCells,
+  scope: UnknownPolicy,
   { port, isBound }: { readonly port: number; readonly isBound: boolean },
 ): BuiltRoutes {
-  const { virtualHosts, issues } = virtualHostsOfPort(context, port);
+  const { virtualHosts, issues } = hosts.ofPort(port);
   const unknown = isBound ? unknownHostsOfProxy(scope) : unknownHosts(scope);
-  const hosts = withCatchAll(sorted(virtualHosts), unknown);
-  return { routes: configuration(String(port), true, hosts), issues };
+  return {
+    routes: { name: String(port), ignoresPort: true, ...withCatchAll(virtualHosts, unknown) },
+    issues,
+  };
 }
 
 /**
@@ -34,58 +31,52 @@ export function portRoutes(
  * service's, whatever host it says: `host:port`.
  */
 export function serviceRoutes(
-  context: VirtualHostContext,
+  hosts: VirtualHostCells,
   hostname: string,
   port: number,
 ): BuiltRoutes {
-  const own = virtualHostOf(context, port, bracketed(hostname));
-  const hosts = own === undefined ? [] : [forAllHosts(own)];
-  return { routes: configuration(`${hostname}:${port}`, true, hosts), issues: [] };
+  const own = hosts.withDomain(port, bracketed(hostname));
+  const virtualHosts = own === undefined ? [] : [forAllHosts(own)];
+  return {
+    routes: { name: `${hostname}:${port}`, ignoresPort: true, virtualHosts },
+    issues: [],
+  };
 }
 
 /** The routes of an explicit proxy, of a listener that says `HTTP_PROXY`, or of a socket file. */
-export function proxyRoutes(context: VirtualHostContext, scope: Scope, name: string): BuiltRoutes {
-  const { virtualHosts, issues } = virtualHostsOfAllPorts(context);
-  const hosts = withCatchAll(sorted(virtualHosts), unknownHostsOfProxy(scope));
+export function proxyRoutes(
+  hosts: VirtualHostCells,
+  scope: UnknownPolicy,
+  name: string,
+): BuiltRoutes {
+  const { virtualHosts, issues } = hosts.ofAllPorts();
   // Domains say their ports: one listener serves the services of all ports.
-  return { routes: configuration(name, false, hosts), issues };
+  return {
+    routes: {
+      name,
+      ignoresPort: false,
+      ...withCatchAll(virtualHosts, unknownHostsOfProxy(scope)),
+    },
+    issues,
+  };
 }
 
-function sorted(virtualHosts: readonly VirtualHost[]): readonly VirtualHost[] {
-  return virtualHosts.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+/** Whether two are the same to a proxy. */
+export function isSameRoutes(last: BuiltRoutes, next: BuiltRoutes): boolean {
+  return (
+    last.issues === next.issues &&
+    last.routes.ignoresPort === next.routes.ignoresPort &&
+    isSameList(last.routes.virtualHosts, next.routes.virtualHosts)
+  );
 }
 
 /** A virtual host of the user's may have taken everything already. */
 function withCatchAll(
   virtualHosts: readonly VirtualHost[],
   catchAll: VirtualHost,
-): readonly VirtualHost[] {
+): Pick<RouteConfiguration, "virtualHosts"> {
   const isAllTaken = virtualHosts.some(({ domains }) => domains.includes("*"));
-  return isAllTaken ? virtualHosts : [...virtualHosts, catchAll];
+  return { virtualHosts: isAllTaken ? virtualHosts : [...virtualHosts, catchAll] };
 }
 
 const forAllHosts = memoise((host: VirtualHost): VirtualHost => ({ ...host, domains: ["*"] }));
-
-/** The same value for the same virtual hosts, whoever asks. */
-function configuration(
-  name: string,
-  ignoresPort: boolean,
-  [first = NOBODY, ...others]: readonly VirtualHost[],
-): RouteConfiguration {
-  return shared(first, name, ignoresPort, ...others);
-}
-
-const NOBODY: VirtualHost = { name: "", domains: [], routes: [] };
-
-const shared = memoise(
-  (
-    first: VirtualHost,
-    name: string,
-    ignoresPort: boolean,
-    ...others: readonly VirtualHost[]
-  ): RouteConfiguration => ({
-    name,
-    ignoresPort,
-    virtualHosts: first === NOBODY ? others : [first, ...others],
-  }),
-);

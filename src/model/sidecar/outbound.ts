@@ -1,3 +1,5 @@
+import { CellMap } from "../../base/cell-map.ts";
+import { type Cell, type CellGraph, type Family, isSameList } from "../../base/cells.ts";
 import { memoise } from "../../base/memo.ts";
 import type { Cluster } from "../cluster.ts";
 import { lookupFamilyOf } from "../dns-lookup.ts";
@@ -7,6 +9,7 @@ import type { MeshSettings } from "../mesh-settings.ts";
 import type { ObjectIssue } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { RouteConfiguration } from "../route.ts";
+import type { ScopeCells } from "../scope/scope-cells.ts";
 import type { EgressListener, Scope } from "../scope.ts";
 import type { Sidecar } from "../sidecar.ts";
 import {
@@ -15,86 +18,178 @@ import {
   passthroughCluster,
 } from "../standard-clusters.ts";
 import type { ViewPart } from "../view-part.ts";
-import { clientOf } from "./client.ts";
 import { HTTP_PROXY_ROUTES, httpProxyListener, httpProxyPort } from "./http-proxy.ts";
 import { reachesDynamicDns } from "./outbound-chains.ts";
 import { buildListener, type ListenerEntry } from "./outbound-entry.ts";
 import { OutboundBuilder, type RouteUse } from "./outbound-listeners.ts";
-import { type BuiltRoutes, portRoutes, proxyRoutes, serviceRoutes } from "./outbound-routes.ts";
+import {
+  type BuiltRoutes,
+  isSameRoutes,
+  portRoutes,
+  proxyRoutes,
+  serviceRoutes,
+} from "./outbound-routes.ts";
 import { isPortable, OWN_ADDRESS } from "./service-address.ts";
 import { closedTcp, unknownTcp } from "./unknown-hosts.ts";
-import type { VirtualHostContext } from "./virtual-hosts.ts";
+import { VirtualHostCells } from "./virtual-hosts.ts";
 import { virtualOutbound } from "./virtual-outbound.ts";
 
-/** What a sidecar does with what its app sends out. */
-export function buildSidecarOutbound(mesh: Mesh, proxy: ProxyNode, scope: Scope): ViewPart {
-  const client = clientOf(mesh, scope, proxy);
-  const port = httpProxyPort(proxy, scope.settings);
-  const { listeners, routes, proxyRoutes: forProxy, issues } = outboundOf(mesh, scope, client);
-  const explicit =
-    port === undefined ? [] : [httpProxyListener(proxy, port, reachesDynamicDns(scope))];
-  const own = listeners.flatMap((listener) => ofProxy(listener, proxy));
-  const used = own.length === listeners.length ? routes : routesOf(own, routes);
-  return {
-    listeners: [...own, ...explicit],
-    routes: port === undefined ? used : [...used, forProxy.routes],
-    clusters: standardClusters(scope, proxy),
-    issues: port === undefined ? issues : [...issues, ...forProxy.issues],
-  };
-}
-
-/** What all proxies of one kind of client have alike. */
-interface SharedOutbound {
+/** What sidecars that are alike do with what their apps send out. */
+export interface SharedOutbound {
   readonly listeners: readonly Listener[];
   readonly routes: readonly RouteConfiguration[];
-  /** Of the explicit proxy, where there is one. */
-  readonly proxyRoutes: BuiltRoutes;
   readonly issues: readonly ObjectIssue[];
 }
 
-const outboundOf = memoise((mesh: Mesh, scope: Scope, client: ProxyNode): SharedOutbound => {
-  const { entries, routes, issues } = new OutboundBuilder(mesh, scope, client).build();
-  const contexts = new Map<EgressListener, VirtualHostContext>();
-  const contextOf = (listener: EgressListener): VirtualHostContext => {
-    const known = contexts.get(listener);
-    if (known !== undefined) return known;
-    const context = { mesh, client, listener, services: scope.services };
-    contexts.set(listener, context);
-    return context;
-  };
-  const built = [...routes].map(([name, use]) =>
-    buildRoutes(name, use, contextOf(use.listener), scope),
-  );
-  const listeners = [
-    ...listenersOf(entries, scope),
-    ...(client.interceptionMode === "NONE"
-      ? []
-      : [capturing(client, scope.settings, scope.sidecar)]),
-  ];
-  const everything = scope.egress.find(({ port }) => port === undefined) ?? NOTHING;
-  return {
-    listeners,
-    routes: routesOf(
+/** Listeners, and what the routes are for that they ask for, by name. */
+interface Frame {
+  readonly listeners: readonly Listener[];
+  readonly uses: ReadonlyMap<string, RouteUse>;
+  readonly issues: readonly ObjectIssue[];
+}
+
+/**
+ * The listeners and routes of the sidecars of one scope that are alike. Listeners are made anew when
+ * services or rules for connections change; of routes only those that a change touches.
+ */
+export class OutboundCells {
+  readonly #mesh: Mesh;
+  readonly #scope: ScopeCells;
+  readonly #client: ProxyNode;
+  readonly #frame: Cell<Frame>;
+  readonly #hosts: Family<number, VirtualHostCells>;
+  readonly #routes: Family<string, BuiltRoutes | undefined>;
+  readonly #explicit: Cell<BuiltRoutes>;
+  readonly #shared: Cell<SharedOutbound>;
+
+  constructor(graph: CellGraph, mesh: Mesh, scope: ScopeCells, client: ProxyNode) {
+    this.#mesh = mesh;
+    this.#scope = scope;
+    this.#client = client;
+    this.#frame = graph.cell(() => this.#buildFrame());
+    this.#hosts = graph.family((index: number) => {
+      const listener = graph.cell(() => scope.whole.get().egress[index] ?? NOTHING);
+      return new VirtualHostCells(graph, { mesh, scope, client, listener });
+    });
+    const uses = new CellMap(
+      graph,
+      graph.cell(() => this.#frame.get().uses),
+      isSameUse,
+    );
+    this.#routes = graph.family((name: string) => {
+      const use = uses.get(name);
+      return use === undefined ? undefined : this.#buildRoutes(name, use);
+    }, isSameIfAny);
+    this.#explicit = graph.cell(() => {
+      const { egress } = scope.withoutHttp.get();
+      const index = egress.findIndex(({ port }) => port === undefined);
+      return proxyRoutes(this.#hosts.get(index), scope.rules.get(), HTTP_PROXY_ROUTES);
+    }, isSameRoutes);
+    this.#shared = graph.cell(() => {
+      const { listeners, uses: all, issues } = this.#frame.get();
+      const built = [...all.keys()].flatMap((name) => this.#routes.get(name) ?? []);
+      return {
+        listeners,
+        routes: built.map(({ routes }) => routes),
+        issues: [...issues, ...built.flatMap((one) => one.issues)],
+      };
+    });
+  }
+
+  /** What all of them have. */
+  shared(): SharedOutbound {
+    return this.#shared.get();
+  }
+
+  /** Of the explicit proxy, where there is one. */
+  explicitRoutes(): BuiltRoutes {
+    return this.#explicit.get();
+  }
+
+  #buildFrame(): Frame {
+    const scope = this.#scope.withoutHttp.get();
+    const builder = new OutboundBuilder(this.#mesh, scope, this.#client);
+    const { entries, routes, issues } = builder.build();
+    const isPortable = this.#client.interceptionMode === "NONE";
+    const listeners = [
+      ...listenersOf(entries, scope),
+      ...(isPortable ? [] : [capturing(this.#client, scope.settings, scope.sidecar)]),
+    ];
+    const asked = askedBy(listeners);
+    return {
       listeners,
-      built.map((one) => one.routes),
-    ),
-    proxyRoutes: proxyRoutes(contextOf(everything), scope, HTTP_PROXY_ROUTES),
-    issues: [...issues, ...built.flatMap((one) => one.issues)],
+      uses: new Map([...routes].filter(([name]) => asked.has(name))),
+      issues,
+    };
+  }
+
+  #buildRoutes(name: string, use: RouteUse): BuiltRoutes {
+    const hosts = this.#hosts.get(use.egress);
+    const scope = this.#scope.rules.get();
+    switch (use.type) {
+      case "port":
+        return portRoutes(hosts, scope, use);
+      case "service":
+        return serviceRoutes(hosts, use.hostname, use.port);
+      case "proxy":
+        return proxyRoutes(hosts, scope, name);
+    }
+  }
+}
+
+function isSameUse(last: RouteUse, next: RouteUse): boolean {
+  return JSON.stringify(last) === JSON.stringify(next);
+}
+
+function isSameIfAny(last: BuiltRoutes | undefined, next: BuiltRoutes | undefined): boolean {
+  return last !== undefined && next !== undefined && isSameRoutes(last, next);
+}
+
+/** What one sidecar does with what its app sends out. */
+export function sidecarOutbound(
+  cells: OutboundCells,
+  proxy: ProxyNode,
+  scope: Scope,
+): { readonly own: ViewPart; readonly shared: ViewPart } {
+  const port = httpProxyPort(proxy, scope.settings);
+  const explicit = port === undefined ? undefined : cells.explicitRoutes();
+  const { listeners, routes, issues } = cells.shared();
+  const moved = listeners.flatMap((listener) => ofProxy(listener, proxy));
+  const isShared = isSameList(moved, listeners);
+  const isShorter = moved.length < listeners.length;
+  const asked = isShorter ? askedBy(moved) : undefined;
+  const used = asked === undefined ? routes : routes.filter(({ name }) => asked.has(name));
+  return {
+    own: {
+      listeners: [
+        ...(isShared ? [] : moved),
+        ...(port === undefined ? [] : [httpProxyListener(proxy, port, reachesDynamicDns(scope))]),
+      ],
+      routes: [...(isShorter ? used : []), ...(explicit === undefined ? [] : [explicit.routes])],
+      clusters: standardClusters(scope, proxy),
+      issues: explicit === undefined ? issues : [...issues, ...explicit.issues],
+    },
+    shared: {
+      listeners: isShared ? listeners : NO_LISTENERS,
+      routes: isShorter ? NO_ROUTES : routes,
+      clusters: [],
+      issues: [],
+    },
   };
-});
+}
+
+const NO_LISTENERS: readonly Listener[] = [];
+const NO_ROUTES: readonly RouteConfiguration[] = [];
 
 /** The routes that listeners ask for: those of a chain that was left out are nobody's. */
-function routesOf(
-  listeners: readonly Listener[],
-  routes: readonly RouteConfiguration[],
-): readonly RouteConfiguration[] {
+function askedBy(listeners: readonly Listener[]): ReadonlySet<string> {
   const asked = new Set<string>();
   for (const { chains, defaultChain } of listeners) {
     for (const { filter } of defaultChain === undefined ? chains : [...chains, defaultChain]) {
       if (filter.type === "http" && typeof filter.routes === "string") asked.add(filter.routes);
     }
   }
-  return routes.filter(({ name }) => asked.has(name));
+  return asked;
 }
 
 /** A Sidecar may leave nothing to the explicit proxy. */
@@ -117,22 +212,6 @@ const capturing = memoise(
       egressProxy: sidecar?.egressProxy,
     }),
 );
-
-function buildRoutes(
-  name: string,
-  use: RouteUse,
-  context: VirtualHostContext,
-  scope: Scope,
-): BuiltRoutes {
-  switch (use.type) {
-    case "port":
-      return portRoutes(context, scope, use);
-    case "service":
-      return serviceRoutes(context, use.hostname, use.port);
-    case "proxy":
-      return proxyRoutes(context, scope, name);
-  }
-}
 
 function listenersOf(entries: readonly ListenerEntry[], scope: Scope): readonly Listener[] {
   const primaries = new Set(entries.map(({ binds, port }) => `${binds[0]} ${port}`));

@@ -1,0 +1,153 @@
+import { type Cell, CellGraph, type Family } from "../base/cells.ts";
+import { buildGatewayView } from "./gateway-part/gateway-view.ts";
+import type { Mesh } from "./mesh.ts";
+import { clusterClientText, OutboundClusterCells, placeOf } from "./outbound-clusters.ts";
+import type { ClientPlace } from "./policy/endpoint-groups.ts";
+import type { ProxyNode } from "./proxy.ts";
+import type { ProxyView } from "./proxy-view.ts";
+import { ScopeCells, scopeText } from "./scope/scope-cells.ts";
+import { clientText, labelsAskedFor } from "./sidecar/client.ts";
+import { buildSidecarInbound } from "./sidecar/inbound.ts";
+import { OutboundCells, sidecarOutbound } from "./sidecar/outbound.ts";
+import { TrackedMesh } from "./tracked-mesh.ts";
+import { NO_PART, type ViewPart } from "./view-part.ts";
+
+/** Everything that the proxies of one scope have in common. */
+interface ScopeViews {
+  readonly scope: ScopeCells;
+  /** Labels of clients that some rule looks at. */
+  readonly labelKeys: Cell<ReadonlySet<string>>;
+  /** By `clusterClientText`. */
+  readonly clusters: Family<string, OutboundClusterCells>;
+  /** By `clientText`. */
+  readonly outbound: Family<string, OutboundCells>;
+}
+
+/**
+ * What proxies see of a mesh, from one mesh to the next. Of each proxy's view only that is computed
+ * anew which a change of the mesh touches; a view that nothing touches is the same value. The answer
+ * for a mesh is the same whichever meshes came before it.
+ */
+export class MeshViews {
+  readonly #graph = new CellGraph();
+  readonly #tracked: TrackedMesh;
+  readonly #scopes: Family<string, ScopeViews>;
+  readonly #views: Family<ProxyNode, Cell<ProxyView>>;
+  #mesh: Mesh;
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh;
+    this.#tracked = new TrackedMesh(this.#graph, mesh);
+    this.#scopes = this.#graph.family((text: string) => this.#scopeViews(text));
+    this.#views = this.#graph.family((proxy: ProxyNode) => this.#proxyView(proxy));
+  }
+
+  /** What there is to remember, and how often something had to be computed so far. */
+  get counts(): { readonly cells: number; readonly computations: number } {
+    return { cells: this.#graph.size, computations: this.#graph.computations };
+  }
+
+  /** What a proxy sees of a mesh. */
+  view(mesh: Mesh, proxy: ProxyNode): ProxyView {
+    if (mesh !== this.#mesh) {
+      this.#mesh = mesh;
+      this.#graph.turn();
+      this.#tracked.set(mesh);
+    }
+    return this.#views.get(proxy).get();
+  }
+
+  #scopeViews(text: string): ScopeViews {
+    const [graph, mesh] = [this.#graph, this.#tracked];
+    const scope = new ScopeCells(graph, mesh, text);
+    return {
+      scope,
+      labelKeys: graph.cell(
+        () => labelsAskedFor(mesh.destinationRules, scope.whole.get().virtualServices),
+        isSameSet,
+      ),
+      clusters: graph.family(
+        (client: string) => new OutboundClusterCells(graph, mesh, scope, client),
+      ),
+      outbound: graph.family(
+        (client: string) => new OutboundCells(graph, mesh, scope, JSON.parse(client) as ProxyNode),
+      ),
+    };
+  }
+
+  /** The parts of one proxy's view, each in a cell of its own; the view is put together of them. */
+  #proxyView(proxy: ProxyNode): Cell<ProxyView> {
+    const [graph, mesh] = [this.#graph, this.#tracked];
+    const ownScope = graph.cell(() => scopeText(mesh, proxy));
+    const views = graph.cell(() => this.#scopes.get(ownScope.get()));
+    const clusterClient = graph.cell(() => clusterClientText(mesh, proxy));
+    const place = graph.cell(() => JSON.stringify(placeOf(mesh, proxy)));
+    const clusters = graph.cell(() =>
+      views
+        .get()
+        .clusters.get(clusterClient.get())
+        .of(JSON.parse(place.get()) as ClientPlace),
+    );
+    const clusterIssues = graph.cell(() =>
+      views.get().clusters.get(clusterClient.get()).issues.get(),
+    );
+    const parts =
+      proxy.type === "router"
+        ? graph.cell((): ViewParts => {
+            const own = buildGatewayView(mesh, proxy, views.get().scope.whole.get());
+            return { own, shared: NO_PART };
+          })
+        : this.#sidecarParts(proxy, views);
+    return graph.cell((): ProxyView => {
+      const { own, shared } = parts.get();
+      const { whole, rules } = views.get().scope;
+      return {
+        proxy,
+        settings: rules.get().settings,
+        clusters: clusters.get().clusters.get(),
+        endpoints: clusters.get().endpoints.get(),
+        virtualHosts: [],
+        own,
+        shared,
+        issues: [...whole.get().issues, ...clusterIssues.get(), ...own.issues, ...shared.issues],
+      };
+    });
+  }
+
+  #sidecarParts(proxy: ProxyNode, views: Cell<ScopeViews>): Cell<ViewParts> {
+    const [graph, mesh] = [this.#graph, this.#tracked];
+    const client = graph.cell(() => clientText(proxy, views.get().labelKeys.get()));
+    const inbound = graph.cell(() =>
+      buildSidecarInbound(mesh, proxy, views.get().scope.rules.get()),
+    );
+    const outbound = graph.cell(() =>
+      sidecarOutbound(
+        views.get().outbound.get(client.get()),
+        proxy,
+        views.get().scope.withoutHttp.get(),
+      ),
+    );
+    return graph.cell(() => {
+      const { own, shared } = outbound.get();
+      return { own: joinParts(own, inbound.get()), shared };
+    });
+  }
+}
+
+interface ViewParts {
+  readonly own: ViewPart;
+  readonly shared: ViewPart;
+}
+
+function joinParts(first: ViewPart, second: ViewPart): ViewPart {
+  return {
+    listeners: [...first.listeners, ...second.listeners],
+    routes: [...first.routes, ...second.routes],
+    clusters: [...first.clusters, ...second.clusters],
+    issues: [...first.issues, ...second.issues],
+  };
+}
+
+function isSameSet(last: ReadonlySet<string>, next: ReadonlySet<string>): boolean {
+  return last.size === next.size && [...last].every((one) => next.has(one));
+}
