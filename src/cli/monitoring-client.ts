@@ -7,6 +7,20 @@ import { noMesh } from "./kubeconfig.ts";
 const ANSWER_TIMEOUT_MS = 10_000;
 const ANSWER_CHARACTERS_MAX = 64 * 1024 * 1024;
 
+/** Where the control plane's pages are; commands that ask it have this beside `--home`. */
+export const MONITORING_FLAG = {
+  "monitoring-addr": {
+    value: "ADDR",
+    help: "ask the control plane at this HOST:PORT (default the mesh's)",
+  },
+} as const;
+
+/** The flags that say which control plane is asked. */
+export interface MonitoringFlags {
+  readonly home: string | undefined;
+  readonly "monitoring-addr"?: string | undefined;
+}
+
 /** One connected proxy, as the control plane's `/debug/syncz` has it: istiod's fields and ours. */
 export interface ProxySync {
   readonly cluster_id: string;
@@ -14,13 +28,20 @@ export interface ProxySync {
   readonly proxy: string;
   readonly proxy_type: string;
   readonly istio_version: string;
+  readonly node_id: string;
+  readonly connected_at: string;
   /** By `cds`, `lds`, `eds`, `rds`. */
   readonly status: Readonly<Record<string, string>>;
+  /** Since when each is so. */
+  readonly since: Readonly<Record<string, string>>;
+  /** Virtual hosts that are not the newest, because the proxy lacks a cluster that those name. */
+  readonly held_routes: readonly string[];
   readonly rejections: readonly {
     readonly type: string;
     readonly version: string;
     readonly at: string;
     readonly message: string;
+    readonly resources: readonly string[];
     /** `Kind/namespace/name`. */
     readonly objects: readonly string[];
   }[];
@@ -28,15 +49,58 @@ export interface ProxySync {
 
 /** The proxies that are connected to the mesh's control plane. */
 export async function readProxies(
-  flags: { readonly home: string | undefined },
+  flags: MonitoringFlags,
   io: CommandIo,
 ): Promise<readonly ProxySync[]> {
+  const text = await readPage(findMonitoring(flags, io), "/debug/syncz", io.signal);
+  return JSON.parse(text) as readonly ProxySync[];
+}
+
+/** A control plane that can be asked. */
+export interface Monitoring {
+  readonly addr: string;
+  /** What to say when nobody answers there. */
+  readonly absent: () => CliError;
+}
+
+/** The control plane that the flags lead to; throws a `CliError` where there is none. */
+export function findMonitoring(flags: MonitoringFlags, io: CommandIo): Monitoring {
+  const asked = flags["monitoring-addr"];
+  if (asked !== undefined) {
+    if (!/^(?:[^:\s/]+|\[[\da-f:]+\]):\d{1,5}$/i.test(asked)) {
+      throw new CliError(`--monitoring-addr: "${asked}" is no address of the form 127.0.0.1:15014`);
+    }
+    return {
+      addr: asked,
+      absent: () => new CliError(`no control plane answers at ${asked} (--monitoring-addr)`),
+    };
+  }
   const home = homeOf(flags.home, io.env);
   const server = readServerFile(home);
   if (server === undefined) throw noMesh(home);
-  const text = await getText(`http://${server.monitoringAddr}/debug/syncz`, io.signal);
-  if (text === undefined) throw noMesh(home);
-  return JSON.parse(text) as readonly ProxySync[];
+  return { addr: server.monitoringAddr, absent: () => noMesh(home) };
+}
+
+/** A page that was answered with something else than 200. */
+export class PageError extends CliError {
+  readonly status: number;
+
+  constructor(url: string, status: number, text: string) {
+    super(`${url.slice(0, 200)} answered ${status}: ${text.trim().slice(0, 200)}`);
+    this.name = "PageError";
+    this.status = status;
+  }
+}
+
+/** The text of a page; throws a `CliError` when nobody answers, or with what is said instead of 200. */
+export async function readPage(
+  { addr, absent }: Monitoring,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const text = await getText(`http://${addr}${path}`, signal);
+  if (text === undefined) throw absent();
+  return text;
 }
 
 /** The page's text, or `undefined` when nobody listens there any more. */
@@ -52,7 +116,7 @@ function getText(url: string, signal: AbortSignal): Promise<string | undefined> 
       response.on("end", () => {
         timer.cancel();
         if (response.statusCode === 200) resolve(text);
-        else reject(new CliError(`${url} answered ${response.statusCode}: ${text.slice(0, 200)}`));
+        else reject(new PageError(url, response.statusCode ?? 0, text));
       });
     });
     const timer = nodeClock.setTimer(ANSWER_TIMEOUT_MS, () => {

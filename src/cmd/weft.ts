@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   label: async () => (await import("../cli/label.ts")).labelCommand,
   scale: async () => (await import("../cli/scale.ts")).scaleCommand,
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
+  wait: async () => (await import("../cli/wait.ts")).waitCommand,
   "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
   "xds-dump": async () => (await import("../cli/xds-dump.ts")).xdsDumpCommand,
   version: async () => (await import("../cli/version.ts")).versionCommand,

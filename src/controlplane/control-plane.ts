@@ -188,9 +188,13 @@ export class ControlPlane {
       const proxy = this.#pool.proxies.get(client.clientId);
       return proxy === undefined ? [] : [{ client, proxy }];
     });
+    const board = this.#board;
     return {
       proxies: connected.map(({ client, proxy }) => proxyStatusOf(client, proxy)),
-      objects: this.#board.objects(),
+      // Counted for those who read it.
+      get objects() {
+        return board.objects();
+      },
       findings: this.#findings.list(),
     };
   }

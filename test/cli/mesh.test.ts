@@ -16,6 +16,10 @@ function proxySync(proxy: string, more: Partial<ProxySync> = {}): ProxySync {
     proxy_type: "sidecar",
     istio_version: "0.1.0",
     status: { cds: "SYNCED", lds: "SYNCED", eds: "SYNCED", rds: "NOT SENT" },
+    node_id: `sidecar~127.0.0.1~${proxy}~x`,
+    connected_at: "2026-01-01T00:00:00.000Z",
+    since: {},
+    held_routes: [],
     rejections: [],
     ...more,
   };
@@ -30,6 +34,7 @@ const REFUSED = proxySync("a.default", {
       version: "3",
       at: "2026-01-01T00:00:00.000Z",
       message: "cluster x: bad",
+      resources: ["x"],
       objects: ["DestinationRule/default/x"],
     },
   ],

@@ -150,6 +150,7 @@ spec: {hosts: [x.test], http: [{route: [{destination: {host: reviews}}]}]}
   test("says that it is on its way, and counts down when the proxy goes", async () => {
     const rig = await Rig.start();
     await rig.apply(`${APP}---\n${routeYaml("v1")}`);
+    await until(() => rig.condition("Distributed").reason === "NoProxies", "it to be built");
     const client = rig.connect();
     await client.response("route");
     await until(() => rig.condition("Distributed").reason === "Pending", "it to be on its way");
@@ -161,7 +162,7 @@ spec: {hosts: [x.test], http: [{route: [{destination: {host: reviews}}]}]}
   test("is no change of the mesh when it is written", async () => {
     const rig = await Rig.start();
     await rig.apply(`${APP}---\n${routeYaml("v1")}`);
-    await until(() => rig.condition("Distributed").status !== undefined, "the first status");
+    await until(() => rig.condition("Distributed").reason === "NoProxies", "the first status");
     const events = (): number =>
       rig.controlPlane.metrics.value("pilot_k8s_cfg_events", { type: "VirtualService" });
     expect(events()).toBe(1);
