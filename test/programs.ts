@@ -18,12 +18,15 @@ export type Program =
   | "nginx"
   | "haproxy"
   | "taskset"
-  | "cc";
+  | "cc"
+  | "istioctl"
+  | "promtool";
 
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
  * skipped then, and the runner says so. Envoy is also looked for in `ENVOY_PATH` and where
- * `npm run envoy` puts it, go-control-plane and istiod where the scripts of those names do. A program that
+ * `npm run envoy` puts it, go-control-plane and istiod where the
+ * scripts of those names do, and istioctl. A program that
  * `WEFT_TEST_REQUIRE` lists must be there.
  */
 export function findProgram(program: Program): string | undefined {
@@ -45,13 +48,14 @@ export function findCases(): string | undefined {
   return undefined;
 }
 
+/** Built from Go modules by the scripts of their names. */
+const BUILT_HERE: ReadonlySet<Program> = new Set(["go-control-plane", "istiod", "istioctl"]);
+
 function candidates(program: Program): string[] {
   const onPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, program));
-  if (program === "go-control-plane" || program === "istiod") {
-    return [join(repository, ".cache", program, program)];
-  }
+  if (BUILT_HERE.has(program)) return [join(repository, ".cache", program, program)];
   if (program !== "envoy") return onPath;
   const named = process.env["ENVOY_PATH"];
   return [

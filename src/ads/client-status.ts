@@ -45,6 +45,8 @@ export interface ClientStatus {
   readonly clientId: string;
   readonly node: ClientNode;
   readonly variant: VariantName;
+  /** `address:port` that it connected from. */
+  readonly peer: string;
   readonly connectedAtMs: number;
   /** What it is to have in the end; pushes may still be on their way there. */
   readonly target: XdsSnapshot;

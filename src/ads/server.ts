@@ -14,6 +14,7 @@ import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { XdsSnapshot } from "../xds/snapshot.ts";
 import { type ClientStatus, statusOf } from "./client-status.ts";
+import { DebugCall, type DebugSource, isDebugType } from "./debug-call.ts";
 import { DELTA } from "./delta-variant.ts";
 import { NameSets } from "./name-sets.ts";
 import type { HeldState } from "./publication.ts";
@@ -76,6 +77,8 @@ export interface AdsServerOptions {
   readonly metrics: MetricRegistry;
   /** Names this server in responses and in clients' dumps. */
   readonly controlPlane: string;
+  /** Answers tools; without it, their types are unknown ones. */
+  readonly debug?: DebugSource;
   readonly clientsMax?: number;
 }
 
@@ -87,6 +90,7 @@ interface Client {
   readonly call: Call;
   readonly variant: Variant;
   readonly stream: AdsStream;
+  readonly peer: string;
   readonly connectedAtMs: number;
   /** When the push that is under way began. */
   pushedAtMs: number;
@@ -165,10 +169,11 @@ export class AdsServer {
   /** Every connected client, sorted by node id. */
   clients(): readonly ClientStatus[] {
     return [...this.#clients.values()]
-      .map(({ id, node, variant, connectedAtMs, stream }) => ({
+      .map(({ id, node, variant, peer, connectedAtMs, stream }) => ({
         clientId: id,
         node,
         variant: variant.name,
+        peer,
         connectedAtMs,
         target: stream.target,
         completed: stream.completed,
@@ -194,6 +199,7 @@ export class AdsServer {
     }
     this.#calls.add(call);
     let client: Client | undefined;
+    const tool = variant === SOTW ? this.#toolOf(call) : undefined;
     const timer: Timer = clock.setTimer(FIRST_REQUEST_MS_MAX, () => {
       refuse(call, status.DEADLINE_EXCEEDED, "no request came");
     });
@@ -202,6 +208,10 @@ export class AdsServer {
       const request = variant.decode(bytes, this.#nameSets);
       if (!request.ok) {
         this.#refuse(call, "message", request.issues);
+        return;
+      }
+      if (tool !== undefined && isDebugType(request.value.typeUrl)) {
+        tool.receive(bytes);
         return;
       }
       client ??= this.#connect(call, variant, request.value);
@@ -217,6 +227,19 @@ export class AdsServer {
     call.on("error", leave);
     call.on("cancelled", leave);
     call.on("finish", leave);
+  }
+
+  /** Tools speak state of the world. */
+  #toolOf(call: Call): DebugCall | undefined {
+    const { debug } = this.#options;
+    if (debug === undefined) return undefined;
+    return new DebugCall(debug, {
+      peer: call.getPeer(),
+      write: (bytes) => {
+        if (this.#calls.has(call)) call.write(bytes);
+      },
+      refuse: (text) => refuse(call, status.FAILED_PRECONDITION, text),
+    });
   }
 
   #connect(call: Call, variant: Variant, request: ClientRequest): Client | undefined {
@@ -243,6 +266,7 @@ export class AdsServer {
       node,
       call,
       variant,
+      peer: call.getPeer(),
       connectedAtMs: clock.nowMs(),
       pushedAtMs: clock.monotonicMs(),
       stream: new AdsStream(

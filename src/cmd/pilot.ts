@@ -19,7 +19,8 @@ import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../telemet
 import { MetricRegistry } from "../telemetry/metrics.ts";
 
 const GRPC_ADDR_DEFAULT = "127.0.0.1:15010";
-const HTTP_ADDR_DEFAULT = "127.0.0.1:15014";
+const HTTP_ADDR_DEFAULT = "127.0.0.1:8080";
+const MONITORING_ADDR_DEFAULT = "127.0.0.1:15014";
 
 const FLAGS = {
   "config-dir": { value: "DIR", help: "folder of YAML and JSON files, watched" },
@@ -28,7 +29,11 @@ const FLAGS = {
   "grpc-addr": { value: "ADDR", help: `xDS, plain text (default ${GRPC_ADDR_DEFAULT})` },
   "http-addr": {
     value: "ADDR",
-    help: `readiness, metrics and debug pages (default ${HTTP_ADDR_DEFAULT})`,
+    help: `readiness, metrics and debug pages (default ${HTTP_ADDR_DEFAULT}, if it is free)`,
+  },
+  "monitoring-addr": {
+    value: "ADDR",
+    help: `the same pages (default ${MONITORING_ADDR_DEFAULT}; none when only --http-addr is given)`,
   },
   home: {
     value: "DIR",
@@ -69,7 +74,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (positionals.length > 0) throw new CliError(`unexpected argument "${positionals[0]}"`);
   const chosen = await chooseSource(flags, io.env);
   const grpcAddr = checkAddr("--grpc-addr", flags["grpc-addr"] ?? GRPC_ADDR_DEFAULT);
-  const httpAddr = checkAddr("--http-addr", flags["http-addr"] ?? HTTP_ADDR_DEFAULT);
+  const pages = pageAddresses(flags["http-addr"], flags["monitoring-addr"]);
   const level = checkLevel(flags["log-level"] ?? "warn");
   const home = flags.home ?? io.env["WEFT_HOME"] ?? join(homedir(), ".weft");
   const say = (text: string): void => io.stderr(`${text}\n`);
@@ -79,7 +84,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const controlPlane = new ControlPlane({
     source,
     grpcAddr,
-    httpAddr,
+    ...pages,
     clock: nodeClock,
     prng: nodePrng,
     log,
@@ -88,9 +93,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     onFindings: (change) => print(change, say),
   });
   if (await start(controlPlane, io.signal)) {
-    const { grpc, http } = controlPlane.ports;
+    const { grpc } = controlPlane.ports;
     say(`serving xDS on ${withPort(grpcAddr, grpc)}`);
-    say(`serving status on http://${withPort(httpAddr, http)}`);
+    say(`serving status on ${pagesServed(pages, controlPlane)}`);
     say(`following ${source.name}`);
     if (!io.signal.aborted) {
       await new Promise((done) => io.signal.addEventListener("abort", done, { once: true }));
@@ -99,6 +104,35 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   }
   say("stopped");
   return EXIT.done;
+}
+
+/** Where the pages are: one address is enough for all of them, and nobody has to name any. */
+function pageAddresses(
+  http: string | undefined,
+  monitoring: string | undefined,
+): {
+  readonly httpAddr: string;
+  readonly isHttpOptional: boolean;
+  readonly monitoringAddr?: string;
+} {
+  const isDefault = http === undefined;
+  const other = monitoring ?? (isDefault ? MONITORING_ADDR_DEFAULT : undefined);
+  return {
+    httpAddr: checkAddr("--http-addr", http ?? HTTP_ADDR_DEFAULT),
+    isHttpOptional: isDefault,
+    ...(other !== undefined && { monitoringAddr: checkAddr("--monitoring-addr", other) }),
+  };
+}
+
+/** `http://` of all that are bound. */
+function pagesServed(pages: ReturnType<typeof pageAddresses>, { ports }: ControlPlane): string {
+  const { httpAddr, monitoringAddr = "" } = pages;
+  return [
+    ...(ports.monitoring === 0 ? [] : [withPort(monitoringAddr, ports.monitoring)]),
+    ...(ports.http === 0 ? [] : [withPort(httpAddr, ports.http)]),
+  ]
+    .map((addr) => `http://${addr}`)
+    .join(" and ");
 }
 
 type SourceFlags = Readonly<Record<"config-dir" | "kubeconfig" | "context", string | undefined>>;

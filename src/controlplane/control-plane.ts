@@ -16,11 +16,13 @@ import { MetricRegistry } from "../telemetry/metrics.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
 import type { ControlPlaneStatus } from "./control-plane-status.ts";
 import { Debouncer } from "./debouncer.ts";
-import { debugPages } from "./debug-pages.ts";
-import { DebugServer } from "./debug-server.ts";
+import { DebugDiscovery } from "./debug-discovery.ts";
+import { type DebugTarget, debugPages } from "./debug-pages.ts";
+import { DebugServers } from "./debug-servers.ts";
 import type { DistributionClient } from "./distribution-view.ts";
 import { type Finding, Findings, type FindingsChange } from "./findings.ts";
 import { ListenError } from "./listen-error.ts";
+import { PageRenderer } from "./page-renderer.ts";
 import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
 import { ProxyScopes } from "./proxy-scope.ts";
 import { SourceFeed } from "./source-feed.ts";
@@ -37,6 +39,10 @@ export interface ControlPlaneOptions {
   readonly grpcAddr: string;
   /** Readiness, metrics and debug pages. */
   readonly httpAddr: string;
+  /** Another address for the same; istiod has two. */
+  readonly monitoringAddr?: string;
+  /** Whether to go on without `httpAddr` when another program has it. */
+  readonly isHttpOptional?: boolean;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly log: Logger;
@@ -62,7 +68,7 @@ export class ControlPlane {
   readonly #pool: ProxyPool;
   readonly #scopes: ProxyScopes;
   readonly #ads: AdsServer;
-  readonly #debug: DebugServer;
+  readonly #debug: DebugServers;
   readonly #findings = new Findings();
   readonly #board: StatusBoard;
   #mesh: Mesh = buildMesh(this.#store.view);
@@ -113,32 +119,40 @@ export class ControlPlane {
       clients: () => this.#distributionClients(),
       view: () => this.#store.view,
     });
+    const target: DebugTarget = {
+      isReady: () => this.#isReady,
+      metrics,
+      status: () => this.status(),
+      clients: () => this.#ads.clients(),
+      proxies: () => this.#pool.proxies,
+      published: (clientId) => this.#ads.published(clientId),
+      distribution: (key, proxy) => this.#board.answer(key, proxy),
+      view: () => this.#store.view,
+      mesh: () => this.#mesh,
+      refresh: () => this.#pool.refresh(),
+    };
+    const pages = debugPages(target);
+    const renderer = new PageRenderer(clock);
+    this.#debug = new DebugServers({ pages, renderer, clock, log: log.scope("debug") });
     this.#ads = new AdsServer({
       addr: options.grpcAddr,
       source: this.#pool,
+      debug: new DebugDiscovery(target, pages, renderer),
       clock,
       log: log.scope("ads"),
       metrics,
       controlPlane: "weft",
       ...(options.clientsMax !== undefined && { clientsMax: options.clientsMax }),
     });
-    this.#debug = new DebugServer(
-      debugPages({
-        isReady: () => this.#isReady,
-        metrics,
-        status: () => this.status(),
-        clients: () => this.#ads.clients(),
-        published: (clientId) => this.#ads.published(clientId),
-        distribution: (key, proxy) => this.#board.answer(key, proxy),
-        view: () => this.#store.view,
-        mesh: () => this.#mesh,
-      }),
-    );
   }
 
-  /** The ports that are bound; 0 before `start`. */
-  get ports(): { readonly grpc: number; readonly http: number } {
-    return { grpc: this.#ads.port, http: this.#debug.port };
+  /** The ports that are bound; 0 for those that are not. */
+  get ports(): { readonly grpc: number; readonly http: number; readonly monitoring: number } {
+    return {
+      grpc: this.#ads.port,
+      http: this.#debug.portOf("http"),
+      monitoring: this.#debug.portOf("monitoring"),
+    };
   }
 
   /**
@@ -147,10 +161,13 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     try {
-      const { grpcAddr, httpAddr, log } = this.#options;
-      await this.#debug.start(httpAddr).catch((error: unknown) => {
-        throw new ListenError("http", httpAddr, error);
-      });
+      const { grpcAddr, httpAddr, monitoringAddr, isHttpOptional = false, log } = this.#options;
+      await this.#debug.start([
+        { listener: "http", addr: httpAddr, isOptional: isHttpOptional },
+        ...(monitoringAddr === undefined
+          ? []
+          : [{ listener: "monitoring", addr: monitoringAddr } as const]),
+      ]);
       await this.#scopes.start();
       await this.#feed.start();
       // The first configuration is served whole: nobody waits for the debouncer.

@@ -1,6 +1,6 @@
 import { showJson } from "../config/json.ts";
 import type { ObjectKey } from "../config/object.ts";
-import { jsonPage, type Page, textPage } from "./debug-server.ts";
+import { jsonPage, type Page, textPage } from "./page.ts";
 import type { DistributionAnswer } from "./status-board.ts";
 
 /** Most objects that one request asks for. */
@@ -34,5 +34,5 @@ export function distributionPage(
     if (found === undefined) return textPage(`proxy "${proxy}" is not connected\n`, 404);
     answers.push(found);
   }
-  return jsonPage(answers);
+  return jsonPage(answers, query);
 }

@@ -78,6 +78,7 @@ class Proxy {
       virtualHost: NOT_ASKED,
     };
     const client: ClientStatus = {
+      peer: "127.0.0.1:1",
       clientId: name,
       variant: "sotw",
       node: { id: name, cluster: "", metadata: {}, userAgent: "", variant: "sotw" },

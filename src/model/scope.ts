@@ -4,6 +4,8 @@ import type { Service } from "./service.ts";
 import type { CaptureMode, Sidecar, SidecarPort } from "./sidecar.ts";
 import type { VirtualService } from "./virtual-service.ts";
 
+export { scopeOf } from "./scope/build-scope.ts";
+
 /**
  * What one proxy may see and send to: the mesh, cut by `exportTo` and by the Sidecar that selects
  * it. Proxies with the same scope have the same value.

@@ -1,0 +1,168 @@
+import { memoise } from "../base/memo.ts";
+import type { EndpointSlice } from "../config/endpoint-slice.ts";
+import { formatKey } from "../config/object.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { Mesh } from "../model/mesh.ts";
+import type { ProxyNode } from "../model/proxy.ts";
+import type { Service } from "../model/service.ts";
+import { serviceTargets } from "../model/service-targets.ts";
+import { MESH_GATEWAY } from "../model/virtual-service.ts";
+import type { ConfigView } from "../store/store.ts";
+
+/** What istiod counts of a mesh that is not as it should be, under the names of its metrics. */
+export const PROBLEMS = [
+  "endpoint_no_pod",
+  "pilot_conflict_inbound_listener",
+  "pilot_destrule_subsets",
+  "pilot_dns_cluster_without_endpoints",
+  "pilot_duplicate_envoy_clusters",
+  "pilot_eds_no_instances",
+  "pilot_endpoint_not_ready",
+  "pilot_no_ip",
+  "pilot_vservice_dup_domain",
+] as const;
+export type Problem = (typeof PROBLEMS)[number];
+
+/** One finding, by what has it: a cluster, a host, a proxy, an address. */
+interface ProblemDetail {
+  /** `pod.namespace`, where it is one proxy's. */
+  readonly proxy?: string;
+  readonly message?: string;
+}
+
+/** By problem, then by what has it. All problems are there, most of them empty. */
+export type MeshProblems = Readonly<Record<Problem, ReadonlyMap<string, ProblemDetail>>>;
+
+/** What is wrong with the mesh at this moment, as `/debug/push_status` shows it. */
+export function meshProblems(
+  mesh: Mesh,
+  view: ConfigView,
+  proxies: readonly ProxyNode[],
+): MeshProblems {
+  const { noService, inboundConflicts } = proxyProblems(mesh, proxies);
+  return {
+    ...registryProblems(mesh.registry.services, mesh.registry.endpoints),
+    ...ruleProblems(mesh.virtualServices, mesh.destinationRules),
+    pilot_endpoint_not_ready: notReady(
+      view.list<EndpointSlice>("discovery.k8s.io", "EndpointSlice"),
+    ),
+    pilot_no_ip: noService,
+    pilot_conflict_inbound_listener: inboundConflicts,
+  };
+}
+
+const registryProblems = memoise(
+  (
+    services: readonly Service[],
+    endpoints: ReadonlyMap<string, ReadonlyMap<string, readonly Endpoint[]>>,
+  ): Pick<
+    MeshProblems,
+    | "endpoint_no_pod"
+    | "pilot_dns_cluster_without_endpoints"
+    | "pilot_duplicate_envoy_clusters"
+    | "pilot_eds_no_instances"
+  > => {
+    const noPod = new Map<string, ProblemDetail>();
+    const noEndpoints = new Map<string, ProblemDetail>();
+    const noInstances = new Map<string, ProblemDetail>();
+    const duplicates = new Map<string, ProblemDetail>();
+    const byHost = new Map<string, Service>();
+    for (const service of services) {
+      const { hostname, resolution, registry, id } = service;
+      const first = byHost.get(hostname);
+      if (first === undefined) byHost.set(hostname, service);
+      else {
+        const message = `${formatKey(first.key)} and ${formatKey(service.key)}: of those that a proxy sees, one counts`;
+        duplicates.set(hostname, { message });
+      }
+      for (const port of service.ports) {
+        const list = endpoints.get(id)?.get(port.name) ?? [];
+        const cluster = `outbound|${port.number}||${hostname}`;
+        if (list.length === 0 && resolution === "eds") noInstances.set(cluster, {});
+        if (list.length === 0 && resolution.startsWith("dns")) noEndpoints.set(cluster, {});
+        if (registry !== "Kubernetes" || service.selector === undefined) continue;
+        for (const { address, workload } of list) {
+          if (workload === undefined) noPod.set(hostname, { message: address });
+        }
+      }
+    }
+    return {
+      endpoint_no_pod: noPod,
+      pilot_dns_cluster_without_endpoints: noEndpoints,
+      pilot_duplicate_envoy_clusters: duplicates,
+      pilot_eds_no_instances: noInstances,
+    };
+  },
+);
+
+const ruleProblems = memoise(
+  (
+    virtualServices: Mesh["virtualServices"],
+    destinationRules: Mesh["destinationRules"],
+  ): Pick<MeshProblems, "pilot_destrule_subsets" | "pilot_vservice_dup_domain"> => {
+    const owners = new Map<string, string>();
+    const domains = new Map<string, ProblemDetail>();
+    for (const { key, hosts, gateways } of virtualServices) {
+      // At a gateway the routes of all count, one after the other.
+      if (!gateways.includes(MESH_GATEWAY)) continue;
+      for (const host of hosts) {
+        const owner = owners.get(host);
+        if (owner === undefined) owners.set(host, formatKey(key));
+        else domains.set(host, { message: `${owner} is older than ${formatKey(key)}, and counts` });
+      }
+    }
+    const subsets = new Set<string>();
+    const doubled = new Map<string, ProblemDetail>();
+    for (const { host, namespace, selector, object } of destinationRules) {
+      if (selector !== undefined) continue;
+      for (const { name } of object.spec.subsets ?? []) {
+        const subset = `${namespace}/${host}/${name}`;
+        if (subsets.has(subset)) {
+          doubled.set(host, { message: `subset ${name} is twice in namespace ${namespace}` });
+        }
+        subsets.add(subset);
+      }
+    }
+    return { pilot_destrule_subsets: doubled, pilot_vservice_dup_domain: domains };
+  },
+);
+
+/** By pod: those that services would lead to, were they ready. */
+const notReady = memoise((slices: readonly EndpointSlice[]): ReadonlyMap<string, ProblemDetail> => {
+  const pods = new Map<string, ProblemDetail>();
+  for (const { endpoints = [], metadata } of slices) {
+    for (const { addresses, conditions, targetRef } of endpoints) {
+      if (conditions?.ready !== false || conditions.terminating === true) continue;
+      const pod = targetRef?.name ?? addresses[0] ?? "";
+      const proxy = `${pod}.${targetRef?.namespace ?? metadata.namespace ?? ""}`;
+      pods.set(proxy, { proxy });
+    }
+  }
+  return pods;
+});
+
+function proxyProblems(
+  mesh: Mesh,
+  proxies: readonly ProxyNode[],
+): {
+  readonly noService: ReadonlyMap<string, ProblemDetail>;
+  readonly inboundConflicts: ReadonlyMap<string, ProblemDetail>;
+} {
+  const noService = new Map<string, ProblemDetail>();
+  const inboundConflicts = new Map<string, ProblemDetail>();
+  for (const node of proxies) {
+    if (node.type !== "sidecar") continue;
+    const proxy = `${node.name}.${node.namespace}`;
+    const targets = serviceTargets(mesh, node);
+    if (targets.length === 0) noService.set(proxy, { proxy });
+    const protocols = new Map<number, string>();
+    for (const { targetPort, port } of targets) {
+      const first = protocols.get(targetPort) ?? port.protocol;
+      protocols.set(targetPort, first);
+      if (first === port.protocol) continue;
+      const message = `port ${targetPort} is ${first} for one service and ${port.protocol} for another`;
+      inboundConflicts.set(proxy, { proxy, message });
+    }
+  }
+  return { noService, inboundConflicts };
+}
