@@ -316,7 +316,11 @@ describe("decodeRouteConfig()", () => {
 
   const route = { match: { prefix: "/" }, route: { cluster: "c" } };
   const refused: [string, JsonValue, string][] = [
-    ["a field that is not built", { vhds: {} }, "vhds: is not supported yet"],
+    [
+      "a field that is not built",
+      { cluster_specifier_plugins: [{}] },
+      "cluster_specifier_plugins: is not supported yet",
+    ],
     [
       "one deep inside",
       tableOf([{ ...route, route: { cluster: "c", hedge_policy: {} } }]),

@@ -1,3 +1,4 @@
+import type { VirtualHost as VirtualHostMessage } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
   type RouteConfiguration,
   RouteConfigurationSchema,
@@ -15,6 +16,7 @@ import type { LevelContext, RouteDecodeDeps } from "./route-context.ts";
 import { routeWithin } from "./tls-route.ts";
 import {
   compileVirtualHostSearch,
+  type DuplicateDomain,
   type VirtualHost,
   type VirtualHostSearch,
 } from "./virtual-host.ts";
@@ -31,6 +33,25 @@ export interface RouteConfig {
   readonly internalOnlyHeaders: readonly string[];
   /** All that its levels say to filters. */
   readonly filterSettings: readonly object[];
+  /** How virtual hosts that come by themselves get into it; `undefined` without `vhds`. */
+  readonly onDemand: OnDemandTable | undefined;
+}
+
+/** A virtual host that came by itself. */
+export interface OnDemandHost {
+  readonly virtualHost: VirtualHost;
+  readonly filterSettings: readonly object[];
+}
+
+/** What a table says to virtual hosts that are not in it. */
+export interface OnDemandTable {
+  /** Decodes one under the settings of the table. */
+  decode(message: VirtualHostMessage): Result<OnDemandHost>;
+  /** The table with these as well, and the domains that two of all its hosts have. */
+  join(hosts: readonly OnDemandHost[]): {
+    readonly config: RouteConfig;
+    readonly duplicates: readonly DuplicateDomain[];
+  };
 }
 
 /** The virtual host and route of a request; either may be missing. */
@@ -57,6 +78,8 @@ const HANDLED = [
   "ignore_port_in_host_matching",
   "ignore_path_parameters_in_path_matching",
   "typed_per_filter_config",
+  // Where virtual hosts come from concerns whoever asks for them.
+  "vhds",
   // Of the table itself nothing reads it.
   "metadata",
 ];
@@ -96,25 +119,60 @@ export function decodeRouteConfig(
   const internalOnlyHeaders = decodeInternalOnly(message, issues);
   if (issues.length > 0) return { ok: false, issues };
   const { name, validateClusters: validatesClusters } = message;
-  return {
-    ok: true,
-    value: {
-      name,
-      virtualHosts,
-      findVirtualHost,
-      validatesClusters,
-      internalOnlyHeaders,
-      filterSettings,
+  const config: RouteConfig = {
+    name,
+    virtualHosts,
+    findVirtualHost,
+    validatesClusters,
+    internalOnlyHeaders,
+    filterSettings,
+    onDemand: undefined,
+  };
+  if (message.vhds === undefined) return { ok: true, value: config };
+  const onDemand = onDemandTable(config, { ...context, ...deps }, message.ignorePortInHostMatching);
+  return { ok: true, value: { ...config, onDemand } };
+}
+
+function onDemandTable(
+  base: RouteConfig,
+  context: LevelContext,
+  ignoresPort: boolean,
+): OnDemandTable {
+  const table: OnDemandTable = {
+    decode(message) {
+      const issues: Issue[] = [];
+      const filterSettings: object[] = [];
+      const deps = keepingSettings(context, filterSettings);
+      const virtualHost = decodeVirtualHost(message, { ...context, ...deps, issues });
+      if (issues.length > 0) return { ok: false, issues };
+      return { ok: true, value: { virtualHost, filterSettings } };
+    },
+    join(hosts) {
+      const duplicates: DuplicateDomain[] = [];
+      const virtualHosts = [...base.virtualHosts, ...hosts.map(({ virtualHost }) => virtualHost)];
+      const findVirtualHost = compileVirtualHostSearch(virtualHosts, ignoresPort, (duplicate) =>
+        duplicates.push(duplicate),
+      );
+      const filterSettings = [
+        ...base.filterSettings,
+        ...hosts.flatMap((one) => one.filterSettings),
+      ];
+      const config = { ...base, virtualHosts, findVirtualHost, filterSettings, onDemand: table };
+      return { config, duplicates };
     },
   };
+  return table;
 }
 
 /** The same, but what is decoded for filters is noted as well. */
-function keepingSettings(deps: RouteDecodeDeps, settings: object[]): RouteDecodeDeps {
+function keepingSettings(
+  { readFile, decodeOverride }: RouteDecodeDeps,
+  settings: object[],
+): RouteDecodeDeps {
   return {
-    ...deps,
+    readFile,
     decodeOverride(named, issues) {
-      const decoded = deps.decodeOverride(named, issues);
+      const decoded = decodeOverride(named, issues);
       if (typeof decoded === "object") settings.push(decoded);
       return decoded;
     },

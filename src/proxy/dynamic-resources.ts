@@ -11,7 +11,7 @@ import type { ClusterSet } from "./cluster/cluster-set.ts";
 import { readAssignment } from "./decode/assignment-decoder.ts";
 import { decodeCluster } from "./decode/cluster.ts";
 import { decodeListener } from "./decode/listener.ts";
-import { decodeRouteTable } from "./decode/route-table.ts";
+import { decodeRouteTable, firstHostMs } from "./decode/route-table.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
 import type { RouteSet } from "./route-set.ts";
 import { type AskedSecret, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
@@ -22,6 +22,8 @@ import { secretType } from "./secret/secret-streams.ts";
 export interface ResourceTargets {
   readonly clusters: ClusterSet;
   readonly routes: RouteSet;
+  /** Whether virtual hosts may come by themselves: in delta only. */
+  readonly hasVirtualHosts: boolean;
   readonly listeners: ListenerSet;
   readonly secrets: SecretStore;
   /** What asks for a secret where there is none. */
@@ -39,6 +41,7 @@ export function createResourceTypes(targets: ResourceTargets): readonly Resource
     endpoints(targets),
     listeners(targets),
     routes(targets),
+    virtualHosts(targets),
     secretType(targets.secrets, ADS_STREAM),
   ];
 }
@@ -145,6 +148,9 @@ function listeners({ listeners: target, onApplied, checkSecrets }: ResourceTarge
   };
 }
 
+/** In Envoy's words. */
+const DELTA_ONLY = "vhds: ADS must use DELTA_GRPC api_type when used as VHDS config source.";
+
 /** A table that is gone stays in use, as in Envoy: listeners that name it have no other. */
 function routes({ routes: target, listeners: users, ...targets }: ResourceTargets): ResourceType {
   return {
@@ -158,14 +164,42 @@ function routes({ routes: target, listeners: users, ...targets }: ResourceTarget
         decode: (message, body) => {
           const decoded = decodeRouteTable(message);
           if (!decoded.ok) return decoded;
-          return { ok: true, value: { config: decoded.value, body } };
+          const { value: config } = decoded;
+          if (config.onDemand !== undefined && !targets.hasVirtualHosts) {
+            return { ok: false, issues: [{ path: "vhds.config_source", message: DELTA_ONLY }] };
+          }
+          return { ok: true, value: { config, body, firstHostMs: firstHostMs(message) } };
         },
       });
-      for (const { value } of prepared) target.put(value.config, value.body);
+      for (const { name, value } of prepared) {
+        const reason = target.put(value);
+        if (reason !== undefined) rejections.push({ name, reason });
+      }
       users.activateReady().catch((error: unknown) => {
         targets.onListenerFailure("", error instanceof Error ? error.message : String(error));
       });
       targets.onApplied(RESOURCE_TYPE_URL.route);
+      return rejections;
+    },
+  };
+}
+
+/** Those that are not in their tables. */
+function virtualHosts({
+  routes: target,
+  listeners: users,
+  ...targets
+}: ResourceTargets): ResourceType {
+  return {
+    typeUrl: RESOURCE_TYPE_URL.virtualHost,
+    isWildcard: false,
+    wants: (name) => target.takesHost(name),
+    apply(update) {
+      const rejections = target.applyHosts(update);
+      users.activateReady().catch((error: unknown) => {
+        targets.onListenerFailure("", error instanceof Error ? error.message : String(error));
+      });
+      targets.onApplied(RESOURCE_TYPE_URL.virtualHost);
       return rejections;
     },
   };

@@ -19,6 +19,10 @@ import {
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { LocalRateLimitSchema } from "../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
+  PerRouteConfigSchema as OnDemandRouteSchema,
+  OnDemandSchema,
+} from "../api/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js";
+import {
   RBACPerRouteSchema,
   RBACSchema,
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
@@ -115,6 +119,8 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   NetworkRateLimitSchema,
   MetadataFormatterSchema,
   NetworkRbacSchema,
+  OnDemandRouteSchema,
+  OnDemandSchema,
   OriginalDstSchema,
   OriginalSrcSchema,
   PreviousHostsPredicateSchema,

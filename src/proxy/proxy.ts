@@ -67,7 +67,7 @@ export class Proxy {
   readonly #deps: ProxyDeps;
   readonly #clusters: ClusterSet;
   readonly #counters = new CounterGroups();
-  readonly #routes = new RouteSet(this.#counters);
+  readonly #routes: RouteSet;
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
   readonly #admin: AdminServer | undefined;
@@ -102,6 +102,12 @@ export class Proxy {
       statics: bootstrap.secrets,
       onNames: () => this.#askForSecrets(),
       onProgress: () => this.#onSecrets(),
+    });
+    this.#routes = new RouteSet({
+      counters: this.#counters,
+      clock,
+      onHostNames: () => this.#askForHosts(),
+      onReady: () => this.#activateListeners(),
     });
     const { node, clusters } = bootstrap;
     this.#secretStreams = new SecretStreams({ clock, prng, log, node, clusters });
@@ -143,7 +149,7 @@ export class Proxy {
     this.#listeners = new ListenerSet({
       context,
       logFiles: this.#logFiles,
-      routeSource: (name) => this.#routes.source(name),
+      routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
       drainMs: deps.drainMs ?? DRAIN_MS,
       onDrained: () => this.#askForNames(),
     });
@@ -266,6 +272,7 @@ export class Proxy {
           clusters: this.#bootstrap.clusters,
         }),
       routes: this.#routes,
+      hasVirtualHosts: variant === "DELTA_GRPC",
       listeners: this.#listeners,
       onApplied: (typeUrl) => this.#onApplied(typeUrl),
       onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
@@ -316,6 +323,10 @@ export class Proxy {
     this.#routes.keepOnly(rdsNames);
   }
 
+  #askForHosts(): void {
+    this.#ads?.setNames(RESOURCE_TYPE_URL.virtualHost, this.#routes.hostNames());
+  }
+
   #askForSecrets(): void {
     this.#ads?.setNames(RESOURCE_TYPE_URL.secret, this.#secrets.names(ADS_STREAM));
     if (!this.#stopping.signal.aborted) this.#secretStreams.follow(this.#secrets);
@@ -324,6 +335,10 @@ export class Proxy {
   /** What waited for a secret may be ready. */
   #onSecrets(): void {
     this.#clusters.activateReady();
+    this.#activateListeners();
+  }
+
+  #activateListeners(): void {
     this.#listeners.activateReady().catch((error: unknown) => {
       const cause = error instanceof Error ? error.message : String(error);
       this.#deps.log.error("listener cannot start", { name: "", cause });
@@ -343,6 +358,7 @@ export class Proxy {
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();
+    this.#routes.close();
     this.#dnsCaches.close();
     this.#secrets.close();
     await this.#secretStreams.stop();

@@ -32,8 +32,8 @@ export interface ResourceType {
   readonly typeUrl: string;
   /** Asks for all resources there are (LDS, CDS), not for names (EDS, RDS). */
   readonly isWildcard: boolean;
-  /** A name that is asked for stands for all `name/...` as well (VHDS). */
-  readonly isNamespaced?: boolean;
+  /** What of all there is somebody takes, where `*` is asked for beside names (VHDS). */
+  wants?(name: string): boolean;
   /**
    * Takes one response: in state of the world, of a wildcard type all that exists, otherwise some
    * of what was asked for; in delta what changed. Keeps the last good value of what it refuses. No

@@ -4,6 +4,9 @@ import type { Answer, Ask, VariantName } from "./wire-variant.ts";
 /** A NACK's text goes back to the control plane and into its status; no more than this of it. */
 const REASON_LENGTH_MAX = 4096;
 
+/** The name that stands for all that there is. */
+const WILDCARD = "*";
+
 const NOTHING_HELD: ReadonlyMap<string, string> = new Map();
 
 /**
@@ -130,9 +133,9 @@ export class Subscription {
   }
 
   #isAskedFor(name: string): boolean {
-    const { isWildcard, isNamespaced = false } = this.#type;
-    if (isWildcard || this.#names.has(name)) return true;
-    return isNamespaced && this.#names.has(name.substring(0, Math.max(0, name.lastIndexOf("/"))));
+    if (this.#type.isWildcard) return true;
+    if (this.#names.has(WILDCARD)) return this.#type.wants?.(name) === true;
+    return this.#names.has(name);
   }
 
   /** What this stream has to be told now, if anything; to be sent in order. */
@@ -150,9 +153,9 @@ export class Subscription {
       refusal,
       version: this.#version,
       names: () => (isWildcard ? [] : sorted(this.#names)),
-      subscribe: sorted(isFirst ? this.#names : this.#subscribe),
+      subscribe: sorted(isFirst ? this.#firstNames() : this.#subscribe),
       unsubscribe: isFirst ? [] : sorted(this.#unsubscribe),
-      heldVersions: isFirst ? new Map(this.#held) : NOTHING_HELD,
+      heldVersions: isFirst ? this.#wantedVersions() : NOTHING_HELD,
     };
     this.#subscribe.clear();
     this.#unsubscribe.clear();
@@ -161,6 +164,15 @@ export class Subscription {
     this.#isAnswerDue = false;
     this.#isNackDue = false;
     return ask;
+  }
+
+  /** To ask for everything and nothing by name is to name nothing, in Envoy as well. */
+  #firstNames(): Iterable<string> {
+    return this.#names.size === 1 && this.#names.has(WILDCARD) ? [] : this.#names;
+  }
+
+  #wantedVersions(): ReadonlyMap<string, string> {
+    return new Map([...this.#held].filter(([name]) => this.#isAskedFor(name)));
   }
 
   /**

@@ -13,6 +13,8 @@ type Resource = MessageInitShape<typeof ResourceSchema>;
 export interface DeltaType {
   readonly typeUrl: string;
   readonly isWildcard: boolean;
+  /** What is sent to whoever asks for no name, beside what was asked for by name. */
+  readonly pushed: ReadonlySet<string>;
   readonly resources: ReadonlyMap<string, Uint8Array>;
   /** A type that nobody gave yet is not answered, rather than answered with nothing. */
   readonly isGiven: boolean;
@@ -31,6 +33,7 @@ export class DeltaSubscription {
   /** Name to version, as the client has it; "" for what it was told there is none of. */
   readonly #has = new Map<string, string>();
   #isFirst = true;
+  #isAnswered = false;
 
   /** What a request says; the names that have to be answered whatever the client has. */
   note(request: DeltaDiscoveryRequest): ReadonlySet<string> {
@@ -49,14 +52,14 @@ export class DeltaSubscription {
 
   /** The next response; `undefined` when the client has everything. */
   next(
-    { typeUrl, isWildcard, resources, isGiven, answersUnknown }: DeltaType,
+    { typeUrl, isWildcard, pushed, resources, isGiven, answersUnknown }: DeltaType,
     asked: ReadonlySet<string>,
     nonce: string,
   ): DeltaDiscoveryResponse | undefined {
     if (!isGiven && !answersUnknown) return undefined;
     const sent: Resource[] = [];
     for (const [name, body] of resources) {
-      if (!isWildcard && !this.names.has(name)) continue;
+      if (!isWildcard && !this.names.has(name) && !pushed.has(name)) continue;
       const version = versionOf(body);
       if (this.#has.get(name) === version && !asked.has(name)) continue;
       this.#has.set(name, version);
@@ -72,10 +75,8 @@ export class DeltaSubscription {
       .map(([name]) => name);
     for (const name of removedResources) this.#has.delete(name);
     // A first answer comes even if there is nothing: clients wait for it.
-    const isEmpty = sent.length === 0 && removedResources.length === 0;
-    if (isEmpty && !(asked.size > 0 && answersUnknown) && !(isWildcard && !this.#isAnswered)) {
-      return undefined;
-    }
+    const isWaitedFor = !this.#isAnswered && (isWildcard || answersUnknown);
+    if (sent.length === 0 && removedResources.length === 0 && !isWaitedFor) return undefined;
     this.#isAnswered = true;
     return create(DeltaDiscoveryResponseSchema, {
       typeUrl,
@@ -85,6 +86,4 @@ export class DeltaSubscription {
       removedResources,
     });
   }
-
-  #isAnswered = false;
 }

@@ -44,6 +44,8 @@ const SCHEMAS = {
 
 const KINDS = ["cluster", "endpoint", "listener", "route", "virtualHost", "secret"] as const;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** All resources over one stream, and secrets over one of their own. */
 const SERVICES = [
   "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
@@ -75,6 +77,8 @@ export class TestControlPlane {
   readonly requests: DiscoveryRequest[] = [];
   /** Every delta request, as it came. */
   readonly deltaRequests: DeltaDiscoveryRequest[] = [];
+  /** Virtual hosts that are sent unasked, by the names of their resources. */
+  readonly pushedHosts = new Set<string>();
   /** What is asked for by these is not answered until `answerHeld` is called. */
   readonly heldNames = new Set<string>();
   readonly #held: { readonly stream: DeltaStream; readonly name: string }[] = [];
@@ -192,6 +196,7 @@ export class TestControlPlane {
     const type = {
       typeUrl: RESOURCE_TYPE_URL[kind],
       isWildcard: kind === "cluster" || kind === "listener",
+      pushed: kind === "virtualHost" ? this.pushedHosts : NONE,
       resources: this.#resources[kind],
       isGiven: this.#given.has(kind),
       answersUnknown: kind === "virtualHost",
@@ -211,12 +216,17 @@ export class TestControlPlane {
 
   /** Replaces all resources of a kind, given as Envoy's JSON, and tells everybody. */
   set(kind: Kind, resources: Readonly<Record<string, object>>): void {
-    const schema = SCHEMAS[kind];
-    const bodies = Object.entries(resources).map(([name, json]) => {
-      const message = fromJson(schema, json as JsonValue, { registry: EXTENSION_TYPES });
-      return [name, toBinary(schema, message)] as const;
-    });
+    const bodies = Object.entries(resources).map(
+      ([name, json]) => [name, this.encode(kind, json)] as const,
+    );
     this.setBytes(kind, new Map(bodies));
+  }
+
+  /** A resource given as Envoy's JSON. */
+  encode(kind: Kind, json: object): Uint8Array {
+    const schema = SCHEMAS[kind];
+    const message = fromJson(schema, json as JsonValue, { registry: EXTENSION_TYPES });
+    return toBinary(schema, message);
   }
 
   /** Like `set`, with bytes that need not be a message. */

@@ -25,6 +25,8 @@ import { silentLogger } from "../../src/telemetry/log.ts";
 import { type Answer, SimClient } from "./sim-client.ts";
 import { SimSocket, type SimWires } from "./sim-socket.ts";
 
+const NOTHING = (): undefined => undefined;
+
 /** The proxy's own parts, on simulated time and a seeded chance. */
 export interface SimProxy {
   readonly clusters: ClusterSet;
@@ -89,11 +91,11 @@ export function createSimProxy(
     nextConnectionId: () => ++connectionIds,
     createRequestId: () => "00000000-0000-4000-8000-000000000000",
   };
-  const routes = new RouteSet(counters);
+  const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });
   const deps: ListenerDeps = {
     context,
     logFiles: new LogFiles(clock, log, writeStream),
-    routeSource: (name) => routes.source(name),
+    routeSource: (name, statPrefix) => routes.source(name, statPrefix),
     findByAddress: () => undefined,
     drainMs: 1000,
     onDrained: () => undefined,

@@ -13,16 +13,18 @@ import { FakeControlPlane, resourceOf } from "./fake-control-plane.ts";
 class RecordingType implements ResourceType {
   readonly typeUrl: string;
   readonly isWildcard: boolean;
-  readonly isNamespaced: boolean;
   readonly taken: string[] = [];
   readonly removed: string[] = [];
   /** Until it settles, the next response is not looked at. */
   wait: Promise<void> | undefined = undefined;
 
-  constructor(typeUrl: string, isWildcard: boolean, isNamespaced = false) {
+  constructor(typeUrl: string, isWildcard: boolean) {
     this.typeUrl = typeUrl;
     this.isWildcard = isWildcard;
-    this.isNamespaced = isNamespaced;
+  }
+
+  wants(name: string): boolean {
+    return name.startsWith("r/");
   }
 
   apply({
@@ -48,7 +50,7 @@ const HOST = "type/host";
 class Bench {
   readonly clusters = new RecordingType(CLUSTER, true);
   readonly endpoints = new RecordingType(ENDPOINT, false);
-  readonly hosts = new RecordingType(HOST, false, true);
+  readonly hosts = new RecordingType(HOST, false);
   readonly client: AdsClient;
   server: FakeControlPlane;
   readonly #stop = new AbortController();
@@ -350,10 +352,10 @@ describe("AdsClient in delta", () => {
     expect(await bench.whenAsked(4)).toMatchObject({ responseNonce: "n3" });
   });
 
-  test("takes all below a name of a namespaced type, and resources that are not there", async () => {
+  test("asks for everything beside names, and takes what somebody wants of it", async () => {
     const { client, server, hosts } = bench;
-    client.setNames(HOST, new Set(["r"]));
-    await bench.whenAsked(2);
+    client.setNames(HOST, new Set(["*"]));
+    expect(await bench.whenAsked(2)).toMatchObject({ resourceNamesSubscribe: [] });
     server.sendDelta({
       typeUrl: HOST,
       nonce: "n1",
@@ -365,10 +367,12 @@ describe("AdsClient in delta", () => {
     });
     await bench.whenAsked(3);
     expect(hosts.taken).toEqual(["r/a", "nothing"]);
+    client.setNames(HOST, new Set(["*", "r/d"]));
+    expect(await bench.whenAsked(4)).toMatchObject({ resourceNamesSubscribe: ["r/d"] });
     server.streams[0]?.end();
-    await bench.whenAsked(5);
-    expect(server.requests[4]).toMatchObject({
-      resourceNamesSubscribe: ["r"],
+    await bench.whenAsked(6);
+    expect(server.requests[5]).toMatchObject({
+      resourceNamesSubscribe: ["*", "r/d"],
       initialResourceVersions: { "r/a": "1" },
     });
   });

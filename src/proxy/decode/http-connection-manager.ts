@@ -119,6 +119,10 @@ function decodeRoutes(
   }
   if (specifier.case === "routeConfig") {
     const decoded = decodeRouteTable(specifier.value);
+    if (decoded.ok && decoded.value.onDemand !== undefined) {
+      const what = "only works in a table that comes by `rds`: ask for this one so";
+      issues.push({ path: joinPath(path, "route_config.vhds"), message: what });
+    }
     if (decoded.ok) return { rdsName: "", inlineRoutes: decoded.value };
     for (const issue of decoded.issues) {
       issues.push({ ...issue, path: joinPath(joinPath(path, "route_config"), issue.path) });

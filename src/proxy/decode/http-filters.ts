@@ -13,6 +13,7 @@ import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
 import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
+import { ON_DEMAND, ON_DEMAND_OF_ROUTE } from "./on-demand.ts";
 import { RBAC, RBAC_OF_ROUTE } from "./rbac.ts";
 
 /** The filter that ends every chain. */
@@ -38,6 +39,7 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   RBAC,
   LOCAL_RATE_LIMIT,
   DYNAMIC_FORWARD_PROXY,
+  ON_DEMAND,
 ];
 
 /** What routes may say to one of them. */
@@ -47,6 +49,7 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   RBAC_OF_ROUTE,
   LOCAL_RATE_LIMIT_OF_ROUTE,
   FORWARD_OF_ROUTE,
+  ON_DEMAND_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */

@@ -1,18 +1,34 @@
 import { readFileSync } from "node:fs";
-import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  isFieldSet,
+  type Message,
+} from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   type RouteAction_UpgradeConfig,
   RouteAction_UpgradeConfigSchema,
+  type VirtualHost,
+  VirtualHostSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
   type RouteConfiguration,
   RouteConfigurationSchema,
+  VhdsSchema,
 } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
-import { joinPath } from "../../match/refuse-fields.ts";
-import { decodeRouteConfig, type RouteConfig } from "../../match/route-config.ts";
+import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import {
+  decodeRouteConfig,
+  type OnDemandHost,
+  type OnDemandTable,
+  type RouteConfig,
+} from "../../match/route-config.ts";
+import { checkRules } from "../check-rules.ts";
+import { isAds } from "./config-source.ts";
 import { decodeRouteSettings } from "./http-filters.ts";
 
 /**
@@ -31,12 +47,43 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
 /** Decodes a route table for this proxy. */
 export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfig> {
   const issues: Issue[] = [];
+  if (message.vhds !== undefined) {
+    issues.push(...refuseFields(VhdsSchema, message.vhds, ["config_source"], "vhds"));
+    isAds(message.vhds.configSource, "vhds.config_source", issues);
+  }
   refuseUnbuilt(RouteConfigurationSchema, message, "", issues);
   if (issues.length > 0) return { ok: false, issues };
   return decodeRouteConfig(message, {
     readFile: (path) => readFileSync(path, "latin1"),
     decodeOverride: decodeRouteSettings,
   });
+}
+
+/** So long a first virtual host is waited for, where `vhds` does not say; Envoy's default. */
+const FIRST_HOST_MS = 15_000;
+
+/** How long a table with `vhds` waits for virtual hosts; 0 is for ever. */
+export function firstHostMs({ vhds }: RouteConfiguration): number {
+  return durationMs(vhds?.configSource?.initialFetchTimeout) ?? FIRST_HOST_MS;
+}
+
+/** Decodes a virtual host that came by itself, under the settings of its table. */
+export function decodeOnDemandHost(table: OnDemandTable, body: Uint8Array): Result<OnDemandHost> {
+  let message: VirtualHost;
+  try {
+    message = fromBinary(VirtualHostSchema, body);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    const what = `cannot decode ${VirtualHostSchema.typeName}: ${cause}`;
+    return { ok: false, issues: [{ path: "", message: what }] };
+  }
+  const issues: Issue[] = [];
+  refuseUnbuilt(VirtualHostSchema, message, "", issues);
+  if (issues.length > 0) return { ok: false, issues };
+  const decoded = table.decode(message);
+  if (!decoded.ok) return decoded;
+  const broken = checkRules(VirtualHostSchema, message, "");
+  return broken.length > 0 ? { ok: false, issues: broken } : decoded;
 }
 
 /** Walks everything that the message holds. */

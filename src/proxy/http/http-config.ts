@@ -1,5 +1,6 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import type { OnDemandHosts } from "../on-demand-hosts.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
@@ -13,6 +14,8 @@ import type { TargetPreparer } from "./request-target.ts";
 export interface RouteSource {
   /** `undefined` until the first one came. */
   readonly current: RouteConfig | undefined;
+  /** Where virtual hosts are asked for that are not in it; `undefined` when nowhere. */
+  readonly onDemand?: OnDemandHosts | undefined;
 }
 
 /** What to do with the `server` header of a response. */

@@ -4,6 +4,7 @@ import type { StreamInfo } from "../../match/stream-info.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { CounterGroups } from "../counters.ts";
+import type { OnDemandHosts } from "../on-demand-hosts.ts";
 import type { BodySink } from "./body-reader.ts";
 import type { LocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
@@ -41,6 +42,12 @@ export interface FilterStream extends MatchRequest {
   localReply(reply: LocalReply): void;
   /** Lets a held request go on to the next filter. */
   continueRequest(): void;
+  /** Where virtual hosts of its route table are asked for; `undefined` when nowhere. */
+  readonly onDemand: OnDemandHosts | undefined;
+  /** Whether the filters see this request for the second time, because its routes changed. */
+  readonly isRestarted: boolean;
+  /** Finds the route of a held request anew, and shows the request to all filters once more. */
+  restart(): void;
   /** Adds a response flag, as access logs print it. */
   addFlag(flag: string): void;
   /**

@@ -37,9 +37,6 @@ import { statusLine } from "./status-text.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
-/** Why an upgrade went no further. */
-const UPGRADE_UNSUCCESSFUL = "websocket_handshake_unsuccessful";
-
 /** What a stream needs of its connection. */
 export interface StreamConnection {
   readonly service: HttpService;
@@ -93,6 +90,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   #isOver = true;
   #isChunked = false;
   closes = false;
+  isRestarted = false;
   #isClientBlocked = false;
   #isUpstreamPaused = false;
 
@@ -173,8 +171,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       return this.localReply(NO_PATH);
     }
     this.#findRoute();
-    if (isTunnel && !allowsUpgrade(head, this.route, config))
-      return this.localReply(UPGRADE_REFUSED);
+    if (!allowsUpgrade(head, this.route, config)) return this.localReply(UPGRADE_REFUSED);
     this.#runFilters();
   }
 
@@ -247,6 +244,19 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     else this.localReply(reply);
   }
 
+  get onDemand(): FilterStream["onDemand"] {
+    return this.#connection.service.routes.onDemand;
+  }
+
+  restart(): void {
+    if (!this.#isHeld || this.#isOver) return;
+    this.isRestarted = true;
+    this.#filters.onStreamEnd();
+    this.#findRoute();
+    if (allowsUpgrade(this.head, this.route, this.config)) this.continueRequest();
+    else this.localReply(UPGRADE_REFUSED);
+  }
+
   continueRequest(): void {
     if (!this.#isHeld || this.#isOver) return;
     this.#isHeld = false;
@@ -276,6 +286,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#isResponseStarted = false;
     this.#isOver = false;
     this.closes = false;
+    this.isRestarted = false;
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
     this.#metadata = undefined;
@@ -395,14 +406,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     }
     this.router.tellCookies(head.headers);
     this.status = head.status;
-    const isTunnel = this.head.upgrade !== "";
-    if (isTunnel && head.status !== 101) return this.#refuseTunnel(head, hasBody);
+    if (this.head.upgrade !== "" && head.status !== 101) return this.#refuseTunnel(head, hasBody);
     this.#respond(head, hasBody);
   }
 
   /** The upstream does not change the protocol. Of a WebSocket's refusal only the head is sent. */
   #refuseTunnel(head: ResponseHead, hasBody: boolean): void {
-    this.details = UPGRADE_UNSUCCESSFUL;
+    this.details = "websocket_handshake_unsuccessful";
     if (!hasBody || !emptyRefusal(this.head, head)) return this.#respond(head, hasBody);
     this.#respond(head, false);
     this.router.destroy();

@@ -29,7 +29,7 @@ export interface BoundAddress {
 export interface ListenerDeps {
   readonly context: ProxyContext;
   readonly logFiles: LogFiles;
-  readonly routeSource: (rdsName: string) => RouteSource;
+  readonly routeSource: (rdsName: string, statPrefix: string) => RouteSource;
   /** The listener that is for connections to that address. */
   readonly findByAddress: (address: PeerAddress) => Listener | undefined;
   /** How long connections of a listener that was replaced or removed get. */

@@ -36,7 +36,10 @@ function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
       create: open({ context, name, statPrefix }),
     })),
     accessLogs: config.accessLogs.map((log) => logFiles.open(log)),
-    routes: config.rdsName === "" ? { current: config.inlineRoutes } : routeSource(config.rdsName),
+    routes:
+      config.rdsName === ""
+        ? { current: config.inlineRoutes }
+        : routeSource(config.rdsName, statPrefix),
     stats: httpStats(context.counters, statPrefix),
     isDraining: false,
   };

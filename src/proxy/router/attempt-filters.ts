@@ -134,6 +134,17 @@ class AttemptStream implements FilterStream {
     return this.#stream.filterState(key);
   }
 
+  /** The route is known by now. */
+  get onDemand(): undefined {
+    return undefined;
+  }
+  get isRestarted(): boolean {
+    return this.#stream.isRestarted;
+  }
+  restart(): void {
+    this.#stream.restart();
+  }
+
   /** Routes speak to the filters of the connection manager. */
   routeConfig(): undefined {
     return undefined;

@@ -91,7 +91,7 @@ function addServer({ state, uptimeS, counters }: StatSources, add: Add): void {
 
 /** Names that go up and down; every other one only goes up. */
 const GAUGE =
-  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.active_(?:connections|faults)|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
+  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.vhds\..*\.(?:hosts_asked|rq_waiting)|\.active_(?:connections|faults)|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
 
 function isGauge(name: string): boolean {
   return GAUGE.test(name);
