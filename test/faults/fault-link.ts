@@ -20,8 +20,9 @@ export class FaultLink {
   readonly port: number;
   /** Connections that were made so far. */
   connections = 0;
+  /** The port of 127.0.0.1 that new connections lead to. */
+  target: number;
   readonly #server: Server;
-  readonly #target: () => number;
   readonly #sockets = new Set<Socket>();
   readonly #halves = new Set<Half>();
   readonly #held = new Set<Direction>();
@@ -29,15 +30,15 @@ export class FaultLink {
   #delayMs = 0;
   #isUp = true;
 
-  private constructor(server: Server, target: () => number) {
+  private constructor(server: Server, target: number) {
     this.#server = server;
-    this.#target = target;
+    this.target = target;
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (socket) => this.#accept(socket));
   }
 
-  /** Opens one on a free port of 127.0.0.1; `target` is asked anew for each connection. */
-  static async start(target: () => number): Promise<FaultLink> {
+  /** Opens one on a free port of 127.0.0.1. */
+  static async start(target: number): Promise<FaultLink> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -98,7 +99,7 @@ export class FaultLink {
       return;
     }
     this.connections += 1;
-    const far = connect({ port: this.#target(), host: "127.0.0.1", noDelay: true });
+    const far = connect({ port: this.target, host: "127.0.0.1", noDelay: true });
     const ends = [near, far] as const;
     for (const socket of ends) this.#sockets.add(socket);
     const halves: readonly Half[] = [

@@ -69,7 +69,7 @@ export class PilotMesh {
 
   static async start(options: PilotMeshOptions): Promise<PilotMesh> {
     const [subnet, grpcPort] = [await freeSubnet(), await freePort()];
-    const link = await FaultLink.start(() => grpcPort);
+    const link = await FaultLink.start(grpcPort);
     const mesh = new PilotMesh(options, subnet, grpcPort, link);
     try {
       await mesh.#start(options, subnet);

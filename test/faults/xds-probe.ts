@@ -156,6 +156,13 @@ export class XdsProbe {
     return this.#held.get(kind)?.resources ?? 0;
   }
 
+  /** What it has of a kind: the version of all, or in delta each name with its version. */
+  held(kind: ResourceKind): readonly string[] {
+    const { version = "", versions = new Map<string, string>() } = this.#held.get(kind) ?? {};
+    if (this.#options.variant === "sotw") return [version];
+    return [...versions].map(([name, one]) => `${name} ${one}`).sort();
+  }
+
   /** The version that it took last. */
   version(kind: ResourceKind): string {
     return this.#held.get(kind)?.version ?? "";

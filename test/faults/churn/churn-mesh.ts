@@ -79,7 +79,7 @@ export class ChurnMesh {
       }
     }
     const { planes, delayMs, connections, perSecond } = this.#options;
-    this.#link = await FaultLink.start(() => this.#controlPlane.ports.grpc);
+    this.#link = await FaultLink.start(this.#controlPlane.ports.grpc);
     this.#link.delay(delayMs);
     const discoveryAddress = `127.0.0.1:${this.#link.port}`;
     const loads: ChurnLoad[] = [];
