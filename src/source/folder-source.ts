@@ -1,20 +1,18 @@
-import { watch } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { decodeYaml } from "../config/yaml.ts";
+import { FolderNotices } from "./folder-notices.ts";
 import { type FileContent, FolderState } from "./folder-state.ts";
-import { readLastGood, writeLastGood } from "./last-good-file.ts";
+import { LastGoodJournal } from "./last-good-journal.ts";
 import type { ConfigBatch, ConfigSource, RefusedInput } from "./source.ts";
 
-/** How long a folder has to be quiet before it is read: editors write in several steps. */
-const QUIET_MS = 40;
-
-/** A folder that never is quiet is read after this time all the same. */
-const QUIET_MS_MAX = 500;
-
-/** How often the folder is looked at without a notice: some file systems send none. */
+/**
+ * How often everything is looked at without a notice, as some file systems send none; more seldom
+ * where that takes long, so that it is never more than a twentieth of the time.
+ */
 const POLL_MS = 2000;
+const POLL_PER_SCAN = 20;
 
 /** Files that configuration is read from. */
 const FILE_NAME = /\.(?:ya?ml|json)$/;
@@ -23,8 +21,6 @@ const FILES_MAX = 10_000;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Folders inside folders; guards against links in a circle too. */
 const DEPTH_MAX = 12;
-/** Folders that are watched; changes in others are seen by the poll. */
-const WATCHES_MAX = 256;
 
 /** What a folder source needs. */
 export interface FolderSourceOptions {
@@ -54,6 +50,9 @@ export class FolderSource implements ConfigSource {
   readonly #options: FolderSourceOptions;
   readonly #state = new FolderState();
   readonly #signatures = new Map<string, string>();
+  readonly #lastGood: LastGoodJournal | undefined;
+  /** Files that changed since the last good objects were kept. */
+  readonly #unkept = new Set<string>();
   /** Refusals that concern the folder itself, and the file of last good objects. */
   #folderRefusals: readonly RefusedInput[] = [];
   #lastGoodRefusals: readonly RefusedInput[] = [];
@@ -62,21 +61,29 @@ export class FolderSource implements ConfigSource {
   constructor(options: FolderSourceOptions) {
     this.#options = options;
     this.name = options.folder;
+    const { lastGoodFile } = options;
+    this.#lastGood =
+      lastGoodFile === undefined ? undefined : new LastGoodJournal(lastGoodFile, this.#state);
   }
 
   async run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void> {
-    const notices = new Notices(this.#options.clock, signal);
+    const { clock } = this.#options;
+    const notices = new FolderNotices(clock, signal, POLL_MS);
     try {
       if (this.#state.files().length === 0) await this.#restore();
       this.#state.startOver();
       this.#lastRefused = NO_REFUSALS;
+      let paths: readonly string[] | undefined;
       for (let isFirst = true; !signal.aborted; isFirst = false) {
-        const folders = await this.#scan();
-        notices.watch(folders);
+        if (paths === undefined || !(await this.#scanSome(paths))) {
+          const startMs = clock.monotonicMs();
+          notices.watch(await this.#scan());
+          notices.pollMs = Math.max(POLL_MS, POLL_PER_SCAN * (clock.monotonicMs() - startMs));
+        }
         const batch = this.#takeBatch();
         if (isFirst || batch !== undefined) onBatch(batch ?? { events: [], refused: [] });
         if (batch !== undefined) await this.#keep();
-        await notices.next();
+        paths = await notices.next();
       }
     } finally {
       notices.close();
@@ -112,19 +119,42 @@ export class FolderSource implements ConfigSource {
       );
       files.length = FILES_MAX;
     }
-    for (const { path, signature } of files) {
-      if (this.#signatures.get(path) === signature) continue;
-      this.#state.setFile(path, await this.#read(path));
-      this.#signatures.set(path, signature);
-    }
+    for (const file of files) await this.#take(file);
     const present = new Set(files.map(({ path }) => path));
-    for (const file of this.#state.files()) {
-      if (present.has(file)) continue;
-      this.#state.removeFile(file);
-      this.#signatures.delete(file);
-    }
+    for (const file of this.#state.files()) if (!present.has(file)) this.#drop(file);
     this.#folderRefusals = refusals;
     return folders;
+  }
+
+  /** Looks at these alone; false when one of them is more than a file that changed. */
+  async #scanSome(paths: readonly string[]): Promise<boolean> {
+    if (this.#folderRefusals.length > 0) return false;
+    for (const path of paths) {
+      const found = await findFile(path);
+      if (found === undefined) {
+        if (this.#state.hasFile(path)) this.#drop(path);
+        // A folder, it may be; what is no configuration comes and goes as it likes.
+        else if (!FILE_NAME.test(path)) return false;
+      } else if (found === "folder") return false;
+      else if (FILE_NAME.test(path)) {
+        if (!this.#state.hasFile(path) && this.#signatures.size >= FILES_MAX) return false;
+        await this.#take(found);
+      }
+    }
+    return true;
+  }
+
+  async #take({ path, signature }: FoundFile): Promise<void> {
+    if (this.#signatures.get(path) === signature) return;
+    this.#state.setFile(path, await this.#read(path));
+    this.#signatures.set(path, signature);
+    this.#unkept.add(path);
+  }
+
+  #drop(path: string): void {
+    this.#state.removeFile(path);
+    this.#signatures.delete(path);
+    this.#unkept.add(path);
   }
 
   async #read(path: string): Promise<FileContent> {
@@ -152,27 +182,28 @@ export class FolderSource implements ConfigSource {
   }
 
   async #restore(): Promise<void> {
-    const { lastGoodFile } = this.#options;
-    if (lastGoodFile === undefined) return;
+    if (this.#lastGood === undefined) return;
     try {
-      for (const [file, objects] of await readLastGood(lastGoodFile)) {
+      for (const [file, objects] of await this.#lastGood.read()) {
         this.#state.restoreFile(file, objects);
       }
     } catch (error) {
       const message = `cannot be used, starting without it: ${reason(error)}`;
-      this.#lastGoodRefusals = [refusal(lastGoodFile, message)];
+      this.#lastGoodRefusals = [refusal(this.#options.lastGoodFile ?? "", message)];
     }
   }
 
   async #keep(): Promise<void> {
-    const { lastGoodFile } = this.#options;
-    if (lastGoodFile === undefined) return;
+    if (this.#lastGood === undefined) return;
+    const changed = [...this.#unkept];
+    this.#unkept.clear();
     try {
-      await writeLastGood(lastGoodFile, this.#state.contents());
+      await this.#lastGood.write(changed);
       this.#lastGoodRefusals = [];
     } catch (error) {
+      for (const file of changed) this.#unkept.add(file);
       const message = `cannot be written, a restart would lose what is broken then: ${reason(error)}`;
-      this.#lastGoodRefusals = [refusal(lastGoodFile, message)];
+      this.#lastGoodRefusals = [refusal(this.#options.lastGoodFile ?? "", message)];
     }
   }
 }
@@ -188,15 +219,20 @@ async function listFiles(
   for (const name of (await readdir(folder)).sort()) {
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
-    // What is gone or a dead link by now is no file.
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isDirectory() === true) {
+    const found = await findFile(path);
+    if (found === "folder") {
       if (depth < DEPTH_MAX) await listFiles(path, depth + 1, folders, files).catch(ignoreGone);
-    } else if (found?.isFile() === true && FILE_NAME.test(name)) {
-      const { ino, size, mtimeMs, ctimeMs } = found;
-      files.push({ path, signature: `${ino} ${size} ${mtimeMs} ${ctimeMs}` });
-    }
+    } else if (found !== undefined && FILE_NAME.test(name)) files.push(found);
   }
+}
+
+/** What stands at a path; what is gone, a dead link or neither file nor folder is nothing. */
+async function findFile(path: string): Promise<FoundFile | "folder" | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) return "folder";
+  if (found?.isFile() !== true) return undefined;
+  const { ino, size, mtimeMs, ctimeMs } = found;
+  return { path, signature: `${ino} ${size} ${mtimeMs} ${ctimeMs}` };
 }
 
 function ignoreGone(error: unknown): void {
@@ -209,78 +245,4 @@ function refusal(file: string, message: string): RefusedInput {
 
 function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** When to look at the folders again: soon after a notice, and now and then without one. */
-class Notices {
-  readonly #clock: Clock;
-  readonly #watchers = new Map<string, { close(): void }>();
-  readonly #signal: AbortSignal;
-  #isNoted = false;
-  #note: (() => void) | undefined;
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#signal = signal;
-    signal.addEventListener("abort", () => this.#note?.(), { once: true });
-  }
-
-  watch(folders: readonly string[]): void {
-    for (const [folder, watcher] of this.#watchers) {
-      if (folders.includes(folder)) continue;
-      watcher.close();
-      this.#watchers.delete(folder);
-    }
-    for (const folder of folders.slice(0, WATCHES_MAX)) {
-      if (!this.#watchers.has(folder)) this.#watchFolder(folder);
-    }
-  }
-
-  /** Resolves when it is time to look, or when the signal aborts. */
-  async next(): Promise<void> {
-    await this.#wait(POLL_MS);
-    const endMs = this.#clock.monotonicMs() + QUIET_MS_MAX;
-    // Each notice starts the quiet time over, up to the bound.
-    while (this.#isNoted && !this.#signal.aborted && this.#clock.monotonicMs() < endMs) {
-      this.#isNoted = false;
-      await this.#wait(QUIET_MS);
-    }
-    this.#isNoted = false;
-  }
-
-  close(): void {
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
-  }
-
-  #watchFolder(folder: string): void {
-    try {
-      const watcher = watch(folder, { persistent: true }, () => this.#notice());
-      watcher.on("error", () => {
-        watcher.close();
-        this.#watchers.delete(folder);
-        this.#notice();
-      });
-      this.#watchers.set(folder, watcher);
-    } catch {
-      // No more watches to be had: the poll sees this folder.
-    }
-  }
-
-  #notice(): void {
-    this.#isNoted = true;
-    this.#note?.();
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    if (this.#isNoted || this.#signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer: Timer = this.#clock.setTimer(delayMs, () => this.#note?.());
-      this.#note = () => {
-        timer.cancel();
-        this.#note = undefined;
-        resolve();
-      };
-    });
-  }
 }

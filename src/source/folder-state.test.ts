@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../config/object.ts";
 import { type FileContent, FolderState } from "./folder-state.ts";
@@ -115,5 +116,38 @@ describe("FolderState", () => {
     state.restoreFile("a", content("a", ["x"]).objects);
     state.setFile("a", content("a", [], [broken("a")]));
     expect(summary(state.takeBatch())).toEqual(["x=1"]);
+  });
+
+  test("the way to some files does not matter, and batches add up to what they hold", () => {
+    const file = fc.constantFrom("a", "b", "c");
+    const names = fc.array(fc.constantFrom("x", "x=2", "y", "z=3"), { maxLength: 4 });
+    const step = fc.record({ file, names: fc.option(names, { nil: undefined }) });
+    const check = (steps: readonly { file: string; names: string[] | undefined }[]): void => {
+      const state = new FolderState();
+      const last = new Map<string, FileContent>();
+      const seen = new Map<string, string>();
+      let refused: readonly RefusedInput[] = [];
+      for (const { file: name, names: held } of steps) {
+        if (held === undefined) state.removeFile(name);
+        else state.setFile(name, content(name, held));
+        if (held === undefined) last.delete(name);
+        else last.set(name, content(name, held));
+        const batch = state.takeBatch();
+        ({ refused } = batch);
+        for (const event of batch.events) {
+          if (event.type === "delete") seen.delete(event.key.name);
+          else seen.set(event.object.metadata.name, JSON.stringify(event));
+        }
+      }
+      const fresh = new FolderState();
+      for (const [name, held] of [...last].toReversed()) fresh.setFile(name, held);
+      const whole = fresh.takeBatch();
+      const expected = whole.events.map((event) => JSON.stringify(event));
+      expect([...seen.values()].sort()).toEqual(expected.sort());
+      expect(refused).toEqual(steps.length === 0 ? [] : whole.refused);
+      state.startOver();
+      expect(state.takeBatch()).toEqual(whole);
+    };
+    fc.assert(fc.property(fc.array(step, { maxLength: 8 }), check));
   });
 });

@@ -17,27 +17,40 @@ export interface FileContent {
 /**
  * What a folder of configuration files holds, in its last good form. Pure: told of files, it says
  * which objects changed. The result depends on the files' contents only, not on their order in time
- * (except that what is broken now stays as it last was).
+ * (except that what is broken now stays as it last was). What it costs depends on what changed, not
+ * on how much there is.
  */
 export class FolderState {
   readonly #files = new Map<string, FileContent>();
+  /** By key, all that define it; the first counts. */
+  readonly #definers = new Map<string, readonly PlacedObject[]>();
+  /** Keys that were defined in a file which changed since the last batch. */
+  readonly #touched = new Set<string>();
+  /** Files with problems, and keys that more than one object has: where refusals come from. */
+  readonly #flawed = new Set<string>();
+  readonly #contested = new Set<string>();
   /** By key, what was handed on. */
-  #effective: ReadonlyMap<string, PlacedObject> = new Map();
+  readonly #effective = new Map<string, PlacedObject>();
 
   /** A file was read. What it held before and what is broken in it now stays as it was. */
   setFile(file: string, content: FileContent): void {
     const kept = this.#stillGood(file, content);
-    this.#files.set(file, { ...content, objects: [...content.objects, ...kept] });
+    this.#replace(file, { ...content, objects: [...content.objects, ...kept] });
   }
 
   /** Puts back the last good objects of a file from an earlier run, before the file is read. */
   restoreFile(file: string, objects: readonly PlacedObject[]): void {
-    this.#files.set(file, { objects, problems: [] });
+    this.#replace(file, { objects, problems: [] });
   }
 
   /** A file is gone, and its objects with it. */
   removeFile(file: string): void {
-    this.#files.delete(file);
+    this.#replace(file, undefined);
+  }
+
+  /** Whether a file is known. */
+  hasFile(file: string): boolean {
+    return this.#files.has(file);
   }
 
   /** The files that are known, in no order. */
@@ -45,35 +58,71 @@ export class FolderState {
     return [...this.#files.keys()];
   }
 
-  /** The objects of each file as they are kept for the next run. */
-  contents(): ReadonlyMap<string, readonly PlacedObject[]> {
-    return new Map([...this.#files].map(([file, { objects }]) => [file, objects]));
+  /** The objects of a file as they are kept for the next run; `undefined` when it is gone. */
+  objectsOf(file: string): readonly PlacedObject[] | undefined {
+    return this.#files.get(file)?.objects;
   }
 
   /** The next batch is to have everything again; what was last good stays known. */
   startOver(): void {
-    this.#effective = new Map();
+    this.#effective.clear();
+    for (const text of this.#definers.keys()) this.#touched.add(text);
   }
 
   /** What changed since the last call, and all that is refused now. */
   takeBatch(): ConfigBatch {
-    const { effective, refused } = this.#merge();
-    const events: ConfigEvent[] = [];
-    const kept = new Map<string, PlacedObject>();
-    for (const [text, placed] of effective) {
+    const sets: (PlacedObject & { readonly type: "set" })[] = [];
+    const deletes: ConfigEvent[] = [];
+    for (const text of this.#touched) {
       const before = this.#effective.get(text);
+      const [placed] = this.#definers.get(text) ?? [];
+      if (placed === undefined) {
+        this.#effective.delete(text);
+        if (before !== undefined) deletes.push({ type: "delete", key: keyOf(before.object) });
+        continue;
+      }
       const isEqual = before !== undefined && isSameJson(before.object, placed.object);
-      const isSame = isEqual && isSameOrigin(before.origin, placed.origin);
       // The same value keeps its identity, so that nothing derived from it is derived again.
       const next = isEqual ? { object: before.object, origin: placed.origin } : placed;
-      kept.set(text, next);
-      if (!isSame) events.push({ type: "set", object: next.object, origin: next.origin });
+      this.#effective.set(text, next);
+      if (isEqual && isSameOrigin(before.origin, placed.origin)) continue;
+      sets.push({ type: "set", object: next.object, origin: next.origin });
     }
-    for (const [text, { object }] of this.#effective) {
-      if (!kept.has(text)) events.push({ type: "delete", key: keyOf(object) });
+    this.#touched.clear();
+    sets.sort((left, right) => compareOrigin(left.origin, right.origin));
+    return { events: [...sets, ...deletes], refused: this.#refused() };
+  }
+
+  #replace(file: string, content: FileContent | undefined): void {
+    const touched = new Map<string, readonly PlacedObject[]>();
+    for (const { object } of this.#files.get(file)?.objects ?? []) {
+      const text = keyText(keyOf(object));
+      const others = this.#definers.get(text)?.filter(({ origin }) => origin.file !== file);
+      touched.set(text, others ?? []);
     }
-    this.#effective = kept;
-    return { events, refused };
+    for (const placed of content?.objects ?? []) {
+      const text = keyText(keyOf(placed.object));
+      const others = touched.get(text) ?? this.#definers.get(text) ?? [];
+      touched.set(text, [...others, placed]);
+    }
+    for (const [text, definers] of touched) this.#define(text, definers);
+    if (content === undefined) this.#files.delete(file);
+    else this.#files.set(file, content);
+    if (content === undefined || content.problems.length === 0) this.#flawed.delete(file);
+    else this.#flawed.add(file);
+  }
+
+  /** Of objects that stand in several files, the first by name of file wins; in a file, the first. */
+  #define(text: string, definers: readonly PlacedObject[]): void {
+    this.#touched.add(text);
+    if (definers.length === 0) this.#definers.delete(text);
+    else {
+      const byFile = (left: PlacedObject, right: PlacedObject): number =>
+        compareText(left.origin.file, right.origin.file);
+      this.#definers.set(text, definers.length === 1 ? definers : definers.toSorted(byFile));
+    }
+    if (definers.length > 1) this.#contested.add(text);
+    else this.#contested.delete(text);
   }
 
   /** Objects that stood in the file before, and of which nobody can say now that they are gone. */
@@ -90,25 +139,43 @@ export class FolderState {
     });
   }
 
-  /** All files together: of objects that stand in several, the first by name of file wins. */
-  #merge(): { effective: Map<string, PlacedObject>; refused: RefusedInput[] } {
-    const effective = new Map<string, PlacedObject>();
-    const refused: RefusedInput[] = [];
-    for (const file of [...this.#files.keys()].sort()) {
-      const { objects, problems } = this.#files.get(file) ?? { objects: [], problems: [] };
-      refused.push(...problems);
-      for (const placed of objects) {
-        const key = keyOf(placed.object);
-        const first = effective.get(keyText(key));
-        if (first === undefined) effective.set(keyText(key), placed);
-        else refused.push(duplicate(key, first.origin, placed.origin));
+  /** By file: its problems, then its objects that others have taken the name of. */
+  #refused(): readonly RefusedInput[] {
+    const duplicates: (RefusedInput & { readonly origin: ConfigOrigin })[] = [];
+    for (const text of this.#contested) {
+      const [first, ...others] = this.#definers.get(text) ?? [];
+      for (const { object, origin } of others) {
+        if (first !== undefined) duplicates.push(duplicate(keyOf(object), first.origin, origin));
       }
     }
-    return { effective, refused };
+    duplicates.sort((left, right) => compareOrigin(left.origin, right.origin));
+    const byFile = new Map<string, RefusedInput[]>();
+    for (const file of this.#flawed) byFile.set(file, [...(this.#files.get(file)?.problems ?? [])]);
+    for (const one of duplicates) {
+      const all = byFile.get(one.origin.file);
+      if (all === undefined) byFile.set(one.origin.file, [one]);
+      else all.push(one);
+    }
+    return [...byFile]
+      .sort(([left], [right]) => compareText(left, right))
+      .flatMap(([, all]) => all);
   }
 }
 
-function duplicate(key: ObjectKey, first: ConfigOrigin, second: ConfigOrigin): RefusedInput {
+function compareText(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+function compareOrigin(left: ConfigOrigin, right: ConfigOrigin): number {
+  return compareText(left.file, right.file) || left.line - right.line;
+}
+
+function duplicate(
+  key: ObjectKey,
+  first: ConfigOrigin,
+  second: ConfigOrigin,
+): RefusedInput & { readonly origin: ConfigOrigin } {
   const at = `${first.file}:${first.line}`;
   const message = `is defined at ${at} already, which wins: remove one of the two`;
   return { origin: second, object: formatKey(key), issue: { path: "", message } };

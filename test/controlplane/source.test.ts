@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -70,7 +79,7 @@ class Folder {
   readonly lastGoodFile = `${this.path}.last-good`;
 
   constructor() {
-    folders.push(this.path, this.lastGoodFile);
+    folders.push(this.path, this.lastGoodFile, `${this.lastGoodFile}.journal`);
   }
 
   write(name: string, text: string): string {
@@ -169,6 +178,51 @@ describe("FolderSource", () => {
     await second.has({ a: 81 });
     expect(second.batches).toHaveLength(1);
     expect(second.refused()).toHaveLength(1);
+  });
+
+  test("keeps every change over a restart, though a kill cuts the journal off", async () => {
+    const folder = new Folder();
+    folder.write("a.yaml", SERVICE("a", 81));
+    folder.write("b.yaml", SERVICE("b", 81));
+    folder.write("gone.yaml", SERVICE("gone"));
+    const journal = `${folder.lastGoodFile}.journal`;
+    const first = start(folder.source());
+    await until(() => statSync(journal, { throwIfNoEntry: false }), "the journal");
+    const whole = readFileSync(folder.lastGoodFile, "utf8");
+    const lines = (): number => readFileSync(journal, "utf8").split("\n").length - 2;
+    for (const port of [82, 83]) {
+      folder.write("a.yaml", SERVICE("a", port));
+      await until(() => lines() === port - 81, `the change to ${port}`);
+    }
+    rmSync(join(folder.path, "gone.yaml"));
+    await until(() => lines() === 3, "the removal");
+    await first.stop();
+    expect(readFileSync(folder.lastGoodFile, "utf8")).toBe(whole);
+    expect(statSync(journal).mode & 0o777).toBe(0o600);
+
+    appendFileSync(journal, '{"file":"half');
+    for (const name of ["a", "b", "gone"]) folder.write(`${name}.yaml`, "kind: [");
+    const second = start(folder.source());
+    await second.has({ a: 83, b: 81 });
+    await second.stop();
+
+    // The next run began a file and a journal of its own: one of before counts no more.
+    const third = start(folder.source());
+    await third.has({ a: 83, b: 81 });
+  });
+
+  test("a journal that goes on from another file is left alone", async () => {
+    const folder = new Folder();
+    const path = folder.write("a.yaml", SERVICE("a", 81));
+    const first = start(folder.source());
+    const journal = `${folder.lastGoodFile}.journal`;
+    await until(() => statSync(journal, { throwIfNoEntry: false }), "the journal");
+    await first.stop();
+    writeFileSync(journal, `${"0".repeat(64)}\n${JSON.stringify({ file: path })}\n`);
+    folder.write("a.yaml", "kind: [");
+    const second = start(folder.source());
+    await second.has({ a: 81 });
+    expect(second.refused()).toEqual([expect.stringContaining(`${path}:1`)]);
   });
 
   test("a broken file of last good objects is said and does no harm", async () => {
