@@ -1,8 +1,8 @@
 import { formatKey, type KubeObject, keyOf, keyText } from "../config/object.ts";
 import { buildCalledView } from "../model/called-view.ts";
 import { buildMesh } from "../model/mesh.ts";
+import { meshIssues } from "../model/mesh-issues.ts";
 import type { ObjectIssue } from "../model/origin.ts";
-import { meshIssues } from "../model/references.ts";
 import { viewOf } from "../store/config-store.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
 import { snapshotJson } from "../xds/resource-json.ts";

@@ -1,13 +1,14 @@
 import { AdsServer } from "../ads/server.ts";
+import { isSameList } from "../base/cells.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EndpointSlice } from "../config/endpoint-slice.ts";
 import type { Endpoints } from "../config/endpoints.ts";
 import { formatKey, type ObjectKey } from "../config/object.ts";
 import { buildMesh, type Mesh } from "../model/mesh.ts";
+import { meshIssues } from "../model/mesh-issues.ts";
 import type { ObjectIssue } from "../model/origin.ts";
 import type { ProxyNode } from "../model/proxy.ts";
-import { meshIssues } from "../model/references.ts";
 import type { ConfigBatch, ConfigSource, RefusedInput } from "../source/source.ts";
 import { ConfigStore } from "../store/config-store.ts";
 import type { ConfigView } from "../store/store.ts";
@@ -73,6 +74,8 @@ export class ControlPlane {
   readonly #board: StatusBoard;
   #mesh: Mesh = buildMesh(this.#store.view);
   #refused: readonly RefusedInput[] = [];
+  /** What the findings were made of. */
+  #checked: readonly unknown[] | undefined;
   #isReady = false;
 
   constructor(options: ControlPlaneOptions) {
@@ -287,6 +290,9 @@ export class ControlPlane {
       ...meshIssues(this.#mesh),
       ...proxies.flatMap(({ issues: ofProxy }) => ofProxy),
     ];
+    const checked = [...this.#refused, ...issues];
+    if (this.#checked !== undefined && isSameList(this.#checked, checked)) return;
+    this.#checked = checked;
     const change = this.#findings.replace([
       ...this.#refused,
       ...issues.map(({ object, issue }) => ({

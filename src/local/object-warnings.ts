@@ -1,7 +1,7 @@
 import type { Issue } from "../base/issue.ts";
 import type { KubeObject } from "../config/object.ts";
 import type { Service } from "../config/service.ts";
-import { referenceIssues } from "../model/references.ts";
+import { referenceIssues } from "../model/mesh-issues.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** What is remarkable about an object that is accepted: what it names and nobody has, or has no use here. */

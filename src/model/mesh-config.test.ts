@@ -5,8 +5,8 @@ import type { MeshConfig } from "../config/mesh-config.ts";
 import { viewOf } from "../store/config-store.ts";
 import { buildMesh } from "./mesh.ts";
 import { readMeshConfig, resolveMeshConfig } from "./mesh-config.ts";
+import { meshIssues, referenceIssues } from "./mesh-issues.ts";
 import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
-import { meshIssues, referenceIssues } from "./references.ts";
 
 function configMap(mesh: string, name = "istio"): ConfigMap {
   const metadata = { name, namespace: "istio-system" };

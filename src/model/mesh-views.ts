@@ -1,6 +1,8 @@
-import { type Cell, CellGraph, type Family } from "../base/cells.ts";
+import { type Cell, CellGraph, type Family, isSameList } from "../base/cells.ts";
 import { buildGatewayView } from "./gateway-part/gateway-view.ts";
+import { issueCells } from "./issue-cells.ts";
 import type { Mesh } from "./mesh.ts";
+import type { ObjectIssue } from "./origin.ts";
 import { clusterClientText, OutboundClusterCells, placeOf } from "./outbound-clusters.ts";
 import type { ClientPlace } from "./policy/endpoint-groups.ts";
 import type { ProxyNode } from "./proxy.ts";
@@ -33,12 +35,14 @@ export class MeshViews {
   readonly #tracked: TrackedMesh;
   readonly #scopes: Family<string, ScopeViews>;
   readonly #views: Family<ProxyNode, Cell<ProxyView>>;
+  readonly #issues: Cell<readonly ObjectIssue[]>;
   #mesh: Mesh;
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#tracked = new TrackedMesh(this.#graph, mesh);
     this.#scopes = this.#graph.family((text: string) => this.#scopeViews(text));
+    this.#issues = issueCells(this.#graph, this.#tracked);
     this.#views = this.#graph.family((proxy: ProxyNode) => this.#proxyView(proxy));
   }
 
@@ -49,12 +53,21 @@ export class MeshViews {
 
   /** What a proxy sees of a mesh. */
   view(mesh: Mesh, proxy: ProxyNode): ProxyView {
-    if (mesh !== this.#mesh) {
-      this.#mesh = mesh;
-      this.#graph.turn();
-      this.#tracked.set(mesh);
-    }
+    this.#turnTo(mesh);
     return this.#views.get(proxy).get();
+  }
+
+  /** What is wrong between the objects of a mesh. */
+  issues(mesh: Mesh): readonly ObjectIssue[] {
+    this.#turnTo(mesh);
+    return this.#issues.get();
+  }
+
+  #turnTo(mesh: Mesh): void {
+    if (mesh === this.#mesh) return;
+    this.#mesh = mesh;
+    this.#graph.turn();
+    this.#tracked.set(mesh);
   }
 
   #scopeViews(text: string): ScopeViews {
@@ -130,13 +143,26 @@ export class MeshViews {
     return graph.cell(() => {
       const { own, shared } = outbound.get();
       return { own: joinParts(own, inbound.get()), shared };
-    });
+    }, isSameParts);
   }
 }
 
 interface ViewParts {
   readonly own: ViewPart;
   readonly shared: ViewPart;
+}
+
+function isSameParts(last: ViewParts, next: ViewParts): boolean {
+  return isSamePart(last.own, next.own) && isSamePart(last.shared, next.shared);
+}
+
+function isSamePart(last: ViewPart, next: ViewPart): boolean {
+  return (
+    isSameList(last.listeners, next.listeners) &&
+    isSameList(last.routes, next.routes) &&
+    isSameList(last.clusters, next.clusters) &&
+    isSameList(last.issues, next.issues)
+  );
 }
 
 function joinParts(first: ViewPart, second: ViewPart): ViewPart {

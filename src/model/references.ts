@@ -1,15 +1,12 @@
 import type { Issue } from "../base/issue.ts";
 import { memoise } from "../base/memo.ts";
 import { suggest } from "../base/suggest.ts";
-import type { DestinationRule as DestinationRuleObject } from "../config/destination-rule.ts";
-import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import { matchLabels } from "../config/label-selector.ts";
-import { formatKey, groupOf, type KubeObject, keyOf, keyText } from "../config/object.ts";
-import type { ConfigView } from "../store/store.ts";
-import { buildDestinationRule, findRule } from "./destination-rule.ts";
-import { buildGateway, hostsFor } from "./gateway.ts";
+import { formatKey, keyText } from "../config/object.ts";
+import { type DestinationRule, findRule } from "./destination-rule.ts";
+import { type Gateway, hostsFor } from "./gateway.ts";
 import { CLUSTER_DOMAIN, intersectHosts, isWildcard, isWithin } from "./host.ts";
-import { buildMesh, type Mesh, servicesByHost } from "./mesh.ts";
+import { type Mesh, servicesByHost } from "./mesh.ts";
 import { compareAge, type ObjectIssue } from "./origin.ts";
 import { peerAuthenticationIssues } from "./peer-authentication.ts";
 import { ruleIssues } from "./policy/rule-issues.ts";
@@ -22,78 +19,44 @@ import {
   type VirtualService,
 } from "./virtual-service.ts";
 
-/**
- * What an object names and the mesh does not have, as warnings: it may still come. The object
- * need not be part of the view; when it is, its other version there is ignored.
- */
-export function referenceIssues(object: KubeObject, view: ConfigView): readonly Issue[] {
-  const text = keyText(keyOf(object));
-  return meshIssues(buildMesh(overlay(view, object)))
-    .filter((found) => keyText(found.object) === text)
-    .map(({ issue }) => issue);
-}
-
-/** The view with one object put in, or in the place of its older version. */
-function overlay(view: ConfigView, object: KubeObject): ConfigView {
-  const key = keyOf(object);
-  const text = keyText(key);
-  return {
-    list: (group, kind, namespace) => {
-      const list: readonly KubeObject[] = view.list(group, kind, namespace);
-      const isOther = group !== key.group || kind !== key.kind;
-      if (isOther || (namespace !== undefined && namespace !== key.namespace)) {
-        return list as readonly never[];
-      }
-      const others = list.filter((one) => keyText(keyOf(one)) !== text);
-      return [...others, object] as readonly KubeObject[] as readonly never[];
-    },
-    get: (wanted) => (keyText(wanted) === text ? object : view.get(wanted)) as never,
-  };
-}
-
-function isWritten({ key }: VirtualService): boolean {
-  return key.kind === "VirtualService";
-}
-
-/** Everything that is wrong between the objects of a mesh, in the order of their kinds and age. */
-export const meshIssues = memoise((mesh: Mesh): readonly ObjectIssue[] => {
-  const { gateways, virtualServices, delegates, destinationRules, registry, sidecars } = mesh;
-  // What Ingresses amount to is said of them, not of objects that nobody wrote.
-  const written = gateways.filter(({ key }) => key.kind === "Gateway");
-  const configured = [...written, ...destinationRules];
+/** What is wrong between the objects of a mesh beside what single objects name, by the objects. */
+export function generalIssues(mesh: Mesh): readonly ObjectIssue[] {
+  const { sidecars, settings } = mesh;
   return [
     ...mesh.meshConfig.issues,
-    ...registry.issues,
+    ...mesh.registry.issues,
     ...mesh.ingressIssues,
-    ...configured.flatMap(({ object }) =>
-      issuesOf(object, mesh).map((issue) => ({ object: keyOf(object), issue })),
-    ),
-    ...[...virtualServices.filter(isWritten), ...delegates].flatMap((virtualService) =>
-      virtualServiceIssues(virtualService, mesh).map((issue) => ({
-        object: virtualService.key,
-        issue,
-      })),
-    ),
     ...sidecars.flatMap((sidecar) =>
       sidecarIssues(sidecar, sidecars).map((issue) => ({ object: sidecar.key, issue })),
     ),
     ...mesh.automaticScope.issues,
-    ...peerAuthenticationIssues(mesh.peerAuthentications, mesh.settings.rootNamespace),
+    ...peerAuthenticationIssues(mesh.peerAuthentications, settings.rootNamespace),
   ];
-});
-
-function issuesOf(object: KubeObject, mesh: Mesh): readonly Issue[] {
-  switch (`${groupOf(object.apiVersion)}/${object.kind}`) {
-    case "networking.istio.io/DestinationRule":
-      return destinationRuleIssues(object as DestinationRuleObject, mesh);
-    case "networking.istio.io/Gateway":
-      return gatewayIssues(object as GatewayObject, mesh);
-    default:
-      return [];
-  }
 }
 
-function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+/** The VirtualServices that were written as such, and those that others delegate to. */
+export function writtenVirtualServices({
+  virtualServices,
+  delegates,
+}: Mesh): readonly VirtualService[] {
+  // What Ingresses amount to is said of them, not of objects that nobody wrote.
+  return [...virtualServices.filter(({ key }) => key.kind === "VirtualService"), ...delegates];
+}
+
+/** The Gateways that were written as such. */
+export function writtenGateways({ gateways }: Mesh): readonly Gateway[] {
+  return gateways.filter(({ key }) => key.kind === "Gateway");
+}
+
+/** VirtualServices for sidecars by host, the oldest first. */
+export type HostClaims = Pick<ReadonlyMap<string, readonly VirtualService[]>, "get">;
+
+/** What a VirtualService says in vain. */
+export function virtualServiceIssues(
+  virtualService: VirtualService,
+  mesh: Mesh,
+  claims: HostClaims,
+): readonly Issue[] {
   const { key, rules, tlsRules, tcpRules } = virtualService;
   // Of what a delegate names, the delegate is told.
   const own = rules.filter((rule) => rule.key === key || keyText(rule.key) === keyText(key));
@@ -107,7 +70,7 @@ function virtualServiceIssues(virtualService: VirtualService, mesh: Mesh): reado
   return [
     ...virtualService.issues,
     ...unusedDelegateIssues(virtualService, mesh),
-    ...hostIssues(virtualService, mesh),
+    ...hostIssues(virtualService, mesh, claims),
     ...gatewayReferenceIssues(virtualService, mesh),
     ...matchGatewayIssues(virtualService),
     ...destinations.flatMap((destination) => destinationIssues(destination, virtualService, mesh)),
@@ -132,12 +95,16 @@ const usedDelegates = memoise(
 );
 
 /** Hosts that sidecars route by another object, or that look like a service that is not there. */
-function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[] {
+function hostIssues(
+  virtualService: VirtualService,
+  mesh: Mesh,
+  claims: HostClaims,
+): readonly Issue[] {
   const { hosts, object, key } = virtualService;
   if (!virtualService.gateways.includes(MESH_GATEWAY)) return [];
   return hosts.flatMap((host, index) => {
     const path = `spec.hosts[${index}]`;
-    const owner = (meshHosts(mesh.virtualServices).get(host) ?? []).find(
+    const owner = (claims.get(host) ?? []).find(
       (other) => keyText(other.key) !== keyText(key) && compareAge(other.object, object) < 0,
     );
     if (owner !== undefined) {
@@ -153,8 +120,8 @@ function hostIssues(virtualService: VirtualService, mesh: Mesh): readonly Issue[
   });
 }
 
-/** The VirtualServices of the mesh by their hosts, the oldest first. */
-const meshHosts = memoise((virtualServices: Mesh["virtualServices"]) => {
+/** The VirtualServices of the mesh for sidecars, by their hosts, the oldest first. */
+export const hostClaims = memoise((virtualServices: Mesh["virtualServices"]) => {
   const byHost = new Map<string, VirtualService[]>();
   for (const virtualService of virtualServices) {
     if (!virtualService.gateways.includes(MESH_GATEWAY)) continue;
@@ -266,8 +233,8 @@ function subsetIssues(
   return [warning(path, `${message}${didYouMean(suggest(subset, names))}`)];
 }
 
-function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): readonly Issue[] {
-  const rule = buildDestinationRule(object, mesh.settings.exportTo.destinationRule);
+/** What a DestinationRule says in vain. */
+export function destinationRuleIssues(rule: DestinationRule, mesh: Mesh): readonly Issue[] {
   const { host, namespace } = rule;
   const byHost = servicesByHost(mesh);
   const issues: Issue[] = [];
@@ -285,8 +252,9 @@ function destinationRuleIssues(object: DestinationRuleObject, mesh: Mesh): reado
   return [...issues, ...ruleIssues(rule, neighbours, services)];
 }
 
-function gatewayIssues(object: GatewayObject, mesh: Mesh): readonly Issue[] {
-  const { selector, services, servers } = buildGateway(object);
+/** What a Gateway says in vain. */
+export function gatewayIssues(gateway: Gateway, mesh: Mesh): readonly Issue[] {
+  const { object, selector, services, servers } = gateway;
   const issues = object.spec.servers.flatMap((server, index) => {
     const path = `spec.servers[${index}]`;
     const found: Issue[] = [];

@@ -1,20 +1,11 @@
 import { memoise } from "../base/memo.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import type { ServiceEntry } from "../config/service-entry.ts";
-import type { Endpoint } from "./endpoint.ts";
 import type { Labels } from "./labels.ts";
-import { endpointsOf, findWorkload, type Mesh } from "./mesh.ts";
+import { findWorkload, type Mesh } from "./mesh.ts";
 import { compareAge } from "./origin.ts";
 import type { ProxyNode } from "./proxy.ts";
-import type { Service, ServicePort } from "./service.ts";
-
-/** A service port that leads to the proxy's pod. */
-export interface ServiceTarget {
-  readonly service: Service;
-  readonly port: ServicePort;
-  /** The port of the pod. */
-  readonly targetPort: number;
-}
+import type { Service, ServicePort, ServiceTarget } from "./service.ts";
 
 /**
  * The service ports that lead to a proxy, the oldest service's first. The selector decides, so
@@ -23,6 +14,7 @@ export interface ServiceTarget {
  */
 export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTarget[] {
   const workload = findWorkload(mesh, proxy);
+  const listed = proxy.ips.flatMap((ip) => mesh.registry.listed.get(ip) ?? []);
   const targets: ServiceTarget[] = [];
   for (const service of servicesByNamespace(mesh.registry.services).get(proxy.namespace) ?? []) {
     for (const port of service.ports) {
@@ -35,9 +27,9 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
 
   function targetPorts(service: Service, port: ServicePort): readonly number[] {
     if (service.selector === undefined) {
-      const listing = listed(service, port)
-        .filter(({ address }) => proxy.ips.includes(address))
-        .map((endpoint) => endpoint.port);
+      const listing = listed
+        .filter((target) => target.service === service && target.port === port)
+        .map((target) => target.targetPort);
       // A pod that a ServiceEntry selects is its target before it is ready, as with a Service.
       const isSelected = workload?.source === "Pod" && selects(service, proxy.labels);
       return [...new Set([...listing, ...(isSelected ? [Number(port.targetPort)] : [])])];
@@ -46,10 +38,6 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
     if (typeof port.targetPort === "number") return [port.targetPort];
     const named = workload?.portByName.get(port.targetPort);
     return named === undefined ? [] : [named];
-  }
-
-  function listed(service: Service, port: ServicePort): readonly Endpoint[] {
-    return endpointsOf(mesh, service)?.get(port.name) ?? [];
   }
 }
 

@@ -72,3 +72,11 @@ export interface ServiceAlias {
 export function portOf(service: Service, number: number): ServicePort | undefined {
   return service.ports.find((port) => port.number === number);
 }
+
+/** A port of a service that leads to some pod. */
+export interface ServiceTarget {
+  readonly service: Service;
+  readonly port: ServicePort;
+  /** The port of the pod. */
+  readonly targetPort: number;
+}

@@ -3,6 +3,7 @@ import { type CellGraph, type Input, isSameList } from "../base/cells.ts";
 import type { DestinationRule, NamespaceRules, RuleIndex } from "./destination-rule.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { ServiceTarget } from "./service.ts";
 
 /** What a mesh is given as, part by part; the rules follow from the list of rules. */
 type Parts = Omit<Mesh, "registry" | "rules"> & Registry & { readonly index: RuleIndex };
@@ -30,6 +31,7 @@ export class TrackedMesh implements Mesh {
     const endpoints = new CellMap(graph, inputs.endpoints);
     this.registry = {
       endpoints,
+      listed: new CellMap(graph, inputs.listed, isSameTargets),
       get services() {
         return inputs.services.get();
       },
@@ -93,6 +95,16 @@ export class TrackedMesh implements Mesh {
   get peerAuthentications(): Mesh["peerAuthentications"] {
     return this.#inputs.peerAuthentications.get();
   }
+}
+
+function isSameTargets(last: readonly ServiceTarget[], next: readonly ServiceTarget[]): boolean {
+  return (
+    last.length === next.length &&
+    last.every(({ service, port, targetPort }, index) => {
+      const other = next[index];
+      return other?.service === service && other.port === port && other.targetPort === targetPort;
+    })
+  );
 }
 
 function partsOf({ registry, rules, ...rest }: Mesh): Parts {

@@ -28,12 +28,12 @@ export const buildSnapshot = memoise((view: ProxyView): SnapshotResult => {
   const { speaksHttp2, hasCertificates } = proxy;
   const flags = `${speaksHttp2} ${hasCertificates}`;
   const clusters = sharedClusters(view.clusters, flags);
-  const ownClusters = encodeAll(own.clusters, (one) => clusterResource(one, flags));
+  const ownClusters = clusterResources(own.clusters, flags);
   const endpoints = endpointResources(view.endpoints);
-  const listeners = sharedListeners(shared.listeners, settings);
-  const ownListeners = encodeAll(own.listeners, (one) => listenerResource(one, settings));
-  const routes = sharedRoutes(shared.routes, settings.countsAttempts);
-  const ownRoutes = encodeAll(own.routes, (one) => routeResource(one, settings.countsAttempts));
+  const listeners = listenerResources(shared.listeners, settings);
+  const ownListeners = listenerResources(own.listeners, settings);
+  const routes = routeResources(shared.routes, settings.countsAttempts);
+  const ownRoutes = routeResources(own.routes, settings.countsAttempts);
   const virtualHosts = encodeAll(view.virtualHosts, (one) =>
     calledHostResource(one, settings.countsAttempts),
   );
@@ -106,10 +106,10 @@ function originsOf(value: Named): readonly Origin[] {
 }
 
 const sharedClusters = memoise((services: readonly (readonly Cluster[])[], flags: string) =>
-  joinEncoded(services.map((clusters) => serviceClusters(clusters, flags))),
+  joinEncoded(services.map((clusters) => clusterResources(clusters, flags))),
 );
 
-const serviceClusters = memoise((clusters: readonly Cluster[], flags: string) =>
+const clusterResources = memoise((clusters: readonly Cluster[], flags: string) =>
   encodeAll(clusters, (cluster) => clusterResource(cluster, flags)),
 );
 
@@ -131,7 +131,7 @@ const serviceEndpoints = memoise((endpoints: readonly ClusterEndpoints[]) =>
 
 const endpointResource = memoise(encodeEndpoints);
 
-const sharedListeners = memoise((listeners: readonly Listener[], settings: ProxySettings) =>
+const listenerResources = memoise((listeners: readonly Listener[], settings: ProxySettings) =>
   encodeAll(listeners, (one) => listenerResource(one, settings)),
 );
 
@@ -139,7 +139,7 @@ const listenerResource = memoise((listener: Listener, settings: ProxySettings) =
   encodeListener(listener, settings),
 );
 
-const sharedRoutes = memoise((routes: readonly RouteConfiguration[], countsAttempts: boolean) =>
+const routeResources = memoise((routes: readonly RouteConfiguration[], countsAttempts: boolean) =>
   encodeAll(routes, (one) => routeResource(one, countsAttempts)),
 );
 

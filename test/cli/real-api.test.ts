@@ -8,7 +8,7 @@ import { getCommand } from "../../src/cli/get.ts";
 import { labelCommand } from "../../src/cli/label.ts";
 import { logsCommand } from "../../src/cli/logs.ts";
 import { scaleCommand } from "../../src/cli/scale.ts";
-import { referenceIssues } from "../../src/model/references.ts";
+import { referenceIssues } from "../../src/model/mesh-issues.ts";
 import { viewOf } from "../../src/store/config-store.ts";
 import { type CommandResult, runCommand } from "./fake-api.ts";
 import { RealApi } from "./real-api.ts";

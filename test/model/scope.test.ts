@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { formatIssue } from "../../src/base/issue.ts";
-import { meshIssues } from "../../src/model/references.ts";
+import { meshIssues } from "../../src/model/mesh-issues.ts";
 import { scopeOf } from "../../src/model/scope/build-scope.ts";
 import type { Scope } from "../../src/model/scope.ts";
 import { istio, meshOf, service, sidecar } from "./world.ts";

@@ -4,7 +4,8 @@ import type { Gateway, GatewayServer } from "../gateway.ts";
 import type { Mesh } from "../mesh.ts";
 import type { ObjectIssue } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
-import { type ServiceTarget, serviceTargets } from "../service-targets.ts";
+import type { ServiceTarget } from "../service.ts";
+import { serviceTargets } from "../service-targets.ts";
 
 /** A Service with this label does not lend its ports to Gateways (Istio's label). */
 const NO_PORT_TRANSLATION = "experimental.istio.io/disable-gateway-port-translation";

@@ -5,7 +5,7 @@ import type { ConfigView } from "../../store/store.ts";
 import type { Endpoint, ServiceEndpoints } from "../endpoint.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
 import { compareText, type ObjectIssue } from "../origin.ts";
-import type { Service } from "../service.ts";
+import type { Service, ServiceTarget } from "../service.ts";
 import type { Workload } from "../workload.ts";
 import { collectEndpoints } from "./endpoint-list.ts";
 import { type Aliases, resolveAliases, withAliases } from "./external-names.ts";
@@ -21,6 +21,8 @@ export interface Registry {
   readonly services: readonly Service[];
   /** By the service's id. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+  /** By address: ports of services without a selector that have an endpoint there. */
+  readonly listed: ReadonlyMap<string, readonly ServiceTarget[]>;
   /** Pods by namespace and name, then WorkloadEntries by age. */
   readonly workloads: readonly Workload[];
   readonly issues: readonly ObjectIssue[];
@@ -80,21 +82,24 @@ function build({ view, settings, memory }: Omit<RegistryInput, "workloads">): Re
   const names = externalNames(view.list<ServiceObject>("", "Service"));
   const aliases = aliasesOf(names, joined.services);
   const known = withAliases(joined.services, aliases, memory);
+  const services = memory.keep(
+    "services",
+    known.map(({ service }) => service),
+  );
+  const endpoints = endpointMap(
+    memory.keep(
+      "ids",
+      known.map(({ service }) => service.id),
+    ),
+    memory.keep(
+      "endpoints",
+      known.map((one) => one.endpoints),
+    ),
+  );
   const registry: Registry = {
-    services: memory.keep(
-      "services",
-      known.map(({ service }) => service),
-    ),
-    endpoints: endpointMap(
-      memory.keep(
-        "ids",
-        known.map(({ service }) => service.id),
-      ),
-      memory.keep(
-        "endpoints",
-        known.map(({ endpoints }) => endpoints),
-      ),
-    ),
+    services,
+    endpoints,
+    listed: listedBy(services, endpoints),
     workloads,
     issues: [
       ...issues,
@@ -137,6 +142,25 @@ function aliasesOf(
   if (names.length === 0) return NO_ALIASES;
   return resolveAliases(names, new Set(services.map(({ service }) => service.hostname)));
 }
+
+/** Services that nobody selects pods for lead where their endpoints say. */
+const listedBy = memoise(
+  (services: readonly Service[], endpoints: ReadonlyMap<string, ServiceEndpoints>) => {
+    const byAddress = new Map<string, ServiceTarget[]>();
+    for (const service of services) {
+      if (service.selector !== undefined) continue;
+      for (const port of service.ports) {
+        for (const endpoint of endpoints.get(service.id)?.get(port.name) ?? []) {
+          const target = { service, port, targetPort: endpoint.port };
+          const known = byAddress.get(endpoint.address);
+          if (known === undefined) byAddress.set(endpoint.address, [target]);
+          else known.push(target);
+        }
+      }
+    }
+    return byAddress;
+  },
+);
 
 /** The same map while the endpoints of all services are the same. */
 const endpointMap = memoise(

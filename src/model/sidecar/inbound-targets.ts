@@ -1,7 +1,7 @@
 import { formatKey } from "../../config/object.ts";
 import type { ObjectIssue } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
-import type { ServiceTarget } from "../service-targets.ts";
+import type { ServiceTarget } from "../service.ts";
 
 /** Where apps find the explicit proxy of their sidecar. */
 const HTTP_PROXY_PORT = 15_002;

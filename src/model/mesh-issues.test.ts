@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { formatIssue } from "../base/issue.ts";
 import type { KubeObject } from "../config/object.ts";
 import { viewOf } from "../store/config-store.ts";
-import { referenceIssues } from "./references.ts";
+import { referenceIssues } from "./mesh-issues.ts";
 
 function object(kind: string, name: string, spec: unknown, created?: string): KubeObject {
   const apiVersion = kind === "Service" ? "v1" : "networking.istio.io/v1";
