@@ -20,7 +20,9 @@ export type Program =
   | "taskset"
   | "cc"
   | "istioctl"
-  | "promtool";
+  | "promtool"
+  | "etcd"
+  | "kube-apiserver";
 
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
@@ -35,6 +37,30 @@ export function findProgram(program: Program): string | undefined {
   const required = (process.env["WEFT_TEST_REQUIRE"] ?? "").split(" ");
   if (required.includes(program)) throw new Error(`${program} is required and was not found`);
   process.stderr.write(`skipped: what needs ${program}, which is not on this machine\n`);
+  return undefined;
+}
+
+/** Where Kubernetes' own programs stand once they have been built. */
+export const KUBERNETES_BIN = join(repository, ".cache", "kubernetes", "bin");
+
+/**
+ * The script that starts a real Kubernetes control plane, which builds it first where that was not
+ * done yet: some minutes, which is why it is not, unless `WEFT_TEST_REQUIRE` lists `kubernetes`.
+ * `undefined` where something is missing.
+ */
+export function findKubernetes(): string | undefined {
+  const script = join(repository, "..", "shared", "tools", "kubernetes", "up.sh");
+  const isRequired = (process.env["WEFT_TEST_REQUIRE"] ?? "").split(" ").includes("kubernetes");
+  const isThere = (program: Program): boolean => candidates(program).some(isExecutable);
+  const missing = [
+    ...(existsSync(script) ? [] : ["../shared/tools, which is not beside this clone"]),
+    ...(["etcd", "kubectl"] as const).filter((program) => !isThere(program)),
+    ...(isRequired || isThere("kube-apiserver") ? [] : ["its binaries"]),
+  ];
+  if (missing.length === 0) return script;
+  const what = `a real Kubernetes API, which lacks ${missing.join(", ")}`;
+  if (isRequired) throw new Error(`kubernetes is required: there cannot be ${what}`);
+  process.stderr.write(`skipped: what needs ${what}\n`);
   return undefined;
 }
 
@@ -56,6 +82,7 @@ function candidates(program: Program): string[] {
     .split(delimiter)
     .map((folder) => join(folder, program));
   if (BUILT_HERE.has(program)) return [join(repository, ".cache", program, program)];
+  if (program === "kube-apiserver") return [join(KUBERNETES_BIN, program)];
   if (program !== "envoy") return onPath;
   const named = process.env["ENVOY_PATH"];
   return [
