@@ -48,6 +48,8 @@ export interface ClientStatus {
   /** `address:port` that it connected from. */
   readonly peer: string;
   readonly connectedAtMs: number;
+  /** What was written to it on this stream. */
+  readonly sent: { readonly bytes: number; readonly responses: number };
   /** What it is to have in the end; pushes may still be on their way there. */
   readonly target: XdsSnapshot;
   /** The last target that was handed out to its end, as far as the client would take it. */

@@ -5,7 +5,7 @@ import { XDS_SHORT_NAME } from "./short-name.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Which kind is asked for because of another, and stays unfinished without it. */
-export const CHILD_KIND = { cluster: "endpoint", listener: "route" } as const;
+export const CHILD_KIND = { cluster: "endpoint", listener: "route", route: "virtualHost" } as const;
 
 /** What a client is offered and what it asked for. */
 export interface Offer {

@@ -35,7 +35,7 @@ export interface DeltaRequest extends RequestCommon {
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   /** By name, what the client still has from an earlier stream. */
-  readonly initialVersions: ReadonlyMap<string, string>;
+  readonly initialVersions: Map<string, string>;
 }
 
 /** Reads a `DiscoveryRequest`. */

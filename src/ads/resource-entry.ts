@@ -19,7 +19,6 @@ const TAG_ANY_VALUE = 0x12;
 const TAG_VERSION = 0x0a;
 const TAG_RESOURCE = 0x12;
 const TAG_NAME = 0x1a;
-const TAG_ALIASES = 0x22;
 
 /** One resource, ready to stand in a response; `parent` as for `wireVersion`. */
 export function resourceEntry(
@@ -31,41 +30,24 @@ export function resourceEntry(
   return form === "any" ? anyEntry(resource, kind) : deltaEntry(resource, kind, parent);
 }
 
-/** The same under further names, which are those that a client asked by. */
-export function aliasedEntry(
-  kind: ResourceKind,
-  resource: XdsResource,
-  aliases: readonly string[],
-): Uint8Array {
-  return encodeDelta(resource, kind, undefined, aliases);
-}
-
-/** Says that what a client asked for by a name does not exist, where no removal says it. */
-export function missingEntry(name: string): Uint8Array {
-  const parts = [textField(TAG_NAME, name), textField(TAG_ALIASES, name)];
-  return delimited(TAG_RESOURCES, Buffer.concat(parts));
-}
-
 const anyEntry = memoise((resource: XdsResource, kind: ResourceKind) =>
   delimited(TAG_RESOURCES, anyOf(resource, kind)),
 );
 
 const deltaEntry = memoise(
   (resource: XdsResource, kind: ResourceKind, parent: XdsResource | undefined) =>
-    encodeDelta(resource, kind, parent, []),
+    encodeDelta(resource, kind, parent),
 );
 
 function encodeDelta(
   resource: XdsResource,
   kind: ResourceKind,
   parent: XdsResource | undefined,
-  aliases: readonly string[],
 ): Buffer {
   const parts = [
     textField(TAG_VERSION, wireVersion(resource, parent)),
     delimited(TAG_RESOURCE, anyOf(resource, kind)),
     textField(TAG_NAME, resource.name),
-    ...aliases.map((alias) => textField(TAG_ALIASES, alias)),
   ];
   return delimited(TAG_RESOURCES, Buffer.concat(parts));
 }

@@ -8,20 +8,22 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { formatIssue, type Issue } from "../base/issue.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { XdsSnapshot } from "../xds/snapshot.ts";
+import { AdsCall } from "./ads-call.ts";
 import { type ClientStatus, statusOf } from "./client-status.ts";
 import { DebugCall, type DebugSource, isDebugType } from "./debug-call.ts";
 import { DELTA } from "./delta-variant.ts";
+import { DepartedClients } from "./departed-clients.ts";
 import { NameSets } from "./name-sets.ts";
-import type { HeldState } from "./publication.ts";
 import type { Published } from "./publish-plan.ts";
 import type { ClientNode, SnapshotSource } from "./snapshot-source.ts";
 import { SOTW } from "./sotw-variant.ts";
 import { AdsStream } from "./stream.ts";
+import { STREAMS_PER_SECOND_DEFAULT, StreamGate } from "./stream-gate.ts";
 import type { ClientRequest, Variant } from "./variant.ts";
 
 /** Most clients at a time, when the options do not say. */
@@ -30,9 +32,6 @@ export const CLIENTS_MAX_DEFAULT = 5000;
 /** Largest request. The largest there is names every cluster of a big mesh. */
 const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
-/** How long a stream may be open without saying who it is. */
-const FIRST_REQUEST_MS_MAX = 15_000;
-
 /** A peer that is silently gone is noticed after the sum of these. */
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
@@ -40,9 +39,12 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** How long `stop` waits for connections to end by themselves. */
 const STOP_MS_MAX = 1000;
 
-/** Clients that went, whose state is kept for when they come back: how many, and how long. */
-const DEPARTED_MAX = 1000;
-const DEPARTED_MS_MAX = 10 * 60_000;
+/** Over how long streams are ended by `stop`: this for each, and no more than that for all. */
+const STOP_SPREAD_MS_EACH = 2;
+const STOP_SPREAD_MS_MAX = 300;
+
+/** Most requests that a client may make before it is let in. */
+const EARLY_REQUESTS_MAX = 100;
 
 const SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 
@@ -80,6 +82,10 @@ export interface AdsServerOptions {
   /** Answers tools; without it, their types are unknown ones. */
   readonly debug?: DebugSource;
   readonly clientsMax?: number;
+  /** New streams each second, in the long run; see `StreamGate`. */
+  readonly streamsPerSecond?: number;
+  /** Over how long `stop` ends the streams, so that not all clients come back at one moment. */
+  readonly stopSpreadMs?: number;
 }
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
@@ -87,13 +93,24 @@ type Call = ServerDuplexStream<Buffer, Buffer>;
 interface Client {
   readonly id: string;
   readonly node: ClientNode;
-  readonly call: Call;
+  readonly call: AdsCall;
   readonly variant: Variant;
   readonly stream: AdsStream;
   readonly peer: string;
   readonly connectedAtMs: number;
   /** When the push that is under way began. */
   pushedAtMs: number;
+}
+
+/** A call, and what it has become so far. */
+interface Session {
+  readonly call: AdsCall;
+  readonly variant: Variant;
+  readonly tool: DebugCall | undefined;
+  /** What it asked for before it was let in. */
+  readonly early: ClientRequest[];
+  leaveGate?: () => void;
+  client: Client | undefined;
 }
 
 /**
@@ -104,15 +121,19 @@ export class AdsServer {
   readonly #options: AdsServerOptions;
   readonly #server: Server;
   readonly #clients = new Map<string, Client>();
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Set<AdsCall>();
   readonly #nameSets = new NameSets();
-  /** By node id; oldest first. */
-  readonly #departed = new Map<string, HeldState & { readonly atMs: number }>();
+  readonly #gate: StreamGate;
+  readonly #departed: DepartedClients;
+  #isStopping = false;
   #port = 0;
   #lastClient = 0;
 
   constructor(options: AdsServerOptions) {
     this.#options = options;
+    const { clock, streamsPerSecond = STREAMS_PER_SECOND_DEFAULT } = options;
+    this.#gate = new StreamGate(clock, streamsPerSecond);
+    this.#departed = new DepartedClients(clock);
     this.#server = new Server({
       "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
@@ -143,19 +164,30 @@ export class AdsServer {
     });
   }
 
-  /** Ends every stream with `UNAVAILABLE`, so that clients look for another server at once. */
+  /**
+   * Tells clients that this server goes (GOAWAY), then ends every stream with `UNAVAILABLE`, one
+   * after the other, so that they look for another server at once, but not all at the same moment.
+   */
   async stop(): Promise<void> {
-    for (const call of this.#calls) refuse(call, status.UNAVAILABLE, "the server is stopping");
+    const { clock } = this.#options;
+    this.#isStopping = true;
+    this.#gate.close();
+    const calls = [...this.#calls];
+    const defaultMs = Math.min(calls.length * STOP_SPREAD_MS_EACH, STOP_SPREAD_MS_MAX);
+    const spreadMs = this.#options.stopSpreadMs ?? defaultMs;
+    const timers = calls.map((call, index) =>
+      clock.setTimer((index * spreadMs) / calls.length, () => goodbye(call)),
+    );
     await new Promise<void>((resolve) => {
-      const timer = this.#options.clock.setTimer(STOP_MS_MAX, () => {
-        this.#server.forceShutdown();
-        resolve();
-      });
-      this.#server.tryShutdown(() => {
-        timer.cancel();
-        resolve();
-      });
+      timers.push(
+        clock.setTimer(spreadMs + STOP_MS_MAX, () => {
+          this.#server.forceShutdown();
+          resolve();
+        }),
+      );
+      this.#server.tryShutdown(() => resolve());
     });
+    for (const timer of timers) timer.cancel();
   }
 
   /** Hands a snapshot to a client; one that is gone is ignored. */
@@ -169,12 +201,13 @@ export class AdsServer {
   /** Every connected client, sorted by node id. */
   clients(): readonly ClientStatus[] {
     return [...this.#clients.values()]
-      .map(({ id, node, variant, peer, connectedAtMs, stream }) => ({
+      .map(({ id, node, call, variant, peer, connectedAtMs, stream }) => ({
         clientId: id,
         node,
         variant: variant.name,
         peer,
         connectedAtMs,
+        sent: call.sent,
         target: stream.target,
         completed: stream.completed,
         isSettled: stream.isSettled,
@@ -189,60 +222,74 @@ export class AdsServer {
     return this.#clients.get(clientId)?.stream.published;
   }
 
-  #accept(call: Call, variant: Variant): void {
-    const { clock, metrics } = this.#options;
-    if (this.#calls.size >= (this.#options.clientsMax ?? CLIENTS_MAX_DEFAULT)) {
-      metrics.add("weft_xds_refused_streams", { reason: "limit" });
-      const text = `more than ${this.#options.clientsMax ?? CLIENTS_MAX_DEFAULT} clients`;
-      refuse(call, status.RESOURCE_EXHAUSTED, text);
-      return;
-    }
-    this.#calls.add(call);
-    let client: Client | undefined;
+  #accept(given: Call, variant: Variant): void {
+    const { clock, metrics, clientsMax = CLIENTS_MAX_DEFAULT } = this.#options;
+    const call: AdsCall = new AdsCall(given, clock, metrics, {
+      onRequest: (bytes) => this.#receive(session, bytes),
+      onDrained: () => session.client?.stream.drained(),
+      onEnd: () => {
+        session.leaveGate?.();
+        this.#calls.delete(call);
+        this.#noteWaiting();
+        if (session.client !== undefined) this.#disconnect(session.client);
+      },
+    });
+    // Tools speak state of the world.
     const tool = variant === SOTW ? this.#toolOf(call) : undefined;
-    const timer: Timer = clock.setTimer(FIRST_REQUEST_MS_MAX, () => {
-      refuse(call, status.DEADLINE_EXCEEDED, "no request came");
-    });
-    call.on("data", (bytes: Buffer) => {
-      timer.cancel();
-      const request = variant.decode(bytes, this.#nameSets);
-      if (!request.ok) {
-        this.#refuse(call, "message", request.issues);
-        return;
-      }
-      if (tool !== undefined && isDebugType(request.value.typeUrl)) {
-        tool.receive(bytes);
-        return;
-      }
-      client ??= this.#connect(call, variant, request.value);
-      client?.stream.receive(request.value);
-    });
-    call.on("drain", () => client?.stream.drained());
-    const leave = (): void => {
-      timer.cancel();
-      this.#calls.delete(call);
-      if (client !== undefined) this.#disconnect(client);
-    };
-    call.on("end", () => call.end());
-    call.on("error", leave);
-    call.on("cancelled", leave);
-    call.on("finish", leave);
+    const session: Session = { call, variant, tool, early: [], client: undefined };
+    if (this.#isStopping) goodbye(call);
+    else if (this.#calls.size >= clientsMax) {
+      call.end(status.RESOURCE_EXHAUSTED, "limit", `more than ${clientsMax} clients`);
+    } else this.#calls.add(call);
   }
 
-  /** Tools speak state of the world. */
-  #toolOf(call: Call): DebugCall | undefined {
+  #receive(session: Session, bytes: Buffer): void {
+    const { call, variant, tool, early, client } = session;
+    const request = variant.decode(bytes, this.#nameSets);
+    this.#options.metrics.set("weft_xds_names_kept", this.#nameSets.kept);
+    if (!request.ok) this.#refuse(call, "message", request.issues);
+    else if (tool !== undefined && isDebugType(request.value.typeUrl)) tool.receive(bytes);
+    else if (client !== undefined) client.stream.receive(request.value);
+    else if (early.push(request.value) > EARLY_REQUESTS_MAX) {
+      const text = "too many requests before the first answer";
+      call.end(status.RESOURCE_EXHAUSTED, "requests", text);
+    } else if (session.leaveGate === undefined) {
+      session.leaveGate = this.#gate.enter(
+        () => this.#admit(session),
+        () => call.end(status.UNAVAILABLE, "rate", "too many new streams: come back later"),
+      );
+      this.#noteWaiting();
+    }
+  }
+
+  #admit(session: Session): void {
+    const { call, variant, early } = session;
+    const [first] = early;
+    this.#noteWaiting();
+    if (first === undefined) return;
+    const client = this.#connect(call, variant, first);
+    session.client = client;
+    for (const request of early) client?.stream.receive(request);
+    early.length = 0;
+  }
+
+  #noteWaiting(): void {
+    this.#options.metrics.set("weft_xds_streams_waiting", this.#gate.waiting);
+  }
+
+  #toolOf(call: AdsCall): DebugCall | undefined {
     const { debug } = this.#options;
     if (debug === undefined) return undefined;
     return new DebugCall(debug, {
-      peer: call.getPeer(),
+      peer: call.peer,
       write: (bytes) => {
         if (this.#calls.has(call)) call.write(bytes);
       },
-      refuse: (text) => refuse(call, status.FAILED_PRECONDITION, text),
+      refuse: (text) => call.end(status.FAILED_PRECONDITION, "tool", text),
     });
   }
 
-  #connect(call: Call, variant: Variant, request: ClientRequest): Client | undefined {
+  #connect(call: AdsCall, variant: Variant, request: ClientRequest): Client | undefined {
     const { source, clock, log, metrics, controlPlane } = this.#options;
     const said = request.node();
     if (!said.ok) {
@@ -254,19 +301,17 @@ export class AdsServer {
     const id = `${node.id}-${this.#lastClient}`;
     const snapshot = source.connect(id, node);
     if (!snapshot.ok) {
-      const text = snapshot.issues.map(formatIssue).join("; ");
-      metrics.add("weft_xds_refused_streams", { reason: "node" });
-      log.warn("stream refused", { node: node.id, reason: text });
-      refuse(call, status.INVALID_ARGUMENT, text);
+      const reason = snapshot.issues.map(formatIssue).join("; ");
+      log.warn("stream refused", { node: node.id, reason });
+      this.#refuse(call, "node", snapshot.issues);
       return undefined;
     }
-    const sink = { write: (bytes: Buffer) => call.write(bytes) };
     const client: Client = {
       id,
       node,
       call,
       variant,
-      peer: call.getPeer(),
+      peer: call.peer,
       connectedAtMs: clock.nowMs(),
       pushedAtMs: clock.monotonicMs(),
       stream: new AdsStream(
@@ -277,17 +322,18 @@ export class AdsServer {
           clock,
           log,
           metrics,
-          sink,
+          sink: call,
+          want: (kind, names) => source.want(id, kind, names),
           onBroken: (error) => this.#breakOff(call, id, error),
           onSettled: () => this.#noteConvergence(client),
         },
         snapshot.value,
-        request.isReturning ? this.#takeDeparted(node.id) : undefined,
+        request.isReturning ? this.#departed.take(node.id) : undefined,
       ),
     };
     this.#clients.set(id, client);
     metrics.set("pilot_xds", this.#clients.size);
-    const peer = call.getPeer();
+    const { peer } = call;
     log.info("client connected", {
       client: id,
       variant: variant.name,
@@ -297,45 +343,27 @@ export class AdsServer {
     return client;
   }
 
-  #refuse(call: Call, reason: string, issues: readonly Issue[]): void {
-    this.#options.metrics.add("weft_xds_refused_streams", { reason });
-    refuse(call, status.INVALID_ARGUMENT, issues.map(formatIssue).join("; "));
+  #refuse(call: AdsCall, reason: string, issues: readonly Issue[]): void {
+    call.end(status.INVALID_ARGUMENT, reason, issues.map(formatIssue).join("; "));
   }
 
   #disconnect(client: Client): void {
     if (!this.#clients.delete(client.id)) return;
-    const { clock, source, metrics, log } = this.#options;
-    this.#keepDeparted(client, clock.monotonicMs());
+    const { source, metrics, log } = this.#options;
+    this.#departed.keep(client.node.id, client.stream.heldState);
     client.stream.close();
     source.disconnect(client.id);
     metrics.set("pilot_xds", this.#clients.size);
+    metrics.set("weft_xds_departed", this.#departed.size);
     log.info("client gone", { client: client.id });
   }
 
-  #keepDeparted({ node, stream }: Client, atMs: number): void {
-    if (stream.subscriptions.size === 0) return;
-    this.#departed.delete(node.id);
-    this.#departed.set(node.id, { ...stream.heldState, atMs });
-    for (const oldest of this.#departed.keys()) {
-      if (this.#departed.size <= DEPARTED_MAX) break;
-      this.#departed.delete(oldest);
-    }
-  }
-
-  #takeDeparted(nodeId: string): HeldState | undefined {
-    const held = this.#departed.get(nodeId);
-    this.#departed.delete(nodeId);
-    if (held === undefined) return undefined;
-    const ageMs = this.#options.clock.monotonicMs() - held.atMs;
-    return ageMs > DEPARTED_MS_MAX ? undefined : held;
-  }
-
-  #breakOff(call: Call, clientId: string, error: unknown): void {
+  #breakOff(call: AdsCall, clientId: string, error: unknown): void {
     this.#options.log.error("stream ended by a bug", {
       client: clientId,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-    refuse(call, status.INTERNAL, "internal error");
+    call.end(status.INTERNAL, "bug", "internal error");
   }
 
   #noteConvergence(client: Client): void {
@@ -372,7 +400,6 @@ async function probeAddr(addr: string): Promise<void> {
   await new Promise((resolve) => probe.close(resolve));
 }
 
-/** Ends a call with a status; grpc-js takes an error with a code for that. */
-function refuse(call: Call, code: status, details: string): void {
-  call.emit("error", Object.assign(new Error(details), { code, details }));
+function goodbye(call: AdsCall): void {
+  call.end(status.UNAVAILABLE, "stop", "the server is stopping");
 }

@@ -85,6 +85,9 @@ export class StreamRig {
   /** How many responses fit before the sink is full. */
   room = Number.POSITIVE_INFINITY;
   settled = 0;
+  /** What was asked for and not offered; and whether somebody makes it. */
+  readonly wanted: string[] = [];
+  isMade = false;
   readonly #variant: VariantName;
   readonly #sets = new NameSets();
   #taken = 0;
@@ -100,6 +103,10 @@ export class StreamRig {
         log: silentLogger,
         metrics: this.metrics,
         sink: { write: (bytes) => this.#receive(bytes) },
+        want: (kind, names) => {
+          this.wanted.push(`${XDS_SHORT_NAME[kind]} ${names.join(" ")}`);
+          return this.isMade;
+        },
         onBroken: (error) => {
           throw error;
         },

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ResourceKind } from "../xds/snapshot.ts";
 import { statusOf } from "./client-status.ts";
 import type { HeldState } from "./publication.ts";
+import { WANT_WAIT_MS_MAX } from "./stream.ts";
 import { type Spec, StreamRig } from "./stream-rig.ts";
 
 /** A client of the incremental variant, which says what changes. */
@@ -195,5 +196,66 @@ describe("incremental returns", () => {
     const changed = new Rig({ ...BEFORE, cluster: ["v1:2", "other"] });
     changed.ask("endpoint", ["v1", "other"], held(first));
     expect(changed.take()).toEqual(["eds v1@1"]);
+  });
+});
+
+describe("names that somebody has to make", () => {
+  const HOSTS: Spec = { route: ["r"], virtualHost: ["r/a"] };
+
+  function asking(): Rig {
+    const rig = new Rig(HOSTS);
+    rig.ask("route", ["r"]);
+    rig.ack("route");
+    // Envoy's first request names none.
+    rig.ask("virtualHost");
+    rig.ack("virtualHost");
+    rig.isMade = true;
+    expect(rig.take()).toEqual(["rds r@1", "vhds r/a@1"]);
+    return rig;
+  }
+
+  test("are asked for, and come when they are made", () => {
+    const rig = asking();
+    rig.ask("virtualHost", ["r/b", "r/a"]);
+    expect(rig.wanted).toEqual(["vhds r/b"]);
+    // What is there comes at once; of the other nothing is said yet.
+    expect(rig.take()).toEqual(["vhds r/a@1"]);
+    rig.ack("virtualHost");
+    rig.update({ ...HOSTS, virtualHost: ["r/a", "r/b"] });
+    expect(rig.take()).toEqual(["vhds r/b@1"]);
+  });
+
+  test("do not exist when nobody makes them in time, nor when nobody can", async () => {
+    const rig = asking();
+    rig.ask("virtualHost", ["r/b"]);
+    await rig.clock.advance(WANT_WAIT_MS_MAX - 1);
+    expect(rig.take()).toEqual([]);
+    await rig.clock.advance(1);
+    expect(rig.take()).toEqual(["vhds -r/b"]);
+    rig.isMade = false;
+    rig.ask("virtualHost", ["r/c"]);
+    expect(rig.take()).toEqual(["vhds -r/c"]);
+    expect(rig.clock.timersPending).toBe(0);
+  });
+
+  test("virtual hosts come again with a new route configuration, not with a changed one", () => {
+    const rig = asking();
+    rig.update({ ...HOSTS, route: ["r:2"] });
+    rig.ack("route");
+    expect(rig.take()).toEqual(["rds r@2"]);
+    rig.drop("route", ["r"]);
+    rig.ask("route", ["r"]);
+    expect(rig.take()).toEqual(["rds r@2", "vhds r/a@1"]);
+  });
+
+  test("a client that comes back with virtual hosts but without their routes gets both", () => {
+    const rig = new Rig(HOSTS);
+    rig.ask("route", ["r"]);
+    rig.ask("virtualHost", ["*"], { "r/a": "1" });
+    expect(rig.take()).toEqual(["rds r@1", "vhds r/a@1"]);
+    const other = new Rig(HOSTS);
+    other.ask("route", ["r"], { r: "1" });
+    other.ask("virtualHost", ["*", "r/a"], { "r/a": "1" });
+    expect(other.take()).toEqual([]);
   });
 });

@@ -283,6 +283,7 @@ class World {
         clock: new SimClock(),
         log: silentLogger,
         metrics: new MetricRegistry(),
+        want: () => false,
         onBroken: (error) => {
           throw error;
         },

@@ -137,6 +137,13 @@ describe("AdsStream requests", () => {
     expect(rig.take()).toEqual(["cds v1@1"]);
   });
 
+  test("`receive()` refuses virtual hosts, which need the incremental variant", () => {
+    const rig = new Rig({ virtualHost: ["r/a"] });
+    rig.ask("virtualHost", ["r/a"]);
+    expect(rig.take()).toEqual([]);
+    expect(rig.metrics.value("weft_xds_unknown_types")).toBe(1);
+  });
+
   test("`receive()` counts unknown types and answers the others", () => {
     const rig = new Rig(BEFORE);
     rig.request("cluster", { typeUrl: "type.googleapis.com/x.Y" });

@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
@@ -8,11 +8,29 @@ import { type HeldState, Publication } from "./publication.ts";
 import { type Published, SEND_ORDER } from "./publish-plan.ts";
 import { offeredOf } from "./selection.ts";
 import { XDS_SHORT_NAME } from "./short-name.ts";
-import { Subscription } from "./subscription.ts";
+import { Subscription, WILDCARD } from "./subscription.ts";
 import type { ClientRequest, ResponseDraft, Variant } from "./variant.ts";
+
+/** How long a client waits for what somebody is making for it, before it is told that there is none. */
+export const WANT_WAIT_MS_MAX = 5000;
+
+/** Most names that one client waits for; further ones are told not to exist. */
+const WANTED_MAX = 1000;
+
+/** Most route configurations that are remembered until their virtual hosts are asked for. */
+const NEW_ROUTES_MAX = 1000;
 
 /** Most unknown types that are remembered, so as to complain once about each. */
 const UNKNOWN_TYPES_MAX = 32;
+
+/** Istiod counts rejections by type in metrics of their own. */
+const REJECTS = {
+  cluster: "pilot_xds_cds_reject",
+  endpoint: "pilot_xds_eds_reject",
+  listener: "pilot_xds_lds_reject",
+  route: "pilot_xds_rds_reject",
+  virtualHost: "weft_xds_vhds_reject",
+} as const;
 
 /** Where a client's responses go. */
 export interface ResponseSink {
@@ -29,6 +47,8 @@ export interface AdsStreamOptions {
   readonly log: Logger;
   readonly metrics: MetricRegistry;
   readonly sink: ResponseSink;
+  /** See `SnapshotSource.want`. */
+  readonly want: (kind: ResourceKind, names: readonly string[]) => boolean;
   /** A bug: the stream is closed, and its owner has to end the call. */
   readonly onBroken: (error: unknown) => void;
   /** Called when a push has arrived in full, or as far as the client would take it. */
@@ -50,6 +70,9 @@ export class AdsStream {
   readonly #publication: Publication;
   /** What was complained about once. */
   readonly #unserved = new Set<string>();
+  /** Route configurations that went out while virtual hosts were not asked for yet. */
+  readonly #newRoutes = new Set<string>();
+  #wantTimer: Timer | undefined;
   #isWritable = true;
   #isClosed = false;
   #nonce = 0;
@@ -126,6 +149,7 @@ export class AdsStream {
 
   close(): void {
     this.#isClosed = true;
+    this.#wantTimer?.cancel();
     this.#publication.close();
     this.#due.clear();
   }
@@ -166,7 +190,36 @@ export class AdsStream {
     } else if (request.nonce !== "") {
       this.#answer(subscription, request);
     }
-    if (request.ask(subscription, known === undefined).isDue) this.#due.set(kind, true);
+    const { isDue, added } = request.ask(subscription, known === undefined);
+    if (isDue) this.#due.set(kind, true);
+    if (known === undefined && kind === "virtualHost") this.#forgetHosts();
+    if (added.length > 0) this.#want(subscription, added);
+    this.#flush();
+    this.#publication.advance();
+  }
+
+  /** Has made what the client asks for by name and is not offered; endpoints come with clusters. */
+  #want(subscription: Subscription, added: readonly string[]): void {
+    const { kind, pending } = subscription;
+    if (kind === "endpoint") return;
+    const [offered, target] = [this.published[kind], this.target.resources[kind]];
+    const absent = added.filter((name) => name !== WILDCARD && !offered.has(name));
+    // What is on its way need not be made.
+    const wanted = absent.filter((name) => !target.has(name));
+    const isMade = wanted.length > 0 && this.#options.want(kind, wanted);
+    const awaited = isMade ? absent : absent.filter((name) => target.has(name));
+    subscription.awaitNames(awaited.slice(0, Math.max(0, WANTED_MAX - pending.size)));
+    if (pending.size === 0 || this.#wantTimer !== undefined) return;
+    this.#wantTimer = this.#options.clock.setTimer(WANT_WAIT_MS_MAX, () =>
+      this.#guard(() => this.#endWant()),
+    );
+  }
+
+  #endWant(): void {
+    this.#wantTimer = undefined;
+    for (const [kind, subscription] of this.#subscriptions) {
+      if (subscription.endWait()) this.#due.set(kind, true);
+    }
     this.#flush();
     this.#publication.advance();
   }
@@ -177,6 +230,7 @@ export class AdsStream {
     if (!isTaken || error === undefined) return;
     const type = XDS_SHORT_NAME[subscription.kind];
     metrics.add("pilot_total_xds_rejects", { type });
+    metrics.add(REJECTS[subscription.kind]);
     const version = subscription.nacked?.version;
     log.warn("client rejected a response", { client: clientId, type, version, error });
   }
@@ -207,22 +261,44 @@ export class AdsStream {
   /**
    * A client that takes a new or changed cluster, or a new listener, waits for its endpoints or
    * routes even when it had the same before, so they have to follow once more. (A changed listener
-   * goes on with the routes it has.)
+   * goes on with the routes it has.) The same of a new route configuration and its virtual hosts.
    */
   #forgetChildren(parents: Subscription, { changed }: ResponseDraft): void {
     const { kind } = parents;
-    if (kind !== "cluster" && kind !== "listener") return;
-    const childKind = CHILD_KIND[kind];
-    const children = this.#subscriptions.get(childKind);
-    if (children === undefined) return;
-    let isAny = false;
+    if (kind === "endpoint" || kind === "virtualHost") return;
+    const children = this.#subscriptions.get(CHILD_KIND[kind]);
+    if (children === undefined && kind !== "route") return;
     for (const { name, references } of changed) {
-      if (kind === "listener" && parents.wasGiven(name)) continue;
-      for (const child of kind === "cluster" ? [name] : references) {
-        if (children.forget(child)) isAny = true;
-      }
+      if (kind !== "cluster" && parents.isKnown(name)) continue;
+      if (kind === "route") this.#noteNewRoute(name);
+      else this.#forget(children, kind === "cluster" ? [name] : references);
     }
-    if (isAny && !this.#due.has(childKind)) this.#due.set(childKind, false);
+    this.#forgetHosts();
+  }
+
+  #noteNewRoute(name: string): void {
+    const hasHosts = this.published.virtualHost.size > 0;
+    if (hasHosts && this.#newRoutes.size < NEW_ROUTES_MAX) this.#newRoutes.add(name);
+  }
+
+  /** Once virtual hosts are asked for: those of routes that went out since. */
+  #forgetHosts(): void {
+    const hosts = this.#subscriptions.get("virtualHost");
+    const routes = this.#newRoutes;
+    if (hosts === undefined || routes.size === 0) return;
+    const ofRoutes = [...hosts.known()].filter((name) =>
+      routes.has(name.slice(0, name.lastIndexOf("/"))),
+    );
+    routes.clear();
+    this.#forget(hosts, ofRoutes);
+  }
+
+  #forget(subscription: Subscription | undefined, names: readonly string[]): void {
+    if (subscription === undefined) return;
+    let isAny = false;
+    for (const name of names) if (subscription.forget(name)) isAny = true;
+    const { kind } = subscription;
+    if (isAny && !this.#due.has(kind)) this.#due.set(kind, false);
   }
 
   #send(subscription: Subscription, draft: ResponseDraft): void {

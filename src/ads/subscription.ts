@@ -5,7 +5,7 @@ import { type NameSet, type NameSets, NO_NAMES } from "./name-sets.ts";
 import { parseRefusals } from "./refusals.ts";
 
 /** A client that asks for every resource of a kind. */
-const WILDCARD = "*";
+export const WILDCARD = "*";
 
 /** Most responses whose answer is waited for, of one kind; the oldest is given up for a newer. */
 const UNANSWERED_MAX = 16;
@@ -59,7 +59,7 @@ export class Subscription {
   /** Absent names that somebody is making; nothing is said of them for the time being. */
   readonly pending = new Set<string>();
   /** What a client that came back has, by name; forgotten once it was answered. */
-  held: ReadonlyMap<string, string> = new Map();
+  held = new Map<string, string>();
   /** The version of all that a client has that came back. */
   heldVersion = "";
   /** The latest response, whether answered or not. */
@@ -115,9 +115,19 @@ export class Subscription {
     return version === undefined || given.version === version;
   }
 
+  /** Whether the client has some form of a resource, from this stream or an earlier one. */
+  isKnown(name: string): boolean {
+    return this.held.has(name) || this.wasGiven(name);
+  }
+
   /** The names of all that the client was given. */
   given(): readonly string[] {
     return [...this.#base.keys()].filter((name) => this.wasGiven(name));
+  }
+
+  /** The same, with what it has from an earlier stream and was not asked about yet. */
+  known(): Iterable<string> {
+    return this.held.size > 0 ? this.held.keys() : this.given();
   }
 
   /** Whether the client refused a resource as it was given last. */
@@ -143,7 +153,9 @@ export class Subscription {
   /** Takes names in besides those it has; all of them are given, be it once more. */
   addNames(requested: readonly string[], sets: NameSets, isFirst: boolean): void {
     const named = requested.filter((name) => name !== WILDCARD);
-    const isLegacyAll = isFirst && requested.length === 0 && isWholeState(this.kind);
+    // Envoy asks for virtual hosts like that, too.
+    const isOfAll = isWholeState(this.kind) || this.kind === "virtualHost";
+    const isLegacyAll = isFirst && requested.length === 0 && isOfAll;
     if (requested.length > 0) this.#hasNamed = true;
     const before = this.names;
     this.#asked = sets.with(this.#asked, named);
@@ -165,9 +177,23 @@ export class Subscription {
 
   /** Has something given again that the client was given before; false when it was not. */
   forget(name: string): boolean {
-    if (!this.wasGiven(name)) return false;
+    const wasHeld = this.held.delete(name);
+    if (!this.wasGiven(name)) return wasHeld;
     this.again.add(name);
     return true;
+  }
+
+  /** Notes absent names that somebody is making. */
+  awaitNames(names: readonly string[]): void {
+    for (const name of names) if (this.has(name)) this.pending.add(name);
+  }
+
+  /** Nobody made them: they are said not to exist. False when there were none. */
+  endWait(): boolean {
+    for (const name of this.pending) if (this.has(name)) this.again.add(name);
+    const wasAny = this.pending.size > 0;
+    this.pending.clear();
+    return wasAny;
   }
 
   /** How an offer differs from what the client was given; costs what changed. */
@@ -190,7 +216,8 @@ export class Subscription {
   moveTo(map: ResourceMap): void {
     this.#base = map;
     this.again.clear();
-    this.held = new Map();
+    if (this.held.size > 0) this.held = new Map();
+    for (const name of this.pending) if (map.has(name)) this.pending.delete(name);
     for (const name of this.refused.keys()) {
       if (!map.has(name) || !this.has(name)) this.refused.delete(name);
     }

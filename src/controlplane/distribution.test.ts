@@ -83,6 +83,7 @@ class Proxy {
       variant: "sotw",
       node: { id: name, cluster: "", metadata: {}, userAgent: "", variant: "sotw" },
       connectedAtMs: 0,
+      sent: { bytes: 0, responses: 0 },
       target,
       completed: isSettled ? target : undefined,
       isSettled,

@@ -46,6 +46,29 @@ const TABLE = {
     help: "Virtual hosts held at their last good form because a proxy lacks their clusters.",
   },
   weft_xds_refused_streams: { type: "counter", help: "xDS streams refused, by reason." },
+  pilot_xds_send_time: {
+    type: "histogram",
+    help: "Seconds until a response to a proxy had left for the network.",
+    buckets: SECONDS,
+  },
+  pilot_xds_cds_reject: { type: "counter", help: "Cluster responses that a proxy rejected." },
+  pilot_xds_eds_reject: { type: "counter", help: "Endpoint responses that a proxy rejected." },
+  pilot_xds_lds_reject: { type: "counter", help: "Listener responses that a proxy rejected." },
+  pilot_xds_rds_reject: { type: "counter", help: "Route responses that a proxy rejected." },
+  weft_xds_vhds_reject: { type: "counter", help: "Virtual host responses that a proxy rejected." },
+  weft_xds_throttled_requests: {
+    type: "counter",
+    help: "Times that a proxy's requests were left waiting because it made too many.",
+  },
+  weft_xds_streams_waiting: { type: "gauge", help: "New xDS streams that wait for their turn." },
+  weft_xds_departed: {
+    type: "gauge",
+    help: "Proxies that went and whose state is kept for their return.",
+  },
+  weft_xds_names_kept: {
+    type: "gauge",
+    help: "Resource names kept in lists that proxies share.",
+  },
   weft_xds_unknown_types: {
     type: "counter",
     help: "Subscriptions to resource types that are not served.",

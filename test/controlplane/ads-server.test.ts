@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { AdsServer } from "../../src/ads/server.ts";
+import { AdsServer, type AdsServerOptions } from "../../src/ads/server.ts";
 import type { SnapshotSource } from "../../src/ads/snapshot-source.ts";
 import { nodeClock } from "../../src/base/node-clock.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
@@ -24,19 +24,13 @@ const source: SnapshotSource = {
 
 const CLIENTS_MAX = 2;
 let server: AdsServer;
+let metrics: MetricRegistry;
 const clients: { close(): void }[] = [];
 
 beforeEach(async () => {
   ended.length = 0;
-  server = new AdsServer({
-    addr: "127.0.0.1:0",
-    source,
-    clock: nodeClock,
-    log: silentLogger,
-    metrics: new MetricRegistry(),
-    controlPlane: "weft test",
-    clientsMax: CLIENTS_MAX,
-  });
+  metrics = new MetricRegistry();
+  server = serverOf({ clientsMax: CLIENTS_MAX });
   await server.start();
 });
 
@@ -44,6 +38,18 @@ afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await server.stop();
 });
+
+function serverOf(options: Partial<AdsServerOptions>): AdsServer {
+  return new AdsServer({
+    addr: "127.0.0.1:0",
+    source,
+    clock: nodeClock,
+    log: silentLogger,
+    metrics,
+    controlPlane: "weft test",
+    ...options,
+  });
+}
 
 function connect(): AdsClient {
   const client = new AdsClient(server.port);
@@ -152,6 +158,76 @@ describe("AdsServer over gRPC", () => {
     fourth.ask("cluster", [], "sidecar~4");
     await fourth.response("cluster");
     expect(server.clients().map(({ node }) => node.id)).toEqual(["sidecar~2", "sidecar~4"]);
+  });
+
+  test("for a client that does not read one response waits, however many it asks for", async () => {
+    const body = Buffer.alloc(3_000_000);
+    const big = { name: "big", version: "1", body, origins: [], references: [] };
+    const client = connectDelta();
+    client.ask("listener", [], "sidecar~1");
+    await client.response("listener");
+    const clientId = server.clients()[0]?.clientId ?? "";
+    const resources = { ...BEFORE.resources, cluster: new Map([["big", big]]) };
+    server.push(clientId, { resources });
+    client.pause();
+    const ASKED = 50;
+    for (let count = 0; count < ASKED; count++) client.ask("cluster", ["big"]);
+    client.ask("endpoint", ["the last"]);
+    const asked = (): boolean =>
+      server.clients()[0]?.kinds.endpoint.names?.has("the last") === true;
+    await until(asked, "all requests to be read");
+    const responses = server.clients()[0]?.sent.responses ?? 0;
+    expect(responses).toBeLessThan(ASKED / 5);
+    client.resume();
+    // One of them was for the listeners.
+    await client.response("cluster", responses - 1);
+  });
+
+  test("a client that asks without end is slowed down, others are served", async () => {
+    const loud = connect();
+    loud.ask("cluster", [], "sidecar~1");
+    const { typeUrl } = await loud.response("cluster");
+    const FLOOD = 5000;
+    for (let count = 0; count < FLOOD; count++) loud.send({ typeUrl, responseNonce: "no such" });
+    const quiet = connect();
+    quiet.ask("cluster", [], "sidecar~2");
+    await quiet.response("cluster");
+    await until(() => metrics.value("weft_xds_throttled_requests") > 0, "the brake");
+    expect(server.clients()).toHaveLength(2);
+  });
+
+  test("new streams over the limit wait for their turn", async () => {
+    const limited = serverOf({ streamsPerSecond: 4, clientsMax: 100 });
+    await limited.start();
+    const many = Array.from({ length: 8 }, () => new AdsClient(limited.port));
+    try {
+      for (const [index, client] of many.entries()) client.ask("cluster", [], `sidecar~${index}`);
+      await until(() => metrics.value("weft_xds_streams_waiting") > 0, "some to wait");
+      for (const client of many) await client.response("cluster");
+      expect(limited.clients()).toHaveLength(8);
+    } finally {
+      for (const client of many) client.close();
+      await limited.stop();
+    }
+  });
+
+  test("`stop()` ends streams one after the other", async () => {
+    const spread = serverOf({ stopSpreadMs: 200, clientsMax: 100 });
+    await spread.start();
+    const many = Array.from({ length: 10 }, () => new AdsClient(spread.port));
+    try {
+      for (const [index, client] of many.entries()) client.ask("cluster", [], `sidecar~${index}`);
+      for (const client of many) await client.response("cluster");
+      const stopped = spread.stop();
+      await until(() => many.some(({ error }) => error !== undefined), "the first end");
+      const left = many.filter(({ error }) => error === undefined).length;
+      await stopped;
+      await until(() => many.every(({ error }) => error !== undefined), "all ends");
+      expect(left).toBeGreaterThan(0);
+      expect(new Set(many.map(({ error }) => error?.code))).toEqual(new Set([status.UNAVAILABLE]));
+    } finally {
+      for (const client of many) client.close();
+    }
   });
 
   test("`stop()` ends streams with UNAVAILABLE", async () => {

@@ -1,0 +1,94 @@
+import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { MetricRegistry } from "../telemetry/metrics.ts";
+import { RequestPacer } from "./request-pacer.ts";
+import { ResponseWriter } from "./response-writer.ts";
+
+/** How long a stream may be open without saying who it is. */
+export const FIRST_REQUEST_MS_MAX = 15_000;
+
+/** What a call tells its owner. */
+export interface AdsCallEvents {
+  readonly onRequest: (bytes: Buffer) => void;
+  /** There is room for responses again. */
+  readonly onDrained: () => void;
+  /** The call ended, whoever ended it; called once. */
+  readonly onEnd: () => void;
+}
+
+/** One call of gRPC: bytes in and out, paced and bounded. Its owner has it ended, or the client does. */
+export class AdsCall {
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #metrics: MetricRegistry;
+  readonly #events: AdsCallEvents;
+  readonly #writer: ResponseWriter;
+  readonly #pacer: RequestPacer;
+  readonly #firstTimer: Timer;
+  #isLeft = false;
+
+  constructor(
+    call: ServerDuplexStream<Buffer, Buffer>,
+    clock: Clock,
+    metrics: MetricRegistry,
+    events: AdsCallEvents,
+  ) {
+    this.#call = call;
+    this.#metrics = metrics;
+    this.#events = events;
+    this.#writer = new ResponseWriter({
+      clock,
+      target: call,
+      onDrained: events.onDrained,
+      onWritten: (tookMs) => metrics.observe("pilot_xds_send_time", tookMs / 1000),
+      onStuck: () => this.end(status.DEADLINE_EXCEEDED, "unread", "responses are not read"),
+    });
+    this.#pacer = new RequestPacer(clock, call, () => metrics.add("weft_xds_throttled_requests"));
+    this.#firstTimer = clock.setTimer(FIRST_REQUEST_MS_MAX, () =>
+      this.end(status.DEADLINE_EXCEEDED, "silent", "no request came"),
+    );
+    call.on("data", (bytes: Buffer) => {
+      this.#firstTimer.cancel();
+      if (this.#isLeft) return;
+      this.#pacer.note();
+      events.onRequest(bytes);
+    });
+    call.on("end", () => call.end());
+    for (const event of ["error", "cancelled", "finish"]) call.on(event, () => this.#leave());
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  /** What was written so far. */
+  get sent(): { readonly bytes: number; readonly responses: number } {
+    return { bytes: this.#writer.bytesSent, responses: this.#writer.responses };
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get pendingBytes(): number {
+    return this.#writer.pendingBytes;
+  }
+
+  /** Writes a response; false when no other should be made until `onDrained`. */
+  write(bytes: Buffer): boolean {
+    return this.#writer.write(bytes);
+  }
+
+  /** Ends the call with a status; `reason` is what it is counted under. */
+  end(code: status, reason: string, details: string): void {
+    if (this.#isLeft) return;
+    this.#metrics.add("weft_xds_refused_streams", { reason });
+    // grpc-js takes an error with a code for that.
+    this.#call.emit("error", Object.assign(new Error(details), { code, details }));
+  }
+
+  #leave(): void {
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    this.#firstTimer.cancel();
+    this.#pacer.close();
+    this.#writer.close();
+    this.#events.onEnd();
+  }
+}
