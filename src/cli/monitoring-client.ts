@@ -103,6 +103,27 @@ export async function readPage(
   return text;
 }
 
+/** What the control plane's `/debug/scopez` says of one workload. */
+export interface SeenWorkload {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly hosts: readonly { readonly asked: string; readonly import?: string }[];
+}
+
+/** What workloads in automatic scope were seen to call. */
+export async function readSeenWorkloads(
+  flags: { readonly home: string | undefined },
+  io: CommandIo,
+): Promise<readonly SeenWorkload[]> {
+  const home = homeOf(flags.home, io.env);
+  const server = readServerFile(home);
+  if (server === undefined) throw noMesh(home);
+  const text = await getText(`http://${server.monitoringAddr}/debug/scopez`, io.signal);
+  if (text === undefined) throw noMesh(home);
+  return (JSON.parse(text) as { readonly workloads: readonly SeenWorkload[] }).workloads;
+}
+
 /** The page's text, or `undefined` when nobody listens there any more. */
 function getText(url: string, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

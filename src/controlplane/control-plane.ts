@@ -26,6 +26,7 @@ import { ListenError } from "./listen-error.ts";
 import { PageRenderer } from "./page-renderer.ts";
 import { type BuiltSnapshot, type ConnectedProxy, ProxyPool } from "./proxy-pool.ts";
 import { ProxyScopes } from "./proxy-scope.ts";
+import { scopePage } from "./scope-page.ts";
 import { SourceFeed } from "./source-feed.ts";
 import { StatusBoard } from "./status-board.ts";
 import { proxyStatusOf } from "./sync-status.ts";
@@ -122,18 +123,7 @@ export class ControlPlane {
       clients: () => this.#distributionClients(),
       view: () => this.#store.view,
     });
-    const target: DebugTarget = {
-      isReady: () => this.#isReady,
-      metrics,
-      status: () => this.status(),
-      clients: () => this.#ads.clients(),
-      proxies: () => this.#pool.proxies,
-      published: (clientId) => this.#ads.published(clientId),
-      distribution: (key, proxy) => this.#board.answer(key, proxy),
-      view: () => this.#store.view,
-      mesh: () => this.#mesh,
-      refresh: () => this.#pool.refresh(),
-    };
+    const target = this.#debugTarget();
     const pages = debugPages(target);
     const renderer = new PageRenderer(clock);
     this.#debug = new DebugServers({ pages, renderer, clock, log: log.scope("debug") });
@@ -233,6 +223,22 @@ export class ControlPlane {
     while (!signal.aborted && isOnItsWay()) {
       await this.#options.clock.sleep(DISTRIBUTION_POLL_MS, signal);
     }
+  }
+
+  #debugTarget(): DebugTarget {
+    return {
+      isReady: () => this.#isReady,
+      metrics: this.metrics,
+      status: () => this.status(),
+      clients: () => this.#ads.clients(),
+      proxies: () => this.#pool.proxies,
+      published: (clientId) => this.#ads.published(clientId),
+      distribution: (key, proxy) => this.#board.answer(key, proxy),
+      view: () => this.#store.view,
+      mesh: () => this.#mesh,
+      scopes: () => scopePage(this.#scopes, this.#mesh),
+      refresh: () => this.#pool.refresh(),
+    };
   }
 
   #apply(batch: ConfigBatch): void {

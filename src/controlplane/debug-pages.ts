@@ -22,6 +22,7 @@ import {
 } from "./proxy-json.ts";
 import type { ConnectedProxy } from "./proxy-pool.ts";
 import { endpointLines, endpointShardsJson, endpointsJson, registryJson } from "./registry-json.ts";
+import type { ScopePage } from "./scope-page.ts";
 import type { DistributionAnswer } from "./status-board.ts";
 import { synczEntry } from "./sync-status.ts";
 
@@ -37,6 +38,7 @@ export interface DebugTarget {
   readonly distribution: (key: ObjectKey, proxy?: string) => DistributionAnswer | undefined;
   readonly view: () => ConfigView;
   readonly mesh: () => Mesh;
+  readonly scopes: () => ScopePage;
   /** Builds every proxy's configuration anew, and sends what differs. */
   readonly refresh: () => void;
 }
@@ -154,6 +156,10 @@ function proxyEntries(target: DebugTarget): Readonly<Record<string, PageEntry>> 
     "/debug/sidecarz": {
       help: "the services that a proxy sees, and by which Sidecar (?proxyID=)",
       get: ofProxy(({ node }, query) => jsonPage(sidecarJson(target.mesh(), node), query)),
+    },
+    "/debug/scopez": {
+      help: "what workloads in automatic scope were seen to call",
+      get: (query) => jsonPage(target.scopes(), query),
     },
     "/debug/instancesz": {
       help: "by proxy, the service ports that lead to it",

@@ -49,6 +49,8 @@ export interface ProxyScope {
   readonly obstacle: string | undefined;
   /** Hosts that its workload asked for and that are no service's. */
   readonly unknown: ReadonlySet<string>;
+  /** The others, with the host of a service or of a rule that each of them means. */
+  readonly known: ReadonlyMap<string, string>;
   /** Clusters of services that it might see and does not have. */
   readonly omitted: number;
 }
@@ -57,6 +59,7 @@ interface Client extends ProxyScope {
   isAutomatic: boolean;
   obstacle: string | undefined;
   unknown: ReadonlySet<string>;
+  known: ReadonlyMap<string, string>;
   omitted: number;
   /** Why its proxy cannot ask on demand. */
   readonly inability: string | undefined;
@@ -70,6 +73,7 @@ interface Client extends ProxyScope {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /**
  * Who sees what in automatic scope: notes what proxies ask for on demand, and cuts what each of them
@@ -126,6 +130,7 @@ export class ProxyScopes {
       isAutomatic: false,
       obstacle: undefined,
       unknown: NONE,
+      known: NOTHING,
       omitted: 0,
       given: NONE,
       demanded: NONE,
@@ -212,7 +217,7 @@ export class ProxyScopes {
     client.obstacle = obstacle;
     client.isAutomatic = isAsked && obstacle === undefined;
     if (client.isAutomatic) return;
-    Object.assign(client, { unknown: NONE, demanded: NONE, omitted: 0 });
+    Object.assign(client, { unknown: NONE, known: NOTHING, demanded: NONE, omitted: 0 });
     if (!isNews) return;
     const { log } = this.#options;
     log.info("automatic scope is asked for and not done: the proxy gets all that it may see", {

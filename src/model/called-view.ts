@@ -30,6 +30,8 @@ export interface CalledView {
   readonly view: ProxyView;
   /** The hosts among those called that are no service's: where they lead, unknown hosts do. */
   readonly unknown: ReadonlySet<string>;
+  /** Of the others: the host of a service or of a rule that each is another form of. */
+  readonly known: ReadonlyMap<string, string>;
   /** The route configurations whose hosts are asked for. */
   readonly demanded: ReadonlySet<string>;
   /** How many clusters of services were left out. */
@@ -51,7 +53,7 @@ export function buildCalledView(mesh: Mesh, proxy: ProxyNode): ProxyView {
  */
 export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): CalledView => {
   const demanded = demandedRoutes(view);
-  const { hosts, unknown } = calledHostsOf(demanded, called);
+  const { hosts, unknown, known } = calledHostsOf(demanded, called);
   const own = cutPart(view.own, demanded);
   const shared = cutPart(view.shared, demanded);
   const needed = neededClusters([own, shared], hosts);
@@ -66,6 +68,7 @@ export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): Called
       endpoints: endpointsNamed(view.endpoints, needed),
     },
     unknown,
+    known,
     demanded: new Set(demanded.keys()),
     omitted: view.clusters.flat().length - clusters.flat().length,
   };
@@ -107,8 +110,9 @@ function routesAskedFor({ filter }: FilterChain): readonly string[] {
 function calledHostsOf(
   demanded: ReadonlyMap<string, RouteConfiguration>,
   called: CalledHosts,
-): { readonly hosts: readonly VirtualHost[]; readonly unknown: ReadonlySet<string> } {
+): Pick<CalledView, "known" | "unknown"> & { readonly hosts: readonly VirtualHost[] } {
   const hosts: VirtualHost[] = [];
+  const known = new Map<string, string>();
   const unknown = new Set<string>();
   for (const name of [...called].sort(compareText)) {
     const parsed = parseCalledHost(name);
@@ -117,9 +121,11 @@ function calledHostsOf(
     const host = virtualHostFor(whole, parsed.host);
     if (host === undefined) continue;
     if (isForUnknownHosts(host)) unknown.add(name);
+    // The name of a virtual host is its host and port.
+    else known.set(name, host.name.replace(/:\d+$/, ""));
     hosts.push(calledVirtualHost(host, parsed));
   }
-  return { hosts, unknown };
+  return { hosts, unknown, known };
 }
 
 /** The listener with a filter that asks, wherever its routes are asked for. */
