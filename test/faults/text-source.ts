@@ -2,6 +2,9 @@ import { type KubeObject, keyOf, type ObjectKey } from "../../src/config/object.
 import { decodeYaml, errorsOf, formatProblem } from "../../src/config/yaml.ts";
 import type { ConfigBatch, ConfigEvent, ConfigSource } from "../../src/source/source.ts";
 
+/** Most texts whose objects are remembered. */
+const DECODED_MAX = 1000;
+
 /**
  * Configuration in a test's hand, an object at a time: only what changes is read again, so that ten
  * thousand writes cost what they cost the control plane.
@@ -10,6 +13,8 @@ export class TextSource implements ConfigSource {
   readonly name = "test";
   #texts: ReadonlyMap<string, string> = new Map();
   readonly #objects = new Map<string, KubeObject>();
+  /** What texts say that came before: who writes ten thousand times repeats some. */
+  readonly #decoded = new Map<string, KubeObject>();
   #onBatch: ((batch: ConfigBatch) => void) | undefined;
 
   run(onBatch: (batch: ConfigBatch) => void, signal: AbortSignal): Promise<void> {
@@ -32,12 +37,19 @@ export class TextSource implements ConfigSource {
     }
     for (const [name, text] of texts) {
       if (this.#texts.get(name) === text) continue;
-      const object = decode(text);
+      const object = this.#decode(text);
       this.#objects.set(name, object);
       events.push(setEvent(object));
     }
     this.#texts = new Map(texts);
     this.#onBatch?.({ events, refused: [] });
+  }
+
+  #decode(text: string): KubeObject {
+    const object = this.#decoded.get(text) ?? decode(text);
+    if (this.#decoded.size >= DECODED_MAX) this.#decoded.clear();
+    this.#decoded.set(text, object);
+    return object;
   }
 
   #forget(name: string): ObjectKey {
