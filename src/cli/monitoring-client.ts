@@ -56,6 +56,25 @@ export async function readProxies(
   return JSON.parse(text) as readonly ProxySync[];
 }
 
+/** How far one object has come, as `/debug/status` has it. */
+export interface ObjectSync {
+  /** `Kind/namespace/name`. */
+  readonly object: string;
+  readonly state: "Distributed" | "Pending" | "Rejected" | "NotUsed" | "NoProxies";
+  readonly proxies: number;
+  readonly acked: number;
+  readonly rejections: readonly { readonly proxy: string; readonly message: string }[];
+}
+
+/** The objects that made something for a connected proxy. */
+export async function readObjects(
+  flags: MonitoringFlags,
+  io: CommandIo,
+): Promise<readonly ObjectSync[]> {
+  const text = await readPage(findMonitoring(flags, io), "/debug/status", io.signal);
+  return (JSON.parse(text) as { readonly objects: readonly ObjectSync[] }).objects;
+}
+
 /** A control plane that can be asked. */
 export interface Monitoring {
   readonly addr: string;

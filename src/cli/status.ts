@@ -6,7 +6,7 @@ import { CliError, type Command, type CommandIo, EXIT } from "./command.ts";
 import { connect } from "./connect.ts";
 import { CONNECTION_FLAGS, formatUsage, parseFlags } from "./flags.ts";
 import { noMesh } from "./kubeconfig.ts";
-import { readProxies } from "./monitoring-client.ts";
+import { type ObjectSync, readObjects, readProxies } from "./monitoring-client.ts";
 import { formatJson } from "./output-format.ts";
 import { shellQuote } from "./shell-quote.ts";
 
@@ -30,6 +30,13 @@ interface MeshStatus {
     readonly connected: number;
     readonly synced: number;
     /** `pod.namespace: cds NACKED`. */
+    readonly behind: readonly string[];
+  };
+  readonly objects: {
+    /** That are for some proxy, and how many of them all of those have. */
+    readonly total: number;
+    readonly distributed: number;
+    /** `Kind/namespace/name: 2/3 proxies, ...`. */
     readonly behind: readonly string[];
   };
   readonly traffic: { readonly encryption: "none" };
@@ -70,25 +77,48 @@ async function readStatus(asked: string | undefined, io: CommandIo): Promise<Mes
     return summarisePods(deployments, (await list("/api/v1/pods")) as readonly Pod[]);
   });
   const proxies = await readProxies({ home }, io);
-  const behind = proxies.flatMap(({ proxy, status }) => {
+  const behind = proxies.flatMap(({ proxy, status, since }) => {
     const late = Object.entries(status).filter(
       ([, state]) => state === "STALE" || state === "NACKED",
     );
-    return late.length === 0
-      ? []
-      : [`${proxy}: ${late.map(([type, state]) => `${type} ${state}`).join(", ")}`];
+    if (late.length === 0) return [];
+    const words = late.map(([type, state]) => {
+      return since[type] === undefined
+        ? `${type} ${state}`
+        : `${type} ${state} since ${since[type]}`;
+    });
+    return [`${proxy}: ${words.join(", ")}`];
   });
+  const objects = await readObjects({ home }, io);
+  const late = objects.filter(({ state }) => state === "Rejected" || state === "Pending");
   return {
     server,
     isReady: pods.ready >= pods.wanted && pods.waiting.length === 0 && behind.length === 0,
     pods,
     proxies: { connected: proxies.length, synced: proxies.length - behind.length, behind },
+    objects: {
+      total: objects.length,
+      distributed: objects.length - late.length,
+      behind: late.map(describeObject),
+    },
     traffic: { encryption: "none" },
     mode: { name: "portable", notPromised: NOT_PROMISED },
   };
 }
 
-function formatStatus({ server, pods, proxies, mode }: MeshStatus): string {
+function describeObject({ object, state, acked, proxies, rejections }: ObjectSync): string {
+  const count = `${object}: ${acked}/${proxies} proxies`;
+  const [first, ...others] = rejections;
+  if (state !== "Rejected" || first === undefined) return `${count}, on its way`;
+  const more = others.length === 0 ? "" : ` (and by ${others.length} more)`;
+  return `${count}, rejected by ${first.proxy}: ${first.message}${more}`;
+}
+
+/** Most objects that are named; the rest are counted. */
+const OBJECTS_MAX = 20;
+
+function formatStatus({ server, pods, proxies, objects, mode }: MeshStatus): string {
+  const unnamed = objects.behind.length - OBJECTS_MAX;
   const lines: (readonly [string, string])[] = [
     ["server", `running since ${server.startedAt} (pid ${server.pid}, weft ${server.version})`],
     ["gateway", server.gatewayUrl],
@@ -97,6 +127,9 @@ function formatStatus({ server, pods, proxies, mode }: MeshStatus): string {
     ...pods.waiting.map((text) => ["", text] as const),
     ["proxies", `${proxies.synced}/${proxies.connected} synced (${server.proxy})`],
     ...proxies.behind.map((text) => ["", text] as const),
+    ["objects", `${objects.distributed}/${objects.total} distributed`],
+    ...objects.behind.slice(0, OBJECTS_MAX).map((text) => ["", text] as const),
+    ...(unnamed > 0 ? [["", `and ${unnamed} more`] as const] : []),
     ["traffic", "plain text between pods: mutual TLS is not built yet"],
     ["mode", `${mode.name}: pods are processes of this machine, in ${server.podCidr}`],
     ...mode.notPromised.map((text) => ["", `not promised: ${text}`] as const),

@@ -132,7 +132,7 @@ function lineOf(
       ...about,
       state: "NACKED",
       sinceMs: status.nackedAtMs ?? about.sinceMs,
-      reason: isAll ? (status.nackedMessage ?? "") : words.join("; "),
+      reason: (isAll ? (status.nackedMessage ?? "") : words.join("; ")).trim(),
     };
   }
   if (status.state === "STALE") return { ...about, state: "STALE", reason: "not acknowledged" };

@@ -137,7 +137,7 @@ function rejectionOf(kind: ResourceKind, client: ClientStatus): readonly Rejecti
       type: XDS_SHORT_NAME[kind],
       version: nackedVersion,
       atMs: nackedAtMs ?? 0,
-      message: nackedMessage,
+      message: nackedMessage.trim(),
       resources,
       objects: [...new Set(objects)].sort(),
     },

@@ -28,6 +28,8 @@ function proxySync(proxy: string, more: Partial<ProxySync> = {}): ProxySync {
 const REFUSED = proxySync("a.default", {
   istio_version: "0.0.9",
   status: { cds: "NACKED", lds: "SYNCED", eds: "SYNCED", rds: "STALE" },
+  since: { rds: "2026-01-01T00:00:01.000Z" },
+  held_routes: ["9080/reviews"],
   rejections: [
     {
       type: "cds",
@@ -71,6 +73,8 @@ test("`weft proxy-status` prints a line per proxy, and why one refused", async (
       "b.default   Kubernetes   SYNCED   SYNCED   SYNCED   NOT SENT   0.1.0",
       "",
       "a.default refused CDS at 2026-01-01T00:00:00.000Z (from DestinationRule/default/x): cluster x: bad",
+      "a.default has not acknowledged RDS since 2026-01-01T00:00:01.000Z",
+      "a.default keeps earlier routes, it lacks a cluster of the new ones: 9080/reviews",
       "",
     ].join("\n"),
     stderr: "",
@@ -79,7 +83,7 @@ test("`weft proxy-status` prints a line per proxy, and why one refused", async (
 
 test("`weft proxy-status` looks at one pod, one namespace, as JSON", async () => {
   monitoring.routes.set("GET /debug/syncz", { json: [proxySync("b.default"), proxySync("c.x")] });
-  const json = await runCommand(proxyStatusCommand, ["b", "-o", "json"], here());
+  const json = await runCommand(proxyStatusCommand, ["-n", "default", "-o", "json"], here());
   expect(JSON.parse(json.stdout)).toEqual([proxySync("b.default")]);
   const space = await runCommand(proxyStatusCommand, ["-n", "x"], here());
   expect(space.stdout).not.toContain("b.default");
@@ -87,6 +91,77 @@ test("`weft proxy-status` looks at one pod, one namespace, as JSON", async () =>
   expect(missing.stderr).toContain(
     'no proxy of "b.defalt" is connected, did you mean "b.default"?',
   );
+});
+
+const dump = (clusters: readonly object[], addresses: readonly string[]): object => ({
+  configs: [
+    {
+      "@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump",
+      dynamic_active_clusters: clusters.map((cluster) => ({ cluster })),
+    },
+    {
+      "@type": "type.googleapis.com/envoy.admin.v3.EndpointsConfigDump",
+      dynamic_endpoint_configs: [
+        {
+          endpoint_config: {
+            cluster_name: "a",
+            endpoints: addresses.map((address) => ({
+              lb_endpoints: [
+                { endpoint: { address: { socket_address: { address, port_value: 80 } } } },
+              ],
+            })),
+          },
+        },
+      ],
+    },
+  ],
+});
+
+test("`weft proxy-status POD` compares what the proxy has with what it is to have", async () => {
+  const [, port = ""] = monitoring.address.split(":");
+  const [one, two] = [{ name: "a", type: "EDS" }, { name: "b" }];
+  monitoring.routes.set("GET /debug/syncz", { json: [proxySync("b.default")] });
+  monitoring.routes.set("GET /debug/config_dump", { json: dump([one, two], ["10.0.0.1"]) });
+  monitoring.routes.set("GET /config_dump", { json: dump([one, two], ["10.0.0.1"]) });
+  const admin = ["--proxy-admin-port", port];
+  const same = await runCommand(proxyStatusCommand, ["b", ...admin], here());
+  expect(same.stdout.split("\n").slice(3)).toEqual([
+    `Compared with http://${monitoring.address}/config_dump:`,
+    "Clusters Match (2)",
+    "Listeners Match (0)",
+    "Routes Match (0)",
+    "Endpoints Match (1)",
+    "",
+  ]);
+  const other = dump([{ ...one, type: "STATIC" }, { name: "c" }], ["10.0.0.2"]);
+  const stdin = { ...here(), stdin: JSON.stringify(other) };
+  const differs = await runCommand(proxyStatusCommand, ["b.default", "-f", "-"], stdin);
+  expect(differs.stdout).toContain(
+    [
+      "Clusters Don't Match (- control plane, + proxy)",
+      "  a: differs",
+      "      {",
+      '        "name": "a",',
+      '    -   "type": "EDS"',
+      '    +   "type": "STATIC"',
+      "      }",
+      "  b: missing at the proxy",
+      "  c: only at the proxy",
+      "Listeners Match (0)",
+    ].join("\n"),
+  );
+  expect(differs.stdout).toContain('    -   "10.0.0.1:80"');
+  const silent = await runCommand(proxyStatusCommand, ["b", "--proxy-admin-port", "1"], here());
+  expect(silent).toMatchObject({ exitCode: 0 });
+  expect(silent.stdout).toContain("admin interface at 127.0.0.1:1 does not answer");
+});
+
+test("`weft proxy-status` asks another control plane, and shows more of each proxy", async () => {
+  monitoring.routes.set("GET /debug/syncz", { json: [REFUSED] });
+  const args = ["-o", "wide", "--monitoring-addr", monitoring.address];
+  const wide = await runCommand(proxyStatusCommand, args, { home: "/nowhere" });
+  expect(wide.stdout).toMatch(/^NAME +CLUSTER +CDS +LDS +EDS +RDS +VERSION +TYPE +CONNECTED +NODE/);
+  expect(wide.stdout).toMatch(/STALE \(\d+d\) +0\.0\.9 +sidecar +\d+d +sidecar~127/);
 });
 
 test("`weft version` counts proxies by version", async () => {
