@@ -19,6 +19,7 @@ export class CellMap<V> implements ReadonlyMap<string, V> {
       (key: string) => whole.get().get(key),
       isEqual && ((last, next) => last !== undefined && next !== undefined && isEqual(last, next)),
     );
+    this.#values.isLookup = true;
   }
 
   get(key: string): V | undefined {

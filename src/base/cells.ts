@@ -35,7 +35,7 @@ export class CellGraph {
   turns = 0;
   /** Cells that exist. */
   size = 0;
-  /** How often something was computed. */
+  /** How often something was computed; to look a key up in a map again is no computation. */
   computations = 0;
   readonly orphans = new Set<Cell<unknown>>();
 
@@ -142,6 +142,8 @@ export class Cell<T> implements Readable<T> {
   askedAt: number;
   /** Called when the cell is dropped. */
   onDrop: (() => void) | undefined;
+  /** Whether it only looks a key up. */
+  isLookup = false;
   readonly dependents = new Dependents();
   readonly #graph: CellGraph;
   readonly #compute: () => T;
@@ -232,7 +234,7 @@ export class Cell<T> implements Readable<T> {
     const outer = graph.active;
     graph.active = this as Cell<unknown>;
     this.#reads = [];
-    graph.computations += 1;
+    if (!this.isLookup) graph.computations += 1;
     try {
       const next = this.#compute();
       const isSame =
@@ -270,6 +272,8 @@ export class Cell<T> implements Readable<T> {
  * may be an object: what is computed for it is found by its identity.
  */
 export class Family<K, T> {
+  /** Whether its cells only look their keys up. */
+  isLookup = false;
   readonly #graph: CellGraph;
   readonly #compute: (key: K) => T;
   readonly #isEqual: Equality<T> | undefined;
@@ -286,6 +290,7 @@ export class Family<K, T> {
     if (cell === undefined) {
       cell = this.#graph.cell(() => this.#compute(key), this.#isEqual);
       cell.onDrop = () => this.#cells.delete(key);
+      cell.isLookup = this.isLookup;
       this.#cells.set(key, cell);
     }
     return cell.get();

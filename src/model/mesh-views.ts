@@ -124,7 +124,7 @@ export class MeshViews {
         shared,
         issues: [...whole.get().issues, ...clusterIssues.get(), ...own.issues, ...shared.issues],
       };
-    });
+    }, isSameView);
   }
 
   #sidecarParts(proxy: ProxyNode, views: Cell<ScopeViews>): Cell<ViewParts> {
@@ -150,6 +150,17 @@ export class MeshViews {
 interface ViewParts {
   readonly own: ViewPart;
   readonly shared: ViewPart;
+}
+
+function isSameView(last: ProxyView, next: ProxyView): boolean {
+  return (
+    last.settings === next.settings &&
+    last.clusters === next.clusters &&
+    last.endpoints === next.endpoints &&
+    isSamePart(last.own, next.own) &&
+    isSamePart(last.shared, next.shared) &&
+    isSameList(last.issues, next.issues)
+  );
 }
 
 function isSameParts(last: ViewParts, next: ViewParts): boolean {

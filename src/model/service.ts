@@ -25,7 +25,7 @@ export interface Service {
   /** `namespace/hostname`: unique in the mesh, where hostnames need not be. */
   readonly id: string;
   readonly key: ObjectKey;
-  /** A Service or a ServiceEntry. */
+  /** A Service or a ServiceEntry; the latter may lack its newest endpoints, which are no part of this. */
   readonly object: KubeObject;
   /** Path of the object's `hosts` entry that it comes from; "" for a Service. */
   readonly path: string;

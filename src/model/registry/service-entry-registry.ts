@@ -24,7 +24,12 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
   );
   const built = objects.map((object) => ({
     object,
-    services: buildEntryServices(object, settings.exportTo),
+    // Endpoints come and go: the services, and all that follows from them, stay the same value.
+    services: memory
+      .entry(`services of ${entryName(object)}`)
+      .remember([withoutEndpoints(object), settings.exportTo], () =>
+        buildEntryServices(object, settings.exportTo),
+      ),
   }));
   const addresses = addressesFor(
     memory.keep(
@@ -33,8 +38,7 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
     ),
   );
   const services = built.flatMap(({ object, services: own }): readonly KnownService[] => {
-    const { namespace = "", name } = object.metadata;
-    const workloads = memory.keep(`selected ${namespace}/${name}`, selectedBy(object, input));
+    const workloads = memory.keep(`selected ${entryName(object)}`, selectedBy(object, input));
     return own.map((service) => {
       const given = needsAddress(service) ? addresses.get(service.id) : undefined;
       const whole = given === undefined ? service : withAutoAddresses(service, ...given);
@@ -43,6 +47,17 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
   });
   return { services, issues: built.flatMap(({ object }) => entryIssues(object)) };
 }
+
+function entryName({ metadata }: ServiceEntry): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
+}
+
+/** All of a ServiceEntry that its services are made from, as text. */
+const withoutEndpoints = memoise(({ metadata, spec }: ServiceEntry): string => {
+  const { name, namespace, labels, annotations, creationTimestamp } = metadata;
+  const { endpoints: _, ...rest } = spec;
+  return JSON.stringify([name, namespace, labels, annotations, creationTimestamp, rest]);
+});
 
 const addressesFor = memoise(allocateAddresses);
 
