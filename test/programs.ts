@@ -20,6 +20,7 @@ export type Program =
   | "taskset"
   | "cc"
   | "istioctl"
+  | "prometheus"
   | "promtool"
   | "etcd"
   | "kube-apiserver";

@@ -15,6 +15,8 @@ import type { ConfigView } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { MetricRegistry } from "../telemetry/metrics.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
+import { ChangeMetrics } from "./change-metrics.ts";
+import { collectGauges } from "./control-plane-gauges.ts";
 import type { ControlPlaneStatus } from "./control-plane-status.ts";
 import { Debouncer } from "./debouncer.ts";
 import { DebugDiscovery } from "./debug-discovery.ts";
@@ -73,6 +75,7 @@ export class ControlPlane {
   readonly #debug: DebugServers;
   readonly #findings = new Findings();
   readonly #board: StatusBoard;
+  readonly #changes: ChangeMetrics;
   #mesh: Mesh = buildMesh(this.#store.view);
   #refused: readonly RefusedInput[] = [];
   /** What the findings were made of. */
@@ -83,6 +86,7 @@ export class ControlPlane {
     this.#options = options;
     const { source, clock, prng, log, metrics = new MetricRegistry() } = options;
     this.metrics = metrics;
+    this.#changes = new ChangeMetrics(metrics);
     this.#feed = new SourceFeed({
       source,
       clock,
@@ -92,6 +96,7 @@ export class ControlPlane {
     });
     const push = (waitedMs: number): void => {
       metrics.observe("pilot_debounce_time", waitedMs / 1000);
+      this.#changes.notePush();
       this.#rebuild();
       this.#pool.refresh();
     };
@@ -126,6 +131,11 @@ export class ControlPlane {
     const target = this.#debugTarget();
     const pages = debugPages(target);
     const renderer = new PageRenderer(clock);
+    collectGauges(metrics, clock, target, () => ({
+      pushesPending: this.#pool.pending,
+      isChangePending: this.#debouncer.isWaiting,
+      pagesPending: renderer.pending,
+    }));
     this.#debug = new DebugServers({ pages, renderer, clock, log: log.scope("debug") });
     this.#ads = new AdsServer({
       addr: options.grpcAddr,
@@ -165,6 +175,7 @@ export class ControlPlane {
       await this.#feed.start();
       // The first configuration is served whole: nobody waits for the debouncer.
       this.#debouncer.stop();
+      this.#changes.notePush();
       this.#rebuild();
       this.#updateFindings();
       await this.#ads.start().catch((error: unknown) => {
@@ -237,24 +248,31 @@ export class ControlPlane {
       view: () => this.#store.view,
       mesh: () => this.#mesh,
       scopes: () => scopePage(this.#scopes, this.#mesh),
-      refresh: () => this.#pool.refresh(),
+      refresh: () => {
+        this.metrics.add("pilot_push_triggers", { type: "debug" });
+        this.#pool.refresh();
+      },
     };
   }
 
   #apply(batch: ConfigBatch): void {
-    const { changed } = this.#store.apply(batch);
+    const before = this.#store.view;
+    const { changed, view } = this.#store.apply(batch);
     this.#board.noteChanged(changed);
-    for (const { kind } of changed) this.metrics.add("pilot_k8s_cfg_events", { type: kind });
+    this.#changes.note(changed, before, view);
     this.#refused = batch.refused;
     this.#debouncer.note();
   }
 
   #rebuild(): void {
+    const { clock } = this.#options;
+    const startMs = clock.monotonicMs();
     this.#guard("the mesh could not be built, the last one stays", () => {
       this.#mesh = buildMesh(this.#store.view, this.#mesh);
       this.#board.noteMesh();
-      this.metrics.set("pilot_services", this.#mesh.registry.services.length);
     });
+    const seconds = (clock.monotonicMs() - startMs) / 1000;
+    this.metrics.observe("pilot_pushcontext_init_seconds", seconds);
   }
 
   /** Against bugs: one object that nobody foresaw may not end what runs. */

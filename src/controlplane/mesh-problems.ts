@@ -1,11 +1,11 @@
 import { memoise } from "../base/memo.ts";
 import type { EndpointSlice } from "../config/endpoint-slice.ts";
+import { matchLabels } from "../config/label-selector.ts";
 import { formatKey } from "../config/object.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { ProxyNode } from "../model/proxy.ts";
 import type { Service } from "../model/service.ts";
-import { serviceTargets } from "../model/service-targets.ts";
 import { MESH_GATEWAY } from "../model/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 
@@ -141,26 +141,67 @@ const notReady = memoise((slices: readonly EndpointSlice[]): ReadonlyMap<string,
   return pods;
 });
 
+/** Services by what leads to a pod: one label of their selector, or an address of an endpoint. */
+interface TargetIndex {
+  /** By `namespace/name=value`. */
+  readonly byLabel: ReadonlyMap<string, readonly Service[]>;
+  /** By `namespace/address`. */
+  readonly byAddress: ReadonlyMap<string, readonly Service[]>;
+}
+
+const targetIndex = memoise(
+  (services: readonly Service[], endpoints: Mesh["registry"]["endpoints"]): TargetIndex => {
+    const byLabel = new Map<string, Service[]>();
+    const byAddress = new Map<string, Service[]>();
+    const add = (index: Map<string, Service[]>, key: string, service: Service): void => {
+      const list = index.get(key);
+      if (list === undefined) index.set(key, [service]);
+      else if (list.at(-1) !== service) list.push(service);
+    };
+    for (const service of services) {
+      const [label] = Object.entries(service.selector ?? {});
+      const { namespace } = service;
+      if (label !== undefined) add(byLabel, `${namespace}/${label[0]}=${label[1]}`, service);
+      else {
+        for (const list of endpoints.get(service.id)?.values() ?? []) {
+          for (const { address } of list) add(byAddress, `${namespace}/${address}`, service);
+        }
+      }
+    }
+    return { byLabel, byAddress };
+  },
+);
+
+/** The services that lead to a proxy, without looking at all others. */
+function servicesOf({ byLabel, byAddress }: TargetIndex, node: ProxyNode): readonly Service[] {
+  const { namespace, labels, ips } = node;
+  const selecting = Object.entries(labels)
+    .flatMap(([name, value]) => byLabel.get(`${namespace}/${name}=${value}`) ?? [])
+    .filter(({ selector = {} }) => matchLabels(selector, labels));
+  return [...selecting, ...ips.flatMap((ip) => byAddress.get(`${namespace}/${ip}`) ?? [])];
+}
+
 function proxyProblems(
-  mesh: Mesh,
+  { registry }: Mesh,
   proxies: readonly ProxyNode[],
 ): {
   readonly noService: ReadonlyMap<string, ProblemDetail>;
   readonly inboundConflicts: ReadonlyMap<string, ProblemDetail>;
 } {
+  const index = targetIndex(registry.services, registry.endpoints);
   const noService = new Map<string, ProblemDetail>();
   const inboundConflicts = new Map<string, ProblemDetail>();
   for (const node of proxies) {
     if (node.type !== "sidecar") continue;
     const proxy = `${node.name}.${node.namespace}`;
-    const targets = serviceTargets(mesh, node);
-    if (targets.length === 0) noService.set(proxy, { proxy });
-    const protocols = new Map<number, string>();
-    for (const { targetPort, port } of targets) {
-      const first = protocols.get(targetPort) ?? port.protocol;
+    const services = servicesOf(index, node);
+    if (services.length === 0) noService.set(proxy, { proxy });
+    const protocols = new Map<number | string, string>();
+    for (const { targetPort, protocol } of services.flatMap(({ ports }) => ports)) {
+      const first = protocols.get(targetPort) ?? protocol;
       protocols.set(targetPort, first);
-      if (first === port.protocol) continue;
-      const message = `port ${targetPort} is ${first} for one service and ${port.protocol} for another`;
+      if (first === protocol) continue;
+      const message = `port ${targetPort} is ${first} for one service and ${protocol} for another`;
       inboundConflicts.set(proxy, { proxy, message });
     }
   }

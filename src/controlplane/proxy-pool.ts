@@ -51,8 +51,8 @@ export interface ProxyPoolOptions {
 export class ProxyPool implements SnapshotSource {
   readonly #options: ProxyPoolOptions;
   readonly #proxies = new Map<string, ConnectedProxy>();
-  /** Client ids that wait for a new configuration. */
-  readonly #due = new Set<string>();
+  /** Client ids that wait for a new configuration, and since when. */
+  readonly #due = new Map<string, number>();
   #slice: NodeJS.Immediate | undefined;
   #isStopped = false;
 
@@ -63,6 +63,11 @@ export class ProxyPool implements SnapshotSource {
   /** By client id. */
   get proxies(): ReadonlyMap<string, ConnectedProxy> {
     return this.#proxies;
+  }
+
+  /** How many proxies wait for their configuration to be built. */
+  get pending(): number {
+    return this.#due.size;
   }
 
   /** Whether some proxy waits for its configuration to be built. */
@@ -104,14 +109,18 @@ export class ProxyPool implements SnapshotSource {
 
   /** The mesh changed: every proxy may need something else. */
   refresh(): void {
-    for (const clientId of this.#proxies.keys()) this.#due.add(clientId);
+    for (const clientId of this.#proxies.keys()) this.#note(clientId);
     this.#slice ??= setImmediate(() => this.#runSlice());
   }
 
   /** Some proxies need something else, though the mesh is as it was. */
   refreshSome(clientIds: readonly string[]): void {
-    for (const clientId of clientIds) if (this.#proxies.has(clientId)) this.#due.add(clientId);
+    for (const clientId of clientIds) if (this.#proxies.has(clientId)) this.#note(clientId);
     if (this.#due.size > 0) this.#slice ??= setImmediate(() => this.#runSlice());
+  }
+
+  #note(clientId: string): void {
+    if (!this.#due.has(clientId)) this.#due.set(clientId, this.#options.clock.monotonicMs());
   }
 
   stop(): void {
@@ -122,12 +131,17 @@ export class ProxyPool implements SnapshotSource {
   }
 
   #runSlice(): void {
-    const { clock } = this.#options;
-    const endMs = clock.monotonicMs() + SLICE_MS;
-    for (const clientId of this.#due) {
+    const { clock, metrics } = this.#options;
+    let nowMs = clock.monotonicMs();
+    const endMs = nowMs + SLICE_MS;
+    for (const [clientId, sinceMs] of this.#due) {
       this.#due.delete(clientId);
+      metrics.observe("pilot_proxy_queue_time", (nowMs - sinceMs) / 1000);
       this.#refreshOne(clientId);
-      if (clock.monotonicMs() > endMs) break;
+      const doneMs = clock.monotonicMs();
+      metrics.observe("pilot_xds_push_time", (doneMs - nowMs) / 1000);
+      nowMs = doneMs;
+      if (nowMs > endMs) break;
     }
     this.#slice = this.#due.size > 0 ? setImmediate(() => this.#runSlice()) : undefined;
     if (this.#slice === undefined) this.#options.onBuilt();

@@ -26,8 +26,60 @@ const TABLE = {
     help: "Seconds from a change of configuration until a proxy has acknowledged all of it.",
     buckets: SECONDS,
   },
+  pilot_xds_push_time: {
+    type: "histogram",
+    help: "Seconds that it took to build one proxy's configuration and to hand it out.",
+    buckets: SECONDS,
+  },
+  pilot_proxy_queue_time: {
+    type: "histogram",
+    help: "Seconds that a proxy waited after a change for its configuration to be built.",
+    buckets: SECONDS,
+  },
+  pilot_pushcontext_init_seconds: {
+    type: "histogram",
+    help: "Seconds that it took to build the mesh from the objects.",
+    buckets: SECONDS,
+  },
+  pilot_push_triggers: { type: "counter", help: "Pushes, by what was the reason." },
+  pilot_inbound_updates: { type: "counter", help: "Changes of objects, by what they concern." },
+  pilot_k8s_cfg_events: {
+    type: "counter",
+    help: "Changes of Istio's objects, by kind and event.",
+  },
+  pilot_k8s_reg_events: {
+    type: "counter",
+    help: "Changes of Kubernetes' objects, by kind and event.",
+  },
   pilot_services: { type: "gauge", help: "Services known to the control plane." },
-  pilot_k8s_cfg_events: { type: "counter", help: "Changes of configuration objects, by kind." },
+  pilot_virt_services: { type: "gauge", help: "VirtualServices known to the control plane." },
+  endpoint_no_pod: { type: "gauge", help: "Services with endpoints that are no pod's." },
+  pilot_conflict_inbound_listener: {
+    type: "gauge",
+    help: "Proxies with a port that two services give different protocols.",
+  },
+  pilot_destrule_subsets: {
+    type: "gauge",
+    help: "Hosts with a subset that two DestinationRules of a namespace define.",
+  },
+  pilot_dns_cluster_without_endpoints: {
+    type: "gauge",
+    help: "Clusters that look names up and have none to look up.",
+  },
+  pilot_duplicate_envoy_clusters: {
+    type: "gauge",
+    help: "Hostnames of several services, of which a proxy has one.",
+  },
+  pilot_eds_no_instances: { type: "gauge", help: "Clusters without endpoints." },
+  pilot_endpoint_not_ready: { type: "gauge", help: "Pods that services list as not ready." },
+  pilot_no_ip: { type: "gauge", help: "Proxies that no service leads to." },
+  pilot_vservice_dup_domain: {
+    type: "gauge",
+    help: "Hosts of several VirtualServices, of which the oldest counts.",
+  },
+  pilot_info: { type: "gauge", help: "1, with the version of the control plane." },
+  istio_build: { type: "gauge", help: "1, with component and version, as Istio's parts have it." },
+  istiod_uptime_seconds: { type: "gauge", help: "Seconds since the control plane was made." },
   pilot_debounce_time: {
     type: "histogram",
     help: "Seconds that changes were collected before they were pushed.",
@@ -90,6 +142,19 @@ const TABLE = {
     type: "counter",
     help: "Workloads that asked for too many hosts, and got all that they may see.",
   },
+  weft_objects: { type: "gauge", help: "Objects that are held, by kind." },
+  weft_push_pending: {
+    type: "gauge",
+    help: "Proxies that wait for their configuration to be built; as many as are connected at most.",
+  },
+  weft_changes_pending: {
+    type: "gauge",
+    help: "1 while changes are collected before they are pushed.",
+  },
+  weft_debug_pages_pending: {
+    type: "gauge",
+    help: "Large pages that are being made or wait for their turn; 36 at most.",
+  },
   weft_config_refused: { type: "gauge", help: "Parts of the configuration refused at present." },
   weft_kubernetes_requests: {
     type: "counter",
@@ -132,6 +197,18 @@ const TABLE = {
     type: "counter",
     help: "Writes of an object's status that waited for the limit of requests a second.",
   },
+  process_cpu_seconds_total: {
+    type: "counter",
+    help: "Seconds of CPU that the process used, in user and system mode.",
+  },
+  process_resident_memory_bytes: { type: "gauge", help: "Resident memory of the process." },
+  process_virtual_memory_bytes: { type: "gauge", help: "Virtual memory of the process." },
+  process_open_fds: { type: "gauge", help: "Open file descriptors of the process." },
+  process_max_fds: { type: "gauge", help: "Most file descriptors that the process may open." },
+  process_start_time_seconds: { type: "gauge", help: "When the process began, since the epoch." },
+  nodejs_heap_size_total_bytes: { type: "gauge", help: "Heap that is allocated." },
+  nodejs_heap_size_used_bytes: { type: "gauge", help: "Heap that is in use." },
+  nodejs_external_memory_bytes: { type: "gauge", help: "Memory outside of the heap." },
   weft_metric_series_dropped: {
     type: "gauge",
     help: "Values lost because a metric had too many label combinations.",

@@ -19,7 +19,13 @@ interface HistogramSeries {
 export class MetricRegistry {
   readonly #values = new Map<MetricName, Map<string, number>>();
   readonly #histograms = new Map<MetricName, Map<string, HistogramSeries>>();
+  readonly #collectors: (() => void)[] = [];
   #dropped = 0;
+
+  /** Has `collect` set gauges each time somebody reads the text, and not before. */
+  onCollect(collect: () => void): void {
+    this.#collectors.push(collect);
+  }
 
   /** Adds to a counter. */
   add(name: MetricName, labels: Labels = {}, by = 1): void {
@@ -36,6 +42,12 @@ export class MetricRegistry {
     const key = formatLabels(labels);
     if (!series.has(key) && this.#isFull(series)) return;
     series.set(key, value);
+  }
+
+  /** Sets all series of a gauge; those of before that are not among them are gone. */
+  replace(name: MetricName, series: Iterable<readonly [Labels, number]>): void {
+    this.#values.delete(name);
+    for (const [labels, value] of series) this.set(name, value, labels);
   }
 
   /** Counts one value into a histogram's buckets. */
@@ -62,6 +74,7 @@ export class MetricRegistry {
 
   /** All of it in Prometheus' text format, version 0.0.4. */
   text(): string {
+    for (const collect of this.#collectors) collect();
     if (this.#dropped > 0) this.set("weft_metric_series_dropped", this.#dropped);
     let text = "";
     for (const name of Object.keys(METRICS) as MetricName[]) {

@@ -164,7 +164,10 @@ spec: {hosts: [x.test], http: [{route: [{destination: {host: reviews}}]}]}
     await rig.apply(`${APP}---\n${routeYaml("v1")}`);
     await until(() => rig.condition("Distributed").reason === "NoProxies", "the first status");
     const events = (): number =>
-      rig.controlPlane.metrics.value("pilot_k8s_cfg_events", { type: "VirtualService" });
+      ["add", "update", "delete"]
+        .map((event) => ({ type: "VirtualService", event }))
+        .map((labels) => rig.controlPlane.metrics.value("pilot_k8s_cfg_events", labels))
+        .reduce((sum, count) => sum + count);
     expect(events()).toBe(1);
     const writes = rig.controlPlane.metrics.value("weft_status_writes");
     const client = rig.connect();
