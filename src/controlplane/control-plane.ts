@@ -1,6 +1,7 @@
 import { AdsServer } from "../ads/server.ts";
 import { isSameList } from "../base/cells.ts";
 import type { Clock } from "../base/clock.ts";
+import { isError } from "../base/issue.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EndpointSlice } from "../config/endpoint-slice.ts";
 import type { Endpoints } from "../config/endpoints.ts";
@@ -318,7 +319,7 @@ export class ControlPlane {
     if (this.#checked !== undefined && isSameList(this.#checked, checked)) return;
     this.#checked = checked;
     const change = this.#findings.replace([
-      ...this.#refused,
+      ...this.#refused.map((input) => ({ ...input, isRefused: isError(input.issue) })),
       ...issues.map(({ object, issue }) => ({
         ...this.#originOf(object),
         object: formatKey(object),

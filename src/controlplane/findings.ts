@@ -10,6 +10,8 @@ export interface Finding {
   readonly object?: string;
   /** The same for programs; absent for what stands in no place that could be told. */
   readonly key?: ObjectKey;
+  /** Whether its source refused a version of the object, so that the one before, if any, stays in use. */
+  readonly isRefused?: boolean;
   readonly issue: Issue;
 }
 

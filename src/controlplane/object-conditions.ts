@@ -1,5 +1,5 @@
 import { isError } from "../base/issue.ts";
-import type { KubeObject } from "../config/object.ts";
+import type { KubeObject, ObjectKey } from "../config/object.ts";
 import { keyOf } from "../config/object.ts";
 import type { StatusChange, StatusCondition, StatusMessage } from "../source/source.ts";
 import type { Finding } from "./findings.ts";
@@ -38,6 +38,16 @@ export function buildStatusChange(facts: ObjectFacts): StatusChange {
         ? []
         : [reconciledCondition(findings, refused), distributedCondition(distribution)],
     validationMessages: [...refused, ...findings].slice(0, MESSAGES_MAX).map(messageOf),
+  };
+}
+
+/** What the status of an object is to say that no version was good of. */
+export function buildRefusedChange(key: ObjectKey, refused: readonly Finding[]): StatusChange {
+  const message = cut(`${firstOf(refused)}; it is not in use`);
+  return {
+    key,
+    conditions: [{ type: "Reconciled", status: "False", reason: "Refused", message }],
+    validationMessages: refused.slice(0, MESSAGES_MAX).map(messageOf),
   };
 }
 

@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import { isError } from "../base/issue.ts";
 import { KINDS } from "../config/kinds.ts";
 import { formatKey, type KubeObject, keyOf, keyText, type ObjectKey } from "../config/object.ts";
 import type { ConfigSource } from "../source/source.ts";
@@ -10,7 +9,7 @@ import type { XdsSnapshot } from "../xds/snapshot.ts";
 import { Distribution } from "./distribution.ts";
 import type { DistributionClient, DistributionView } from "./distribution-view.ts";
 import type { Finding } from "./findings.ts";
-import { buildStatusChange } from "./object-conditions.ts";
+import { buildRefusedChange, buildStatusChange } from "./object-conditions.ts";
 import {
   distributionOf,
   type Laggard,
@@ -103,9 +102,11 @@ export class StatusBoard {
 
   /** All that is wrong at present. */
   noteFindings(findings: readonly Finding[]): void {
-    this.#findings = groupBy(findings, ({ key }) => (key === undefined ? undefined : keyText(key)));
-    this.#refused = groupBy(findings, ({ key, object, issue }) =>
-      key === undefined && isError(issue) ? object : undefined,
+    this.#findings = groupBy(findings, ({ key, isRefused }) =>
+      key === undefined || isRefused === true ? undefined : keyText(key),
+    );
+    this.#refused = groupBy(findings, ({ object, isRefused }) =>
+      isRefused === true ? object : undefined,
     );
     this.note();
   }
@@ -163,6 +164,25 @@ export class StatusBoard {
         yield this.#wantedOf(view, object);
       }
     }
+    for (const refused of this.#refused.values()) {
+      const wanted = this.#wantedOfUnknown(refused);
+      if (wanted !== undefined) yield wanted;
+    }
+  }
+
+  /** Of an object that no version was good of; `undefined`: it has one, or nobody could be told. */
+  #wantedOfUnknown(refused: readonly Finding[]): WantedStatus | undefined {
+    const key = refused[0]?.key;
+    if (key === undefined || this.#options.view().get(key) !== undefined) return undefined;
+    const { group, kind } = key;
+    const hasStatus = STATUS_KINDS.some((one) => one.group === group && one.kind === kind);
+    if (!hasStatus || kind === KIND_WITHOUT_CONDITIONS) return undefined;
+    return {
+      text: keyText(key),
+      signature: signatureOf(0, undefined, refused),
+      isPending: false,
+      build: () => buildRefusedChange(key, refused),
+    };
   }
 
   #wantedOf(view: DistributionView, object: KubeObject): WantedStatus {

@@ -84,6 +84,30 @@ describe.skipIf(!isThere)("a Kubernetes API that goes away", { timeout: 120_000 
     }
   });
 
+  test("what is refused says so in its own status, and its last good version serves", async () => {
+    const bad = (name: string): string =>
+      reviewsRoute("traffic", "v2", name).replace("route:", "route:\n    - destination: {host: a}");
+    const says = (name: string, text: string): Promise<boolean> =>
+      until(
+        async () => {
+          const path = "jsonpath={.status.conditions[?(@.type=='Reconciled')]}";
+          const found = await cluster.kubectl("get", "vs", name, "-n", "traffic", "-o", path);
+          return found.includes('"status":"False"') && found.includes(text);
+        },
+        `${name} to say ${text}`,
+        WAIT_MS,
+      );
+    await cluster.apply(bad("reviews"));
+    await says("reviews", "the weights of several destinations must not all be 0; the last good");
+    await answers("200 v1");
+    await cluster.apply(bad("never-good"));
+    await says("never-good", "must not all be 0; it is not in use");
+    await cluster.kubectl("delete", "vs", "never-good", "-n", "traffic");
+    await cluster.apply(reviewsRoute("traffic", "v2"));
+    await answers("200 v2");
+    expect(pilot.stderr).toMatch(/Resolved: VirtualService\/traffic\/reviews: spec\.http/);
+  });
+
   test("nothing is lost while it is away, and what changed then arrives", async () => {
     await cluster.apply(reviewsRoute("traffic", "v2", "later"));
     const load = new Load(ask, CONNECTIONS);
