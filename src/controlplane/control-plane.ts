@@ -10,6 +10,7 @@ import { buildMesh, type Mesh } from "../model/mesh.ts";
 import { meshIssues } from "../model/mesh-issues.ts";
 import type { ObjectIssue } from "../model/origin.ts";
 import type { ProxyNode } from "../model/proxy.ts";
+import { viewsOf } from "../model/proxy-view.ts";
 import type { ConfigBatch, ConfigSource, RefusedInput } from "../source/source.ts";
 import { ConfigStore } from "../store/config-store.ts";
 import type { ConfigView } from "../store/store.ts";
@@ -310,6 +311,9 @@ export class ControlPlane {
   }
 
   #check(): void {
+    const { cells, computations } = viewsOf(this.#mesh).counts;
+    this.metrics.set("weft_model_cells", cells);
+    this.metrics.set("weft_model_computations", computations);
     const proxies: readonly ConnectedProxy[] = [...this.#pool.proxies.values()];
     const issues: readonly ObjectIssue[] = [
       ...meshIssues(this.#mesh),

@@ -155,6 +155,14 @@ const TABLE = {
     type: "gauge",
     help: "Large pages that are being made or wait for their turn; 36 at most.",
   },
+  weft_model_cells: {
+    type: "gauge",
+    help: "Values that what proxies see is computed from, and that are remembered.",
+  },
+  weft_model_computations: {
+    type: "gauge",
+    help: "How often one of those values had to be computed, since the start.",
+  },
   weft_config_refused: { type: "gauge", help: "Parts of the configuration refused at present." },
   weft_kubernetes_requests: {
     type: "counter",
