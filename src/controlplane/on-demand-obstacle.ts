@@ -5,19 +5,12 @@ import type { ProxyNode } from "../model/proxy.ts";
 const ENVOY_MAJOR = 1;
 const ENVOY_MINOR = 37;
 
-/** weft's own proxy says by this that it can; "true". */
-const WEFT_ON_DEMAND = "WEFT_ON_DEMAND";
-
 /** Why a proxy cannot look up virtual hosts on demand, in words; `undefined` when it can. */
 export function onDemandObstacle(client: ClientNode, { isWeft }: ProxyNode): string | undefined {
   if (client.variant !== "delta") {
     return "the proxy asks for the state of the world: set api_type DELTA_GRPC";
   }
-  if (isWeft) {
-    return client.metadata[WEFT_ON_DEMAND] === "true"
-      ? undefined
-      : "this version of weft's proxy cannot look virtual hosts up on demand";
-  }
+  if (isWeft) return undefined;
   const version = /^envoy (\d+)\.(\d+)\./.exec(client.userAgent);
   const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
   if (major > ENVOY_MAJOR || (major === ENVOY_MAJOR && minor >= ENVOY_MINOR)) return undefined;

@@ -137,13 +137,10 @@ describe("ProxyScopes", () => {
     expect(rig.scopes.want("a", "virtualHost", ["9080/reviews"])).toBe(false);
   });
 
-  test("weft's proxy has to say that it can ask", () => {
+  test("weft's proxy can ask, whatever it calls itself", () => {
     const rig = new Rig();
     const weft = sidecar({ labels: { app: "shop" }, metadata: { WEFT_PROXY: "weft" } });
-    expect(servicesOf(rig.connect("a", {}, weft))).toEqual(["ratings", "reviews"]);
-    expect(servicesOf(rig.connect("b", { metadata: { WEFT_ON_DEMAND: "true" } }, weft))).toEqual(
-      [],
-    );
+    expect(servicesOf(rig.connect("a", { userAgent: "weft 0.1.0" }, weft))).toEqual([]);
   });
 
   test("a label that goes, or a Sidecar that comes, ends it", () => {
