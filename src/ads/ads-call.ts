@@ -1,11 +1,21 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
+import type { EncodedResponse } from "./discovery-response.ts";
 import { RequestPacer } from "./request-pacer.ts";
 import { ResponseWriter } from "./response-writer.ts";
+import type { WriteBudget } from "./write-budget.ts";
 
 /** How long a stream may be open without saying who it is. */
 export const FIRST_REQUEST_MS_MAX = 15_000;
+
+/** What a call needs from outside. */
+export interface AdsCallOptions {
+  readonly clock: Clock;
+  readonly metrics: MetricRegistry;
+  /** Shared by all calls of a server. */
+  readonly budget: WriteBudget;
+}
 
 /** What a call tells its owner. */
 export interface AdsCallEvents {
@@ -18,7 +28,7 @@ export interface AdsCallEvents {
 
 /** One call of gRPC: bytes in and out, paced and bounded. Its owner has it ended, or the client does. */
 export class AdsCall {
-  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #call: ServerDuplexStream<Buffer, EncodedResponse>;
   readonly #metrics: MetricRegistry;
   readonly #events: AdsCallEvents;
   readonly #writer: ResponseWriter;
@@ -27,9 +37,8 @@ export class AdsCall {
   #isLeft = false;
 
   constructor(
-    call: ServerDuplexStream<Buffer, Buffer>,
-    clock: Clock,
-    metrics: MetricRegistry,
+    call: ServerDuplexStream<Buffer, EncodedResponse>,
+    { clock, metrics, budget }: AdsCallOptions,
     events: AdsCallEvents,
   ) {
     this.#call = call;
@@ -37,6 +46,7 @@ export class AdsCall {
     this.#events = events;
     this.#writer = new ResponseWriter({
       clock,
+      budget,
       target: call,
       onDrained: events.onDrained,
       onWritten: (tookMs) => metrics.observe("pilot_xds_send_time", tookMs / 1000),
@@ -70,9 +80,13 @@ export class AdsCall {
     return this.#writer.pendingBytes;
   }
 
-  /** Writes a response; false when no other should be made until `onDrained`. */
-  write(bytes: Buffer): boolean {
-    return this.#writer.write(bytes);
+  /** Whether a response may be made now; otherwise `onDrained` tells when. */
+  hasRoom(): boolean {
+    return this.#writer.hasRoom();
+  }
+
+  write(response: EncodedResponse): void {
+    this.#writer.write(response);
   }
 
   /** Ends the call with a status; `reason` is what it is counted under. */

@@ -1,9 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { SimClock } from "../base/sim-clock.ts";
+import { EncodedResponse } from "./discovery-response.ts";
 import { ResponseWriter, UNREAD_MS_MAX } from "./response-writer.ts";
+import { WriteBudget } from "./write-budget.ts";
+
+const response = (bytes: number): EncodedResponse => new EncodedResponse([Buffer.alloc(bytes)]);
 
 /** A network that takes bytes when the test says so. */
-function setUp(): {
+function setUp(budget = new WriteBudget(() => undefined)): {
   readonly clock: SimClock;
   readonly writer: ResponseWriter;
   readonly take: () => void;
@@ -14,7 +18,8 @@ function setUp(): {
   const log: string[] = [];
   const writer = new ResponseWriter({
     clock,
-    target: { write: (_bytes, onWritten) => pending.push(onWritten) },
+    budget,
+    target: { write: (_response, onWritten) => pending.push(onWritten) },
     onDrained: () => log.push("drained"),
     onWritten: (tookMs) => log.push(`took ${tookMs}`),
     onStuck: () => log.push("stuck"),
@@ -25,8 +30,10 @@ function setUp(): {
 describe("ResponseWriter", () => {
   test("has room for small responses, and none beside a large one", async () => {
     const { clock, writer, take, log } = setUp();
-    expect(writer.write(Buffer.alloc(1000))).toBe(true);
-    expect(writer.write(Buffer.alloc(1_000_000))).toBe(false);
+    writer.write(response(1000));
+    expect(writer.hasRoom()).toBe(true);
+    writer.write(response(1_000_000));
+    expect(writer.hasRoom()).toBe(false);
     await clock.advance(5);
     take();
     expect(log).toEqual(["took 5"]);
@@ -38,8 +45,8 @@ describe("ResponseWriter", () => {
 
   test("tells when a client does not read, and not when it does so slowly", async () => {
     const { clock, writer, take, log } = setUp();
-    writer.write(Buffer.alloc(10));
-    writer.write(Buffer.alloc(10));
+    writer.write(response(10));
+    writer.write(response(10));
     await clock.advance(UNREAD_MS_MAX - 1);
     take();
     await clock.advance(UNREAD_MS_MAX - 1);
@@ -48,12 +55,30 @@ describe("ResponseWriter", () => {
     expect(log).toContain("stuck");
   });
 
-  test("`close()` leaves no timer, and what is written later is nobody's", () => {
-    const { clock, writer, take, log } = setUp();
-    writer.write(Buffer.alloc(1_000_000));
+  test("waits for others' responses, but not for those of who does not read", async () => {
+    const pending: number[] = [];
+    const budget = new WriteBudget((bytes) => pending.push(bytes), 1000);
+    const [slow, other] = [setUp(budget), setUp(budget)];
+    slow.writer.write(response(1000));
+    expect(other.writer.hasRoom()).toBe(false);
+    slow.take();
+    expect(other.log).toEqual(["drained"]);
+    slow.writer.write(response(1000));
+    expect(other.writer.hasRoom()).toBe(false);
+    await slow.clock.advance(1000);
+    expect(other.log).toEqual(["drained", "drained"]);
+    slow.take();
+    expect(pending).toEqual([1000, 0, 1000, 0]);
+  });
+
+  test("`close()` leaves no timer and no debt, and what is written later is nobody's", () => {
+    const budget = new WriteBudget(() => undefined, 1000);
+    const { clock, writer, take, log } = setUp(budget);
+    writer.write(response(1_000_000));
     writer.close();
     take();
     expect(log).toEqual([]);
+    expect(budget.isFull).toBe(false);
     expect(clock.timersPending).toBe(0);
   });
 });

@@ -18,6 +18,7 @@ import { type ClientStatus, statusOf } from "./client-status.ts";
 import { DebugCall, type DebugSource, isDebugType } from "./debug-call.ts";
 import { DELTA } from "./delta-variant.ts";
 import { DepartedClients } from "./departed-clients.ts";
+import { EncodedResponse } from "./discovery-response.ts";
 import { NameSets } from "./name-sets.ts";
 import type { Published } from "./publish-plan.ts";
 import type { ClientNode, SnapshotSource } from "./snapshot-source.ts";
@@ -25,6 +26,7 @@ import { SOTW } from "./sotw-variant.ts";
 import { AdsStream } from "./stream.ts";
 import { STREAMS_PER_SECOND_DEFAULT, StreamGate } from "./stream-gate.ts";
 import type { ClientRequest, Variant } from "./variant.ts";
+import { WriteBudget } from "./write-budget.ts";
 
 /** Most clients at a time, when the options do not say. */
 export const CLIENTS_MAX_DEFAULT = 5000;
@@ -51,6 +53,9 @@ const SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 /** Messages stay bytes at gRPC's border: they are put together by hand. */
 const asIs = (bytes: Buffer): Buffer => bytes;
 
+/** gRPC copies a message behind a head of its own, and asks no more of it than `byteLength` and `copy`. */
+const inPieces = (response: EncodedResponse): Buffer => response as unknown as Buffer;
+
 function method(name: string): ServiceDefinition[string] {
   return {
     path: `/${SERVICE}/${name}`,
@@ -58,7 +63,7 @@ function method(name: string): ServiceDefinition[string] {
     responseStream: true,
     requestSerialize: asIs,
     requestDeserialize: asIs,
-    responseSerialize: asIs,
+    responseSerialize: inPieces,
     responseDeserialize: asIs,
   };
 }
@@ -88,7 +93,7 @@ export interface AdsServerOptions {
   readonly stopSpreadMs?: number;
 }
 
-type Call = ServerDuplexStream<Buffer, Buffer>;
+type Call = ServerDuplexStream<Buffer, EncodedResponse>;
 
 interface Client {
   readonly id: string;
@@ -124,6 +129,7 @@ export class AdsServer {
   readonly #calls = new Set<AdsCall>();
   readonly #nameSets = new NameSets();
   readonly #gate: StreamGate;
+  readonly #budget: WriteBudget;
   readonly #departed: DepartedClients;
   #isStopping = false;
   #port = 0;
@@ -133,6 +139,7 @@ export class AdsServer {
     this.#options = options;
     const { clock, streamsPerSecond = STREAMS_PER_SECOND_DEFAULT } = options;
     this.#gate = new StreamGate(clock, streamsPerSecond);
+    this.#budget = new WriteBudget((bytes) => options.metrics.set("weft_xds_pending_bytes", bytes));
     this.#departed = new DepartedClients(clock);
     this.#server = new Server({
       "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
@@ -224,16 +231,20 @@ export class AdsServer {
 
   #accept(given: Call, variant: Variant): void {
     const { clock, metrics, clientsMax = CLIENTS_MAX_DEFAULT } = this.#options;
-    const call: AdsCall = new AdsCall(given, clock, metrics, {
-      onRequest: (bytes) => this.#receive(session, bytes),
-      onDrained: () => session.client?.stream.drained(),
-      onEnd: () => {
-        session.leaveGate?.();
-        this.#calls.delete(call);
-        this.#noteWaiting();
-        if (session.client !== undefined) this.#disconnect(session.client);
+    const call: AdsCall = new AdsCall(
+      given,
+      { clock, metrics, budget: this.#budget },
+      {
+        onRequest: (bytes) => this.#receive(session, bytes),
+        onDrained: () => session.client?.stream.drained(),
+        onEnd: () => {
+          session.leaveGate?.();
+          this.#calls.delete(call);
+          this.#noteWaiting();
+          if (session.client !== undefined) this.#disconnect(session.client);
+        },
       },
-    });
+    );
     // Tools speak state of the world.
     const tool = variant === SOTW ? this.#toolOf(call) : undefined;
     const session: Session = { call, variant, tool, early: [], client: undefined };
@@ -283,7 +294,7 @@ export class AdsServer {
     return new DebugCall(debug, {
       peer: call.peer,
       write: (bytes) => {
-        if (this.#calls.has(call)) call.write(bytes);
+        if (this.#calls.has(call)) call.write(new EncodedResponse([bytes]));
       },
       refuse: (text) => call.end(status.FAILED_PRECONDITION, "tool", text),
     });

@@ -102,7 +102,10 @@ export class StreamRig {
         clock: this.clock,
         log: silentLogger,
         metrics: this.metrics,
-        sink: { write: (bytes) => this.#receive(bytes) },
+        sink: {
+          hasRoom: () => this.room > 0,
+          write: (response) => this.#receive(response.toBuffer()),
+        },
         want: (kind, names) => {
           this.wanted.push(`${XDS_SHORT_NAME[kind]} ${names.join(" ")}`);
           return this.isMade;
@@ -117,10 +120,9 @@ export class StreamRig {
     );
   }
 
-  #receive(bytes: Buffer): boolean {
+  #receive(bytes: Buffer): void {
     this.inbox.push(this.#variant === "sotw" ? readSotw(bytes) : readDelta(bytes));
     this.room -= 1;
-    return this.room > 0;
   }
 
   /** A request of the state of the world. */

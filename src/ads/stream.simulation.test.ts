@@ -265,6 +265,7 @@ class World {
   #newest: Plan;
   /** Whether the network takes no more than one response at a time. */
   #isFull = false;
+  #isBlocked = false;
 
   constructor(name: VariantName, first: Plan) {
     this.#name = name;
@@ -275,6 +276,7 @@ class World {
 
   #connect(held?: HeldState): AdsStream {
     this.#responses.length = 0;
+    this.#isBlocked = false;
     const stream = new AdsStream(
       {
         clientId: "c",
@@ -288,9 +290,10 @@ class World {
           throw error;
         },
         sink: {
-          write: (bytes) => {
-            this.#responses.push(PROTOCOL[this.#name].read(bytes));
-            return !this.#isFull;
+          hasRoom: () => !this.#isBlocked,
+          write: (response) => {
+            this.#responses.push(PROTOCOL[this.#name].read(response.toBuffer()));
+            this.#isBlocked = this.#isFull;
           },
         },
       },
@@ -317,6 +320,7 @@ class World {
         break;
       case "drain":
         this.#isFull = false;
+        this.#isBlocked = false;
         this.#stream.drained();
         break;
       case "request": {

@@ -3,7 +3,7 @@ import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
 import { CHILD_KIND } from "./coverage.ts";
-import { encodeResponse, kindOfTypeUrl } from "./discovery-response.ts";
+import { type EncodedResponse, encodeResponse, kindOfTypeUrl } from "./discovery-response.ts";
 import { type HeldState, Publication } from "./publication.ts";
 import { type Published, SEND_ORDER } from "./publish-plan.ts";
 import { offeredOf } from "./selection.ts";
@@ -34,8 +34,9 @@ const REJECTS = {
 
 /** Where a client's responses go. */
 export interface ResponseSink {
-  /** False when no more fits for now: nothing is written until `AdsStream.drained()`. */
-  write(bytes: Buffer): boolean;
+  /** False when nothing is to be written for now, until `AdsStream.drained()`. */
+  hasRoom(): boolean;
+  write(response: EncodedResponse): void;
 }
 
 /** What a stream needs from outside. */
@@ -73,7 +74,6 @@ export class AdsStream {
   /** Route configurations that went out while virtual hosts were not asked for yet. */
   readonly #newRoutes = new Set<string>();
   #wantTimer: Timer | undefined;
-  #isWritable = true;
   #isClosed = false;
   #nonce = 0;
 
@@ -140,7 +140,7 @@ export class AdsStream {
 
   /** The sink has room again. */
   drained(): void {
-    this.#isWritable = true;
+    if (this.#isClosed) return;
     this.#guard(() => {
       this.#flush();
       this.#publication.advance();
@@ -238,10 +238,10 @@ export class AdsStream {
   /** Writes what is due, as far as there is room. */
   #flush(): void {
     for (const kind of SEND_ORDER) {
-      if (!this.#isWritable || this.#isClosed) return;
       const isForced = this.#due.get(kind);
       const subscription = this.#subscriptions.get(kind);
       if (isForced === undefined || subscription === undefined) continue;
+      if (this.#isClosed || !this.#options.sink.hasRoom()) return;
       this.#due.delete(kind);
       this.#respond(subscription, isForced);
     }
@@ -314,7 +314,7 @@ export class AdsStream {
       offered: this.published[kind],
       ...(names && { names }),
     });
-    const bytes = encodeResponse(variant.name, {
+    const response = encodeResponse(variant.name, {
       kind,
       version,
       nonce,
@@ -324,8 +324,8 @@ export class AdsStream {
     });
     const type = XDS_SHORT_NAME[kind];
     metrics.add("pilot_xds_pushes", { type });
-    metrics.observe("pilot_xds_config_size_bytes", bytes.length, { type });
-    this.#isWritable = sink.write(bytes);
+    metrics.observe("pilot_xds_config_size_bytes", response.byteLength, { type });
+    sink.write(response);
   }
 
   #noteUnserved(typeUrl: string, reason: string): void {

@@ -113,6 +113,10 @@ const TABLE = {
     help: "Times that a proxy's requests were left waiting because it made too many.",
   },
   weft_xds_streams_waiting: { type: "gauge", help: "New xDS streams that wait for their turn." },
+  weft_xds_pending_bytes: {
+    type: "gauge",
+    help: "Bytes of responses that the network has not taken yet, of proxies that read.",
+  },
   weft_xds_departed: {
     type: "gauge",
     help: "Proxies that went and whose state is kept for their return.",
