@@ -46,13 +46,28 @@ const TLS_REQUIREMENTS: Readonly<Record<TlsRequirement, VirtualHost["requiresTls
 };
 
 /** What a virtual host hands to its routes. */
-interface HostContext extends LevelContext {
+export interface HostContext extends LevelContext {
   readonly cors: CorsPolicy | undefined;
   readonly bufferBytesMax: number | undefined;
 }
 
+/** A virtual host without its routes, and what it hands to them. */
+export interface HostFrame {
+  readonly host: Omit<VirtualHost, "routes">;
+  readonly context: HostContext;
+}
+
 /** Decodes a virtual host with its routes. */
 export function decodeVirtualHost(message: VirtualHostMessage, table: LevelContext): VirtualHost {
+  const { host, context } = decodeHostFrame(message, table);
+  const routes = message.routes.map((route, at) =>
+    decodeRoute(route, { ...context, path: joinPath(table.path, `routes[${at}]`) }),
+  );
+  return { ...host, routes };
+}
+
+/** Decodes what a virtual host says of itself; its routes are not looked at. */
+export function decodeHostFrame(message: VirtualHostMessage, table: LevelContext): HostFrame {
   const { path, issues } = table;
   issues.push(...refuseFields(VirtualHostSchema, message, HOST_FIELDS, path));
   if (message.name === "") issues.push({ path: joinPath(path, "name"), message: "is missing" });
@@ -60,18 +75,16 @@ export function decodeVirtualHost(message: VirtualHostMessage, table: LevelConte
     issues.push({ path: joinPath(path, "domains"), message: "is empty" });
   }
   const context = hostContext(message, table);
-  return {
+  const host = {
     name: message.name,
     domains: message.domains,
-    routes: message.routes.map((route, at) =>
-      decodeRoute(route, { ...context, path: joinPath(path, `routes[${at}]`) }),
-    ),
     requiresTls: TLS_REQUIREMENTS[message.requireTls] ?? "none",
     tellsAttemptCount: message.includeRequestAttemptCount,
     answersAttemptCount: message.includeAttemptCountInResponse,
     tellsTimeoutRetry: message.includeIsTimeoutRetryHeader,
     rateLimits: decodeRateLimits(message.rateLimits, joinPath(path, "rate_limits"), issues),
   };
+  return { host, context };
 }
 
 function hostContext(message: VirtualHostMessage, table: LevelContext): HostContext {
@@ -110,7 +123,8 @@ const ROUTE_FIELDS = [
   "stat_prefix",
 ];
 
-function decodeRoute(message: RouteMessage, host: HostContext): Route {
+/** Decodes one route under what its virtual host hands to it. */
+export function decodeRoute(message: RouteMessage, host: HostContext): Route {
   const { path, issues } = host;
   issues.push(...refuseFields(RouteSchema, message, ROUTE_FIELDS, path));
   if (message.decorator !== undefined) {

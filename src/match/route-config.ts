@@ -87,50 +87,80 @@ const HANDLED = [
 /** Of the body of a direct response, in bytes; as Envoy has it unless told otherwise. */
 const DIRECT_BODY_BYTES_MAX = 4096;
 
+/** A table without its virtual hosts: what it says to them, and what becomes of them. */
+export interface TableFrame {
+  readonly context: LevelContext;
+  /** The table with these, and all that its levels say to filters; or what is wrong with it. */
+  close(
+    virtualHosts: readonly VirtualHost[],
+    filterSettings: readonly object[],
+  ): Result<RouteConfig>;
+}
+
 /** Decodes and compiles a route table. */
 export function decodeRouteConfig(
   message: RouteConfiguration,
   deps: RouteDecodeDeps,
 ): Result<RouteConfig> {
-  const issues = refuseFields(RouteConfigurationSchema, message, HANDLED, "");
   const filterSettings: object[] = [];
-  const context = tableContext(message, keepingSettings(deps, filterSettings), issues);
-  const names = new Set<string>();
-  const virtualHosts = message.virtualHosts.map((virtualHost, at) => {
-    const path = `virtual_hosts[${at}]`;
-    if (names.has(virtualHost.name)) {
-      const what = `virtual host "${virtualHost.name}" stands there twice`;
-      issues.push({ path, message: what });
-    }
-    names.add(virtualHost.name);
-    return decodeVirtualHost(virtualHost, { ...context, path });
-  });
-  const findVirtualHost = compileVirtualHostSearch(
-    virtualHosts,
-    message.ignorePortInHostMatching,
-    ({ domain }) => {
-      const what =
-        domain === "*"
-          ? `Only a single wildcard domain is permitted in route ${message.name}`
-          : `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${message.name}`;
-      issues.push({ path: "", message: what });
-    },
+  const frame = decodeTableFrame(message, keepingSettings(deps, filterSettings), []);
+  const virtualHosts = message.virtualHosts.map((virtualHost, at) =>
+    decodeVirtualHost(virtualHost, { ...frame.context, path: `virtual_hosts[${at}]` }),
   );
-  const internalOnlyHeaders = decodeInternalOnly(message, issues);
-  if (issues.length > 0) return { ok: false, issues };
-  const { name, validateClusters: validatesClusters } = message;
-  const config: RouteConfig = {
-    name,
-    virtualHosts,
-    findVirtualHost,
-    validatesClusters,
-    internalOnlyHeaders,
-    filterSettings,
-    onDemand: undefined,
+  return frame.close(virtualHosts, filterSettings);
+}
+
+/** Decodes what a table says of itself; its virtual hosts are not looked at. */
+export function decodeTableFrame(
+  message: RouteConfiguration,
+  deps: RouteDecodeDeps,
+  issues: Issue[],
+): TableFrame {
+  issues.push(...refuseFields(RouteConfigurationSchema, message, HANDLED, ""));
+  const context = tableContext(message, deps, issues);
+  const { name, validateClusters: validatesClusters, ignorePortInHostMatching } = message;
+  return {
+    context,
+    close(virtualHosts, filterSettings) {
+      refuseSameNames(virtualHosts, issues);
+      const findVirtualHost = compileVirtualHostSearch(
+        virtualHosts,
+        ignorePortInHostMatching,
+        ({ domain }) => {
+          const what =
+            domain === "*"
+              ? `Only a single wildcard domain is permitted in route ${name}`
+              : `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${name}`;
+          issues.push({ path: "", message: what });
+        },
+      );
+      const internalOnlyHeaders = decodeInternalOnly(message, issues);
+      if (issues.length > 0) return { ok: false, issues };
+      const config: RouteConfig = {
+        name,
+        virtualHosts,
+        findVirtualHost,
+        validatesClusters,
+        internalOnlyHeaders,
+        filterSettings,
+        onDemand: undefined,
+      };
+      if (message.vhds === undefined) return { ok: true, value: config };
+      const onDemand = onDemandTable(config, context, ignorePortInHostMatching);
+      return { ok: true, value: { ...config, onDemand } };
+    },
   };
-  if (message.vhds === undefined) return { ok: true, value: config };
-  const onDemand = onDemandTable(config, { ...context, ...deps }, message.ignorePortInHostMatching);
-  return { ok: true, value: { ...config, onDemand } };
+}
+
+function refuseSameNames(virtualHosts: readonly VirtualHost[], issues: Issue[]): void {
+  const names = new Set<string>();
+  for (const [at, { name }] of virtualHosts.entries()) {
+    if (names.has(name)) {
+      const what = `virtual host "${name}" stands there twice`;
+      issues.push({ path: `virtual_hosts[${at}]`, message: what });
+    }
+    names.add(name);
+  }
 }
 
 function onDemandTable(
@@ -143,7 +173,7 @@ function onDemandTable(
       const issues: Issue[] = [];
       const filterSettings: object[] = [];
       const deps = keepingSettings(context, filterSettings);
-      const virtualHost = decodeVirtualHost(message, { ...context, ...deps, issues });
+      const virtualHost = decodeVirtualHost(message, { ...context, ...deps, issues, path: "" });
       if (issues.length > 0) return { ok: false, issues };
       return { ok: true, value: { virtualHost, filterSettings } };
     },

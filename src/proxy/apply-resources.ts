@@ -1,8 +1,8 @@
 import { type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { formatIssue, type Result } from "../base/issue.ts";
 import type { Rejection, ResourceUpdate } from "../xdsclient/resource-type.ts";
 import { checkRules } from "./check-rules.ts";
+import { readText } from "./decode/split-message.ts";
 
 /** A resource, decoded; nothing has been changed yet. */
 export interface Prepared<T> {
@@ -106,18 +106,6 @@ export function prepareAll<Desc extends DescMessage, T>(
       },
     };
   });
-}
-
-/** A text field of an encoded message, "" where it is not set. Throws where it is no message. */
-function readText(body: Uint8Array, fieldNo: number): string {
-  const reader = new BinaryReader(body);
-  let text = "";
-  while (reader.pos < reader.len) {
-    const [no, type] = reader.tag();
-    if (no === fieldNo && type === WireType.LengthDelimited) text = reader.string();
-    else reader.skip(type, no);
-  }
-  return text;
 }
 
 /** What was decoded, unless it breaks a rule of its .proto file. */

@@ -11,7 +11,8 @@ import type { ClusterSet } from "./cluster/cluster-set.ts";
 import { readAssignment } from "./decode/assignment-decoder.ts";
 import { decodeCluster } from "./decode/cluster.ts";
 import { decodeListener } from "./decode/listener.ts";
-import { decodeRouteTable, firstHostMs } from "./decode/route-table.ts";
+import { decodeEncodedTable } from "./decode/route-table-decoder.ts";
+import { readText } from "./decode/split-message.ts";
 import type { ListenerSet } from "./listener/listener-set.ts";
 import type { RouteSet } from "./route-set.ts";
 import { type AskedSecret, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
@@ -153,23 +154,22 @@ const DELTA_ONLY = "vhds: ADS must use DELTA_GRPC api_type when used as VHDS con
 
 /** A table that is gone stays in use, as in Envoy: listeners that name it have no other. */
 function routes({ routes: target, listeners: users, ...targets }: ResourceTargets): ResourceType {
+  const decode: typeof decodeEncodedTable = (body, previous) => {
+    const decoded = decodeEncodedTable(body, previous);
+    const isWrong = decoded.ok && decoded.value.config.onDemand !== undefined;
+    if (!isWrong || targets.hasVirtualHosts) return decoded;
+    return { ok: false, issues: [{ path: "vhds.config_source", message: DELTA_ONLY }] };
+  };
   return {
     typeUrl: RESOURCE_TYPE_URL.route,
     isWildcard: false,
     apply(update) {
-      const { prepared, rejections } = prepareAll(update, {
-        schema: RouteConfigurationSchema,
-        nameField: RouteConfigurationSchema.field.name.number,
-        heldBody: (name) => target.bodyOf(name),
-        decode: (message, body) => {
-          const decoded = decodeRouteTable(message);
-          if (!decoded.ok) return decoded;
-          const { value: config } = decoded;
-          if (config.onDemand !== undefined && !targets.hasVirtualHosts) {
-            return { ok: false, issues: [{ path: "vhds.config_source", message: DELTA_ONLY }] };
-          }
-          return { ok: true, value: { config, body, firstHostMs: firstHostMs(message) } };
-        },
+      const schema = RouteConfigurationSchema;
+      const { prepared, rejections } = prepareBodies(schema, update, (body) => {
+        const name = readText(body, schema.field.name.number);
+        const held = target.bodyOf(name);
+        const isHeld = held !== undefined && Buffer.compare(held, body) === 0;
+        return { name, decode: () => (isHeld ? undefined : decode(body, target.tableOf(name))) };
       });
       for (const { name, value } of prepared) {
         const reason = target.put(value);

@@ -5,17 +5,10 @@ import { formatIssue } from "../base/issue.ts";
 import type { RouteConfig } from "../match/route-config.ts";
 import type { Rejection, ResourceUpdate, WireResource } from "../xdsclient/resource-type.ts";
 import type { CounterGroups } from "./counters.ts";
+import type { DecodedTable } from "./decode/route-table-decoder.ts";
 import type { RouteSource } from "./http/http-config.ts";
 import type { CountingSettings } from "./http/http-filter.ts";
 import { ON_DEMAND_ZERO, OnDemandHosts } from "./on-demand-hosts.ts";
-
-/** A table as it came. */
-export interface EncodedTable {
-  readonly config: RouteConfig;
-  readonly body: Uint8Array;
-  /** How long virtual hosts are waited for where there are none yet; 0 is for ever. */
-  readonly firstHostMs: number;
-}
 
 /** What tables need from outside. */
 export interface RouteSetDeps {
@@ -32,6 +25,8 @@ type Counters = typeof ON_DEMAND_ZERO;
 /** A route table by name; listeners hold the place, updates change what stands in it. */
 class Place implements RouteSource {
   current: RouteConfig | undefined = undefined;
+  /** The table as it came, without virtual hosts that come by themselves. */
+  own: RouteConfig | undefined = undefined;
   body: Uint8Array | undefined = undefined;
   onDemand: OnDemandHosts | undefined = undefined;
   /** Of the connection managers that have it. */
@@ -73,11 +68,16 @@ export class RouteSet {
     return this.#places.get(name)?.body;
   }
 
+  /** The same, decoded. */
+  tableOf(name: string): RouteConfig | undefined {
+    return this.#places.get(name)?.own;
+  }
+
   /**
    * Requests that begin from now on use it. Says why it cannot be used, if so; a table that nobody
    * asks for is dropped.
    */
-  put({ config, body, firstHostMs }: EncodedTable): string | undefined {
+  put({ config, body, firstHostMs }: DecodedTable): string | undefined {
     const place = this.#places.get(config.name);
     if (place === undefined) return undefined;
     const { onDemand: table } = config;
@@ -95,6 +95,7 @@ export class RouteSet {
       if (!prepared.ok) return prepared.issues.map(formatIssue).join(", ");
       prepared.value();
     }
+    place.own = config;
     place.body = body;
     return undefined;
   }

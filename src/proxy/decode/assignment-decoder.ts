@@ -12,10 +12,11 @@ import { checkRules } from "../check-rules.ts";
 import type { Assignment, Endpoint } from "../cluster/cluster-config.ts";
 import { decodeAssignmentFrame, decodeEndpoint, decodePlace } from "./endpoint.ts";
 import {
-  type ComparedSplit,
+  changedItems,
   itemBody,
-  itemCount,
   itemText,
+  keepSame,
+  ownBytes,
   type SplitMessage,
   splitMessage,
 } from "./split-message.ts";
@@ -47,8 +48,7 @@ export interface EncodedAssignment {
 
 /** Reads the name of an encoded assignment. Throws where the bytes are no message. */
 export function readAssignment(given: Uint8Array): EncodedAssignment {
-  // Kept to compare the next one with; not the whole response that it came in.
-  const body = given.length * 2 < given.buffer.byteLength ? new Uint8Array(given) : given;
+  const body = ownBytes(given);
   const frame = fromBinary(ClusterLoadAssignmentSchema, splitMessage(body, ENDPOINTS).rest);
   return {
     name: frame.clusterName,
@@ -114,40 +114,4 @@ function endpointsOf(localities: readonly LocalitySource[]): readonly Endpoint[]
   // Ten times as fast as `flatMap`, which shows where there are many.
   for (const { endpoints } of localities) for (const endpoint of endpoints) all.push(endpoint);
   return all;
-}
-
-/** What is the same at both ends is taken over, the rest made; nothing where it cannot be made. */
-function keepSame<T>(
-  split: ComparedSplit,
-  old: readonly T[],
-  make: (at: number) => T | undefined,
-): readonly T[] {
-  const { sameFirst, sameLast } = split;
-  const kept = old.slice(0, sameFirst);
-  const end = itemCount(split) - sameLast;
-  for (let at = sameFirst; at < end; at++) {
-    const made = make(at);
-    if (made !== undefined) kept.push(made);
-  }
-  return sameLast === 0 ? kept : kept.concat(old.slice(old.length - sameLast));
-}
-
-/** What came of the old items between both ends, by their bytes: some may only have moved. */
-function changedItems<T>(
-  { sameFirst, sameLast, bounds }: ComparedSplit,
-  old: SplitMessage | undefined,
-  values: readonly T[],
-): ReadonlyMap<string, T[]> {
-  const byText = new Map<string, T[]>();
-  const isAllTheSame = sameFirst + sameLast === bounds.length - 1;
-  if (old === undefined || isAllTheSame) return byText;
-  for (let at = sameFirst; at < itemCount(old) - sameLast; at++) {
-    const value = values[at];
-    if (value === undefined) continue;
-    const text = itemText(old, at);
-    const alike = byText.get(text);
-    if (alike === undefined) byText.set(text, [value]);
-    else alike.push(value);
-  }
-  return byText;
 }

@@ -27,6 +27,7 @@ import {
   type OnDemandTable,
   type RouteConfig,
 } from "../../match/route-config.ts";
+import type { RouteDecodeDeps } from "../../match/route-context.ts";
 import { checkRules } from "../check-rules.ts";
 import { isAds } from "./config-source.ts";
 import { decodeRouteSettings } from "./http-filters.ts";
@@ -47,16 +48,23 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
 /** Decodes a route table for this proxy. */
 export function decodeRouteTable(message: RouteConfiguration): Result<RouteConfig> {
   const issues: Issue[] = [];
-  if (message.vhds !== undefined) {
-    issues.push(...refuseFields(VhdsSchema, message.vhds, ["config_source"], "vhds"));
-    isAds(message.vhds.configSource, "vhds.config_source", issues);
-  }
+  checkVhds(message, issues);
   refuseUnbuilt(RouteConfigurationSchema, message, "", issues);
   if (issues.length > 0) return { ok: false, issues };
-  return decodeRouteConfig(message, {
-    readFile: (path) => readFileSync(path, "latin1"),
-    decodeOverride: decodeRouteSettings,
-  });
+  return decodeRouteConfig(message, ROUTE_DEPS);
+}
+
+/** What this proxy knows of files and of settings for filters. */
+export const ROUTE_DEPS: RouteDecodeDeps = {
+  readFile: (path) => readFileSync(path, "latin1"),
+  decodeOverride: decodeRouteSettings,
+};
+
+/** Checks where virtual hosts come from that are not in the table. */
+export function checkVhds({ vhds }: RouteConfiguration, issues: Issue[]): void {
+  if (vhds === undefined) return;
+  issues.push(...refuseFields(VhdsSchema, vhds, ["config_source"], "vhds"));
+  isAds(vhds.configSource, "vhds.config_source", issues);
 }
 
 /** So long a first virtual host is waited for, where `vhds` does not say; Envoy's default. */
@@ -87,7 +95,12 @@ export function decodeOnDemandHost(table: OnDemandTable, body: Uint8Array): Resu
 }
 
 /** Walks everything that the message holds. */
-function refuseUnbuilt(schema: DescMessage, message: Message, path: string, issues: Issue[]): void {
+export function refuseUnbuilt(
+  schema: DescMessage,
+  message: Message,
+  path: string,
+  issues: Issue[],
+): void {
   if (schema === RouteAction_UpgradeConfigSchema && isConnectUdp(message)) {
     issues.push({
       path: joinPath(path, "upgrade_type"),

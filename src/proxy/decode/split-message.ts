@@ -79,6 +79,59 @@ export function itemText({ bytes, bounds }: SplitMessage, at: number): string {
   return Buffer.from(buffer, byteOffset + start, end - start).toString("latin1");
 }
 
+/** Bytes that are kept to compare the next ones with: not the whole response that they came in. */
+export function ownBytes(given: Uint8Array): Uint8Array {
+  return given.length * 2 < given.buffer.byteLength ? new Uint8Array(given) : given;
+}
+
+/** What is the same at both ends is taken over, the rest made; nothing where it cannot be made. */
+export function keepSame<T>(
+  split: ComparedSplit,
+  old: readonly T[],
+  make: (at: number) => T | undefined,
+): readonly T[] {
+  const { sameFirst, sameLast } = split;
+  const kept = old.slice(0, sameFirst);
+  const end = itemCount(split) - sameLast;
+  for (let at = sameFirst; at < end; at++) {
+    const made = make(at);
+    if (made !== undefined) kept.push(made);
+  }
+  return sameLast === 0 ? kept : kept.concat(old.slice(old.length - sameLast));
+}
+
+/** What came of the old items between both ends, by their bytes: some may only have moved. */
+export function changedItems<T>(
+  { sameFirst, sameLast, bounds }: ComparedSplit,
+  old: SplitMessage | undefined,
+  values: readonly T[],
+): ReadonlyMap<string, T[]> {
+  const byText = new Map<string, T[]>();
+  const isAllTheSame = sameFirst + sameLast === bounds.length - 1;
+  if (old === undefined || isAllTheSame) return byText;
+  for (let at = sameFirst; at < itemCount(old) - sameLast; at++) {
+    const value = values[at];
+    if (value === undefined) continue;
+    const text = itemText(old, at);
+    const alike = byText.get(text);
+    if (alike === undefined) byText.set(text, [value]);
+    else alike.push(value);
+  }
+  return byText;
+}
+
+/** A text field of an encoded message, "" where it is not set. Throws where it is no message. */
+export function readText(body: Uint8Array, fieldNo: number): string {
+  const reader = new BinaryReader(body);
+  let text = "";
+  while (reader.pos < reader.len) {
+    const [no, type] = reader.tag();
+    if (no === fieldNo && type === WireType.LengthDelimited) text = reader.string();
+    else reader.skip(type, no);
+  }
+  return text;
+}
+
 function isItem(no: number, type: WireType, fieldNo: number): boolean {
   return no === fieldNo && type === WireType.LengthDelimited;
 }
