@@ -21,6 +21,8 @@ export interface AgentConfig {
   }[];
   /** Control plane, `host:port`, plain gRPC. */
   readonly discoveryAddress: string;
+  /** Whether the proxy asks for what changed only; else for the state of the world. Istio's is true. */
+  readonly deltaXds?: boolean;
   /** The agent's own folder: bootstrap file, sockets. */
   readonly directory: string;
   /** Ports on `podIp`. Istio's are 15000, 15021. */

@@ -36,6 +36,7 @@ describe("buildBootstrap()", () => {
         INSTANCE_IPS: "127.65.0.7",
         ISTIO_VERSION: "1.2.3",
         WEFT_PROXY: "weft",
+        WEFT_ON_DEMAND: "true",
         WEFT_APP_ADDRESS: "127.65.128.7",
       },
     });
@@ -50,6 +51,15 @@ describe("buildBootstrap()", () => {
     expect(node.id).toMatch(/^router~/);
     expect(node.metadata["WEFT_HOST_PORTS"]).toEqual(hostPorts);
     expect(node.metadata).not.toHaveProperty("WEFT_APP_ADDRESS");
+  });
+
+  it.each([
+    [{}, "DELTA_GRPC"],
+    [{ deltaXds: true }, "DELTA_GRPC"],
+    [{ deltaXds: false }, "GRPC"],
+  ])("asks for what changed unless it is told otherwise: %j", (options, apiType) => {
+    const { dynamic_resources: dynamic } = buildBootstrap({ ...CONFIG, ...options }, "1");
+    expect(dynamic).toMatchObject({ ads_config: { api_type: apiType } });
   });
 
   it.each([
@@ -70,11 +80,18 @@ describe("parseAgentConfig()", () => {
 
   it("names everything that is wrong", () => {
     const { podIp: _, ...rest } = CONFIG;
-    const text = JSON.stringify({ ...rest, proxy: "envoy", adminPort: "x", healtPort: 1 });
+    const text = JSON.stringify({
+      ...rest,
+      proxy: "envoy",
+      adminPort: "x",
+      deltaXds: "no",
+      healtPort: 1,
+    });
     expect(parseAgentConfig(text)).toEqual({
       ok: false,
       issues: [
         { path: "podIp", message: "required" },
+        { path: "deltaXds", message: "must be true or false" },
         { path: "adminPort", message: "must be a whole number" },
         { path: "healtPort", message: 'unknown field, did you mean "healthPort"?' },
         { path: "envoyPath", message: 'required when proxy is "envoy"' },

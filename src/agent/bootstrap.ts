@@ -33,7 +33,7 @@ export function buildBootstrap(config: AgentConfig, version: string): Json {
       lds_config: { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" },
       cds_config: { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" },
       ads_config: {
-        api_type: "GRPC",
+        api_type: config.deltaXds === false ? "GRPC" : "DELTA_GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
         grpc_services: [{ envoy_grpc: { cluster_name: DISCOVERY_CLUSTER } }],
@@ -58,6 +58,8 @@ function buildNode(config: AgentConfig, version: string): Json {
       INSTANCE_IPS: podIp,
       ISTIO_VERSION: version,
       WEFT_PROXY: config.proxy,
+      // Of Envoy its version says it.
+      ...(config.proxy === "weft" ? { WEFT_ON_DEMAND: "true" } : {}),
       ...(config.appAddress === undefined ? {} : { WEFT_APP_ADDRESS: config.appAddress }),
       ...(config.hostPorts.length === 0 ? {} : { WEFT_HOST_PORTS: config.hostPorts }),
     },

@@ -7,6 +7,7 @@ type Check = (value: unknown) => string | undefined;
 const text: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "text");
 const whole: Check = (value) =>
   Number.isInteger(value) && (value as number) >= 0 ? undefined : "a whole number";
+const bool: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
 const textMap: Check = (value) =>
   isRecord(value) && Object.values(value).every((item) => typeof item === "string")
     ? undefined
@@ -32,6 +33,7 @@ const FIELDS: Readonly<Record<keyof AgentConfig, { readonly check: Check; option
   labels: { check: textMap },
   hostPorts: { check: hostPorts },
   discoveryAddress: { check: text },
+  deltaXds: { check: bool, optional: true },
   directory: { check: text },
   adminPort: { check: whole },
   healthPort: { check: whole },

@@ -14,6 +14,9 @@ const HEAP_FLAGS = ["--max-semi-space-size=4"];
 /** What an agent keeps of the server's environment. */
 const INHERITED = ["PATH", "HOME", "LANG", "TZ"];
 
+/** Istio's name of it: "false" goes back to the state of the world. */
+const DELTA = "ISTIO_DELTA_XDS";
+
 /** What all sidecars of a mesh have in common. */
 export interface AgentLauncherOptions {
   readonly proxy: AgentConfig["proxy"];
@@ -55,6 +58,12 @@ export class AgentLauncher implements SidecarLauncher {
     };
   }
 
+  #asksForDelta(): boolean {
+    const value = this.#options.env[DELTA] ?? "true";
+    if (value === "true" || value === "false") return value === "true";
+    throw new Error(`${DELTA} is "${value}" and must be "true" or "false"`);
+  }
+
   #configOf({ pod, addresses, hasApp, hostPorts, directory }: SidecarContext): AgentConfig {
     const { proxy, envoyPath, discoveryAddress, logLevel } = this.#options;
     const { metadata, spec } = pod;
@@ -72,6 +81,7 @@ export class AgentLauncher implements SidecarLauncher {
       labels: metadata.labels ?? {},
       hostPorts,
       discoveryAddress: discoveryAddress(),
+      deltaXds: this.#asksForDelta(),
       directory,
       adminPort: ADMIN_PORT,
       healthPort: HEALTH_PORT,
