@@ -1,5 +1,7 @@
+import { fromJson, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { ResourceMap } from "../xds/resource-map.ts";
 import type { XdsResource } from "../xds/snapshot.ts";
 import { type Published, planStages } from "./publish-plan.ts";
@@ -32,6 +34,20 @@ function published(parts: Partial<Published>): Published {
   };
 }
 
+/** Endpoints of a cluster as they go out: one, or none. */
+function assignment(clusterName: string, address: string | undefined): [string, XdsResource] {
+  const json = {
+    endpoint: { address: { socketAddress: { address: address ?? "", portValue: 1 } } },
+  };
+  const message = fromJson(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: address === undefined ? [] : [{ lbEndpoints: [json] }],
+  });
+  const body = toBinary(ClusterLoadAssignmentSchema, message);
+  const version = address ?? "none";
+  return [clusterName, { name: clusterName, version, body, origins: [], references: [] }];
+}
+
 const names = (map: ResourceMap | undefined): string[] => [...(map ?? new Map()).keys()];
 
 describe("planStages()", () => {
@@ -48,6 +64,26 @@ describe("planStages()", () => {
     expect(stages.map(({ step }) => step)).toEqual(["make", "switch", "break"]);
     expect(names(stages[0]?.publish.cluster)).toEqual(["new", "old"]);
     expect(names(stages[2]?.publish.cluster)).toEqual(["new"]);
+  });
+
+  test("a cluster loses its last endpoint only after the routes have moved", () => {
+    const at = (v1?: string, v2?: string) => new Map([assignment("v1", v1), assignment("v2", v2)]);
+    const before = published({ endpoint: at("127.0.0.1"), route: resources("r:1:v1") });
+    const after = published({ endpoint: at(undefined, "127.0.0.2"), route: resources("r:2:v2") });
+    const stages = planStages(before, after);
+    expect(stages.map(({ step }) => step)).toEqual(["make", "switch", "break"]);
+    const make = stages[0]?.publish.endpoint;
+    expect(make?.get("v1")).toBe(before.endpoint.get("v1"));
+    expect(make?.get("v2")).toBe(after.endpoint.get("v2"));
+    expect(stages[2]?.publish.endpoint).toBe(after.endpoint);
+  });
+
+  test("a cluster loses its last endpoint at once when no route moves", () => {
+    const before = published({ endpoint: new Map([assignment("v1", "127.0.0.1")]) });
+    const after = published({ endpoint: new Map([assignment("v1", undefined)]) });
+    const stages = planStages(before, after);
+    expect(stages.map(({ step }) => step)).toEqual(["make"]);
+    expect(stages[0]?.publish.endpoint).toBe(after.endpoint);
   });
 
   test("only switches and breaks when a cluster goes", () => {

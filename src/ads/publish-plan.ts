@@ -7,6 +7,7 @@
 import { memoise } from "../base/memo.ts";
 import { layeredMap, layersOf, type ResourceMap, resourceChanges } from "../xds/resource-map.ts";
 import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
+import { keepServing } from "./keep-serving.ts";
 
 /** What is handed out at one moment, by kind. */
 export type Published = Readonly<Record<ResourceKind, ResourceMap>>;
@@ -38,7 +39,8 @@ export const SEND_ORDER: readonly ResourceKind[] = RESOURCE_KINDS;
  * With `mayLack`, it is not known how much of what was offered has arrived, so every step is taken.
  *
  * While routes move, every old cluster stays, not only those that a route still names: a listener
- * may name clusters without a route, and one that is kept a moment too long harms nobody.
+ * may name clusters without a route, and one that is kept a moment too long harms nobody. Nor does
+ * a cluster lose its last endpoint meanwhile.
  */
 export function planStages(
   published: Published,
@@ -48,16 +50,18 @@ export function planStages(
   const stages: PublishStage[] = [];
   const isAllNew = mayLack;
   const cluster = union(next.cluster, published.cluster);
-  const endpoint = union(next.endpoint, published.endpoint);
-  if (mayLack || !isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
-    stages.push({ step: "make", publish: { cluster, endpoint }, isAllNew });
-  }
   const { listener, route, virtualHost } = next;
   const isSwitch =
+    mayLack ||
     !isSame(listener, published.listener) ||
     !isSame(route, published.route) ||
     !isSame(virtualHost, published.virtualHost);
-  if (mayLack || isSwitch) {
+  const all = union(next.endpoint, published.endpoint);
+  const endpoint = isSwitch ? keepServing(all, published.endpoint) : all;
+  if (mayLack || !isSame(cluster, published.cluster) || !isSame(endpoint, published.endpoint)) {
+    stages.push({ step: "make", publish: { cluster, endpoint }, isAllNew });
+  }
+  if (isSwitch) {
     stages.push({ step: "switch", publish: { listener, route, virtualHost }, isAllNew });
   }
   if (!isSame(next.cluster, cluster) || !isSame(next.endpoint, endpoint)) {

@@ -26,6 +26,9 @@ export type XdsVariant = "sotw" | "delta";
 
 const LOG_TAIL = 2_000;
 
+/** Several start at once, on machines that have other things to do. */
+const READY_MS_MAX = 45_000;
+
 /** One data plane process; both kinds take the same bootstrap file. */
 export class ProxyProcess {
   readonly #child: ChildProcess;
@@ -56,7 +59,7 @@ export class ProxyProcess {
     closeSync(output);
     const made = new ProxyProcess(child, options, log);
     try {
-      await until(() => made.#isReady(), `${config.podName} to be ready`);
+      await until(() => made.#isReady(), `${config.podName} to be ready`, READY_MS_MAX);
       return made;
     } catch (error) {
       await made.stop();
