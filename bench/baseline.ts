@@ -10,7 +10,13 @@ const WORSE_MAX = 1.05;
 /** So often is a case that looks worse measured again before it is called worse. */
 const REPEATS_MAX = 2;
 
-/** Ratios to Envoy that a change is held against, by scenario. */
+/** The parts that have a baseline: proxies beside Envoy, control planes beside istiod. */
+type Part = "proxy" | "controlPlane";
+
+/** The file: what is about proxies stands in it by itself, the rest by name. */
+type BaselineFile = Partial<Baseline> & { readonly controlPlane?: Baseline };
+
+/** Ratios to a peer that a change is held against, by scenario. */
 interface Baseline {
   readonly conditions: {
     readonly node: string;
@@ -25,7 +31,11 @@ interface Baseline {
 const [loadAverage = 0] = loadavg();
 
 /** Writes what was just measured as the new baseline. */
-export function saveBaseline(ratios: Readonly<Record<string, number>>, pairs: number): void {
+export function saveBaseline(
+  part: Part,
+  ratios: Readonly<Record<string, number>>,
+  pairs: number,
+): void {
   const conditions = {
     node: process.version,
     cpu: cpus()[0]?.model ?? "",
@@ -36,20 +46,29 @@ export function saveBaseline(ratios: Readonly<Record<string, number>>, pairs: nu
     Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toFixed(3))]),
   );
   const baseline: Baseline = { conditions, ratios: rounded };
-  writeFileSync(FILE, `${JSON.stringify(baseline, undefined, 2)}\n`);
+  const file: BaselineFile =
+    part === "proxy" ? { ...readFile(), ...baseline } : { ...readFile(), [part]: baseline };
+  writeFileSync(FILE, `${JSON.stringify(file, undefined, 2)}\n`);
 }
 
 /** The scenarios that the baseline knows. */
 export function baselineScenarios(): readonly string[] {
-  return Object.keys(readBaseline().ratios);
+  return Object.keys(readBaseline("proxy")?.ratios ?? {});
 }
 
-function readBaseline(): Baseline {
-  return JSON.parse(readFileSync(FILE, "utf8")) as Baseline;
+function readFile(): BaselineFile {
+  return JSON.parse(readFileSync(FILE, "utf8")) as BaselineFile;
+}
+
+function readBaseline(part: Part): Baseline | undefined {
+  const file = readFile();
+  if (part !== "proxy") return file[part];
+  const { conditions, ratios } = file;
+  return conditions === undefined || ratios === undefined ? undefined : { conditions, ratios };
 }
 
 /**
- * Whether a scenario is no more than 5 % worse than the baseline. The rule against noise: a median
+ * Whether a scenario is no more than 5 % worse than the baseline, or what else is said. The rule against noise: a median
  * beyond the limit is measured again, twice at most, and only the median of all the pairs together
  * counts. A change that is really slower stays slower; a slow moment of the machine does not.
  */
@@ -57,17 +76,25 @@ export async function isKept(
   scenario: string,
   first: readonly number[],
   measureAgain: () => Promise<readonly number[]>,
+  {
+    part = "proxy",
+    worseMax = WORSE_MAX,
+  }: { readonly part?: Part; readonly worseMax?: number } = {},
 ): Promise<boolean> {
-  const { ratios, conditions } = readBaseline();
-  const known = ratios[scenario];
-  if (known === undefined) return true;
+  const baseline = readBaseline(part);
+  const known = baseline?.ratios[scenario];
+  if (baseline === undefined || known === undefined) {
+    process.stdout.write(`${scenario}: has no baseline, nothing to compare with\n`);
+    return true;
+  }
+  const { conditions } = baseline;
   if (Math.max(loadAverage, conditions.loadAverage) > cpus().length) {
     process.stderr.write(
       `the load average was ${loadAverage.toFixed(1)}, the baseline's ${conditions.loadAverage}: ` +
         "a busy machine makes weft look better than a quiet one\n",
     );
   }
-  const limit = known * WORSE_MAX;
+  const limit = known * worseMax;
   let pairs = first;
   for (let repeat = 0; spread(pairs).median > limit && repeat < REPEATS_MAX; repeat++) {
     pairs = [...pairs, ...(await measureAgain())];

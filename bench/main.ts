@@ -276,7 +276,7 @@ async function compare(bench: Bench, scenarios: readonly Scenario[]): Promise<vo
     if (flags["save-baseline"]) ratios[scenario.name] = spread(pairs).median;
     else if (!(await isKept(scenario.name, pairs, measure))) process.exitCode = 1;
   }
-  if (flags["save-baseline"]) saveBaseline(ratios, bench.rounds);
+  if (flags["save-baseline"]) saveBaseline("proxy", ratios, bench.rounds);
 }
 
 function number(flag: string, text: string, max: number): number {

@@ -15,16 +15,16 @@ export interface ControlPlaneRow {
   readonly ratios: Readonly<Record<string, Spread>>;
 }
 
+/** What was measured of a case, by server, in the order of the runs. */
+export type Samples = ReadonlyMap<ServerName, readonly CaseSample[]>;
+
 type Columns = Readonly<Record<string, readonly number[]>>;
 
 /** Columns that are held against istiod. */
 const COMPARED: ReadonlySet<string> = new Set(["ms", "last ACK ms", "CPU ms", "resident MiB"]);
 
-/** The rows of a case; samples by server, in the order of the runs. */
-export function caseRows(
-  one: ControlPlaneCase,
-  samples: ReadonlyMap<ServerName, readonly CaseSample[]>,
-): readonly ControlPlaneRow[] {
+/** The rows of a case. */
+export function caseRows(one: ControlPlaneCase, samples: Samples): readonly ControlPlaneRow[] {
   const works = ["first configuration", ...WRITES] as const;
   return works.flatMap((work) => {
     const columns = new Map([...samples].map(([name, of]) => [name, columnsOf(work, of)]));

@@ -3,91 +3,127 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compareControlPlane, saveControlPlane } from "./compare.ts";
 import { VARIANTS } from "./discovery-wire.ts";
 import { bundleClients } from "./fleet.ts";
-import {
-  type CaseSample,
-  type ControlPlaneCase,
-  measureCase,
-  type RunContext,
-} from "./measure-case.ts";
-import { SERVICE_FORMS } from "./mesh-objects.ts";
-import { type ControlPlaneRow, caseRows, formatRows } from "./report.ts";
+import { type CaseSample, measureCase, type RunContext } from "./measure-case.ts";
+import { SERVICE_FORMS, type ServiceForm } from "./mesh-objects.ts";
+import { defaultPlan, type PlannedCase, referenceCases, wholePlan } from "./plan.ts";
+import { type ControlPlaneRow, caseRows, formatRows, type Samples } from "./report.ts";
 import { SERVER_NAMES, Server, type ServerName } from "./server.ts";
 
 const RESULTS = fileURLToPath(new URL("../results/control-plane.json", import.meta.url));
 
 const SERVICES_MAX = 2000;
 const CLIENTS_MAX = 2000;
+/** Runs of a comparison. */
+const COMPARE_ROUNDS = 3;
+
+const OPTIONS = {
+  services: { type: "string" },
+  clients: { type: "string" },
+  variants: { type: "string" },
+  servers: { type: "string", default: SERVER_NAMES.join(",") },
+  form: { type: "string", default: "service-entry" },
+  rounds: { type: "string" },
+  writes: { type: "string" },
+  processes: { type: "string", default: "2" },
+  profiles: { type: "string" },
+  out: { type: "string", default: RESULTS },
+  quick: { type: "boolean", default: false },
+  all: { type: "boolean", default: false },
+  compare: { type: "boolean", default: false },
+  "save-baseline": { type: "boolean", default: false },
+} as const;
+
+type Flags = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
 
 /** `npm run bench -- control-plane FLAGS`: weft's control plane beside istiod; see docs/performance.md. */
 export async function runControlPlane(args: readonly string[]): Promise<void> {
-  const { values: flags } = parseArgs({
-    args: [...args],
-    options: {
-      services: { type: "string", default: "500" },
-      clients: { type: "string", default: "100" },
-      variants: { type: "string", default: VARIANTS.join(",") },
-      servers: { type: "string", default: SERVER_NAMES.join(",") },
-      form: { type: "string", default: "service-entry" },
-      rounds: { type: "string" },
-      writes: { type: "string" },
-      processes: { type: "string", default: "2" },
-      out: { type: "string", default: RESULTS },
-      profiles: { type: "string" },
-      quick: { type: "boolean", default: false },
-    },
-  });
+  const { values: flags } = parseArgs({ args: [...args], options: OPTIONS });
   const form = oneOf("--form", flags.form, SERVICE_FORMS);
-  const cases = list(flags.services).flatMap((services) =>
-    list(flags.clients).flatMap((clients) =>
-      list(flags.variants).map(
-        (variant): ControlPlaneCase => ({
-          services: number("--services", services, SERVICES_MAX),
-          clients: number("--clients", clients, CLIENTS_MAX),
-          variant: oneOf("--variants", variant, VARIANTS),
-          form,
+  const plan = planOf(flags, form);
+  const servers = list(flags.servers)
+    .map((name) => oneOf("--servers", name, SERVER_NAMES))
+    .filter((name) => Server.isHere(name) && canRead(name, form));
+  const processes = number("--processes", flags.processes, 16);
+  const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));
+  try {
+    const client = await bundleClients(folder);
+    const context = { folder, client, processes, profiles: flags.profiles };
+    const run = (planned: PlannedCase): Promise<Samples> => runCase(planned, servers, context);
+    if (flags.compare || flags["save-baseline"]) {
+      const cases = referenceCases(form).map((one) => ({ one, rounds: COMPARE_ROUNDS, writes: 3 }));
+      if (flags["save-baseline"]) await saveControlPlane(cases, run);
+      else if (!(await compareControlPlane(cases, run))) process.exitCode = 1;
+    } else await reportAll(plan, run, flags.out);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function reportAll(
+  plan: readonly PlannedCase[],
+  run: (planned: PlannedCase) => Promise<Samples>,
+  out: string,
+): Promise<void> {
+  const at = new Date().toISOString();
+  const [loadAverage = 0] = loadavg();
+  const rows: ControlPlaneRow[] = [];
+  for (const planned of plan) {
+    const made = caseRows(planned.one, await run(planned));
+    process.stdout.write(`${formatRows(made)}\n\n`);
+    rows.push(...made);
+  }
+  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
+  mkdirSync(dirname(out), { recursive: true });
+  writeFileSync(out, `${JSON.stringify({ at, ...machine, loadAverage, rows }, undefined, 2)}\n`);
+  process.stdout.write(`written to ${out}\n`);
+}
+
+function planOf(flags: Flags, form: ServiceForm): readonly PlannedCase[] {
+  const { services, clients, variants } = flags;
+  const isChosen = [services, clients, variants].some((value) => value !== undefined);
+  if (isChosen && flags.all) {
+    throw new Error("--all runs every size: leave out --services, --clients and --variants");
+  }
+  const change = ({ one, rounds, writes }: PlannedCase): PlannedCase => ({
+    one,
+    rounds: flags.rounds === undefined ? rounds : number("--rounds", flags.rounds, 100),
+    writes: flags.writes === undefined ? writes : number("--writes", flags.writes, 100),
+  });
+  if (flags.all) return wholePlan(form).map(change);
+  if (!isChosen) return defaultPlan(form, flags.quick).map(change);
+  const [rounds, writes] = flags.quick ? [1, 2] : [3, 3];
+  return list(services ?? "500").flatMap((service) =>
+    list(clients ?? "100").flatMap((client) =>
+      list(variants ?? VARIANTS.join(",")).map((variant) =>
+        change({
+          one: {
+            services: number("--services", service, SERVICES_MAX),
+            clients: number("--clients", client, CLIENTS_MAX),
+            variant: oneOf("--variants", variant, VARIANTS),
+            form,
+          },
+          rounds,
+          writes,
         }),
       ),
     ),
   );
-  const servers = list(flags.servers).map((name) => oneOf("--servers", name, SERVER_NAMES));
-  const rounds = number("--rounds", flags.rounds ?? (flags.quick ? "1" : "3"), 100);
-  const writes = number("--writes", flags.writes ?? (flags.quick ? "2" : "4"), 100);
-  const processes = number("--processes", flags.processes, 16);
-  const folder = mkdtempSync(join(tmpdir(), "weft-bench-"));
-  const startMs = Date.now();
-  const rows: ControlPlaneRow[] = [];
-  try {
-    const client = await bundleClients(folder);
-    const context = { folder, client, processes, writes, profiles: flags.profiles };
-    for (const one of cases) {
-      const made = await runCase(one, servers.filter(isHere), rounds, context);
-      process.stdout.write(`${formatRows(made)}\n\n`);
-      rows.push(...made);
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-  const [loadAverage = 0] = loadavg();
-  const at = new Date(startMs).toISOString();
-  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
-  const result = { at, ...machine, loadAverage, rounds, writes, rows };
-  mkdirSync(dirname(flags.out), { recursive: true });
-  writeFileSync(flags.out, `${JSON.stringify(result, undefined, 2)}\n`);
-  process.stdout.write(`written to ${flags.out}\n`);
 }
 
-function isHere(name: ServerName): boolean {
-  return Server.isHere(name);
+function canRead(name: ServerName, form: ServiceForm): boolean {
+  if (name === "weft" || form === "service-entry") return true;
+  process.stderr.write(`skipped: ${name}, which does not read Services from files\n`);
+  return false;
 }
 
 async function runCase(
-  one: ControlPlaneCase,
+  { one, rounds, writes }: PlannedCase,
   servers: readonly ServerName[],
-  rounds: number,
-  context: RunContext,
-): Promise<readonly ControlPlaneRow[]> {
+  context: Omit<RunContext, "writes">,
+): Promise<Samples> {
   const samples = new Map<ServerName, CaseSample[]>(servers.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, taken] of samples) {
@@ -95,15 +131,16 @@ async function runCase(
       const what = `${one.services} services, ${one.clients} clients, ${one.variant}, ${name}`;
       process.stderr.write(`${what} (load average ${load.toFixed(1)})\n`);
       try {
-        taken.push(await measureCase(name, one, context));
+        taken.push(await measureCase(name, one, { ...context, writes }));
       } catch (error) {
+        // It says nothing of the other runs.
         process.stderr.write(`failed: ${what}: ${String(error)}\n`);
         process.exitCode = 1;
       }
     }
   }
   for (const [name, taken] of samples) if (taken.length === 0) samples.delete(name);
-  return caseRows(one, samples);
+  return samples;
 }
 
 function list(text: string): readonly string[] {
