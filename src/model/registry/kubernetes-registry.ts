@@ -65,7 +65,7 @@ function knownService(
   const { id, namespace, name } = service;
   const older = view.get<Endpoints>({ group: "", kind: "Endpoints", namespace, name });
   const entry = memory.entry(id);
-  return entry.remember([service, older, workloads, ...slices], () => {
+  return entry.remember("known", [service, older, workloads, ...slices], () => {
     const addresses = listAddresses(service, entry.keep("slices", slices), older);
     const found = addresses.map((address) => workloadAt(workloads, namespace, address));
     const selected = entry.keep("entries", selectedEntries(service, workloads));

@@ -67,8 +67,7 @@ export class MemoryEntry {
   /** The last build that asked for it. */
   build = 0;
   readonly #lists = new Map<string, readonly unknown[]>();
-  #inputs: readonly unknown[] | undefined;
-  #value: unknown;
+  readonly #values = new Map<string, { inputs: readonly unknown[]; value: unknown }>();
 
   /** The last array of that name, if it held the same elements. */
   keep<T>(name: string, current: readonly T[]): readonly T[] {
@@ -78,12 +77,15 @@ export class MemoryEntry {
     return current;
   }
 
-  /** The last value, if it was made of the same inputs, which are all that `compute` may look at. */
-  remember<T>(inputs: readonly unknown[], compute: () => T): T {
-    if (this.#inputs === undefined || !isSameList(this.#inputs, inputs)) {
-      this.#value = compute();
-      this.#inputs = inputs;
-    }
-    return this.#value as T;
+  /**
+   * The last value of that name, if it was made of the same inputs, which are all that `compute` may
+   * look at.
+   */
+  remember<T>(name: string, inputs: readonly unknown[], compute: () => T): T {
+    const last = this.#values.get(name);
+    if (last !== undefined && isSameList(last.inputs, inputs)) return last.value as T;
+    const value = compute();
+    this.#values.set(name, { inputs, value });
+    return value;
   }
 }

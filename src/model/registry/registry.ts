@@ -66,7 +66,7 @@ export function buildRegistry(
   memory.begin();
   const registry = memory
     .entry("registry")
-    .remember(inputs, () => build({ view: onlyKinds(view), settings, memory }));
+    .remember("whole", inputs, () => build({ view: onlyKinds(view), settings, memory }));
   return registry;
 }
 
@@ -74,6 +74,7 @@ function build({ view, settings, memory }: Omit<RegistryInput, "workloads">): Re
   const { workloads, issues } = memory
     .entry("workloads")
     .remember(
+      "listed",
       [view.list("", "Pod"), view.list("", "Node"), view.list(NETWORKING, "WorkloadEntry")],
       () => listWorkloads(view, memory.entry("workloads")),
     );

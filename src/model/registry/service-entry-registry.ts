@@ -22,35 +22,41 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
   const objects = [...view.list<ServiceEntry>("networking.istio.io", "ServiceEntry")].sort(
     compareAge,
   );
-  const built = objects.map((object) => ({
-    object,
+  const built = objects.map((object) => {
+    const entry = memory.entry(entryName(object));
     // Endpoints come and go: the services, and all that follows from them, stay the same value.
-    services: memory
-      .entry(`services of ${entryName(object)}`)
-      .remember([withoutEndpoints(object), settings.exportTo], () =>
-        buildEntryServices(object, settings.exportTo),
-      ),
-  }));
+    const inputs = [withoutEndpoints(object), settings.exportTo];
+    const services = entry.remember("services", inputs, () =>
+      buildEntryServices(object, settings.exportTo),
+    );
+    return { object, entry, services };
+  });
   const addresses = addressesFor(
     memory.keep(
       "names that need addresses",
       built.flatMap(({ services }) => services.filter(needsAddress).map(({ id }) => id)),
     ),
   );
-  const services = built.flatMap(({ object, services: own }): readonly KnownService[] => {
-    const workloads = memory.keep(`selected ${entryName(object)}`, selectedBy(object, input));
-    return own.map((service) => {
-      const given = needsAddress(service) ? addresses.get(service.id) : undefined;
-      const whole = given === undefined ? service : withAutoAddresses(service, ...given);
-      return { service: whole, endpoints: buildEntryEndpoints(whole, object, workloads) };
-    });
+  const services = built.flatMap(({ object, entry, services: own }) => {
+    const selected = entry.keep("selected", selectedBy(object, input));
+    const given = own.map((service) =>
+      needsAddress(service) ? addresses.get(service.id) : undefined,
+    );
+    return entry.remember("known", [object, selected, ...own, ...given], () =>
+      own.map((service, index): KnownService => {
+        const pair = given[index];
+        const whole = pair === undefined ? service : withAutoAddresses(service, ...pair);
+        return { service: whole, endpoints: buildEntryEndpoints(whole, object, selected) };
+      }),
+    );
   });
   return { services, issues: built.flatMap(({ object }) => entryIssues(object)) };
 }
 
-function entryName({ metadata }: ServiceEntry): string {
-  return `${metadata.namespace ?? ""}/${metadata.name}`;
-}
+/** What is remembered of a ServiceEntry; no service's id is like it. */
+const entryName = memoise(
+  ({ metadata }: ServiceEntry): string => `entry ${metadata.namespace ?? ""}/${metadata.name}`,
+);
 
 /** All of a ServiceEntry that its services are made from, as text. */
 const withoutEndpoints = memoise(({ metadata, spec }: ServiceEntry): string => {
