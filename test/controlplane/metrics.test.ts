@@ -172,6 +172,8 @@ describe.skipIf(prometheus === undefined)("Prometheus", () => {
     }
     const ask = async (query: string): Promise<string | undefined> => {
       const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
+      // It answers 503 until it has read its storage.
+      if (!response.ok) return undefined;
       const { data } = (await response.json()) as Answer;
       return data.result[0]?.value[1];
     };
