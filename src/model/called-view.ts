@@ -4,8 +4,7 @@
  * the virtual host, and the clusters with their endpoints that this leads to. A host is answered as
  * the whole routes would answer it, because it is looked up in them.
  */
-import { memoise } from "../base/memo.ts";
-import { RecentMap } from "../base/recent-map.ts";
+import { keepIdentity, memoise } from "../base/memo.ts";
 import { automaticScopeOf } from "./automatic-scope.ts";
 import { type CalledHosts, parseCalledHost } from "./called-hosts.ts";
 import type { Cluster, ClusterEndpoints } from "./cluster.ts";
@@ -53,34 +52,40 @@ export function buildCalledView(mesh: Mesh, proxy: ProxyNode): ProxyView {
  */
 export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): CalledView => {
   const demanded = demandedRoutes(view);
+  const asked = [...demanded.keys()].join("\n");
   const { hosts, unknown, known } = calledHostsOf(demanded, called);
-  const own = cutPart(view.own, demanded);
-  const shared = cutPart(view.shared, demanded);
-  const needed = neededClusters([own, shared], hosts);
-  const clusters = clustersNamed(view.clusters, needed);
+  const [own, shared] = [cutPart(view.own, asked), cutPart(view.shared, asked)];
+  const needed = [...neededClusters([own, shared], hosts)].sort(compareText);
+  const first = [...demanded.values()].map((one) => firstVirtualHost(one));
+  const cut = keepLast(called, {
+    clusters: clustersNamed(view.clusters, needed),
+    endpoints: endpointsNamed(view.endpoints, needed),
+    hosts: [...first, ...hosts],
+  });
   return {
     view: {
       ...view,
       own,
       shared,
-      virtualHosts: [...[...demanded.values()].map((one) => firstVirtualHost(one)), ...hosts],
-      clusters,
-      endpoints: endpointsNamed(view.endpoints, needed),
+      virtualHosts: cut.hosts,
+      clusters: cut.clusters,
+      endpoints: cut.endpoints,
     },
     unknown,
     known,
     demanded: new Set(demanded.keys()),
-    omitted: view.clusters.flat().length - clusters.flat().length,
+    omitted: clusterLists(view.clusters).size - cut.clusters.flat().length,
   };
 });
 
-function cutPart(part: ViewPart, demanded: ReadonlyMap<string, RouteConfiguration>): ViewPart {
+const cutPart = memoise((part: ViewPart, asked: string): ViewPart => {
+  const demanded = new Set(asked.split("\n"));
   return {
     ...part,
     routes: part.routes.map((one) => (demanded.has(one.name) ? onDemandRoutes(one) : one)),
     listeners: part.listeners.map((one) => onDemandListener(one, demanded)),
   };
-}
+});
 
 /** The route configurations whose hosts are asked for, by name, as they are in whole. */
 function demandedRoutes({ own, shared }: ProxyView): ReadonlyMap<string, RouteConfiguration> {
@@ -129,10 +134,7 @@ function calledHostsOf(
 }
 
 /** The listener with a filter that asks, wherever its routes are asked for. */
-function onDemandListener(
-  listener: Listener,
-  demanded: ReadonlyMap<string, RouteConfiguration>,
-): Listener {
+function onDemandListener(listener: Listener, demanded: ReadonlySet<string>): Listener {
   if (listener.direction !== "outbound") return listener;
   const asked = chainsOf(listener)
     .flatMap(routesAskedFor)
@@ -181,42 +183,84 @@ function neededClusters(
   return needed;
 }
 
-function clustersNamed(clusters: Lists<Cluster>, names: ReadonlySet<string>): Lists<Cluster> {
-  const cut = clusters.flat().filter(({ name }) => names.has(name));
-  return shared(clusters, cut, keptClusters, ({ name }) => name);
+/** Of each service one. */
+type Lists<T> = readonly (readonly T[])[];
+
+/** What a cut was made of last, for those who call the same: much of it is as it was. */
+interface LastCut {
+  clusters?: Lists<Cluster>;
+  endpoints?: Lists<ClusterEndpoints>;
+  hosts?: readonly VirtualHost[];
+}
+
+const lastCuts = new WeakMap<CalledHosts, LastCut>();
+
+/**
+ * The same lists as for the last one who called the same, where they hold the same: so that they are
+ * written once for all replicas, and not again for a change that does not concern them.
+ */
+function keepLast(called: CalledHosts, cut: Required<LastCut>): Required<LastCut> {
+  const { clusters, endpoints, hosts } = lastCuts.get(called) ?? {};
+  const kept = {
+    clusters: keepIdentity(clusters, cut.clusters),
+    endpoints: keepIdentity(endpoints, cut.endpoints),
+    hosts: keepIdentity(hosts, cut.hosts),
+  };
+  lastCuts.set(called, kept);
+  return kept;
+}
+
+function clustersNamed(clusters: Lists<Cluster>, names: readonly string[]): Lists<Cluster> {
+  return pickLists(clusterLists(clusters), names, clustersOfList);
 }
 
 function endpointsNamed(
   endpoints: Lists<ClusterEndpoints>,
-  names: ReadonlySet<string>,
+  names: readonly string[],
 ): Lists<ClusterEndpoints> {
-  const cut = endpoints.flat().filter(({ clusterName }) => names.has(clusterName));
-  return shared(endpoints, cut, keptEndpoints, ({ clusterName }) => clusterName);
+  return pickLists(endpointLists(endpoints), names, endpointsOfList);
 }
 
-/** Of each service one. */
-type Lists<T> = readonly (readonly T[])[];
+const clusterLists = memoise((lists: Lists<Cluster>) => indexLists(lists, ({ name }) => name));
+const endpointLists = memoise((lists: Lists<ClusterEndpoints>) =>
+  indexLists(lists, ({ clusterName }) => clusterName),
+);
 
-/** Different cuts of one list that are kept: about as many as there are workloads. */
-const CUTS_KEPT_MAX = 1000;
-
-type Kept<T> = WeakMap<Lists<T>, RecentMap<string, Lists<T>>>;
-const keptClusters: Kept<Cluster> = new WeakMap();
-const keptEndpoints: Kept<ClusterEndpoints> = new WeakMap();
-
-/** The same list for all proxies that need the same of `whole`, so that it is written for them once. */
-function shared<T>(
-  whole: Lists<T>,
-  cut: readonly T[],
-  kept: Kept<T>,
+/** The list that each name is in: made once for all who see the same. */
+function indexLists<T>(
+  lists: Lists<T>,
   nameOf: (value: T) => string,
-): Lists<T> {
-  const known = kept.get(whole) ?? new RecentMap(CUTS_KEPT_MAX);
-  kept.set(whole, known);
-  const text = cut.map(nameOf).join("\n");
-  const before = known.get(text);
-  if (before !== undefined) return before;
-  const made = [cut];
-  known.set(text, made);
-  return made;
+): ReadonlyMap<string, readonly T[]> {
+  return new Map(lists.flatMap((list) => list.map((one) => [nameOf(one), list] as const)));
 }
+
+/** Of every list that has some of the names, those; costs what is picked, not what there is. */
+function pickLists<T>(
+  index: ReadonlyMap<string, readonly T[]>,
+  names: readonly string[],
+  pick: (list: readonly T[], names: string) => readonly T[],
+): Lists<T> {
+  const wanted = new Map<readonly T[], string[]>();
+  for (const name of names) {
+    const list = index.get(name);
+    if (list === undefined) continue;
+    const known = wanted.get(list);
+    if (known === undefined) wanted.set(list, [name]);
+    else known.push(name);
+  }
+  return [...wanted].map(([list, own]) =>
+    own.length === list.length ? list : pick(list, own.join("\n")),
+  );
+}
+
+const clustersOfList = memoise((list: readonly Cluster[], names: string): readonly Cluster[] => {
+  const wanted = new Set(names.split("\n"));
+  return list.filter(({ name }) => wanted.has(name));
+});
+
+const endpointsOfList = memoise(
+  (list: readonly ClusterEndpoints[], names: string): readonly ClusterEndpoints[] => {
+    const wanted = new Set(names.split("\n"));
+    return list.filter(({ clusterName }) => wanted.has(clusterName));
+  },
+);

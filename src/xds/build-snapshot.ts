@@ -34,9 +34,7 @@ export const buildSnapshot = memoise((view: ProxyView): SnapshotResult => {
   const ownListeners = listenerResources(own.listeners, settings);
   const routes = routeResources(shared.routes, settings.countsAttempts);
   const ownRoutes = routeResources(own.routes, settings.countsAttempts);
-  const virtualHosts = encodeAll(view.virtualHosts, (one) =>
-    calledHostResource(one, settings.countsAttempts),
-  );
+  const virtualHosts = calledHostResources(view.virtualHosts, settings.countsAttempts);
   const all = [
     ownClusters,
     clusters,
@@ -145,6 +143,10 @@ const routeResources = memoise((routes: readonly RouteConfiguration[], countsAtt
 
 const routeResource = memoise((routes: RouteConfiguration, countsAttempts: boolean) =>
   encodeRouteConfiguration(routes, countsAttempts),
+);
+
+const calledHostResources = memoise((hosts: readonly VirtualHost[], countsAttempts: boolean) =>
+  encodeAll(hosts, (one) => calledHostResource(one, countsAttempts)),
 );
 
 const calledHostResource = memoise(encodeCalledHost);

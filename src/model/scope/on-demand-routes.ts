@@ -18,25 +18,42 @@ export function isForDemand({ virtualHosts }: RouteConfiguration): boolean {
   return virtualHosts.some(({ domains }) => !domains.includes("*"));
 }
 
-/** The same routes without any virtual host: every one is asked for. */
-export const onDemandRoutes = memoise(
-  ({ name }: RouteConfiguration): RouteConfiguration => ({
-    name,
-    virtualHosts: [],
+/** Route configurations that are kept by name: about as many as there are ports in a mesh. */
+const ROUTES_KEPT_MAX = 1000;
+
+/** What is left of a route configuration whose hosts are asked for: the same for the same name. */
+interface Demanded {
+  readonly routes: RouteConfiguration;
+  readonly first: VirtualHost;
+}
+
+const demanded = new RecentMap<string, Demanded>(ROUTES_KEPT_MAX);
+
+function demandedOf({ name }: RouteConfiguration): Demanded {
+  const known = demanded.get(name);
+  if (known !== undefined) return known;
+  const made: Demanded = {
     // Each virtual host is for one host as requests say it, its port included.
-    ignoresPort: false,
-    isOnDemand: true,
-  }),
-);
+    routes: { name, virtualHosts: [], ignoresPort: false, isOnDemand: true },
+    first: {
+      name: calledHostName({ routes: name, host: FIRST_HOST }),
+      domains: [FIRST_HOST],
+      routes: [],
+    },
+  };
+  demanded.set(name, made);
+  return made;
+}
+
+/** The same routes without any virtual host: every one is asked for. */
+export function onDemandRoutes(routes: RouteConfiguration): RouteConfiguration {
+  return demandedOf(routes).routes;
+}
 
 /** The virtual host that every route configuration has whose hosts are asked for. */
-export const firstVirtualHost = memoise(
-  ({ name }: RouteConfiguration): VirtualHost => ({
-    name: calledHostName({ routes: name, host: FIRST_HOST }),
-    domains: [FIRST_HOST],
-    routes: [],
-  }),
-);
+export function firstVirtualHost(routes: RouteConfiguration): VirtualHost {
+  return demandedOf(routes).first;
+}
 
 /** The virtual host of all routes that a host would meet, as Envoy finds it. */
 export function virtualHostFor(routes: RouteConfiguration, host: string): VirtualHost | undefined {
