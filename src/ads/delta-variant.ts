@@ -5,7 +5,7 @@ import { wireVersion } from "./resource-version.ts";
 import { type Offered, selectionsOf, versionOf } from "./selection.ts";
 import { pick } from "./sotw-variant.ts";
 import type { OfferChanges, Subscription } from "./subscription.ts";
-import type { ClientRequest, ResponseDraft, Variant } from "./variant.ts";
+import type { ClientRequest, RespondOptions, ResponseDraft, Variant } from "./variant.ts";
 
 /** Incremental discovery: requests and responses say what is to change (xDS protocol, "Incremental xDS"). */
 export const DELTA: Variant = {
@@ -39,10 +39,11 @@ export const DELTA: Variant = {
 function respond(
   subscription: Subscription,
   offered: Offered,
-  { isForced, atMs }: { readonly isForced: boolean; readonly atMs: number },
+  { isForced, atMs, keepsLost }: RespondOptions,
 ): ResponseDraft | undefined {
   if (subscription.isIdle) return undefined;
   const { selector, sent, held } = subscription;
+  if (keepsLost) keepLost(subscription, offered);
   const given = subscription.changesTo(offered.map);
   const changes = given.isAll && held.size > 0 ? changesFrom(subscription, offered, given) : given;
   const { isAll, changed, gone } = changes;
@@ -71,6 +72,12 @@ function respond(
   };
 }
 
+/** Routes that a client has may still name clusters that are gone: those go when the routes are new. */
+function keepLost(subscription: Subscription, { kind, map }: Offered): void {
+  if (kind !== "cluster" && kind !== "endpoint") return;
+  subscription.awaitNames([...subscription.held.keys()].filter((name) => !map.has(name)));
+}
+
 /** How an offer differs from what a client that came back says it has. */
 function changesFrom(
   subscription: Subscription,
@@ -86,6 +93,8 @@ function changesFrom(
         again.has(one.name) || held.get(one.name) !== wireVersion(one, parents.get(one.name)),
     )
     .map(({ name }: XdsResource) => name);
-  const lost = [...held.keys()].filter((name) => subscription.has(name) && !map.has(name));
+  const lost = [...held.keys()].filter(
+    (name) => subscription.has(name) && !map.has(name) && !subscription.pending.has(name),
+  );
   return { isAll: false, changed, gone: [...new Set([...gone, ...lost])] };
 }

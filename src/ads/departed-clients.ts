@@ -20,9 +20,10 @@ export class DepartedClients {
   }
 
   /** Keeps what a client had; that of the one who went first is forgotten for it when there are many. */
-  keep(nodeId: string, held: HeldState): void {
-    if (held.kinds.length === 0) return;
+  keep(nodeId: string, held: HeldState | undefined): void {
+    if (held?.kinds.length === 0) return;
     this.#held.delete(nodeId);
+    if (held === undefined) return;
     this.#held.set(nodeId, { ...held, atMs: this.#clock.monotonicMs() });
     for (const oldest of this.#held.keys()) {
       if (this.#held.size <= DEPARTED_MAX) break;

@@ -30,6 +30,11 @@ export interface HeldState {
   readonly heldRoutes: readonly string[];
 }
 
+/** A client that comes back; without `held`, from another server, or from before a restart. */
+export interface Returning {
+  readonly held?: HeldState | undefined;
+}
+
 /** What a publication needs of the stream that it belongs to. */
 export interface PublicationOptions {
   readonly clientId: string;
@@ -76,17 +81,28 @@ export class Publication {
   #returnTimer: Timer | undefined;
   /** The client came back, and nobody knows how much of what was offered had reached it. */
   #mayLack = false;
+  /** Nobody knows what the client has, which came back: what it has stays until it has the new. */
+  #isUnknown = false;
+  /** Of such a client: it does not have the clusters yet. */
+  #isWithholding = false;
   #isClosed = false;
 
   /**
-   * With `held`, the client is first offered what it has, so that the change to the snapshot goes
-   * through the same steps as if it had never been away.
+   * With `held`, the client that came back is first offered what it has, so that the change to the
+   * snapshot goes through the same steps as if it had never been away. When nobody knows what it
+   * has, it gets everything in the order of those steps.
    */
-  constructor(options: PublicationOptions, snapshot: XdsSnapshot, held?: HeldState) {
+  constructor(options: PublicationOptions, snapshot: XdsSnapshot, returning?: Returning) {
+    const held = returning?.held;
     this.#options = options;
     this.#target = snapshot;
     this.#published = held?.published ?? snapshot.resources;
     this.#isUnderWay = held === undefined;
+    if (returning !== undefined && held === undefined) {
+      this.#isUnknown = true;
+      this.#isWithholding = true;
+      this.#stages = planStages(this.#published, this.#published, { mayLack: true }).slice();
+    }
     if (held === undefined) return;
     this.#waiting = snapshot;
     this.#mayLack = true;
@@ -115,8 +131,9 @@ export class Publication {
     return this.#published;
   }
 
-  /** What to give the publication that follows this one, when the client comes back. */
-  get heldState(): HeldState {
+  /** What to give the publication that follows this one, when the client comes back; unless nobody knows. */
+  get heldState(): HeldState | undefined {
+    if (this.#isUnknown) return undefined;
     return {
       published: this.#published,
       // Also what it was about to ask for again when it went once more.
@@ -134,7 +151,18 @@ export class Publication {
   /** Whether the client has been offered everything, and no step waits for it. */
   get isSettled(): boolean {
     const { due } = this.#options;
-    return this.#running === undefined && this.#waiting === undefined && due.size === 0;
+    const isIdle = this.#running === undefined && this.#stages.length === 0;
+    return isIdle && this.#waiting === undefined && due.size === 0;
+  }
+
+  /** Whether what the client has and is no longer there is to stay for now, where that can be said. */
+  get keepsLost(): boolean {
+    return this.#isUnknown;
+  }
+
+  /** Whether nothing of a kind is to be said yet. */
+  isWithheld(kind: ResourceKind): boolean {
+    return this.#isWithholding && kind !== "cluster" && kind !== "endpoint";
   }
 
   /** Hands out another snapshot; one that still waited for its turn is dropped. */
@@ -158,9 +186,12 @@ export class Publication {
 
   /** Goes through the steps as far as the client's answers allow. */
   advance(): void {
+    // What it asks for first says what there is to wait for.
+    if (this.#isUnknown && this.#options.subscriptions.size === 0) return;
     while (!this.#isClosed && this.#expected.size === 0) {
       if (this.#running !== undefined) {
         if (missingAnswers(this.#offer, this.#running).next().done !== true) return;
+        if (this.#running.step === "switch" && this.#lacksQuestions()) return;
         this.#endStage();
         continue;
       }
@@ -254,11 +285,32 @@ export class Publication {
   }
 
   #endStage(): void {
-    if (this.#running?.step === "make") this.#updateMissing(this.#running.added);
+    const step = this.#running?.step;
+    if (this.#running !== undefined && step === "make") this.#updateMissing(this.#running.added);
     this.#running?.timer.cancel();
     this.#running = undefined;
+    if (step === "make") this.#isWithholding = false;
+    if (step === "switch" && this.#isUnknown) this.#breakLost();
     const isLast = this.#stages.length === 0 && this.#waiting === undefined;
     if (isLast) this.#options.onSettled();
+  }
+
+  /** Whether a client of whom nobody knows anything did not ask yet for what may name old clusters. */
+  #lacksQuestions(): boolean {
+    const { subscriptions } = this.#options;
+    const isOpen = (kind: ResourceKind): boolean =>
+      this.#published[kind].size > 0 && !subscriptions.has(kind);
+    return this.#isUnknown && (isOpen("listener") || isOpen("route"));
+  }
+
+  /** What the client had from before, and is not there, goes now. */
+  #breakLost(): void {
+    const { subscriptions, due, flush } = this.#options;
+    this.#isUnknown = false;
+    for (const kind of ["cluster", "endpoint"] as const) {
+      if (subscriptions.get(kind)?.endWait() === true && !due.has(kind)) due.set(kind, false);
+    }
+    flush();
   }
 
   /** The client did not answer in time: the others' configuration may not wait for ever. */

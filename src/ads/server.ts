@@ -339,7 +339,7 @@ export class AdsServer {
           onSettled: () => this.#noteConvergence(client),
         },
         snapshot.value,
-        request.isReturning ? this.#departed.take(node.id) : undefined,
+        request.isReturning ? { held: this.#departed.take(node.id) } : undefined,
       ),
     };
     this.#clients.set(id, client);

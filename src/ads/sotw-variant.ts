@@ -3,7 +3,7 @@ import { decodeSotwRequest } from "./discovery-request.ts";
 import { resourceEntry } from "./resource-entry.ts";
 import { type Offered, selectionsOf, versionOf } from "./selection.ts";
 import { isWholeState, type Subscription } from "./subscription.ts";
-import type { ClientRequest, ResponseDraft, Variant } from "./variant.ts";
+import type { ClientRequest, RespondOptions, ResponseDraft, Variant } from "./variant.ts";
 
 /** The state of the world: every request names all that is wanted (xDS protocol, "Four Variants"). */
 export const SOTW: Variant = {
@@ -41,7 +41,7 @@ const NOTHING_ASKED = { isDue: false, added: [] };
 function respond(
   subscription: Subscription,
   offered: Offered,
-  { isForced, atMs }: { readonly isForced: boolean; readonly atMs: number },
+  { isForced, atMs }: RespondOptions,
 ): ResponseDraft | undefined {
   if (subscription.isIdle) return undefined;
   const { kind, map } = offered;

@@ -20,7 +20,7 @@ import {
 import { DELTA } from "./delta-variant.ts";
 import { kindOfTypeUrl } from "./discovery-response.ts";
 import { NameSets } from "./name-sets.ts";
-import type { HeldState } from "./publication.ts";
+import type { Returning } from "./publication.ts";
 import { XDS_SHORT_NAME } from "./short-name.ts";
 import { SOTW } from "./sotw-variant.ts";
 import { AdsStream } from "./stream.ts";
@@ -73,7 +73,7 @@ export interface Received {
 /** What a test may be asked to do besides. */
 export interface RigOptions {
   readonly variant?: VariantName;
-  readonly held?: HeldState;
+  readonly returning?: Returning;
 }
 
 /** A client that says only what the test tells it, and one `AdsStream` that serves it. */
@@ -92,7 +92,7 @@ export class StreamRig {
   readonly #sets = new NameSets();
   #taken = 0;
 
-  constructor(spec: Spec, { variant = "sotw", held }: RigOptions = {}) {
+  constructor(spec: Spec, { variant = "sotw", returning }: RigOptions = {}) {
     this.#variant = variant;
     this.stream = new AdsStream(
       {
@@ -116,7 +116,7 @@ export class StreamRig {
         onSettled: () => (this.settled += 1),
       },
       snapshotOf(spec),
-      held,
+      returning,
     );
   }
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { ResourceKind } from "../xds/snapshot.ts";
 import { statusOf } from "./client-status.ts";
-import type { HeldState } from "./publication.ts";
+import type { Returning } from "./publication.ts";
 import { WANT_WAIT_MS_MAX } from "./stream.ts";
 import { type Spec, StreamRig } from "./stream-rig.ts";
 
 /** A client of the incremental variant, which says what changes. */
 class Rig extends StreamRig {
-  constructor(spec: Spec, held?: HeldState) {
-    super(spec, { variant: "delta", ...(held && { held }) });
+  constructor(spec: Spec, returning?: Returning) {
+    super(spec, { variant: "delta", ...(returning && { returning }) });
   }
 
   ask(kind: ResourceKind, names: string[] = [], held: Record<string, string> = {}): void {
@@ -185,6 +185,35 @@ describe("incremental returns", () => {
     rig.ask("listener", [], { l: "1" });
     expect(rig.take()).toEqual([]);
     expect(statusOf(rig.stream).listener.state).toBe("SYNCED");
+  });
+
+  test("a client that nobody knows keeps what it has until it has the new", () => {
+    const first = connected(BEFORE);
+    const rig = new Rig({ ...BEFORE, cluster: ["v2"], endpoint: ["v2"], route: ["r:2:v2"] }, {});
+    for (const kind of ["cluster", "endpoint", "listener", "route"] as const) {
+      const names = { cluster: [], listener: [], endpoint: ["v1", "other"], route: ["r"] }[kind];
+      rig.ask(kind, names, first.versions(kind));
+    }
+    expect(rig.take()).toEqual(["cds v2@1"]);
+    rig.ack("cluster");
+    rig.ask("endpoint", ["v2"]);
+    expect(rig.take()).toEqual(["eds v2@1"]);
+    rig.ack("endpoint");
+    expect(rig.take()).toEqual(["rds r@2"]);
+    rig.ack("route");
+    expect(rig.take()).toEqual(["cds -other -v1", "eds -other -v1"]);
+    expect(rig.clock.timersPending).toBe(0);
+  });
+
+  test("a client that nobody knows and that has it all is told nothing", () => {
+    const first = connected(BEFORE);
+    const rig = new Rig(BEFORE, {});
+    for (const kind of ["cluster", "endpoint", "listener", "route"] as const) {
+      const names = { cluster: [], listener: [], endpoint: ["v1", "other"], route: ["r"] }[kind];
+      rig.ask(kind, names, first.versions(kind));
+    }
+    expect(rig.take()).toEqual([]);
+    expect(rig.stream.isSettled).toBe(true);
   });
 
   test("endpoints come again with their cluster, also after a return", () => {

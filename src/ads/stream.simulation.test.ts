@@ -21,7 +21,7 @@ import { type ResourceKind, type XdsResource, type XdsSnapshot } from "../xds/sn
 import { DELTA } from "./delta-variant.ts";
 import { kindOfTypeUrl } from "./discovery-response.ts";
 import { NameSets } from "./name-sets.ts";
-import type { HeldState } from "./publication.ts";
+import type { HeldState, Returning } from "./publication.ts";
 import { SOTW } from "./sotw-variant.ts";
 import { AdsStream } from "./stream.ts";
 import type { VariantName } from "./variant.ts";
@@ -274,7 +274,7 @@ class World {
     this.#stream = this.#connect();
   }
 
-  #connect(held?: HeldState): AdsStream {
+  #connect(returning?: Returning): AdsStream {
     this.#responses.length = 0;
     this.#isBlocked = false;
     const stream = new AdsStream(
@@ -298,7 +298,7 @@ class World {
         },
       },
       snapshotOf(this.#newest),
-      held,
+      returning,
     );
     this.envoy.connect();
     return stream;
@@ -310,11 +310,13 @@ class World {
         this.#newest = action.plan;
         this.#stream.update(snapshotOf(action.plan));
         break;
-      case "reconnect": {
-        this.#stream.close();
-        this.#stream = this.#connect(this.#stream.heldState);
+      case "reconnect":
+        this.#reconnect(this.#stream.heldState);
         break;
-      }
+      case "restart":
+        // Of the state of the world what is gone cannot be kept.
+        this.#reconnect(this.#name === "delta" ? undefined : this.#stream.heldState);
+        break;
       case "fill":
         this.#isFull = true;
         break;
@@ -338,6 +340,14 @@ class World {
     }
   }
 
+  /** Without a state it is another server: nobody knows what the client has. */
+  #reconnect(held: HeldState | undefined): void {
+    // Nor what a route was before that names a refused cluster, so that it could not be held.
+    if (held === undefined && Object.values(this.#newest.versions).includes("bad")) return;
+    this.#stream.close();
+    this.#stream = this.#connect({ held });
+  }
+
   get isQuiet(): boolean {
     return this.envoy.requests.length === 0 && this.#responses.length === 0;
   }
@@ -348,7 +358,7 @@ class World {
 }
 
 type Action =
-  | { readonly kind: "request" | "response" | "reconnect" | "fill" | "drain" }
+  | { readonly kind: "request" | "response" | "reconnect" | "restart" | "fill" | "drain" }
   | { readonly kind: "update"; readonly plan: Plan };
 
 const target = fc.constantFrom(...CLUSTERS);
@@ -366,6 +376,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ kind: "response" } as const) },
   { weight: 2, arbitrary: plan(version).map((next) => ({ kind: "update", plan: next }) as const) },
   { weight: 1, arbitrary: fc.constant({ kind: "reconnect" } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: "restart" } as const) },
   { weight: 1, arbitrary: fc.constant({ kind: "fill" } as const) },
   { weight: 1, arbitrary: fc.constant({ kind: "drain" } as const) },
 );

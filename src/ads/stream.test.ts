@@ -8,7 +8,7 @@ import { type Spec, StreamRig } from "./stream-rig.ts";
 /** A client of the state of the world, which repeats all its names in every request. */
 class Rig extends StreamRig {
   constructor(spec: Spec, held?: HeldState) {
-    super(spec, held === undefined ? {} : { held });
+    super(spec, held === undefined ? {} : { returning: { held } });
   }
 
   ask(kind: ResourceKind, names: readonly string[], versionInfo = ""): void {

@@ -4,7 +4,7 @@ import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
 import { CHILD_KIND } from "./coverage.ts";
 import { type EncodedResponse, encodeResponse, kindOfTypeUrl } from "./discovery-response.ts";
-import { type HeldState, Publication } from "./publication.ts";
+import { type HeldState, Publication, type Returning } from "./publication.ts";
 import { type Published, SEND_ORDER } from "./publish-plan.ts";
 import { offeredOf } from "./selection.ts";
 import { XDS_SHORT_NAME } from "./short-name.ts";
@@ -77,8 +77,8 @@ export class AdsStream {
   #isClosed = false;
   #nonce = 0;
 
-  /** With `held`, the client came back; see `Publication`. */
-  constructor(options: AdsStreamOptions, snapshot: XdsSnapshot, held?: HeldState) {
+  /** `returning` when the client came back; see `Publication`. */
+  constructor(options: AdsStreamOptions, snapshot: XdsSnapshot, returning?: Returning) {
     this.#options = options;
     const { clientId, clock, log, metrics } = options;
     const shared = { clientId, clock, log, metrics, subscriptions: this.#subscriptions };
@@ -91,7 +91,7 @@ export class AdsStream {
         onSettled: () => options.onSettled?.(),
       },
       snapshot,
-      held,
+      returning,
     );
   }
 
@@ -111,7 +111,7 @@ export class AdsStream {
   }
 
   /** What to give the stream that follows this one, when the client comes back. */
-  get heldState(): HeldState {
+  get heldState(): HeldState | undefined {
     return this.#publication.heldState;
   }
 
@@ -241,6 +241,7 @@ export class AdsStream {
       const isForced = this.#due.get(kind);
       const subscription = this.#subscriptions.get(kind);
       if (isForced === undefined || subscription === undefined) continue;
+      if (this.#publication.isWithheld(kind)) continue;
       if (this.#isClosed || !this.#options.sink.hasRoom()) return;
       this.#due.delete(kind);
       this.#respond(subscription, isForced);
@@ -250,7 +251,8 @@ export class AdsStream {
   #respond(subscription: Subscription, isForced: boolean): void {
     const { variant, clock } = this.#options;
     const offered = offeredOf(subscription.kind, this.published);
-    const about = { isForced, atMs: clock.nowMs() };
+    const { keepsLost } = this.#publication;
+    const about = { isForced, atMs: clock.nowMs(), keepsLost };
     const draft = variant.respond(subscription, offered, about);
     if (draft === undefined) return;
     this.#forgetChildren(subscription, draft);

@@ -45,6 +45,15 @@ export interface ResponseDraft {
   readonly changed: Iterable<XdsResource>;
 }
 
+/** What a response depends on besides. */
+export interface RespondOptions {
+  /** An answer is due even when there is nothing new. */
+  readonly isForced: boolean;
+  readonly atMs: number;
+  /** What the client has from an earlier stream and is not there stays for now. */
+  readonly keepsLost: boolean;
+}
+
 /** How requests are read and responses are written; the rest of a stream is the same for both. */
 export interface Variant {
   readonly name: VariantName;
@@ -58,6 +67,6 @@ export interface Variant {
   readonly respond: (
     subscription: Subscription,
     offered: Offered,
-    about: { readonly isForced: boolean; readonly atMs: number },
+    about: RespondOptions,
   ) => ResponseDraft | undefined;
 }
