@@ -19,78 +19,87 @@ interface Heard {
   readonly refusal: string;
 }
 
-describe.skipIf(program === undefined)("weft's proxy under go-control-plane", () => {
-  let child: ChildProcessWithoutNullStreams;
-  let adsPort: number;
-  let port: number;
-  let weft: DataPlane;
-  let one: ScriptedUpstream;
-  let two: ScriptedUpstream;
-  const heard: Heard[] = [];
+const VARIANTS = ["GRPC", "DELTA_GRPC"] as const;
 
-  beforeEach(async () => {
-    const says = (text: string): string =>
-      `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
-    one = await ScriptedUpstream.start({ "/": { send: says("one") } });
-    two = await ScriptedUpstream.start({ "/": { send: says("two") } });
-    child = spawn(program ?? "", [], { stdio: "pipe" });
-    const lines = createInterface(child.stdout);
-    [adsPort] = (await once(lines, "line")).map(Number) as [number];
-    lines.on("line", (line) => heard.push(JSON.parse(line) as Heard));
-    [port = 0] = await freePorts(1);
-    weft = await startWeft(dynamicBootstrap(adsPort));
-  });
+describe.each(program === undefined ? [] : VARIANTS)(
+  "weft's proxy under go-control-plane, by %s",
+  (variant) => {
+    let child: ChildProcessWithoutNullStreams;
+    let adsPort: number;
+    let port: number;
+    let weft: DataPlane;
+    let one: ScriptedUpstream;
+    let two: ScriptedUpstream;
+    const heard: Heard[] = [];
 
-  afterEach(async () => {
-    await weft.stop();
-    const exit = once(child, "exit");
-    child.stdin.end();
-    await exit;
-    await one.stop();
-    await two.stop();
-  });
+    beforeEach(async () => {
+      const says = (text: string): string =>
+        `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+      one = await ScriptedUpstream.start({ "/": { send: says("one") } });
+      two = await ScriptedUpstream.start({ "/": { send: says("two") } });
+      child = spawn(program ?? "", [], { stdio: "pipe" });
+      const lines = createInterface(child.stdout);
+      [adsPort] = (await once(lines, "line")).map(Number) as [number];
+      lines.on("line", (line) => heard.push(JSON.parse(line) as Heard));
+      heard.length = 0;
+      [port = 0] = await freePorts(1);
+      weft = await startWeft(dynamicBootstrap(adsPort, 0, variant));
+    });
 
-  function give(version: string, upstream: ScriptedUpstream, listenerOptions: object = {}): void {
-    const snapshot = {
-      Node: "n",
-      Version: version,
-      Clusters: [edsCluster(version)],
-      Endpoints: [assignment(version, [upstream.port])],
-      Listeners: [httpListener("in", port, { ...rds("r"), ...listenerOptions })],
-      Routes: [{ ...routeTable([toCluster(version)]), name: "r" }],
-    };
-    child.stdin.write(`${JSON.stringify(snapshot)}\n`);
-  }
+    afterEach(async () => {
+      await weft.stop();
+      const exit = once(child, "exit");
+      child.stdin.end();
+      await exit;
+      await one.stop();
+      await two.stop();
+    });
 
-  async function body(): Promise<string> {
-    const answer = await fetch(`http://127.0.0.1:${port}/`);
-    return answer.text();
-  }
-
-  function whenAnswered(text: string): Promise<true | undefined> {
-    return until(
-      async () => ((await body().catch(() => "")) === text ? true : undefined),
-      `the answer "${text}"`,
-    );
-  }
-
-  test("serves one snapshot after the other, and refuses with a reason", async () => {
-    give("v1", one);
-    await whenAnswered("one");
-    give("v2", two);
-    await whenAnswered("two");
-    const kinds = ["cluster", "endpoint", "listener", "route"] as const;
-    for (const kind of kinds) {
-      const type = RESOURCE_TYPE_URL[kind];
-      await until(() => heard.some((it) => it.type === type && it.version === "v2"), kind);
+    function give(version: string, upstream: ScriptedUpstream, listenerOptions: object = {}): void {
+      const snapshot = {
+        Node: "n",
+        Version: version,
+        Clusters: [edsCluster(version)],
+        Endpoints: [assignment(version, [upstream.port])],
+        Listeners: [httpListener("in", port, { ...rds("r"), ...listenerOptions })],
+        Routes: [{ ...routeTable([toCluster(version)]), name: "r" }],
+      };
+      child.stdin.write(`${JSON.stringify(snapshot)}\n`);
     }
-    expect(heard.filter(({ refusal }) => refusal !== "")).toEqual([]);
-    give("v3", one, { add_user_agent: true });
-    const refusal = await until(() => heard.find((it) => it.refusal !== ""), "a refusal");
-    expect(refusal.type).toBe(RESOURCE_TYPE_URL.listener);
-    expect(refusal.version).toBe("v2");
-    expect(refusal.refusal).toMatch(/^in: .*add_user_agent/);
-    // The rest of that snapshot holds.
-    await whenAnswered("one");
-  });
-});
+
+    async function body(): Promise<string> {
+      const answer = await fetch(`http://127.0.0.1:${port}/`);
+      return answer.text();
+    }
+
+    function whenAnswered(text: string): Promise<true | undefined> {
+      return until(
+        async () => ((await body().catch(() => "")) === text ? true : undefined),
+        `the answer "${text}"`,
+      );
+    }
+
+    test("serves one snapshot after the other, and refuses with a reason", async () => {
+      give("v1", one);
+      await whenAnswered("one");
+      give("v2", two);
+      await whenAnswered("two");
+      const kinds = ["cluster", "endpoint", "listener", "route"] as const;
+      for (const kind of kinds) {
+        const type = RESOURCE_TYPE_URL[kind];
+        // In delta a version is each resource's own.
+        const isTaken = ({ version }: Heard): boolean =>
+          variant === "GRPC" ? version === "v2" : version !== "";
+        await until(() => heard.some((it) => it.type === type && isTaken(it)), kind);
+      }
+      expect(heard.filter(({ refusal }) => refusal !== "")).toEqual([]);
+      give("v3", one, { add_user_agent: true });
+      const refusal = await until(() => heard.find((it) => it.refusal !== ""), "a refusal");
+      expect(refusal.type).toBe(RESOURCE_TYPE_URL.listener);
+      expect(refusal.version).toMatch(variant === "GRPC" ? /^v2$/ : /./);
+      expect(refusal.refusal).toMatch(/^in: .*add_user_agent/);
+      // The rest of that snapshot holds.
+      await whenAnswered("one");
+    });
+  },
+);

@@ -94,6 +94,11 @@ func run() error {
 			refusal := request.GetErrorDetail().GetMessage()
 			return out.Encode(heard{request.GetTypeUrl(), request.GetVersionInfo(), refusal})
 		},
+		// In delta an answer has no version; what it answers has its nonce.
+		StreamDeltaRequestFunc: func(_ int64, request *discovery.DeltaDiscoveryRequest) error {
+			refusal := request.GetErrorDetail().GetMessage()
+			return out.Encode(heard{request.GetTypeUrl(), request.GetResponseNonce(), refusal})
+		},
 	})
 	grpcServer := grpc.NewServer()
 	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, service)
