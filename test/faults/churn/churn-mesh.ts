@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nodeClock } from "../../../src/base/node-clock.ts";
 import { createPrng } from "../../../src/base/prng.ts";
 import { ControlPlane } from "../../../src/controlplane/control-plane.ts";
-import { silentLogger } from "../../../src/telemetry/log.ts";
+import { type Logger, silentLogger } from "../../../src/telemetry/log.ts";
 import { ProxyProcess } from "../../behaviour/proxy-process.ts";
 import { FaultLink } from "../fault-link.ts";
 import { freeSubnet } from "../loopback-block.ts";
@@ -19,6 +19,9 @@ import { StateWindow } from "./state-window.ts";
 
 /** How long the proxies may take to acknowledge everything. */
 const SETTLE_MS_MAX = 30_000;
+
+/** Most errors that are kept. */
+const ERRORS_MAX = 10;
 
 /** An address that no endpoint has: waiting until it is unused waits for all that is on its way. */
 const NOBODY = "192.0.2.1";
@@ -36,6 +39,8 @@ export interface ChurnMeshOptions {
 /** A control plane in this process, an app for every version of a host, a loaded proxy per plane. */
 export class ChurnMesh {
   readonly window = new StateWindow(START_STATE);
+  /** What the control plane logged as an error: bugs that it survived. */
+  readonly errors: string[] = [];
   readonly #subnet: string;
   readonly #options: ChurnMeshOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), "weft-churn-"));
@@ -46,7 +51,7 @@ export class ChurnMesh {
     httpAddr: "127.0.0.1:0",
     clock: nodeClock,
     prng: createPrng(1),
-    log: silentLogger,
+    log: this.#logger(),
   });
   readonly #proxies: ProxyProcess[] = [];
   readonly #stopApps: (() => Promise<void>)[] = [];
@@ -130,6 +135,13 @@ export class ChurnMesh {
   /** Asks every proxy once for everything there is. */
   async askForAll(): Promise<void> {
     await Promise.all(this.#loads.map((load) => load.askForAll()));
+  }
+
+  #logger(): Logger {
+    const note = (message: string, fields?: Readonly<Record<string, unknown>>): void => {
+      if (this.errors.length < ERRORS_MAX) this.errors.push(`${message} ${JSON.stringify(fields)}`);
+    };
+    return { ...silentLogger, error: note, scope: () => this.#logger() };
   }
 
   /** How often a step went on without the client's answer; 0 when all went well. */

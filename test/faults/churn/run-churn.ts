@@ -32,6 +32,8 @@ export interface ChurnReport {
   /** Steps of pushes that went on without a proxy's answer. */
   readonly waitsExpired: number;
   readonly failures: readonly ChurnFailure[];
+  /** What the control plane logged as an error. */
+  readonly errors: readonly string[];
 }
 
 /** Runs sequences one after the other under load, over the same proxies. */
@@ -46,6 +48,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnReport> {
     counts: { ...mesh.window.counts },
     waitsExpired: mesh.waitsExpired,
     failures,
+    errors: mesh.errors,
   });
   try {
     for (let index = sequences[0]; index < sequences[1]; index++) {
