@@ -76,6 +76,24 @@ describe("a cell", () => {
     expect(() => graph.cell(() => wrong({ by: 2 })).get()).toThrow("only its arguments");
   });
 
+  test("is computed anew when somebody kept it and asks after it was dropped", () => {
+    const graph = new CellGraph();
+    const list = graph.input([1, 2]);
+    const doubled = graph.cell(() => list.get().map((value) => value * 2), isSameList);
+    expect(doubled.get()).toEqual([2, 4]);
+    for (let turn = 0; turn < 20; turn += 1) graph.turn();
+    expect(graph.size).toBe(0);
+    list.set([3]);
+    expect(doubled.get()).toEqual([6]);
+    expect(graph.size).toBe(1);
+    const sum = graph.cell(() => doubled.get().reduce((left, right) => left + right, 0));
+    expect(sum.get()).toBe(6);
+    list.set([4]);
+    expect([sum.get(), graph.size]).toEqual([8, 2]);
+    for (let turn = 0; turn < 20; turn += 1) graph.turn();
+    expect(graph.size).toBe(0);
+  });
+
   test("is dropped when nobody asks for it any more", () => {
     const graph = new CellGraph();
     const input = graph.input(1);

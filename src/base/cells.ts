@@ -153,6 +153,7 @@ export class Cell<T> implements Readable<T> {
   #sources: Source[] = [];
   /** What was read so far by the computation that runs. */
   #reads: Source[] | undefined;
+  #isDropped = false;
   #value: T | undefined;
 
   constructor(graph: CellGraph, compute: () => T, isEqual?: Equality<T>) {
@@ -210,7 +211,10 @@ export class Cell<T> implements Readable<T> {
     for (const source of this.#sources) source.release(this as Cell<unknown>);
     this.#sources = [];
     this.#value = undefined;
+    // There is no last value any more that a next one could be the same as.
+    this.changedAt = 0;
     this.#state = "dirty";
+    this.#isDropped = true;
     this.#graph.size -= 1;
     this.onDrop?.();
   }
@@ -229,8 +233,17 @@ export class Cell<T> implements Readable<T> {
     return false;
   }
 
+  /** Somebody kept it and asks after all: it counts again, and may be dropped again. */
+  #join(): void {
+    if (!this.#isDropped) return;
+    this.#isDropped = false;
+    this.#graph.size += 1;
+    if (this.dependents.isEmpty) this.#graph.orphans.add(this as Cell<unknown>);
+  }
+
   #run(): void {
     const graph = this.#graph;
+    this.#join();
     const outer = graph.active;
     graph.active = this as Cell<unknown>;
     this.#reads = [];
