@@ -91,11 +91,19 @@ const mesh = {
   perSecond: readNumber("rate", 200),
 };
 const startMs = performance.now();
+// The sequence that runs ends, and with it every process that was started.
+let isInterrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    isInterrupted = true;
+  });
+}
 print(`seed ${seed}, ${Object.keys(mesh.planes).join(", ")}`);
 const report = await runChurn({
   ...mesh,
   seed,
   sequences: only === -1 ? [0, readNumber("sequences", 1000)] : [only, only + 1],
+  isOver: () => isInterrupted,
   onSequence: (soFar) => {
     if (soFar.sequences % PROGRESS_EVERY === 0) print(summary(soFar));
   },
@@ -103,7 +111,7 @@ const report = await runChurn({
 const [first] = report.failures;
 for (const failure of report.failures) printFailure(failure);
 for (const error of report.errors) print(`the control plane logged: ${error}`);
-if (first !== undefined && values.shrink) {
+if (first !== undefined && values.shrink && !isInterrupted) {
   print(`making sequence ${first.index} smaller`);
   const smaller = await shrinkSequence(mesh, first);
   if (smaller === undefined) print("it did not fail again");
