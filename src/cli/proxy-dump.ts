@@ -20,7 +20,7 @@ export async function compareProxy(
   { monitoring, file, adminPort }: { monitoring: Monitoring; file?: string; adminPort: number },
   io: CommandIo,
 ): Promise<ProxyComparison> {
-  const page = `/debug/config_dump?proxyID=${encodeURIComponent(proxy)}`;
+  const page = `/debug/config_dump?include_eds&proxyID=${encodeURIComponent(proxy)}`;
   const ours = JSON.parse(await readPage(monitoring, page, io.signal)) as unknown;
   if (file !== undefined) {
     return { source: file, kinds: diffDumps(ours, parseDump(await readDumpFile(file, io), file)) };

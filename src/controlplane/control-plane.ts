@@ -307,6 +307,7 @@ export class ControlPlane {
   }
 
   #updateFindings(): void {
+    this.#board.note();
     this.#guard("the configuration could not be checked", () => this.#check());
   }
 

@@ -11,7 +11,7 @@ import {
   objectsOf,
   type ResourceDifference,
 } from "./object-differences.ts";
-import { NO_PROXIES, type ProxySet, proxyAt } from "./proxy-set.ts";
+import { countProxies, NO_PROXIES, type ProxySet, proxyAt } from "./proxy-set.ts";
 
 /** How long a proxy that has just connected may take to ask for all that it needs. */
 export const FIRST_ASK_MS_MAX = 5000;
@@ -76,6 +76,9 @@ const MAKING_KINDS: ReadonlySet<string> = new Set([
   "VirtualService",
 ]);
 
+/** How many objects are looked up one by one before all are. */
+const ASKED_ALONE_MAX = 16;
+
 const NOTHING: ResourceMap = new Map();
 const NONE_REFUSED: ReadonlyMap<string, string> = new Map();
 
@@ -94,6 +97,8 @@ export class DistributionView {
   /** By `keyText`; filled when first asked for. */
   #having: ReadonlyMap<string, ProxySet> | undefined;
   #lacking: ReadonlyMap<string, Lack> | undefined;
+  #asked = 0;
+  readonly #counts = new Map<ProxySet, number>();
   readonly #dueSince = new Map<number, ProxySet>();
   readonly #shapedSince = new Map<number, Lack>();
 
@@ -111,6 +116,16 @@ export class DistributionView {
   /** Whether some proxy has something still to come. */
   get isAnyBehind(): boolean {
     return this.#fresh.size > 0 || this.#ways.length > 0 || this.#facts.unconfirmed.size > 0;
+  }
+
+  /** How many proxies are in a set; there are few different ones. */
+  count(proxies: ProxySet): number {
+    let count = this.#counts.get(proxies);
+    if (count === undefined) {
+      count = countProxies(proxies);
+      this.#counts.set(proxies, count);
+    }
+    return count;
   }
 
   /** The connections of one `pod.namespace`; `undefined` when there is none. */
@@ -165,8 +180,8 @@ export class DistributionView {
         isBuilt,
       };
     }
-    const { lacking = NO_PROXIES, refusing = NO_PROXIES } = this.#lacks.get(text) ?? {};
-    const having = this.#haves.get(text) ?? NO_PROXIES;
+    const { lacking, refusing } = this.#lackOf(text);
+    const having = this.#havingOf(text);
     return {
       proxies: having | lacking,
       lacking: lacking | (due & having),
@@ -295,6 +310,28 @@ export class DistributionView {
     return had === undefined ? undefined : had < epoch;
   }
 
+  /** Tables of all objects pay when many are asked for, which the first few do not say. */
+  #havingOf(text: string): ProxySet {
+    this.#asked += 1;
+    if (this.#asked > ASKED_ALONE_MAX) return this.#haves.get(text) ?? NO_PROXIES;
+    let having = NO_PROXIES;
+    for (const [layer, proxies] of this.#wanted) if (objectsOf(layer).has(text)) having |= proxies;
+    return having;
+  }
+
+  #lackOf(text: string): Lack {
+    if (this.#asked > ASKED_ALONE_MAX) return this.#lacks.get(text) ?? NO_LACK;
+    let { lacking, refusing } = NO_LACK;
+    for (const [layer, proxies] of this.#fresh) if (objectsOf(layer).has(text)) lacking |= proxies;
+    for (const way of this.#ways) {
+      const late = way.byObject.get(text)?.filter((one) => this.#isLacking(way, one, text)) ?? [];
+      if (late.length === 0) continue;
+      lacking |= way.proxies;
+      if (late.some(({ name }) => way.refused.has(name))) refusing |= way.proxies;
+    }
+    return { lacking, refusing };
+  }
+
   get #haves(): ReadonlyMap<string, ProxySet> {
     this.#having ??= this.#findHaves();
     return this.#having;
@@ -365,6 +402,8 @@ interface Lack {
   readonly lacking: ProxySet;
   readonly refusing: ProxySet;
 }
+
+const NO_LACK: Lack = { lacking: NO_PROXIES, refusing: NO_PROXIES };
 
 function join<K>(sets: Map<K, ProxySet>, key: K, proxies: ProxySet): void {
   sets.set(key, (sets.get(key) ?? NO_PROXIES) | proxies);

@@ -228,7 +228,7 @@ describe("Distribution", () => {
     expect(world.state("a")).toBe("Pending 0/1");
     proxy.ack();
     expect(world.state("a")).toBe("NotUsed 0/0");
-    expect(world.distribution.unconfirmedCount).toBe(0);
+    expect(world.distribution.unconfirmed.size).toBe(0);
   });
 
   test("takes a proxy that comes back with what it had for what it is", () => {

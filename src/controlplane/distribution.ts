@@ -24,9 +24,9 @@ export class Distribution {
     return this.#epoch;
   }
 
-  /** How many objects are on their way. */
-  get unconfirmedCount(): number {
-    return this.#unconfirmed.size;
+  /** The objects that are on their way, by `keyText`. */
+  get unconfirmed(): ReadonlyMap<string, ObjectKey> {
+    return this.#unconfirmed;
   }
 
   /** Objects changed; the next mesh has them as they are now. */

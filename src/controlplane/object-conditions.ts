@@ -69,7 +69,7 @@ function reconciledCondition(
 }
 
 /** Whether the proxies that need it have it. */
-export function distributedCondition(distribution: ObjectDistribution): StatusCondition {
+function distributedCondition(distribution: ObjectDistribution): StatusCondition {
   const { state, proxies, acked, rejections } = distribution;
   const type = "Distributed";
   const count = `${acked}/${proxies} proxies`;

@@ -3,7 +3,7 @@ import { XDS_SHORT_NAME } from "../ads/short-name.ts";
 import { formatKey, type ObjectKey } from "../config/object.ts";
 import type { ResourceKind } from "../xds/snapshot.ts";
 import type { DistributionView, OpenWay } from "./distribution-view.ts";
-import { countProxies, hasProxy, NO_PROXIES, type ProxySet } from "./proxy-set.ts";
+import { hasProxy, NO_PROXIES, type ProxySet } from "./proxy-set.ts";
 
 /** Most proxies that one answer names. */
 const NAMED_MAX = 100;
@@ -62,7 +62,7 @@ export function distributionOf(
   const { isBuilt, ...state } = view.of(key);
   const [proxies, lacking] = [state.proxies & among, state.lacking & among];
   const refusing = state.refusing & among;
-  const [all, late] = [countProxies(proxies), countProxies(lacking)];
+  const [all, late] = [view.count(proxies), view.count(lacking)];
   const rejections =
     refusing === NO_PROXIES
       ? []

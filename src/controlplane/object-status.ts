@@ -20,6 +20,12 @@ const PENDING_QUIET_MS = 250;
 /** How often somebody looks while something is on its way: soon after a change, then less. */
 const LOOK = { windowMsFirst: 50, windowMsMax: 500 };
 
+/**
+ * How often all objects are looked at, at most. In between only those are that changed: counts of
+ * proxies that came or went can wait, and there may be thousands of objects.
+ */
+const FULL_LOOK_MS = 1000;
+
 /** After a write that failed. */
 const RETRY = { windowMsFirst: 1000, windowMsMax: 30_000 };
 
@@ -28,8 +34,8 @@ export interface ObjectStatusOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricRegistry;
-  /** What every object's status is to say now. */
-  readonly wanted: () => Iterable<WantedStatus>;
+  /** What objects' status is to say now: of all, or of those that changed since the last time. */
+  readonly wanted: (isFull: boolean) => Iterable<WantedStatus>;
   /** Whether that may change by itself, as proxies answer. */
   readonly isUnsettled: () => boolean;
   readonly write: (change: StatusChange, signal: AbortSignal) => Promise<void>;
@@ -83,6 +89,9 @@ export class ObjectStatusWriter {
   #countsFromMs = 0;
   #pausedUntilMs = 0;
   #lookAtMs = 0;
+  /** When all objects may be looked at again, and whether they have to. */
+  #fullFromMs = 0;
+  #isFullDue = false;
   #lookTimer: Timer | undefined;
   #writeTimer: Timer | undefined;
 
@@ -93,6 +102,7 @@ export class ObjectStatusWriter {
 
   /** Something may differ now. */
   note(): void {
+    this.#isFullDue = true;
     this.#lookBackoff.reset();
     this.#lookIn(this.#lookBackoff.nextMs());
   }
@@ -117,16 +127,23 @@ export class ObjectStatusWriter {
 
   #look(): void {
     this.#lookTimer = undefined;
+    const nowMs = this.#options.clock.monotonicMs();
+    const isFull = nowMs >= this.#fullFromMs;
     const seen = new Set<string>();
     let isAnyNew = false;
-    for (const wanted of this.#options.wanted()) {
+    for (const wanted of this.#options.wanted(isFull)) {
       seen.add(wanted.text);
       if (this.#take(wanted)) isAnyNew = true;
     }
-    this.#forget(seen);
+    if (isFull) {
+      this.#fullFromMs = nowMs + FULL_LOOK_MS;
+      this.#isFullDue = false;
+      this.#forget(seen);
+    }
     if (isAnyNew) this.#lookBackoff.reset();
     const isHeld = this.#pendingSince.size > 0;
     if (isHeld || this.#options.isUnsettled()) this.#lookIn(this.#lookBackoff.nextMs());
+    if (this.#isFullDue) this.#lookIn(this.#fullFromMs - nowMs);
     this.#drain();
   }
 

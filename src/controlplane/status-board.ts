@@ -61,6 +61,8 @@ export class StatusBoard {
   #findings: ReadonlyMap<string, readonly Finding[]> = new Map();
   /** By `formatKey`, all that a refusal knows. */
   #refused: ReadonlyMap<string, readonly Finding[]> = new Map();
+  /** By `keyText`: what was on its way when it was last looked at, or has other findings since. */
+  #changed: ReadonlyMap<string, ObjectKey> = new Map();
   #look: { readonly view: DistributionView; readonly atMs: number } | undefined;
 
   constructor(options: StatusBoardOptions) {
@@ -71,7 +73,7 @@ export class StatusBoard {
       clock,
       log,
       metrics,
-      wanted: () => this.#wanted(),
+      wanted: (isFull) => (isFull ? this.#allWanted() : this.#changedWanted()),
       isUnsettled: () => this.#view().isAnyBehind,
       write: async (change, signal) => source.writeStatus?.(change, signal),
     });
@@ -108,6 +110,10 @@ export class StatusBoard {
     this.#refused = groupBy(findings, ({ object, isRefused }) =>
       isRefused === true ? object : undefined,
     );
+    const told = findings.flatMap(({ key }): readonly [string, ObjectKey][] =>
+      key === undefined ? [] : [[keyText(key), key]],
+    );
+    this.#changed = new Map([...this.#changed, ...told]);
     this.note();
   }
 
@@ -150,14 +156,30 @@ export class StatusBoard {
     const atMs = clock.monotonicMs();
     if (this.#look === undefined || atMs - this.#look.atMs > VIEW_MS_MAX) {
       const view = this.#distribution.look(clients(), clock.nowMs());
-      metrics.set("weft_distribution_unconfirmed", this.#distribution.unconfirmedCount);
+      metrics.set("weft_distribution_unconfirmed", this.#distribution.unconfirmed.size);
       this.#look = { view, atMs };
     }
     return this.#look.view;
   }
 
-  *#wanted(): Iterable<WantedStatus> {
+  /** Of what may have changed since it was last asked for; all that is refused is in the other. */
+  *#changedWanted(): Iterable<WantedStatus> {
     this.#look = undefined;
+    const keys = new Map([...this.#changed, ...this.#distribution.unconfirmed]);
+    const view = this.#view();
+    // What is confirmed by this look has news too.
+    this.#changed = new Map(this.#distribution.unconfirmed);
+    for (const key of keys.values()) {
+      const { group, kind } = key;
+      if (!STATUS_KINDS.some((one) => one.group === group && one.kind === kind)) continue;
+      const object = this.#options.view().get(key);
+      if (object !== undefined) yield this.#wantedOf(view, object);
+    }
+  }
+
+  *#allWanted(): Iterable<WantedStatus> {
+    this.#look = undefined;
+    this.#changed = new Map(this.#distribution.unconfirmed);
     const view = this.#view();
     for (const { group, kind } of STATUS_KINDS) {
       for (const object of this.#options.view().list(group, kind)) {

@@ -155,6 +155,8 @@ spec: {hosts: [x.test], http: [{route: [{destination: {host: reviews}}]}]}
     await client.response("route");
     await until(() => rig.condition("Distributed").reason === "Pending", "it to be on its way");
     expect(rig.condition("Distributed").message).toBe("0/1 proxies");
+    await answer(client, 1);
+    await until(() => rig.condition("Distributed").message === "1/1 proxies", "the ACK");
     client.close();
     await until(() => rig.condition("Distributed").reason === "NoProxies", "the proxy to go");
   });
