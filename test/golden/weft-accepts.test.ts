@@ -6,8 +6,8 @@ import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/liste
 import { VirtualHostSchema } from "../../src/api/gen/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
 import { formatIssue, type Issue, type Result } from "../../src/base/issue.ts";
+import { buildCalledView } from "../../src/model/called-view.ts";
 import { buildMesh } from "../../src/model/mesh.ts";
-import { buildProxyView } from "../../src/model/proxy-view.ts";
 import { decodeCluster } from "../../src/proxy/decode/cluster.ts";
 import { decodeAssignment } from "../../src/proxy/decode/endpoint.ts";
 import { decodeListener } from "../../src/proxy/decode/listener.ts";
@@ -71,7 +71,7 @@ describe("weft's proxy", () => {
   );
 
   test.each(pairs)("accepts what it can do of what %s makes for %s", (_, __, objects, node) => {
-    const { snapshot } = buildSnapshot(buildProxyView(buildMesh(viewOf(objects)), node));
+    const { snapshot } = buildSnapshot(buildCalledView(buildMesh(viewOf(objects)), node));
     expect(refusals(snapshot)).toEqual([]);
   });
 });
