@@ -16,8 +16,9 @@ const RESULTS = fileURLToPath(new URL("../results/control-plane.json", import.me
 
 const SERVICES_MAX = 2000;
 const CLIENTS_MAX = 2000;
-/** Runs of a comparison. */
-const COMPARE_ROUNDS = 3;
+/** Runs of a comparison, and writes of each kind in one. */
+const COMPARE_ROUNDS = "3";
+const COMPARE_WRITES = "3";
 
 const OPTIONS = {
   services: { type: "string" },
@@ -53,7 +54,7 @@ export async function runControlPlane(args: readonly string[]): Promise<void> {
     const context = { folder, client, processes, profiles: flags.profiles };
     const run = (planned: PlannedCase): Promise<Samples> => runCase(planned, servers, context);
     if (flags.compare || flags["save-baseline"]) {
-      const cases = referenceCases(form).map((one) => ({ one, rounds: COMPARE_ROUNDS, writes: 3 }));
+      const cases = comparedCases(flags, form);
       if (flags["save-baseline"]) await saveControlPlane(cases, run);
       else if (!(await compareControlPlane(cases, run))) process.exitCode = 1;
     } else await reportAll(plan, run, flags.out);
@@ -79,6 +80,19 @@ async function reportAll(
   mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, `${JSON.stringify({ at, ...machine, loadAverage, rows }, undefined, 2)}\n`);
   process.stdout.write(`written to ${out}\n`);
+}
+
+/** The reference, which alone has a baseline. */
+function comparedCases(flags: Flags, form: ServiceForm): readonly PlannedCase[] {
+  const { services, clients, variants, all, quick } = flags;
+  if ((services ?? clients ?? variants) !== undefined || all || quick || form !== "service-entry") {
+    throw new Error(
+      "the baseline is of one size: leave out --services, --clients, --variants, --form, --all and --quick",
+    );
+  }
+  const rounds = number("--rounds", flags.rounds ?? COMPARE_ROUNDS, 100);
+  const writes = number("--writes", flags.writes ?? COMPARE_WRITES, 100);
+  return referenceCases(form).map((one) => ({ one, rounds, writes }));
 }
 
 function planOf(flags: Flags, form: ServiceForm): readonly PlannedCase[] {
