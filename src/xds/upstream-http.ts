@@ -8,6 +8,7 @@ import {
   HttpProtocolOptionsSchema,
 } from "../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { packAny, typeUrlOf } from "../api/type-url.ts";
+import { memoise } from "../base/memo.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { ConnectionPool } from "../model/traffic-policy.ts";
 import { duration } from "./wire.ts";
@@ -20,28 +21,58 @@ type CommonOptions = MessageInitShape<typeof CommonOptionsSchema>;
  * tries HTTP/1.1, which most servers of HTTP/2 understand too.
  */
 export function protocolOptions(
-  cluster: Cluster,
+  { policy, httpIdleTimeoutMs, transport, upstreamProtocol, discovery }: Cluster,
   speaksHttp2: boolean,
 ): Record<string, ReturnType<typeof packAny>> {
-  const common = commonOptions(cluster);
-  const names = nameOptions(cluster);
-  const version = versionOptions(cluster, speaksHttp2);
+  const { isSniFromHost, isNameFromHost } = transport?.tls ?? NO_NAMES;
+  const facts: OptionFacts = {
+    httpIdleTimeoutMs,
+    isSniFromHost,
+    isNameFromHost,
+    upstreamProtocol,
+    isDynamic: discovery.type === "dynamic-dns",
+    speaksHttp2,
+  };
+  return optionsOf(policy, JSON.stringify(facts));
+}
+
+const NO_NAMES = { isSniFromHost: false, isNameFromHost: false };
+
+/** What the options depend on besides the policy. */
+interface OptionFacts {
+  readonly httpIdleTimeoutMs: number | undefined;
+  readonly isSniFromHost: boolean;
+  readonly isNameFromHost: boolean;
+  readonly upstreamProtocol: Cluster["upstreamProtocol"];
+  readonly isDynamic: boolean;
+  readonly speaksHttp2: boolean;
+}
+
+/** The same for all clusters with a policy, most of which differ in nothing else. */
+const optionsOf = memoise((policy: Cluster["policy"], text: string) => {
+  const facts = JSON.parse(text) as OptionFacts;
+  const common = commonOptions(policy, facts);
+  const names = nameOptions(facts);
+  const version = versionOptions(policy, facts);
   if (common === undefined && names === undefined && version === undefined) return {};
   const options = create(HttpProtocolOptionsSchema, {
     ...(common !== undefined && { commonHttpProtocolOptions: common }),
     ...(names !== undefined && { upstreamHttpProtocolOptions: names }),
     // Whoever looks up names has to say that TLS would check them, even where there is none.
     ...(names === undefined &&
-      cluster.discovery.type === "dynamic-dns" && {
+      facts.isDynamic && {
         upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true },
       }),
     upstreamProtocolOptions: version ?? EXPLICIT_HTTP1,
   });
   const name = typeUrlOf(HttpProtocolOptionsSchema).replace("type.googleapis.com/", "");
   return { [name]: packAny(HttpProtocolOptionsSchema, options) };
-}
+});
 
-function commonOptions({ policy, httpIdleTimeoutMs }: Cluster): CommonOptions | undefined {
+function commonOptions(
+  policy: Cluster["policy"],
+  { httpIdleTimeoutMs }: OptionFacts,
+): CommonOptions | undefined {
   const { connectionPool: pool } = policy;
   const idleMs = pool.httpIdleTimeoutMs ?? pool.tcpIdleTimeoutMs ?? httpIdleTimeoutMs;
   const { maxRequestsPerConnection, maxConnectionDurationMs } = pool;
@@ -56,9 +87,10 @@ function commonOptions({ policy, httpIdleTimeoutMs }: Cluster): CommonOptions | 
 }
 
 /** What of the request's host TLS asks for and checks. */
-function nameOptions({ transport }: Cluster): Options["upstreamHttpProtocolOptions"] {
-  if (transport === undefined) return undefined;
-  const { isSniFromHost, isNameFromHost } = transport.tls;
+function nameOptions({
+  isSniFromHost,
+  isNameFromHost,
+}: OptionFacts): Options["upstreamHttpProtocolOptions"] {
   if (!isSniFromHost && !isNameFromHost) return undefined;
   return { autoSni: isSniFromHost, autoSanValidation: isNameFromHost };
 }
@@ -72,8 +104,8 @@ const EXPLICIT_HTTP1: Version = {
 };
 
 function versionOptions(
-  { upstreamProtocol, policy }: Cluster,
-  speaksHttp2: boolean,
+  policy: Cluster["policy"],
+  { upstreamProtocol, speaksHttp2 }: OptionFacts,
 ): HttpProtocolOptions["upstreamProtocolOptions"] | Version | undefined {
   if (!speaksHttp2) return undefined;
   const http2 = http2Options(policy.connectionPool);

@@ -9,7 +9,8 @@ import {
   type CommonTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { packAny } from "../api/type-url.ts";
+import { encodeMessage, packAny, typeUrlOf } from "../api/type-url.ts";
+import { RecentMap } from "../base/recent-map.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { ClientTls } from "../model/tls.ts";
 import { certificates, exactName, tlsParameters } from "./downstream-tls.ts";
@@ -65,25 +66,52 @@ function proxyHeader(version: "V1" | "V2", transportSocket: TransportSocket): Tr
 }
 
 function upstreamTls(tls: ClientTls, hasCertificates: boolean): TransportSocket {
-  const { certificate, sni } = tls;
-  const common: CommonTls = {
-    ...tlsParameters(tls),
-    ...(certificate !== undefined && certificates([certificate], { hasCertificates })),
-    ...validation(tls, hasCertificates),
-    alpnProtocols: [...tls.alpn],
-  };
-  const context = create(UpstreamTlsContextSchema, {
-    commonTlsContext: common,
-    ...(sni !== undefined && { sni }),
-  });
+  const { sni, origin: _, ...rest } = tls;
+  const common = commonContext(rest, hasCertificates);
+  const name = encodeMessage(
+    UpstreamTlsContextSchema,
+    create(UpstreamTlsContextSchema, sni === undefined ? {} : { sni }),
+  );
+  // The name is the later field of the two, so that the bytes of one can follow those of the other.
+  const value = Buffer.concat([common, name]);
   return {
     name: "envoy.transport_sockets.tls",
-    configType: { case: "typedConfig", value: packAny(UpstreamTlsContextSchema, context) },
+    configType: {
+      case: "typedConfig",
+      value: { typeUrl: typeUrlOf(UpstreamTlsContextSchema), value },
+    },
   };
 }
 
+/** What is written of TLS besides the name that is asked for. */
+type CommonTlsFacts = Omit<ClientTls, "sni" | "origin">;
+
+/** Different contexts that are kept: most clusters have the same but for the name that they ask for. */
+const CONTEXTS_KEPT_MAX = 1000;
+
+const contexts = new RecentMap<string, Uint8Array>(CONTEXTS_KEPT_MAX);
+
+/** A context without the name that it asks for. */
+function commonContext(tls: CommonTlsFacts, hasCertificates: boolean): Uint8Array {
+  const text = JSON.stringify([tls, hasCertificates]);
+  const known = contexts.get(text);
+  if (known !== undefined) return known;
+  const common: CommonTls = {
+    ...tlsParameters(tls),
+    ...(tls.certificate !== undefined && certificates([tls.certificate], { hasCertificates })),
+    ...validation(tls, hasCertificates),
+    alpnProtocols: [...tls.alpn],
+  };
+  const bytes = encodeMessage(
+    UpstreamTlsContextSchema,
+    create(UpstreamTlsContextSchema, { commonTlsContext: common }),
+  );
+  contexts.set(text, bytes);
+  return bytes;
+}
+
 function validation(
-  { trusted, subjectAltNames, crlFile }: ClientTls,
+  { trusted, subjectAltNames, crlFile }: CommonTlsFacts,
   hasCertificates: boolean,
 ): Pick<CommonTls, "validationContextType"> {
   if (trusted === undefined) {
