@@ -197,10 +197,11 @@ export class Cell<T> implements Readable<T> {
     if (reads.at(-1) !== source) reads.push(source);
   }
 
-  release(cell: Cell<unknown>): void {
+  /** One that read it does so no more; with `askedAt`, because nobody asked for that one since. */
+  release(cell: Cell<unknown>, askedAt = this.#graph.turns): void {
     this.dependents.delete(cell);
     if (!this.dependents.isEmpty) return;
-    this.askedAt = this.#graph.turns;
+    this.askedAt = Math.max(this.askedAt, askedAt);
     this.#graph.orphans.add(this as Cell<unknown>);
   }
 
@@ -208,7 +209,8 @@ export class Cell<T> implements Readable<T> {
   drop(): void {
     this.#graph.orphans.delete(this as Cell<unknown>);
     if (!this.dependents.isEmpty) return;
-    for (const source of this.#sources) source.release(this as Cell<unknown>);
+    // What only it had read is not kept for longer than it was itself, however deep that goes.
+    for (const source of this.#sources) source.release(this as Cell<unknown>, this.askedAt);
     this.#sources = [];
     this.#value = undefined;
     // There is no last value any more that a next one could be the same as.
