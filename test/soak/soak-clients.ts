@@ -27,9 +27,9 @@ export class SoakClients {
     }
   }
 
-  /** How many are connected, or are about to be. */
-  get count(): number {
-    return this.#steady.length + this.#bad.length + this.#guests.length;
+  /** How many stay for good. */
+  get steady(): number {
+    return this.#steady.length;
   }
 
   /** Why a proxy that did as it should was sent away, if one was. */

@@ -27,7 +27,7 @@ const RISES = {
   heap: { name: "nodejs_heap_size_used_bytes", share: 0.15, plus: 8 * MIB },
   external: { name: "nodejs_external_memory_bytes", share: 0.2, plus: 8 * MIB },
   resident: { name: "process_resident_memory_bytes", share: 0.35, plus: 48 * MIB },
-  cells: { name: "weft_model_cells", share: 0.25, plus: 500 },
+  cells: { name: "weft_model_cells", share: 1, plus: 5000 },
   files: { name: "process_open_fds", share: 0, plus: 12 },
 } as const;
 
@@ -59,6 +59,12 @@ export async function whenIdle(url: string): Promise<void> {
     return ["weft_push_pending", "weft_changes_pending"].every((name) => sumOf(values, name) === 0);
   };
   await until(isIdle, "the control plane to have nothing to do", 60_000);
+}
+
+/** Waits until so many proxies are served: they may be slower to come back than changes are. */
+export async function whenServed(url: string, proxies: number): Promise<void> {
+  const isServed = async (): Promise<boolean> => sumOf(await scrape(url), "pilot_xds") >= proxies;
+  await until(isServed, `${proxies} proxies to be served`, 60_000);
 }
 
 /** What is above its bound in one look. */

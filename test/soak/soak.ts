@@ -9,6 +9,7 @@ import {
   type SoakSample,
   scrape,
   whenIdle,
+  whenServed,
 } from "./soak-samples.ts";
 import type { SoakCommand, SoakReport } from "./soak-server.ts";
 
@@ -81,7 +82,10 @@ async function soak(server: SoakProcess, options: SoakOptions): Promise<SoakResu
       server.tell({ do: "apply", events: objects.change(turn) });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       if (turn % CHANGES_PER_MOVE === 0) clients.move();
-      if (turn % CHANGES_PER_PAGE === 0) await readPage(url, turn / CHANGES_PER_PAGE);
+      if (turn % CHANGES_PER_PAGE === 0) {
+        await whenServed(url, clients.steady);
+        await readPage(url, turn / CHANGES_PER_PAGE);
+      }
       if (turn % step === 0) await look(turn);
     }
     if (turn % step !== 0) await look(turn);
