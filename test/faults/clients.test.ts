@@ -129,7 +129,8 @@ describe.each(VARIANTS)("clients that misbehave, %s", (variant) => {
 
   test("one that asks for what does not exist gets it when it does", async () => {
     const hopeful = probe("hopeful");
-    const late = "outbound|9080||late.default.svc.cluster.local";
+    const service = `late-${variant}`;
+    const late = `outbound|9080||${service}.default.svc.cluster.local`;
     const names = Array.from({ length: 5000 }, (_, at) => `nothing-${at}`);
     hopeful.ask("cluster", [...names, late]);
     hopeful.ask("endpoint", [...names, late]);
@@ -137,7 +138,7 @@ describe.each(VARIANTS)("clients that misbehave, %s", (variant) => {
     await changeRoutes();
     expect(hopeful.resources("cluster")).toBe(0);
     expect(hopeful.error).toBeUndefined();
-    mesh.folder.write("late.yaml", fillerYaml(1).replaceAll("filler-0", "late"));
+    mesh.folder.write(`${service}.yaml`, fillerYaml(1).replaceAll("filler-0", service));
     await until(() => hopeful.resources("cluster") === 1, "the cluster");
     await until(() => hopeful.resources("endpoint") >= 1, "its endpoints");
   });
