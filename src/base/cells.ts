@@ -144,6 +144,8 @@ export class Cell<T> implements Readable<T> {
   onDrop: (() => void) | undefined;
   /** Whether it only looks a key up. */
   isLookup = false;
+  /** Whether it is made for one reader, and goes with it. */
+  isOfReader = false;
   readonly dependents = new Dependents();
   readonly #graph: CellGraph;
   readonly #compute: () => T;
@@ -208,9 +210,13 @@ export class Cell<T> implements Readable<T> {
   /** Forgets the value; it would be computed again if somebody asked. */
   drop(): void {
     this.#graph.orphans.delete(this as Cell<unknown>);
-    if (!this.dependents.isEmpty) return;
+    if (this.#isDropped || !this.dependents.isEmpty) return;
     // What only it had read is not kept for longer than it was itself, however deep that goes.
-    for (const source of this.#sources) source.release(this as Cell<unknown>, this.askedAt);
+    for (const source of this.#sources) {
+      source.release(this as Cell<unknown>, this.askedAt);
+      // Looked up again in no time, and there may be one for every name that was ever asked for.
+      if (source instanceof Cell && (source.isLookup || source.isOfReader)) source.drop();
+    }
     this.#sources = [];
     this.#value = undefined;
     // There is no last value any more that a next one could be the same as.
@@ -309,6 +315,11 @@ export class Family<K, T> {
       this.#cells.set(key, cell);
     }
     return cell.get();
+  }
+
+  /** Forgets the value of a key that nobody asks for any more. */
+  forget(key: K): void {
+    this.#cells.get(key)?.drop();
   }
 }
 

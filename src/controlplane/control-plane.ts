@@ -117,7 +117,11 @@ export class ControlPlane {
       metrics,
       build: (node, clientId) => this.#build(node, clientId),
       onConnect: (clientId, client, node) => this.#scopes.connect(clientId, client, node),
-      onDisconnect: (clientId) => this.#scopes.disconnect(clientId),
+      onDisconnect: (clientId) => {
+        this.#scopes.disconnect(clientId);
+        const proxy = this.#pool.proxies.get(clientId);
+        if (proxy !== undefined) viewsOf(this.#mesh).forget(proxy.node);
+      },
       want: (clientId, kind, names) => this.#scopes.want(clientId, kind, names),
       push: (clientId, snapshot) => this.#ads.push(clientId, snapshot),
       onBuilt: () => this.#updateFindings(),

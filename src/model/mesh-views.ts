@@ -57,6 +57,12 @@ export class MeshViews {
     return this.#views.get(proxy).get();
   }
 
+  /** A proxy is gone: what was made for it alone is forgotten, what others may share stays a while. */
+  forget(proxy: ProxyNode): void {
+    this.#views.get(proxy).drop();
+    this.#views.forget(proxy);
+  }
+
   /** What is wrong between the objects of a mesh. */
   issues(mesh: Mesh): readonly ObjectIssue[] {
     this.#turnTo(mesh);
@@ -91,28 +97,19 @@ export class MeshViews {
   /** The parts of one proxy's view, each in a cell of its own; the view is put together of them. */
   #proxyView(proxy: ProxyNode): Cell<ProxyView> {
     const [graph, mesh] = [this.#graph, this.#tracked];
-    const ownScope = graph.cell(() => scopeText(mesh, proxy));
-    const views = graph.cell(() => this.#scopes.get(ownScope.get()));
-    const clusterClient = graph.cell(() => clusterClientText(mesh, proxy));
-    const place = graph.cell(() => JSON.stringify(placeOf(mesh, proxy)));
-    const clusters = graph.cell(() =>
-      views
-        .get()
-        .clusters.get(clusterClient.get())
-        .of(JSON.parse(place.get()) as ClientPlace),
+    const ownScope = own(graph.cell(() => scopeText(mesh, proxy)));
+    const views = own(graph.cell(() => this.#scopes.get(ownScope.get())));
+    const clusterClient = own(graph.cell(() => clusterClientText(mesh, proxy)));
+    const place = own(graph.cell(() => JSON.stringify(placeOf(mesh, proxy))));
+    const clusterCells = own(graph.cell(() => views.get().clusters.get(clusterClient.get())));
+    const clusters = own(
+      graph.cell(() => clusterCells.get().of(JSON.parse(place.get()) as ClientPlace)),
     );
-    const clusterIssues = graph.cell(() =>
-      views.get().clusters.get(clusterClient.get()).issues.get(),
+    const parts = own(
+      proxy.type === "router" ? this.#gatewayParts(proxy, views) : this.#sidecarParts(proxy, views),
     );
-    const parts =
-      proxy.type === "router"
-        ? graph.cell((): ViewParts => {
-            const own = buildGatewayView(mesh, proxy, views.get().scope.whole.get());
-            return { own, shared: NO_PART };
-          })
-        : this.#sidecarParts(proxy, views);
     return graph.cell((): ProxyView => {
-      const { own, shared } = parts.get();
+      const { own: ownPart, shared } = parts.get();
       const { whole, rules } = views.get().scope;
       return {
         proxy,
@@ -120,31 +117,48 @@ export class MeshViews {
         clusters: clusters.get().clusters.get(),
         endpoints: clusters.get().endpoints.get(),
         virtualHosts: [],
-        own,
+        own: ownPart,
         shared,
-        issues: [...whole.get().issues, ...clusterIssues.get(), ...own.issues, ...shared.issues],
+        issues: [
+          ...whole.get().issues,
+          ...clusterCells.get().issues.get(),
+          ...ownPart.issues,
+          ...shared.issues,
+        ],
       };
     }, isSameView);
   }
 
-  #sidecarParts(proxy: ProxyNode, views: Cell<ScopeViews>): Cell<ViewParts> {
-    const [graph, mesh] = [this.#graph, this.#tracked];
-    const client = graph.cell(() => clientText(proxy, views.get().labelKeys.get()));
-    const inbound = graph.cell(() =>
-      buildSidecarInbound(mesh, proxy, views.get().scope.rules.get()),
-    );
-    const outbound = graph.cell(() =>
-      sidecarOutbound(
-        views.get().outbound.get(client.get()),
-        proxy,
-        views.get().scope.withoutHttp.get(),
-      ),
-    );
-    return graph.cell(() => {
-      const { own, shared } = outbound.get();
-      return { own: joinParts(own, inbound.get()), shared };
+  #gatewayParts(proxy: ProxyNode, views: Cell<ScopeViews>): Cell<ViewParts> {
+    return this.#graph.cell(() => {
+      const part = buildGatewayView(this.#tracked, proxy, views.get().scope.whole.get());
+      return { own: part, shared: NO_PART };
     }, isSameParts);
   }
+
+  #sidecarParts(proxy: ProxyNode, views: Cell<ScopeViews>): Cell<ViewParts> {
+    const [graph, mesh] = [this.#graph, this.#tracked];
+    const client = own(graph.cell(() => clientText(proxy, views.get().labelKeys.get())));
+    const inbound = own(
+      graph.cell(() => buildSidecarInbound(mesh, proxy, views.get().scope.rules.get())),
+    );
+    const outbound = own(
+      graph.cell(() => {
+        const { outbound: cells, scope } = views.get();
+        return sidecarOutbound(cells.get(client.get()), proxy, scope.withoutHttp.get());
+      }),
+    );
+    return graph.cell(() => {
+      const { own: ownPart, shared } = outbound.get();
+      return { own: joinParts(ownPart, inbound.get()), shared };
+    }, isSameParts);
+  }
+}
+
+/** A cell of one proxy, which goes when that one's view does. */
+function own<T>(cell: Cell<T>): Cell<T> {
+  cell.isOfReader = true;
+  return cell;
 }
 
 interface ViewParts {

@@ -175,3 +175,20 @@ describe("one change", () => {
     for (const [index, snapshot] of after.entries()) expect(snapshot).toBe(before[index]);
   });
 });
+
+test("a proxy that comes and goes leaves nothing, though nothing else changes", () => {
+  const mesh = buildMesh(
+    new ConfigStore().apply({
+      events: world(5).map((one) => ({ type: "set", object: one })),
+    }).view,
+  );
+  const visit = (index: number): void => {
+    const proxy = sidecar({ ips: [`10.9.${index >> 8}.${index & 255}`] });
+    buildProxyView(mesh, proxy);
+    viewsOf(mesh).forget(proxy);
+  };
+  visit(0);
+  const { cells } = viewsOf(mesh).counts;
+  for (let index = 1; index < 50; index += 1) visit(index);
+  expect(viewsOf(mesh).counts.cells).toBe(cells);
+});
