@@ -15,6 +15,7 @@ const OUTER = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 
 const MANY = 200_000;
+const HUGE = 10_000_000;
 let server: DebugServer;
 let renderer: PageRenderer;
 let made: number;
@@ -31,6 +32,16 @@ function* numbers(): Generator<number> {
 const PAGES: Pages = {
   "/ready": { get: () => textPage("ready\n") },
   "/many": { get: (query) => jsonPage(new JsonList(numbers), query) },
+  // More than the system keeps for a reader that does not read.
+  "/huge": {
+    get: (query) =>
+      jsonPage(
+        new JsonList(function* () {
+          for (let number = 0; number < HUGE; number++) yield number;
+        }),
+        query,
+      ),
+  },
   "/few": { get: (query) => jsonPage(new JsonList(() => [1, 2]), query) },
   "/broken": {
     get: () => {
@@ -111,10 +122,12 @@ describe("DebugServer", () => {
   it("makes no more of a page than is read, refuses what is too much, and frees it afterwards", async () => {
     const sockets: Socket[] = [];
     for (let index = 0; index < RENDERS_MAX; index++) {
-      const socket = await open("GET /many?pretty");
+      const socket = await open("GET /huge?pretty");
       socket.pause();
       sockets.push(socket);
     }
+    // Those that come after find all places taken.
+    await until(() => renderer.pending === RENDERS_MAX, "the large pages to begin");
     const waiting = Array.from({ length: 32 }, () => fetch(url("/few")));
     await until(() => renderer.pending === RENDERS_MAX + 32, "all to wait");
     const refused = await fetch(url("/few"));
