@@ -21,7 +21,7 @@ interface Heard {
 
 const VARIANTS = ["GRPC", "DELTA_GRPC"] as const;
 
-describe.each(program === undefined ? [] : VARIANTS)(
+describe.skipIf(program === undefined).each(VARIANTS)(
   "weft's proxy under go-control-plane, by %s",
   (variant) => {
     let child: ChildProcessWithoutNullStreams;
