@@ -324,7 +324,9 @@ export class ControlPlane {
       ...meshIssues(this.#mesh),
       ...proxies.flatMap(({ issues: ofProxy }) => ofProxy),
     ];
-    const checked = [...this.#refused, ...issues];
+    // Also where the objects stand: a line may move while all else stays.
+    const origins = issues.map(({ object }) => this.#store.origin(object));
+    const checked = [...this.#refused, ...issues, ...origins];
     if (this.#checked !== undefined && isSameList(this.#checked, checked)) return;
     this.#checked = checked;
     const change = this.#findings.replace([

@@ -240,4 +240,17 @@ describe("ControlPlane", () => {
     const error = await until(() => client.error, "the refusal");
     expect(error.details).toContain("node.id");
   });
+
+  test("a finding goes with its line when only that moves", async () => {
+    const broken = `${APP}\n---\n${routeYaml("v9")}`;
+    const source = new ManualSource(broken);
+    const controlPlane = await start(source);
+    const lines = (): readonly (number | undefined)[] =>
+      controlPlane.status().findings.map(({ origin }) => origin?.line);
+    const before = lines();
+    expect(before.length).toBeGreaterThan(0);
+    source.push(`# one more line\n${broken}`);
+    const moved = before.map((line) => (line ?? 0) + 1);
+    await until(() => lines().join() === moved.join(), "the lines to move");
+  });
 });

@@ -64,10 +64,9 @@ export function buildRegistry(
   const memory = previous?.memory ?? new InputMemory();
   const inputs = [settings, ...KINDS.map(([group, kind]) => view.list(group, kind))];
   memory.begin();
-  const registry = memory
+  return memory
     .entry("registry")
     .remember("whole", inputs, () => build({ view: onlyKinds(view), settings, memory }));
-  return registry;
 }
 
 function build({ view, settings, memory }: Omit<RegistryInput, "workloads">): Registry {
