@@ -77,14 +77,12 @@ class LayeredMap implements ReadonlyMap<string, XdsResource> {
 
   /** Usually none: the smaller side is walked. */
   #hiddenIn(layer: ResourceMap, index: number): number {
-    let hidden = 0;
     const seen = new Set<string>();
     for (const earlier of this.layers.slice(0, index)) {
       const [small, large] = earlier.size < layer.size ? [earlier, layer] : [layer, earlier];
       for (const name of small.keys()) if (large.has(name)) seen.add(name);
     }
-    hidden += seen.size;
-    return hidden;
+    return seen.size;
   }
 }
 
