@@ -1,6 +1,5 @@
-import { BodyReader, type BodySink, FRAMING } from "../../src/proxy/http/body-reader.ts";
+import type { BodySink } from "../../src/proxy/http/body-sink.ts";
 import { dropFraming, requestFraming, responseFraming } from "../../src/proxy/http/framing.ts";
-import { HeadReader } from "../../src/proxy/http/head-reader.ts";
 import {
   CODING,
   type HeadError,
@@ -8,11 +7,13 @@ import {
   RequestHead,
   ResponseHead,
 } from "../../src/proxy/http/message-head.ts";
+import { BodyReader, FRAMING } from "../../src/proxy/http1/body-reader.ts";
+import { HeadReader } from "../../src/proxy/http1/head-reader.ts";
 import {
   type HeadLimits,
   parseRequestHead,
   parseResponseHead,
-} from "../../src/proxy/http/parse-head.ts";
+} from "../../src/proxy/http1/parse-head.ts";
 import type { Kind } from "./http-input.ts";
 import type { Trace, TracedMessage } from "./trace.ts";
 

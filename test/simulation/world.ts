@@ -6,7 +6,7 @@ import type { Cluster } from "../../src/proxy/cluster/cluster.ts";
 import type { Assignment, EdsHealth } from "../../src/proxy/cluster/cluster-config.ts";
 import type { Host } from "../../src/proxy/cluster/host.ts";
 import { HEALTH_FLAG } from "../../src/proxy/cluster/host-health.ts";
-import { ClientConnection } from "../../src/proxy/http/client-connection.ts";
+import { ClientConnection } from "../../src/proxy/http1/client-connection.ts";
 import type {
   OpenConnection,
   TerminalFilter,

@@ -5,7 +5,7 @@ import {
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import { type NameFormat, properCase } from "../http/header-case.ts";
+import { type NameFormat, properCase } from "../http1/header-case.ts";
 
 /** Decodes how header names are written; `undefined` for lower case. */
 export function decodeHeaderCase(

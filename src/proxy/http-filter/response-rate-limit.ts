@@ -1,5 +1,5 @@
 import type { Timer } from "../../base/clock.ts";
-import type { BodySink } from "../http/body-reader.ts";
+import type { BodySink } from "../http/body-sink.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 
 /** How often waiting bytes are let go, as Envoy has it. */

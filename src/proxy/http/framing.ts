@@ -1,4 +1,4 @@
-import { FRAMING } from "./body-reader.ts";
+import { FRAMING } from "../http1/body-reader.ts";
 import { CODING, type MessageHead, type RequestHead, type ResponseHead } from "./message-head.ts";
 
 /** How the end of a request's body is found: one of `FRAMING` (RFC 9112 6.3). */

@@ -1,13 +1,13 @@
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
+import type { NameFormat } from "../http1/header-case.ts";
+import type { HeadLimits } from "../http1/parse-head.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
-import type { NameFormat } from "./header-case.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { LocalReplyConfig } from "./local-reply-config.ts";
-import type { HeadLimits } from "./parse-head.ts";
 import type { TargetPreparer } from "./request-target.ts";
 
 /** Where a connection manager has its routes from; `current` changes when an update comes. */

@@ -5,7 +5,7 @@ import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
-import type { BodySink } from "./body-reader.ts";
+import type { BodySink } from "./body-sink.ts";
 import type { LocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
 

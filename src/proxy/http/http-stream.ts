@@ -7,16 +7,17 @@ import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
+import { formatNames } from "../http1/header-case.ts";
+import { encodeLastChunk } from "../http1/last-chunk.ts";
 import type { Sender } from "../net/sender.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
 import { countResponse } from "../stats/http-stats.ts";
-import type { BodySink } from "./body-reader.ts";
+import type { BodySink } from "./body-sink.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
 import { opensTunnel } from "./framing.ts";
-import { formatNames } from "./header-case.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
@@ -27,7 +28,6 @@ import {
   type InformedStream,
   StreamTimes,
 } from "./http-stream-info.ts";
-import { encodeLastChunk } from "./last-chunk.ts";
 import { type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";

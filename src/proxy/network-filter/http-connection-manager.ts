@@ -1,5 +1,5 @@
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
-import { ServerConnection } from "../http/server-connection.ts";
+import { ServerConnection } from "../http1/server-connection.ts";
 import type { ListenerDeps } from "../listener/listener.ts";
 import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";

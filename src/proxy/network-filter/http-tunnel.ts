@@ -5,12 +5,12 @@ import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
-import type { ClientConnection, ResponseSink } from "../http/client-connection.ts";
 import { applyMutations } from "../http/header-mutation.ts";
-import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { CODING, RequestHead, type ResponseHead } from "../http/message-head.ts";
 import { isAuthority } from "../http/parse-fields.ts";
+import type { ClientConnection, ResponseSink } from "../http1/client-connection.ts";
+import { HttpPool, type Waiter } from "../http1/http-pool.ts";
 import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "../router/encode-request.ts";
 import type { FarEnd, UpstreamEvents } from "./tcp-upstream.ts";
 

@@ -1,8 +1,8 @@
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
-import { formatNames } from "../http/header-case.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import { encodeLastChunk } from "../http/last-chunk.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
+import { formatNames } from "../http1/header-case.ts";
+import { encodeLastChunk } from "../http1/last-chunk.ts";
 import type { Sender } from "../net/sender.ts";
 
 /** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */

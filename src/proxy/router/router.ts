@@ -6,10 +6,8 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { UpstreamNames } from "../cluster/host-dial.ts";
 import { heedImmediateFail } from "../health/immediate-fail.ts";
-import type { ResponseSink, UpstreamExchange } from "../http/client-connection.ts";
 import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import { HttpPool, type Waiter } from "../http/http-pool.ts";
 import {
   brokenOff,
   invalidHeaderValue,
@@ -21,6 +19,8 @@ import {
   upstreamReset,
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
+import type { ResponseSink, UpstreamExchange } from "../http1/client-connection.ts";
+import { HttpPool, type Waiter } from "../http1/http-pool.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import {
   AttemptTimers,

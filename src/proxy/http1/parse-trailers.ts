@@ -1,7 +1,7 @@
-import type { HeaderList } from "./header-list.ts";
-import { RESPONSE_NAMES } from "./header-name.ts";
-import { type HeadError, MessageHead } from "./message-head.ts";
-import { parseFields, type UnderscoreAction } from "./parse-fields.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import { RESPONSE_NAMES } from "../http/header-name.ts";
+import { type HeadError, MessageHead } from "../http/message-head.ts";
+import { parseFields, type UnderscoreAction } from "../http/parse-fields.ts";
 
 /** How trailers are read: like the headers of the same side. */
 export interface TrailerOptions {

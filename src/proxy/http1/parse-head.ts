@@ -1,18 +1,18 @@
-import { hasBareLineFeed } from "./head-reader.ts";
-import { REQUEST_NAMES, RESPONSE_NAMES } from "./header-name.ts";
+import { REQUEST_NAMES, RESPONSE_NAMES } from "../http/header-name.ts";
 import {
   CODING,
   type HeadError,
   type MessageHead,
   type RequestHead,
   type ResponseHead,
-} from "./message-head.ts";
+} from "../http/message-head.ts";
 import {
   BAD_REQUEST,
   parseFields,
   removeNominated,
   type UnderscoreAction,
-} from "./parse-fields.ts";
+} from "../http/parse-fields.ts";
+import { hasBareLineFeed } from "./head-reader.ts";
 
 /** How one message's head is read; Envoy's defaults are 60 KiB and 100 headers. */
 export interface HeadOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { RequestHead, ResponseHead } from "./message-head.ts";
+import { RequestHead, ResponseHead } from "../http/message-head.ts";
 import { type HeadLimits, parseRequestHead, parseResponseHead } from "./parse-head.ts";
 
 const LIMITS: HeadLimits = {

@@ -1,20 +1,21 @@
 import type { Socket } from "node:net";
 import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
+import type { BodySink } from "../http/body-sink.ts";
+import { requestFraming } from "../http/framing.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import type { HttpService } from "../http/http-config.ts";
+import { HttpStream, type StreamConnection } from "../http/http-stream.ts";
+import type { LocalReply } from "../http/local-reply.ts";
+import { type HeadError, RequestHead } from "../http/message-head.ts";
+import { reasonOf } from "../http/status-text.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { SocketOwner } from "../net/socket.ts";
 import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
-import { BodyReader, type BodySink } from "./body-reader.ts";
-import { requestFraming } from "./framing.ts";
+import { BodyReader } from "./body-reader.ts";
 import { HeadReader } from "./head-reader.ts";
-import type { HeaderList } from "./header-list.ts";
-import type { HttpService } from "./http-config.ts";
-import { HttpStream, type StreamConnection } from "./http-stream.ts";
-import type { LocalReply } from "./local-reply.ts";
-import { type HeadError, RequestHead } from "./message-head.ts";
 import { parseRequestHead } from "./parse-head.ts";
-import { reasonOf } from "./status-text.ts";
 
 /** What a connection manager's connections need besides their context. */
 export interface ConnectionEnd {

@@ -1,4 +1,4 @@
-import type { HeaderList } from "./header-list.ts";
+import type { HeaderList } from "../http/header-list.ts";
 
 /** The end of a body in chunks, with its trailers when it has some: always in lower case. */
 export function encodeLastChunk(trailers: HeaderList | undefined): string {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { HeaderList } from "../http/header-list.ts";
 import { BodyReader, FRAMING } from "./body-reader.ts";
-import type { HeaderList } from "./header-list.ts";
 
 /** Feeds `text` in pieces and says what came out: the body, and where it ended. */
 function readAll(framing: number, length: number, text: string, cuts: readonly number[] = []) {

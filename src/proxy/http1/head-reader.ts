@@ -1,7 +1,7 @@
+import { TOKEN_LOWER } from "../http/header-name.ts";
+import { type HeadError } from "../http/message-head.ts";
+import { BAD_REQUEST } from "../http/parse-fields.ts";
 import { latin1 } from "../net/latin1.ts";
-import { TOKEN_LOWER } from "./header-name.ts";
-import { type HeadError } from "./message-head.ts";
-import { BAD_REQUEST } from "./parse-fields.ts";
 
 export const TOO_LARGE: HeadError = { status: 431, detail: "http1.headers_too_large" };
 

@@ -4,17 +4,18 @@ import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
+import type { BodySink } from "../http/body-sink.ts";
+import { dropFraming, responseFraming } from "../http/framing.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import { RESET, type ResetReason } from "../http/local-reply.ts";
+import { ResponseHead } from "../http/message-head.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing, OnConnect } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
 import { TransportError } from "../tls/tls-error.ts";
-import { BodyReader, type BodySink, FRAMING } from "./body-reader.ts";
-import { dropFraming, responseFraming } from "./framing.ts";
+import { BodyReader, FRAMING } from "./body-reader.ts";
 import { HeadReader } from "./head-reader.ts";
-import type { HeaderList } from "./header-list.ts";
-import { RESET, type ResetReason } from "./local-reply.ts";
-import { ResponseHead } from "./message-head.ts";
 import { parseResponseHead } from "./parse-head.ts";
 
 /** Who gets a response. */

@@ -1,16 +1,10 @@
+import type { BodySink } from "../http/body-sink.ts";
+import { HeaderList } from "../http/header-list.ts";
+import { TOKEN_LOWER } from "../http/header-name.ts";
+import type { HeadError } from "../http/message-head.ts";
+import { BAD_CHARACTER, BAD_REQUEST } from "../http/parse-fields.ts";
 import { TOO_LARGE } from "./head-reader.ts";
-import { HeaderList } from "./header-list.ts";
-import { TOKEN_LOWER } from "./header-name.ts";
-import type { HeadError } from "./message-head.ts";
-import { BAD_CHARACTER, BAD_REQUEST } from "./parse-fields.ts";
 import { parseTrailers, type TrailerOptions } from "./parse-trailers.ts";
-
-/** Takes a body as it is read. The bytes are only valid during the call. */
-export interface BodySink {
-  onBodyBytes(buffer: Buffer, from: number, to: number): void;
-  /** `trailers` came behind the last chunk, where somebody wants them. */
-  onBodyEnd(trailers?: HeaderList): void;
-}
 
 /** How a message's end is found. */
 export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const;

@@ -3,12 +3,12 @@ import type { Host } from "../cluster/host.ts";
 import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import { HEALTH } from "../cluster/host-health.ts";
 import type { ProxyContext } from "../context.ts";
+import { RESET, type ResetReason } from "../http/local-reply.ts";
 import {
   ClientConnection,
   type ConnectionPool,
   type UpstreamExchange,
 } from "./client-connection.ts";
-import { RESET, type ResetReason } from "./local-reply.ts";
 
 /** A host that closed a connection right behind a response is not trusted for so many more. */
 const SUSPICION_MAX = 100;
