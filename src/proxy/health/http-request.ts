@@ -5,7 +5,7 @@ import { wireText } from "../../match/wire-text.ts";
 import type { Host } from "../cluster/host.ts";
 import { applyMutations } from "../http/header-mutation.ts";
 import { RequestHead } from "../http/message-head.ts";
-import { encodeRequestHead } from "../router/encode-request.ts";
+import { encodeRequestHead } from "../http1/encode-request.ts";
 import type { HttpCheckConfig } from "./health-config.ts";
 
 /** The request of one check as it goes over the wire. */

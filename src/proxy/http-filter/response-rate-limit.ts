@@ -1,5 +1,6 @@
 import type { Timer } from "../../base/clock.ts";
 import type { BodySink } from "../http/body-sink.ts";
+import type { HeaderList } from "../http/header-list.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 
 /** How often waiting bytes are let go, as Envoy has it. */
@@ -21,6 +22,7 @@ export class ResponseRateLimit implements BodySink {
   #filledMs: number;
   #timer: Timer | undefined = undefined;
   #isEnd = false;
+  #trailers: HeaderList | undefined = undefined;
   #isPaused = false;
 
   constructor(stream: FilterStream, kibPerS: number, next: BodySink) {
@@ -42,10 +44,11 @@ export class ResponseRateLimit implements BodySink {
     this.#timer ??= this.#setTimer(0);
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#isEnd = true;
+    this.#trailers = trailers;
     if (this.#waitingBytes === 0) this.stop();
-    if (this.#waitingBytes === 0) this.#next.onBodyEnd();
+    if (this.#waitingBytes === 0) this.#next.onBodyEnd(trailers);
   }
 
   stop(): void {
@@ -83,7 +86,7 @@ export class ResponseRateLimit implements BodySink {
       left -= length;
       this.#next.onBodyBytes(first, 0, length);
     }
-    if (this.#waitingBytes === 0 && this.#isEnd) return this.#next.onBodyEnd();
+    if (this.#waitingBytes === 0 && this.#isEnd) return this.#next.onBodyEnd(this.#trailers);
     this.#stream.flushResponse();
     if (!this.#isPaused || this.#waitingBytes > BUFFER_BYTES_MAX / 2) return;
     this.#isPaused = false;

@@ -5,9 +5,9 @@ import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
-import type { BodySink } from "./body-sink.ts";
 import type { LocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
+import type { MakeSink, WholeRequest } from "./request-way.ts";
 
 /** What becomes of a request after a filter has seen its head. */
 export const FILTER = {
@@ -51,11 +51,24 @@ export interface FilterStream extends MatchRequest {
   /** Adds a response flag, as access logs print it. */
   addFlag(flag: string): void;
   /**
-   * Puts something between the upstream's body and the client; called in `onResponseHead` only.
-   * What the filter writes goes to `next`, whose bytes are valid during the call only. A filter
-   * that changes the length takes `content-length` away.
+   * Puts something between the client's body and the next filter; called in `onRequestHead` only,
+   * and not when no body follows. It gets nothing before all filters have let the request pass. What
+   * the filter writes goes to `next`, whose bytes are valid during the call only, and whose
+   * `onBodyEnd` gets the trailers. A filter that changes the length says `head.forgetLength()`.
    */
-  interceptResponse(make: (next: BodySink) => BodySink): void;
+  interceptRequest(make: MakeSink): void;
+  /**
+   * Holds the request until all of its body is here; called in `onRequestHead`, which then stops. What
+   * is counted and kept is what the client sends, whatever filters before put in between.
+   */
+  gatherRequest(whole: WholeRequest): void;
+  /** The same between the upstream's body and the client; called in `onResponseHead` only. */
+  interceptResponse(make: MakeSink): void;
+  /** Stops and goes on reading from the client, for a filter that holds request bytes. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+  /** What was written to `next` outside of the calls that bring the client's bytes goes out. */
+  flushRequest(): void;
   /** Stops and goes on reading from the upstream, for a filter that holds response bytes. */
   pauseResponse(): void;
   resumeResponse(): void;

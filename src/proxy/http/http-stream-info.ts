@@ -51,6 +51,8 @@ export class StreamTimes {
 export interface InformedStream extends FilterStream {
   readonly router: Router;
   readonly times: StreamTimes;
+  /** What the client speaks. */
+  readonly protocol: string;
   readonly status: number;
   readonly flag: string;
   readonly details: string;
@@ -111,7 +113,7 @@ export class HttpStreamInfo implements StreamInfo {
   }
 
   get protocol(): string {
-    return this.#stream.head.minor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+    return this.#stream.protocol;
   }
   get status(): number {
     return this.#stream.status;

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
 import { joinFlags } from "../../match/response-flags.ts";
@@ -7,9 +6,6 @@ import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
-import { formatNames } from "../http1/header-case.ts";
-import { encodeLastChunk } from "../http1/last-chunk.ts";
-import type { Sender } from "../net/sender.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
@@ -17,10 +13,9 @@ import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-sink.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
-import { opensTunnel } from "./framing.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
-import type { HttpConfig, HttpService } from "./http-config.ts";
+import type { HttpConfig } from "./http-config.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
 import {
   countStream,
@@ -32,31 +27,15 @@ import { type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
+import { chainSinks, type MakeSink, RequestWay, type WholeRequest } from "./request-way.ts";
 import { prepareResponse } from "./response-headers.ts";
-import { statusLine } from "./status-text.ts";
+import type { StreamCarrier } from "./stream-carrier.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
-/** What a stream needs of its connection. */
-export interface StreamConnection {
-  readonly service: HttpService;
-  readonly context: ProxyContext;
-  /** Who speaks, and over what. */
-  readonly connection: ConnectionInfo;
-  readonly socket: Socket;
-  readonly out: Sender;
-  /** No more requests are taken after this one. */
-  readonly isDraining: boolean;
-  pauseReading(): void;
-  resumeReading(): void;
-  /** The response has been written; `closes` ends the connection with it. */
-  finishResponse(closes: boolean): void;
-  /** Ends at once. */
-  destroy(): void;
-}
-
 /**
- * One request and its response, from head to end. Reused for each request of its connection.
+ * One request and its response, from head to end, whichever version of HTTP carries it. Reused for
+ * one request after the other.
  *
  * The order: headers are put right, the route is found, the filters run, and the router sends the
  * request on. The response goes through the filters the other way round. Whatever answers instead
@@ -65,7 +44,7 @@ export interface StreamConnection {
 export class HttpStream implements RoutedStream, FilterStream, InformedStream, TimedStream {
   readonly head: RequestHead;
   readonly context: ProxyContext;
-  readonly #connection: StreamConnection;
+  readonly #carrier: StreamCarrier;
   readonly router: Router;
   readonly times: StreamTimes;
   /** What header values and access logs read. */
@@ -80,15 +59,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   virtualHost: VirtualHost | undefined = undefined;
   /** Routes that an internal redirect led away from, by name. */
   redirects: string[] = [];
-  /** A filter holds the request; its body waits here. */
-  #isHeld = false;
-  #heldBody: Buffer[] = [];
-  /** What filters put before the client, the outermost; absent when none did. */
+  readonly #way: RequestWay;
+  /** What filters put before the client, and the first of it; absent when none did. */
+  #responseMakes: MakeSink[] | undefined = undefined;
   #responseSink: BodySink | undefined = undefined;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
-  #isChunked = false;
   closes = false;
   isRestarted = false;
   #isClientBlocked = false;
@@ -103,15 +80,16 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   requestTrailers: HeaderList | undefined = undefined;
   responseTrailers: HeaderList | undefined = undefined;
 
-  constructor(connection: StreamConnection, head: RequestHead) {
+  constructor(carrier: StreamCarrier, head: RequestHead) {
     this.head = head;
-    this.context = connection.context;
-    this.#connection = connection;
+    this.context = carrier.context;
+    this.#carrier = carrier;
     this.router = new Router(this);
-    this.times = new StreamTimes(this.context.clock, connection.service.accessLogs.length > 0);
+    this.times = new StreamTimes(this.context.clock, carrier.service.accessLogs.length > 0);
     this.info = new HttpStreamInfo(this);
-    this.#filters = new FilterRun(connection.service.filters, this);
+    this.#filters = new FilterRun(carrier.service.filters, this);
     this.#timers = new StreamTimers(this);
+    this.#way = new RequestWay(this.#routerSink, () => this.#carrier.pauseReading());
   }
 
   // What the matchers and access logs see.
@@ -128,11 +106,14 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     return this.head.headers;
   }
   get config(): HttpConfig {
-    return this.#connection.service.config;
+    return this.#carrier.service.config;
   }
 
+  get protocol(): string {
+    return this.#carrier.protocol;
+  }
   get connection(): ConnectionInfo {
-    return this.#connection.connection;
+    return this.#carrier.connection;
   }
   get remote(): PeerAddress {
     this.knownRemote ??= findClient(
@@ -157,10 +138,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const isTunnel = head.upgrade !== "" || head.method === "CONNECT";
     if (isTunnel) this.#isRequestDone = false;
     const reply =
-      this.context.overload?.replyToHead(this.#connection.service.stats.counters) ??
+      this.context.overload?.replyToHead(this.#carrier.service.stats.counters) ??
       config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
-    prepareRequest(this, this.#connection.service.routes.current);
+    prepareRequest(this, this.#carrier.service.routes.current);
     if (passOverUpgrade(head)) this.#isRequestDone = isRequestDone;
     if (head.expectsContinue && config.proxies100Continue) {
       head.headers.set("expect", "100-continue");
@@ -176,7 +157,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   #findRoute(): void {
-    const { routes } = this.#connection.service;
+    const { routes } = this.#carrier.service;
     const virtualHost = routes.current?.findVirtualHost(this.head.authority);
     this.virtualHost = virtualHost;
     const route = virtualHost && routeWithin(virtualHost, this, this.context.prng);
@@ -186,6 +167,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.choice = route.action.chooseCluster(this, this.context.prng);
       this.#timers.follow(route.action, this.times.startMs, this.head.headers);
     }
+    this.#begin();
+  }
+
+  /** The filters have seen nothing of what is on its way now. */
+  #begin(): void {
+    this.#way.begin();
     this.#filters.begin(this.#overrides);
   }
 
@@ -225,31 +212,33 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     // Envoy brings the body along, not what follows it.
     this.requestTrailers = undefined;
     this.#filters.onStreamEnd();
-    this.#filters.begin(this.#overrides);
+    this.#begin();
     this.#runFilters();
     return true;
   }
 
   /** Lets the filters that have not seen the request see it; the last one is the router. */
   #runFilters(): void {
-    const isEnd = this.#isRequestDone && this.#heldBody.length === 0;
+    const way = this.#way;
+    const isEnd = this.#isRequestDone && way.isClear;
     if (!this.#filters.run(isEnd)) {
-      this.#isHeld = !this.#isOver;
+      if (!this.#isOver) way.hold();
       return;
     }
-    const { counters } = this.#connection.service.stats;
+    const { counters } = this.#carrier.service.stats;
     counters.rq_total++;
     const reply = this.context.overload?.replyAtRouter(this, counters);
-    if (reply === undefined) this.router.start(isEnd);
-    else this.localReply(reply);
+    if (reply !== undefined) return this.localReply(reply);
+    this.router.start(isEnd && way.isClear);
+    if (!way.isClear && !this.#isOver) way.open();
   }
 
   get onDemand(): FilterStream["onDemand"] {
-    return this.#connection.service.routes.onDemand;
+    return this.#carrier.service.routes.onDemand;
   }
 
   restart(): void {
-    if (!this.#isHeld || this.#isOver) return;
+    if (!this.#way.isHeld || this.#isOver) return;
     this.isRestarted = true;
     this.#filters.onStreamEnd();
     this.#findRoute();
@@ -258,19 +247,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   continueRequest(): void {
-    if (!this.#isHeld || this.#isOver) return;
-    this.#isHeld = false;
+    if (!this.#way.isHeld || this.#isOver) return;
+    this.#way.letGo();
     this.#runFilters();
-    if (this.#isHeld || this.#isOver) return;
-    const held = this.#heldBody;
-    if (held.length > 0) {
-      this.#heldBody = [];
-      for (const bytes of held) this.router.sendBytes(bytes, 0, bytes.length);
-      if (this.#isRequestDone && !this.#isOver) this.router.endRequest();
-    }
-    if (this.#isOver) return;
+    if (this.#way.isHeld || this.#isOver) return;
     this.router.flushRequest();
-    if (!this.#isRequestDone) this.#connection.resumeReading();
+    if (!this.#isRequestDone) this.#carrier.resumeReading();
   }
 
   addFlag(flag: string): void {
@@ -283,6 +265,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.knownRemote = undefined;
     if (isRequestDone) this.times.requestEndMs = nowMs;
     this.#isRequestDone = isRequestDone;
+    this.#way.reset(isRequestDone);
     this.#isResponseStarted = false;
     this.#isOver = false;
     this.closes = false;
@@ -319,14 +302,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.bytesReceived += to - from;
     if (this.#isOver) return;
     this.#timers.moved();
-    if (this.#isHeld) this.#hold(buffer, from, to);
-    else this.router.sendBytes(buffer, from, to);
-  }
-
-  /** Keeps a copy; the client waits, so no more than one read comes here. */
-  #hold(buffer: Buffer, from: number, to: number): void {
-    this.#heldBody.push(Buffer.from(buffer.subarray(from, to)));
-    this.#connection.pauseReading();
+    this.#way.onBodyBytes(buffer, from, to);
   }
 
   onBodyEnd(trailers?: HeaderList): void {
@@ -334,11 +310,36 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.requestTrailers = trailers;
     this.#timers.requestEnded();
     this.times.requestEndMs = this.context.clock.monotonicMs();
-    if (!this.#isOver && !this.#isHeld) this.router.endRequest();
+    if (!this.#isOver) this.#way.onBodyEnd(trailers);
   }
 
   onReadEnd(): void {
-    if (!this.#isOver && !this.#isHeld) this.router.flushRequest();
+    if (!this.#isOver && !this.#way.isHeld) this.router.flushRequest();
+  }
+
+  /** Where the request's body leaves the filters. */
+  readonly #routerSink: BodySink = {
+    onBodyBytes: (buffer, from, to) => {
+      if (!this.#isOver) this.router.sendBytes(buffer, from, to);
+    },
+    onBodyEnd: (trailers) => {
+      if (this.#isOver) return;
+      this.requestTrailers = trailers;
+      this.router.endRequest();
+    },
+  };
+
+  interceptRequest(make: MakeSink): void {
+    this.#way.intercept(make);
+  }
+
+  gatherRequest(whole: WholeRequest): void {
+    this.#way.gather(whole);
+    if (!this.#isRequestDone) this.#carrier.resumeReading();
+  }
+
+  flushRequest(): void {
+    this.onReadEnd();
   }
 
   /** The head could not be read. */
@@ -381,21 +382,18 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   pauseRequest(): void {
-    this.#connection.pauseReading();
+    this.#carrier.pauseReading();
   }
 
   resumeRequest(): void {
-    if (!this.#isOver) this.#connection.resumeReading();
+    if (!this.#isOver) this.#carrier.resumeReading();
   }
 
   // From the upstream.
 
-  onUpstreamInterim({ status, headers }: ResponseHead): void {
+  onUpstreamInterim(head: ResponseHead): void {
     if (!this.config.proxies100Continue || this.#isResponseStarted) return;
-    const { out } = this.#connection;
-    const text = `${statusLine(status, this.head.minor)}${headers.encode()}\r\n`;
-    out.text(formatNames(text, this.config.nameFormat));
-    out.flush();
+    this.#carrier.sendInterim(head);
   }
 
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
@@ -422,31 +420,20 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** Sends a head, the upstream's or our own, through the filters to the client. */
   #respond(head: ResponseHead, hasBody: boolean): void {
     this.#isResponseStarted = true;
+    this.#responseMakes = undefined;
     this.#responseSink = undefined;
     const mutations = (this.choice ?? this.route)?.mutations.response;
     if (mutations !== undefined && mutations.length > 0) mutateHead(mutations, head, this.info);
     this.#filters.onResponseHead(head, hasBody);
-    const { headers, status } = head;
-    this.responseHeaders = headers;
-    let framing = "";
-    this.#isChunked = false;
-    if (status === 101) {
-      framing = `connection: ${head.connection}\r\n`;
-    } else if (head.contentLength === -1 && !opensTunnel(this.head.method, status)) {
-      if (!hasBody && this.head.method !== "HEAD") {
-        if (status !== 204 && status !== 304) framing = "content-length: 0\r\n";
-      } else if (this.head.minor === 0) {
-        this.closes = true;
-      } else {
-        framing = "transfer-encoding: chunked\r\n";
-        this.#isChunked = hasBody;
-      }
+    if (this.#responseMakes !== undefined) {
+      this.#responseSink = chainSinks(this.#responseMakes, this.#clientSink);
     }
-    this.#sendHead(status, headers, framing);
+    this.#sendHead(head, hasBody);
   }
 
-  interceptResponse(make: (next: BodySink) => BodySink): void {
-    this.#responseSink = make(this.#responseSink ?? this.#clientSink);
+  interceptResponse(make: MakeSink): void {
+    this.#responseMakes ??= [];
+    this.#responseMakes.push(make);
   }
 
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
@@ -456,14 +443,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   onUpstreamEnd(trailers: HeaderList | undefined): void {
-    this.responseTrailers = trailers;
     if (!this.#isRequestDone && endsTunnel(this)) {
       // Of a tunnel the end is a reset for Envoy, though it is passed on in order.
       this.addFlag("UC");
       this.details = "upstream_reset_after_response_started{connection_termination}";
     }
-    if (this.#responseSink === undefined) this.#sendEnd();
-    else this.#responseSink.onBodyEnd();
+    if (this.#responseSink === undefined) this.#sendEnd(trailers);
+    else this.#responseSink.onBodyEnd(trailers);
   }
 
   /** The last of the response's sinks. */
@@ -473,28 +459,19 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.#timers.moved();
       this.#sendBytes(buffer, from, to);
     },
-    onBodyEnd: () => {
-      if (!this.#isOver) this.#sendEnd();
+    onBodyEnd: (trailers) => {
+      if (!this.#isOver) this.#sendEnd(trailers);
     },
   };
 
   #sendBytes(buffer: Buffer, from: number, to: number): void {
-    const { out } = this.#connection;
     this.bytesSent += to - from;
-    if (!this.#isChunked) {
-      out.bytes(buffer, from, to);
-      return;
-    }
-    out.text(`${(to - from).toString(16)}\r\n`);
-    out.bytes(buffer, from, to);
-    out.text("\r\n");
+    this.#carrier.sendBytes(buffer, from, to);
   }
 
-  #sendEnd(): void {
-    if (this.#isChunked) {
-      const trailers = this.config.passesTrailers ? this.responseTrailers : undefined;
-      this.#connection.out.text(encodeLastChunk(trailers));
-    }
+  #sendEnd(trailers: HeaderList | undefined): void {
+    this.responseTrailers = trailers;
+    this.#carrier.sendEnd(trailers);
     this.#finish();
   }
 
@@ -504,9 +481,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   flushResponse(): void {
     if (this.#isOver) return;
-    const { out } = this.#connection;
-    out.flush();
-    if (!out.isFull || this.#isClientBlocked) return;
+    const carrier = this.#carrier;
+    carrier.flush();
+    if (!carrier.isFull || this.#isClientBlocked) return;
     this.#isClientBlocked = true;
     this.#isUpstreamPaused = true;
     this.router.pauseResponse();
@@ -521,7 +498,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** Answers in the upstream's stead; the one place where the proxy makes up a response. */
   localReply(reply: LocalReply): void {
     if (this.#isOver) return;
-    this.#isHeld = false;
+    this.#way.drop();
     if (reply.flag !== "") this.addFlag(reply.flag);
     this.details = reply.details;
     if (reply.closes === true) this.closes = true;
@@ -530,40 +507,31 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const body = fillLocalHead(this.#localHead, reply, this.head, replies && { replies, of: this });
     const hasBody = body !== "" && this.head.method !== "HEAD";
     this.#respond(this.#localHead, hasBody);
-    if (hasBody && this.#responseSink !== undefined) {
-      this.#responseSink.onBodyBytes(Buffer.from(body, "latin1"), 0, body.length);
-      return this.#responseSink.onBodyEnd();
-    }
-    if (hasBody) {
-      this.#connection.out.text(body);
-      this.bytesSent += body.length;
-    }
-    this.#finish();
+    if (!hasBody) return this.#finish();
+    const sink = this.#responseSink ?? this.#clientSink;
+    const bytes = Buffer.from(body, "latin1");
+    sink.onBodyBytes(bytes, 0, bytes.length);
+    sink.onBodyEnd();
   }
 
-  #sendHead(status: number, headers: HeaderList, framing: string): void {
-    const { head } = this;
+  #sendHead(head: ResponseHead, hasBody: boolean): void {
+    const { status, headers } = head;
     this.status = status;
+    this.responseHeaders = headers;
     this.times.note("answerBeginMs");
-    const { counters } = this.#connection.service.stats;
+    const carrier = this.#carrier;
+    const { counters } = carrier.service.stats;
     countResponse(counters, status);
     prepareResponse(headers, this);
-    // An answer that comes before the end of the request leaves bytes that nobody will read.
-    const ends = this.#connection.isDraining || this.context.overload?.endsKeepAlive(counters);
-    if (head.wantsClose || !this.#isRequestDone || ends === true) this.closes = status !== 101;
-    if (head.minor === 0 && !head.wantsKeepAlive) this.closes = true;
-    let text = statusLine(status, head.minor) + headers.encode() + framing;
-    // In a tunnel there is nothing more to say of the connection.
-    if (status === 200 && head.method === "CONNECT") this.closes = false;
-    else if (this.closes) text += "connection: close\r\n";
-    else if (head.minor === 0) text += "connection: keep-alive\r\n";
-    this.#connection.out.text(formatNames(`${text}\r\n`, this.config.nameFormat));
+    const closes =
+      this.closes || carrier.isDraining || this.context.overload?.endsKeepAlive(counters) === true;
+    this.closes = carrier.sendHead(head, this.head, hasBody, this.#isRequestDone, closes);
   }
 
   #finish(): void {
     if (this.#isOver) return;
     this.#over();
-    this.#connection.finishResponse(this.closes || !this.#isRequestDone);
+    this.#carrier.finishResponse(this.#isRequestDone, this.closes);
   }
 
   /** The response cannot be ended in order: the client must see that it is cut off. */
@@ -571,19 +539,17 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.router.destroy();
     this.addFlag(flag);
     this.details = details;
-    this.#connection.out.flushNow();
     this.#over();
-    this.#connection.destroy();
+    this.#carrier.breakResponse();
   }
 
   #over(): void {
     this.#isOver = true;
-    this.#isHeld = false;
-    if (this.#heldBody.length > 0) this.#heldBody = [];
+    this.#way.drop();
     this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
-    countStream(this, this.#connection.service.stats);
-    for (const log of this.#connection.service.accessLogs) log.log(this.info);
+    countStream(this, this.#carrier.service.stats);
+    for (const log of this.#carrier.service.accessLogs) log.log(this.info);
     this.#filters.onStreamEnd();
     this.responseHeaders = undefined;
     this.#responseSink = undefined;

@@ -36,6 +36,24 @@ export class MessageHead {
     this.nominated = "";
     this.connection = "";
   }
+
+  /** Becomes a copy of another one, as far as the fields of all messages go. */
+  takeFields(other: MessageHead): void {
+    this.headers.restore(other.headers.snapshot());
+    this.contentLength = other.contentLength;
+    this.coding = other.coding;
+    this.minor = other.minor;
+    this.wantsClose = other.wantsClose;
+    this.wantsKeepAlive = other.wantsKeepAlive;
+    this.nominated = other.nominated;
+    this.connection = other.connection;
+  }
+
+  /** The body will not be as long as was said: no length is told any more. */
+  forgetLength(): void {
+    this.headers.remove("content-length");
+    this.contentLength = -1;
+  }
 }
 
 /** A request as it came. */
@@ -61,6 +79,24 @@ export class RequestHead extends MessageHead {
     this.upgrade = "";
     this.expectsContinue = false;
     this.hasInternalHeaders = false;
+  }
+
+  /** Becomes a copy of another one. */
+  take(other: RequestHead): void {
+    this.takeFields(other);
+    this.method = other.method;
+    this.path = other.path;
+    this.authority = other.authority;
+    this.hasHost = other.hasHost;
+    this.upgrade = other.upgrade;
+    this.expectsContinue = other.expectsContinue;
+    this.hasInternalHeaders = other.hasInternalHeaders;
+  }
+
+  /** HTTP/1.1 needs to know where the body ends all the same. */
+  override forgetLength(): void {
+    super.forgetLength();
+    this.coding = CODING.chunked;
   }
 }
 

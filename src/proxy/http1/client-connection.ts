@@ -8,60 +8,17 @@ import type { BodySink } from "../http/body-sink.ts";
 import { dropFraming, responseFraming } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
-import { ResponseHead } from "../http/message-head.ts";
+import { CODING, type RequestHead, ResponseHead } from "../http/message-head.ts";
+import type { ResponseSink, UpstreamExchange } from "../http/upstream-exchange.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing, OnConnect } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
 import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
 import { TransportError } from "../tls/tls-error.ts";
 import { BodyReader, FRAMING } from "./body-reader.ts";
+import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { HeadReader } from "./head-reader.ts";
 import { parseResponseHead } from "./parse-head.ts";
-
-/** Who gets a response. */
-export interface ResponseSink extends BodySink {
-  /** A response that says something before the final one; never 101. */
-  onInterim?(head: ResponseHead): void;
-  /** `head` is valid until the response ends. `onBodyEnd` follows, at once when there is no body. */
-  onResponseHead(head: ResponseHead, hasBody: boolean): void;
-  /** The exchange is over and broken; nothing else follows. */
-  onReset(reason: ResetReason): void;
-  /** What one read brought has been handed over. */
-  onReadEnd(): void;
-  /** What the request's sender held back may go on. */
-  onSendDrain(): void;
-}
-
-/** What carries one exchange to an upstream host, as its owner sees it. */
-export interface UpstreamExchange {
-  readonly host: Host;
-  readonly connectStartMs: number;
-  /** -1 until it is made. */
-  readonly connectedMs: number;
-  /** Its own end; `undefined` until it is made. */
-  readonly localAddress: PeerAddress | undefined;
-  /** Which of the host's addresses it goes to; `undefined` until it is made. */
-  readonly remoteAddress: PeerAddress | undefined;
-  readonly tls: TlsInfo | undefined;
-  /** `undefined` where the bytes inside a CONNECT are all that is sent. */
-  readonly protocol: "HTTP/1.1" | undefined;
-  /** Whether the peer has answered on it before: then its closing may just be its old age. */
-  readonly isReused: boolean;
-  /** What TLS or the system says of its end; "" when that was not the cause. */
-  readonly transportFailure: string;
-  /** The one place that writes; flush it when an event has written all it has. */
-  readonly out: Sender;
-  /** Begins an exchange; then what there is of the request is to be written to `out`. */
-  begin(sink: ResponseSink, method: string, isUpgrade: boolean): void;
-  /** All of the request has been written. */
-  endRequest(): void;
-  /** The client of a tunnel sends no more. */
-  endTunnel(): void;
-  /** Nobody wants the response any more; what can be kept of the connection is kept. */
-  abandon(): void;
-  pause(): void;
-  resume(): void;
-}
 
 /** What is spoken, by its name in ALPN. */
 const PROTOCOLS = ["http/1.1"];
@@ -117,6 +74,7 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
   #out: Sender | undefined = undefined;
   #sink: ResponseSink | undefined = undefined;
   #method = "";
+  #coding: number = CODING.none;
   #isRequestDone = true;
   #awaitsHead = false;
   #isUpgrade = false;
@@ -173,22 +131,43 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     return this.#exchanges > 1;
   }
 
-  /** The one place that writes, once it is connected; flush it when an event has written all. */
-  get out(): Sender {
+  /** The one place that writes, once it is connected. */
+  get #writer(): Sender {
     if (this.#out === undefined) throw new Error("the connection is not made yet");
     return this.#out;
   }
 
-  begin(sink: ResponseSink, method: string, isUpgrade: boolean): void {
+  get isFull(): boolean {
+    return this.#out?.isFull ?? false;
+  }
+
+  begin(sink: ResponseSink, head: RequestHead, scheme: string): void {
     this.#deadline.cancel();
     this.#count();
     this.#sink = sink;
-    this.#method = method;
-    this.#isUpgrade = isUpgrade;
+    this.#method = head.method;
+    this.#isUpgrade = head.upgrade !== "";
+    this.#coding = head.coding;
     this.#isRequestDone = false;
     this.#awaitsHead = true;
     this.#exchanges++;
     if (this.host.load.config.maxStreamDurationMs !== 0) this.#limitStream();
+    this.#writer.text(encodeRequestHead(head, scheme, this.host.load.config.connection));
+  }
+
+  sendBytes(buffer: Buffer, from: number, to: number): void {
+    writeRequestBytes(this.#writer, this.#coding, buffer, from, to);
+  }
+
+  sendEnd(trailers: HeaderList | undefined): void {
+    const { connection } = this.host.load.config;
+    writeRequestEnd(this.#writer, this.#coding, trailers, connection);
+    if (this.#isUpgrade) this.endTunnel();
+    else this.#isRequestDone = true;
+  }
+
+  flush(): void {
+    this.#writer.flush();
   }
 
   #limitStream(): void {
@@ -219,23 +198,19 @@ export class ClientConnection implements SocketOwner, BodySink, UpstreamExchange
     const { host } = this;
     host.activeRequests--;
     host.load.breakers[this.priority].requests--;
-    host.load.bytesSent += this.out.bytesSent - this.#countedSent;
-    this.#countedSent = this.out.bytesSent;
-  }
-
-  endRequest(): void {
-    this.#isRequestDone = true;
+    host.load.bytesSent += this.#writer.bytesSent - this.#countedSent;
+    this.#countedSent = this.#writer.bytesSent;
   }
 
   endTunnel(): void {
     this.#isReusable = false;
-    this.out.flushNow();
+    this.#writer.flushNow();
     this.#socket?.end();
   }
 
   abandon(): void {
     // What came right before the client's end is still meant for the peer.
-    if (this.#body.isUntilClose) this.out.flushNow();
+    if (this.#body.isUntilClose) this.#writer.flushNow();
     this.#sink = undefined;
     this.#countEnd();
     this.#discarded = 0;

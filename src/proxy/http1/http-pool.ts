@@ -4,30 +4,20 @@ import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import { HEALTH } from "../cluster/host-health.ts";
 import type { ProxyContext } from "../context.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
-import {
-  ClientConnection,
-  type ConnectionPool,
-  type UpstreamExchange,
-} from "./client-connection.ts";
+import type { UpstreamPool, Waiter } from "../http/upstream-exchange.ts";
+import { ClientConnection, type ConnectionPool } from "./client-connection.ts";
 
 /** A host that closed a connection right behind a response is not trusted for so many more. */
 const SUSPICION_MAX = 100;
 /** Envoy's bound of what one request may cause. */
 const CONNECTS_MAX = 3;
 
-/** Somebody who wants a connection: answered once, perhaps before `acquire` returns. */
-export interface Waiter {
-  onConnection(connection: UpstreamExchange): void;
-  /** `transportFailure` is why one could not be made, in the words of TLS or the system. */
-  onNoConnection(reason: ResetReason, transportFailure: string): void;
-}
-
 /**
  * The HTTP/1.1 connections to one host for requests of one priority: kept alive between requests,
  * bounded by the cluster's circuit breakers. A request that finds none waits for the first that is
  * connected or free, whichever it is.
  */
-export class HttpPool implements ConnectionPool {
+export class HttpPool implements ConnectionPool, UpstreamPool {
   readonly #host: Host;
   readonly #context: ProxyContext;
   readonly #priority: Priority;

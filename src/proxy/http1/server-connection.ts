@@ -5,10 +5,11 @@ import type { BodySink } from "../http/body-sink.ts";
 import { requestFraming } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpService } from "../http/http-config.ts";
-import { HttpStream, type StreamConnection } from "../http/http-stream.ts";
+import { HttpStream } from "../http/http-stream.ts";
 import type { LocalReply } from "../http/local-reply.ts";
-import { type HeadError, RequestHead } from "../http/message-head.ts";
+import { type HeadError, RequestHead, type ResponseHead } from "../http/message-head.ts";
 import { reasonOf } from "../http/status-text.ts";
+import type { StreamCarrier } from "../http/stream-carrier.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { SocketOwner } from "../net/socket.ts";
@@ -16,6 +17,7 @@ import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
 import { BodyReader } from "./body-reader.ts";
 import { HeadReader } from "./head-reader.ts";
 import { parseRequestHead } from "./parse-head.ts";
+import { ResponseWriter } from "./response-writer.ts";
 
 /** What a connection manager's connections need besides their context. */
 export interface ConnectionEnd {
@@ -27,12 +29,13 @@ export interface ConnectionEnd {
  * One HTTP/1.1 connection from a client. It reads requests one after the other, and answers them
  * in that order: what a client sends ahead waits, and so does the client when it sends much.
  */
-export class ServerConnection implements SocketOwner, BodySink, StreamConnection {
+export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   readonly service: HttpService;
   readonly context: ProxyContext;
   readonly connection: ConnectionInfo;
-  readonly socket: Socket;
-  readonly out: Sender;
+  readonly #socket: Socket;
+  readonly #out: Sender;
+  readonly #writer: ResponseWriter;
   readonly #end: ConnectionEnd;
   readonly #heads = new HeadReader("request");
   readonly #body: BodyReader;
@@ -69,8 +72,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     const { limits, passesTrailers } = service.config;
     this.#body = new BodyReader(limits.headBytesMax, passesTrailers ? limits : undefined);
     this.#deadline = new Deadline(this);
-    this.socket = adopt(this);
-    this.out = new Sender(this.socket, context.flushQueue);
+    this.#socket = adopt(this);
+    this.#out = new Sender(this.#socket, context.flushQueue);
+    this.#writer = new ResponseWriter(this.#out, service.config);
     this.#stream = new HttpStream(this, this.#head);
     this.#counters = service.stats.counters;
     this.#startMs = context.clock.monotonicMs();
@@ -137,7 +141,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     const rest = Buffer.allocUnsafe(to - from);
     buffer.copy(rest, 0, from, to);
     this.#ahead = rest;
-    this.socket.pause();
+    this.#socket.pause();
   }
 
   /** Whether a request that begins is refused before it is read. */
@@ -190,8 +194,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     this.#body.start(requestFraming(head, isTunnel), head.contentLength);
     this.#isRequestDone = this.#body.isDone;
     if (head.expectsContinue && !this.service.config.proxies100Continue) {
-      this.out.text("HTTP/1.1 100 Continue\r\n\r\n");
-      this.out.flush();
+      this.#out.text("HTTP/1.1 100 Continue\r\n\r\n");
+      this.#out.flush();
     }
   }
 
@@ -236,23 +240,57 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   }
 
   pauseReading(): void {
-    this.socket.pause();
+    this.#socket.pause();
   }
 
   resumeReading(): void {
     // What came ahead keeps the client waiting until its turn comes.
-    if (this.#ahead === undefined) this.socket.resume();
+    if (this.#ahead === undefined) this.#socket.resume();
   }
 
-  finishResponse(closes: boolean): void {
-    this.out.flush();
+  get protocol(): "HTTP/1.0" | "HTTP/1.1" {
+    return this.#head.minor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  get isFull(): boolean {
+    return this.#out.isFull;
+  }
+
+  sendInterim(head: ResponseHead): void {
+    this.#writer.interim(head, this.#head);
+  }
+
+  sendHead(
+    head: ResponseHead,
+    request: RequestHead,
+    hasBody: boolean,
+    isRequestDone: boolean,
+    closes: boolean,
+  ): boolean {
+    return this.#writer.head(head, request, hasBody, isRequestDone, closes);
+  }
+
+  sendBytes(buffer: Buffer, from: number, to: number): void {
+    this.#writer.bytes(buffer, from, to);
+  }
+
+  sendEnd(trailers: HeaderList | undefined): void {
+    this.#writer.end(trailers);
+  }
+
+  flush(): void {
+    this.#out.flush();
+  }
+
+  finishResponse(isRequestDone: boolean, closes: boolean): void {
+    this.#out.flush();
     this.#isActive = false;
     this.#counters.downstream_rq_active--;
-    if (closes) {
+    if (closes || !isRequestDone) {
       this.#startClosing();
       return;
     }
-    if (this.socket.isPaused()) this.resumeReading();
+    if (this.#socket.isPaused()) this.resumeReading();
     if (this.#ahead === undefined) this.#waitForRequest();
     // Otherwise the loop that is running goes on with what came ahead.
     else if (!this.#isConsuming) this.#consumeAhead();
@@ -263,7 +301,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     if (ahead === undefined || this.#isClosed) return;
     this.#ahead = undefined;
     this.#consume(ahead, 0, ahead.length);
-    if (this.#ahead === undefined) this.socket.resume();
+    if (this.#ahead === undefined) this.#socket.resume();
   }
 
   #waitForRequest(): void {
@@ -283,15 +321,15 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
   #startClosing(): void {
     this.#isClosing = true;
     this.#ahead = undefined;
-    this.out.flushNow();
-    this.socket.end();
-    this.socket.resume();
+    this.#out.flushNow();
+    this.#socket.end();
+    this.#socket.resume();
     this.#setDeadline(this.service.config.delayedCloseMs);
   }
 
   /** Idle for too long, a head that does not end, or a client that does not close. */
   onDeadline(): void {
-    if (this.#isClosing) this.socket.destroy();
+    if (this.#isClosing) this.#socket.destroy();
     else if (this.#heads.isInside) {
       this.#counters.downstream_rq_header_timeout++;
       this.#refuse({ status: 408, detail: "request_header_timeout" });
@@ -306,9 +344,14 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
     if (!this.#isActive && !this.#heads.isInside && !this.#isClosing) this.#startClosing();
   }
 
+  breakResponse(): void {
+    this.#out.flushNow();
+    this.destroy();
+  }
+
   /** Ends at once, whatever is in progress. */
   destroy(): void {
-    this.socket.destroy();
+    this.#socket.destroy();
     this.onClose();
   }
 
@@ -341,7 +384,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamConnection
 
   #countClose(): void {
     countDestroyed(this.#counters, this.#isClosing, this.#isActive);
-    this.#counters.downstream_cx_tx_bytes_total += this.socket.bytesWritten;
+    this.#counters.downstream_cx_tx_bytes_total += this.#socket.bytesWritten;
     const lengthMs = this.context.clock.monotonicMs() - this.#startMs;
     this.service.stats.connectionLength.add(Math.floor(lengthMs));
   }

@@ -9,9 +9,13 @@ import { applyMutations } from "../http/header-mutation.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { CODING, RequestHead, type ResponseHead } from "../http/message-head.ts";
 import { isAuthority } from "../http/parse-fields.ts";
-import type { ClientConnection, ResponseSink } from "../http1/client-connection.ts";
-import { HttpPool, type Waiter } from "../http1/http-pool.ts";
-import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "../router/encode-request.ts";
+import type {
+  ResponseSink,
+  UpstreamExchange,
+  UpstreamPool,
+  Waiter,
+} from "../http/upstream-exchange.ts";
+import { HttpPool } from "../http1/http-pool.ts";
 import type { FarEnd, UpstreamEvents } from "./tcp-upstream.ts";
 
 /** How bytes of a connection are carried to another proxy, decoded and checked. */
@@ -43,10 +47,10 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   readonly host: Host;
   readonly #options: TunnelOptions;
   readonly #head = new RequestHead();
-  #pool: HttpPool | undefined = undefined;
-  #connection: ClientConnection | undefined = undefined;
+  #pool: UpstreamPool | undefined = undefined;
+  #connection: UpstreamExchange | undefined = undefined;
   /** The same, also after its end: for logs. */
-  #last: ClientConnection | undefined = undefined;
+  #last: UpstreamExchange | undefined = undefined;
   #early: Buffer[] = [];
   #isEndDue = false;
   #state: "connecting" | "open" | "closed" = "connecting";
@@ -90,14 +94,12 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
     this.#pool.acquire(this);
   }
 
-  onConnection(connection: ClientConnection): void {
+  onConnection(connection: UpstreamExchange): void {
     this.#pool = undefined;
     this.#connection = connection;
     this.#last = connection;
-    const head = this.#head;
-    connection.begin(this, head.method, false);
-    connection.out.text(encodeRequestHead(head, "http", this.host.load.config.connection));
-    connection.out.flush();
+    connection.begin(this, this.#head, "http", false);
+    connection.flush();
   }
 
   onNoConnection(reason: ResetReason): void {
@@ -159,11 +161,11 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   }
 
   #send(buffer: Buffer, length: number): boolean {
-    const out = this.#connection?.out;
-    if (out === undefined) return false;
-    writeRequestBytes(out, this.#head.coding, buffer, 0, length);
-    out.flushNow();
-    return out.isFull;
+    const connection = this.#connection;
+    if (connection === undefined) return false;
+    connection.sendBytes(buffer, 0, length);
+    connection.flush();
+    return connection.isFull;
   }
 
   takeEarly(): Buffer[] {
@@ -188,11 +190,9 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   #sendEnd(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    const { coding } = this.#head;
-    if (coding === CODING.none) return connection.endTunnel();
-    writeRequestEnd(connection.out, coding, undefined, this.host.load.config.connection);
-    connection.out.flushNow();
-    connection.endRequest();
+    if (this.#head.coding === CODING.none) return connection.endTunnel();
+    connection.sendEnd(undefined);
+    connection.flush();
   }
 
   reset(): void {

@@ -166,8 +166,23 @@ class AttemptStream implements FilterStream {
     this.#attempt.onFilterReply(head, body, reply);
   }
 
+  interceptRequest(): never {
+    throw new Error("filters of attempts do not change bodies");
+  }
+  gatherRequest(): never {
+    throw new Error("filters of attempts do not wait for bodies");
+  }
   interceptResponse(): never {
     throw new Error("filters of attempts do not change bodies");
+  }
+  pauseRequest(): void {
+    this.#stream.pauseRequest();
+  }
+  resumeRequest(): void {
+    this.#stream.resumeRequest();
+  }
+  flushRequest(): void {
+    this.#stream.flushRequest();
   }
   pauseResponse(): void {
     this.#stream.pauseResponse();

@@ -24,9 +24,6 @@ export interface RoutedStream extends FilterStream {
   onUpstreamReadEnd(): void;
   /** The response broke off after its head was passed on. */
   onUpstreamBroken(flag: string, details: string): void;
-  /** Stops and goes on reading from the client. */
-  pauseRequest(): void;
-  resumeRequest(): void;
   /** Puts the request on the way that a redirect of the upstream names; false where it may not. */
   redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
 }

@@ -1,7 +1,6 @@
-import type { Timer } from "../../base/clock.ts";
 import type { RetryPolicy } from "../../match/retry-policy.ts";
 import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
-import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
+import { PRIORITY, type Priority } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { UpstreamNames } from "../cluster/host-dial.ts";
@@ -19,8 +18,13 @@ import {
   upstreamReset,
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
-import type { ResponseSink, UpstreamExchange } from "../http1/client-connection.ts";
-import { HttpPool, type Waiter } from "../http1/http-pool.ts";
+import type {
+  ResponseSink,
+  UpstreamExchange,
+  UpstreamPool,
+  Waiter,
+} from "../http/upstream-exchange.ts";
+import { HttpPool } from "../http1/http-pool.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import {
   AttemptTimers,
@@ -31,13 +35,13 @@ import {
 } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { dropOverload } from "./drop-overload.ts";
-import { encodeRequestHead, writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { judgeReset, judgeResponse } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { RequestPick } from "./request-pick.ts";
-import { isRetriableReset, isRetriableResponse, waitBeforeRetry } from "./retry-decision.ts";
+import { Retries } from "./retries.ts";
+import { isRetriableReset, isRetriableResponse } from "./retry-decision.ts";
 import { answerMissing, answerRoute, noHost } from "./route-answer.ts";
 import type { RoutedStream } from "./routed-stream.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
@@ -58,7 +62,6 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   #action: ClusterAction | undefined = undefined;
   #limits: RequestLimits = NO_LIMITS;
   cluster: Cluster | undefined = undefined;
-  #breakers: Breakers | undefined = undefined;
   #host: Host | undefined = undefined;
   #connection: UpstreamExchange | undefined = undefined;
   /** The last one, which may serve others by now: for logs. */
@@ -67,12 +70,11 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   transportFailure = "";
   /** Where the host's name is being looked up. */
   #cancelLookup: (() => void) | undefined = undefined;
-  #retryTimer: Timer | undefined = undefined;
+  readonly #retries: Retries;
   readonly #pick: RequestPick;
   /** By which names its TLS connections are made; absent where the cluster's hold. */
   #names: UpstreamNames | undefined = undefined;
   readonly #kept = new KeptBody();
-  #keeps = false;
   #shadows: readonly ShadowRequest[] = NO_SHADOWS;
   #tellsAttempts = false;
   /** The other end of a CONNECT, while it is waited for. */
@@ -81,17 +83,16 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   #isTunnelShut = false;
   #isStarting = false;
   /** Where a connection is waited for. */
-  #pool: HttpPool | undefined = undefined;
+  #pool: UpstreamPool | undefined = undefined;
   #isRequestDone = false;
   #isResponseStarted = false;
   /** Whether the last attempt ran out of time. */
   #isTimeoutRetry = false;
-  /** Whether a retry of this request is counted among those in progress. */
-  #holdsRetry = false;
 
   constructor(stream: RoutedStream) {
     this.#stream = stream;
     this.#pick = new RequestPick(stream);
+    this.#retries = new Retries(stream);
     this.#timers = new AttemptTimers(stream.context, (kind) => this.#failTimeout(kind));
   }
 
@@ -134,12 +135,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     }
     const dropped = dropOverload(cluster, this.#stream);
     if (dropped !== undefined) return this.#stream.localReply(dropped);
-    this.#breakers = cluster.load.breakers[this.priority];
+    this.#retries.start(cluster.load.breakers[this.priority], cluster.load);
     this.#limits = requestLimits(action, this.#stream);
     const policy = this.#limits.retryPolicy;
     this.#pick.policy = policy;
     const mayRetry = policy !== undefined && policy.retriesMax > 0;
-    this.#keeps = (mayRetry || action.internalRedirect !== undefined) && head.upgrade === "";
+    const mayRepeat = mayRetry || action.internalRedirect !== undefined;
+    this.#kept.staysWhenSent = mayRepeat && head.upgrade === "";
     this.#tellTimeLeft(head);
     const refused = prepareRequestHead(this.#stream, action, choice);
     if (refused !== "") return this.#reply(invalidHeaderValue(refused));
@@ -239,24 +241,22 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.transportFailure = "";
     connection.host.outlier?.onConnected();
     this.#stream.times.note("sendBeginMs");
-    connection.begin(this, head.method, head.upgrade !== "");
+    this.#tellAttempt(head);
+    connection.begin(this, head, this.#stream.scheme, this.#isWhole);
     if (connection.protocol === undefined) this.#isTunnelShut = false;
-    else connection.out.text(this.#encodeHead(head, connection));
-    if (!this.#isTunnelShut) this.#writeKept(connection);
-    if (this.#isRequestDone) this.#writeEnd(connection);
+    if (!this.#isTunnelShut) this.#kept.sendTo(connection, this.#keptMax);
+    if (this.#isRequestDone) this.#sendEnd(connection);
     this.#startPerTry();
     this.#timers.startIdle(this.#pick.policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
-    if (this.#isRequestDone || !this.#isStarting) connection.out.flush();
+    if (this.#isRequestDone || !this.#isStarting) connection.flush();
     if (!this.#isStarting) this.#stream.resumeRequest();
   }
 
-  #writeKept(connection: UpstreamExchange): void {
-    for (const bytes of this.#kept.pieces) {
-      writeRequestBytes(connection.out, this.#stream.head.coding, bytes, 0, bytes.length);
-    }
-    if (this.#kept.bytes > this.#keptMax) this.#keeps = false;
-    if (!this.#keeps) this.#kept.clear();
+  /** Whether the head is all of the request. */
+  get #isWhole(): boolean {
+    if (!this.#isRequestDone || this.#isTunnelShut || this.#kept.bytes > 0) return false;
+    return this.#stream.requestTrailers === undefined;
   }
 
   onNoConnection(reason: ResetReason, transportFailure: string): void {
@@ -266,15 +266,15 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.onReset(reason);
   }
 
-  #encodeHead(head: RequestHead, connection: UpstreamExchange): string {
-    const { virtualHost, scheme } = this.#stream;
+  /** What one attempt says of itself. */
+  #tellAttempt(head: RequestHead): void {
+    const { virtualHost } = this.#stream;
     const { headers } = head;
     if (this.attempts > 1) this.#tellTimeLeft(head);
     if (this.#tellsAttempts) headers.set("x-envoy-attempt-count", String(this.attempts));
     if (this.attempts > 1 && virtualHost?.tellsTimeoutRetry === true) {
       headers.set("x-envoy-is-timeout-retry", String(this.#isTimeoutRetry));
     }
-    return encodeRequestHead(head, scheme, connection.host.load.config.connection);
   }
 
   #tellTimeLeft({ headers }: RequestHead): void {
@@ -287,10 +287,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   /** More of the request's body; `flushRequest` follows. */
   sendBytes(buffer: Buffer, from: number, to: number): void {
     const connection = this.#isTunnelShut ? undefined : this.#connection;
-    if (this.#keeps || connection === undefined) this.#keep(buffer, from, to);
-    if (connection !== undefined) {
-      writeRequestBytes(connection.out, this.#stream.head.coding, buffer, from, to);
-    }
+    if (this.#kept.staysWhenSent || connection === undefined) this.#keep(buffer, from, to);
+    connection?.sendBytes(buffer, from, to);
     for (const shadow of this.#shadows) shadow.sendBytes(buffer, from, to);
   }
 
@@ -303,28 +301,24 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const max = this.#keptMax;
     const isSent = this.#connection !== undefined && !this.#isTunnelShut;
     if (isSent && this.#kept.bytes + to - from > max) {
-      this.#keeps = false;
-      this.#kept.clear();
+      this.#kept.drop();
       return;
     }
     this.#kept.add(buffer, from, to);
     if (this.#kept.bytes > max) this.#stream.pauseRequest();
   }
 
-  #writeEnd(connection: UpstreamExchange): void {
+  #sendEnd(connection: UpstreamExchange): void {
     const { head, requestTrailers } = this.#stream;
     // What waits for the upgrade goes before the end.
     if (this.#isTunnelShut && head.upgrade !== "") return;
     this.#stream.times.note("sendEndMs");
-    const config = connection.host.load.config.connection;
-    writeRequestEnd(connection.out, head.coding, requestTrailers, config);
-    if (head.upgrade !== "") connection.endTunnel();
-    else connection.endRequest();
+    connection.sendEnd(requestTrailers);
   }
 
   endRequest(): void {
     this.#isRequestDone = true;
-    if (this.#connection !== undefined) this.#writeEnd(this.#connection);
+    if (this.#connection !== undefined) this.#sendEnd(this.#connection);
     for (const shadow of this.#shadows) shadow.endRequest(this.#stream.requestTrailers);
     this.#timers.startResponse(this.#limits.timeoutMs);
     if (this.#connection !== undefined || this.#filters !== undefined) this.#startPerTry();
@@ -335,8 +329,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     for (const shadow of this.#shadows) shadow.flush();
     const connection = this.#connection;
     if (connection === undefined) return;
-    connection.out.flush();
-    if (connection.out.isFull) this.#stream.pauseRequest();
+    connection.flush();
+    if (connection.isFull) this.#stream.pauseRequest();
   }
 
   /** The client reads slower than the upstream sends. */
@@ -372,11 +366,10 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (action?.internalRedirect?.statuses.has(head.status) === true) {
       if (this.#followRedirect(action, head)) return;
     }
-    this.#endRetry(head.status < 500);
+    this.#retries.end(head.status < 500);
     this.#isResponseStarted = true;
     if (this.#isTunnelShut) this.#openTunnel(head);
-    this.#keeps = false;
-    this.#kept.clear();
+    this.#kept.drop();
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
       head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
@@ -390,16 +383,16 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const isOpen = upgrade === "" ? opensTunnel(method, status) : status === 101;
     if (connection === undefined || !isOpen) return;
     this.#isTunnelShut = false;
-    this.#writeKept(connection);
-    if (this.#isRequestDone && upgrade !== "") this.#writeEnd(connection);
-    connection.out.flush();
+    this.#kept.sendTo(connection, this.#keptMax);
+    if (this.#isRequestDone && upgrade !== "") this.#sendEnd(connection);
+    connection.flush();
     this.#stream.resumeRequest();
   }
 
   #followRedirect(action: ClusterAction, head: ResponseHead): boolean {
     const load = this.cluster?.load;
     // What is not here in full cannot be sent again.
-    const isWhole = this.#isRequestDone && this.#keeps;
+    const isWhole = this.#isRequestDone && this.#kept.staysWhenSent;
     if (!isWhole || !this.#stream.redirectInternally(action, head)) {
       if (load !== undefined) load.redirectsFailed++;
       return false;
@@ -410,7 +403,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   /** Drops the attempt in favour of the way that a redirect names; the body stays. */
   leave(keepsBody: boolean): void {
-    this.#endRetry(false);
+    this.#retries.end(false);
     this.#timers.end();
     this.#abandon();
     this.#release();
@@ -472,42 +465,14 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   /** Prepares the next attempt; false when there may be none. */
   #retry(policy: RetryPolicy, response: ResponseHead | undefined): boolean {
     const cluster = this.cluster;
-    const breakers = this.#breakers;
-    this.#endRetry(false);
-    if (cluster === undefined || breakers === undefined) return false;
-    const { load } = cluster;
-    if (this.attempts > policy.retriesMax) {
-      this.#stream.addFlag("URX");
-      load.retriesExhausted++;
-      return false;
-    }
-    if (!this.#keeps) return false;
-    if (!breakers.canRetry()) {
-      this.#stream.addFlag("UO");
-      load.retriesOverflow++;
-      return false;
-    }
-    const { clock, prng } = this.#stream.context;
-    const wait = waitBeforeRetry(policy, this.attempts, response, prng.next(), clock.nowMs());
+    if (cluster === undefined) return false;
+    const { attempts } = this;
+    if (!this.#retries.isAllowed(policy, attempts, this.#kept.staysWhenSent)) return false;
     this.#timers.endAttempt();
     this.#abandon();
     this.#release();
-    breakers.retries++;
-    this.#holdsRetry = true;
-    this.#retryTimer = clock.setTimer(wait.ms, () => {
-      this.#retryTimer = undefined;
-      load.countRetry(wait.isAsked);
-      this.#attempt(cluster);
-    });
+    this.#retries.schedule(policy, attempts, response, () => this.#attempt(cluster));
     return true;
-  }
-
-  /** The outcome of a retry is known. */
-  #endRetry(isSuccess: boolean): void {
-    if (!this.#holdsRetry) return;
-    this.#holdsRetry = false;
-    if (this.#breakers !== undefined) this.#breakers.retries--;
-    if (isSuccess && this.cluster !== undefined) this.cluster.load.retriesSucceeded++;
   }
 
   #failTimeout(kind: TimeoutKind): void {
@@ -544,16 +509,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   #end(): void {
     if (!this.#isRequestDone) for (const shadow of this.#shadows) shadow.destroy();
     this.#shadows = NO_SHADOWS;
-    this.#endRetry(false);
+    this.#retries.cancel();
     this.#abandon();
     this.#release();
     this.#timers.end();
-    this.#keeps = false;
-    this.#kept.clear();
+    this.#kept.drop();
     this.#cancelLookup?.();
     this.#cancelLookup = undefined;
-    this.#retryTimer?.cancel();
-    this.#retryTimer = undefined;
   }
 
   #abandon(): void {

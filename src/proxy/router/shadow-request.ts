@@ -5,11 +5,15 @@ import type { ProxyContext } from "../context.ts";
 import { heedImmediateFail } from "../health/immediate-fail.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { ResetReason } from "../http/local-reply.ts";
-import type { ResponseHead } from "../http/message-head.ts";
-import type { ClientConnection, ResponseSink } from "../http1/client-connection.ts";
-import { HttpPool, type Waiter } from "../http1/http-pool.ts";
+import type { RequestHead, ResponseHead } from "../http/message-head.ts";
+import type {
+  ResponseSink,
+  UpstreamExchange,
+  UpstreamPool,
+  Waiter,
+} from "../http/upstream-exchange.ts";
+import { HttpPool } from "../http1/http-pool.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
-import { writeRequestBytes, writeRequestEnd } from "./encode-request.ts";
 import { judgeAnswer, judgeReset } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 
@@ -22,28 +26,26 @@ const EARLY_BYTES_MAX = 1_048_576;
  */
 export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   readonly #host: Host;
-  readonly #head: string;
-  readonly #method: string;
-  readonly #coding: number;
+  readonly #head: RequestHead;
+  readonly #scheme: string;
   readonly #isGrpc: boolean;
-  readonly #pool: HttpPool;
+  readonly #pool: UpstreamPool;
   readonly #timeout: Deadline;
   readonly #early = new KeptBody();
-  #connection: ClientConnection | undefined = undefined;
+  #connection: UpstreamExchange | undefined = undefined;
   #trailers: HeaderList | undefined = undefined;
   #isRequestDone = false;
   #isWaiting = true;
   #isAnswered = false;
   #isOver = false;
 
-  /** `head` is the encoded request head; 0 for `timeoutMs` is without end. */
+  /** `head` is its own, which nobody changes any more; 0 for `timeoutMs` is without end. */
   constructor(
     context: ProxyContext,
     host: Host,
     options: {
-      readonly head: string;
-      readonly method: string;
-      readonly coding: number;
+      readonly head: RequestHead;
+      readonly scheme: string;
       readonly isGrpc: boolean;
       readonly timeoutMs: number;
       readonly names: UpstreamNames | undefined;
@@ -51,8 +53,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   ) {
     this.#host = host;
     this.#head = options.head;
-    this.#method = options.method;
-    this.#coding = options.coding;
+    this.#scheme = options.scheme;
     this.#isGrpc = options.isGrpc;
     this.#timeout = new Deadline(this);
     this.#pool = HttpPool.of(host, context, PRIORITY.default, undefined, options.names);
@@ -62,18 +63,16 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#pool.acquire(this);
   }
 
-  onConnection(connection: ClientConnection): void {
+  onConnection(connection: UpstreamExchange): void {
     this.#isWaiting = false;
     this.#connection = connection;
     this.#host.outlier?.onConnected();
-    connection.begin(this, this.#method, false);
-    connection.out.text(this.#head);
-    for (const bytes of this.#early.pieces) {
-      writeRequestBytes(connection.out, this.#coding, bytes, 0, bytes.length);
-    }
+    const isEnd = this.#isRequestDone && this.#early.bytes === 0;
+    connection.begin(this, this.#head, this.#scheme, isEnd && this.#trailers === undefined);
+    for (const bytes of this.#early.pieces) connection.sendBytes(bytes, 0, bytes.length);
     this.#early.clear();
-    if (this.#isRequestDone) this.#writeEnd(connection);
-    connection.out.flush();
+    if (this.#isRequestDone) connection.sendEnd(this.#trailers);
+    connection.flush();
   }
 
   onNoConnection(reason: ResetReason): void {
@@ -86,8 +85,8 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   sendBytes(buffer: Buffer, from: number, to: number): void {
     if (this.#isOver) return;
     const connection = this.#connection;
-    if (connection !== undefined && !connection.out.isFull) {
-      writeRequestBytes(connection.out, this.#coding, buffer, from, to);
+    if (connection !== undefined && !connection.isFull) {
+      connection.sendBytes(buffer, from, to);
     } else if (connection !== undefined || this.#early.bytes + to - from > EARLY_BYTES_MAX) {
       // Who is slower than the request itself gets no copy: the request does not wait for it.
       this.destroy();
@@ -99,17 +98,11 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   endRequest(trailers: HeaderList | undefined): void {
     this.#isRequestDone = true;
     this.#trailers = trailers;
-    if (this.#connection !== undefined) this.#writeEnd(this.#connection);
-  }
-
-  #writeEnd(connection: ClientConnection): void {
-    const config = this.#host.load.config.connection;
-    writeRequestEnd(connection.out, this.#coding, this.#trailers, config);
-    connection.endRequest();
+    this.#connection?.sendEnd(trailers);
   }
 
   flush(): void {
-    this.#connection?.out.flush();
+    this.#connection?.flush();
   }
 
   onResponseHead(head: ResponseHead): void {

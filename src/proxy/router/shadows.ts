@@ -1,8 +1,7 @@
 import type { MirrorPolicy } from "../../match/mirror-policy.ts";
 import { currentShare } from "../../match/runtime-reader.ts";
-import type { ConnectionConfig } from "../cluster/cluster-config.ts";
 import { isGrpcRequest } from "../http/local-reply-head.ts";
-import { encodeRequestHead } from "./encode-request.ts";
+import { RequestHead } from "../http/message-head.ts";
 import type { RoutedStream } from "./routed-stream.ts";
 import { ShadowRequest } from "./shadow-request.ts";
 import { upstreamNames } from "./upstream-names.ts";
@@ -39,9 +38,8 @@ export function startShadows(
     const authority = policy.appendsShadow ? withShadow(head.authority) : head.authority;
     const shadow = new ShadowRequest(context, host, {
       names: rules && upstreamNames(rules, { authority, headers: head.headers }),
-      head: encodeShadowHead(stream, policy, host.load.config.connection),
-      method: head.method,
-      coding: head.coding,
+      head: shadowHead(stream, policy),
+      scheme: stream.scheme,
       isGrpc: isGrpcRequest(head),
       timeoutMs,
     });
@@ -53,22 +51,16 @@ export function startShadows(
 }
 
 /** The request's head as the copy has it; the request's own stays as it is. */
-function encodeShadowHead(
-  { head, context, scheme }: RoutedStream,
-  policy: MirrorPolicy,
-  upstream: ConnectionConfig,
-): string {
-  const { headers, authority } = head;
-  const own = headers.snapshot();
-  if (policy.appendsShadow) head.authority = withShadow(authority);
+function shadowHead({ head, context }: RoutedStream, policy: MirrorPolicy): RequestHead {
+  const copy = new RequestHead();
+  copy.take(head);
+  if (policy.appendsShadow) copy.authority = withShadow(head.authority);
+  const { headers } = copy;
   headers.set("x-envoy-internal", "true");
   const before = headers.get("x-forwarded-for");
   const { localAddress } = context;
   headers.set("x-forwarded-for", before === undefined ? localAddress : `${before},${localAddress}`);
-  const text = encodeRequestHead(head, scheme, upstream);
-  headers.restore(own);
-  head.authority = authority;
-  return text;
+  return copy;
 }
 
 /** `host:port` → `host-shadow:port`. */

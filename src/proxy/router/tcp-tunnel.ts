@@ -5,8 +5,7 @@ import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { ResponseHead } from "../http/message-head.ts";
-import type { ResponseSink, UpstreamExchange } from "../http1/client-connection.ts";
-import type { Waiter } from "../http1/http-pool.ts";
+import type { ResponseSink, UpstreamExchange, Waiter } from "../http/upstream-exchange.ts";
 import type { Sender } from "../net/sender.ts";
 import { describeConnectError } from "../net/socket.ts";
 import { TcpUpstream, type UpstreamEvents } from "../network-filter/tcp-upstream.ts";
@@ -72,7 +71,10 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   get tls(): TlsInfo | undefined {
     return this.#upstream.tls;
   }
-  get out(): Sender {
+  get isFull(): boolean {
+    return this.#upstream.out?.isFull ?? false;
+  }
+  get #out(): Sender {
     const { out } = this.#upstream;
     if (out === undefined) throw new Error("the connection is not made yet");
     return out;
@@ -80,9 +82,9 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
 
   onReady(): void {
     this.#state = "open";
-    this.out.text(this.#prefix);
+    this.#out.text(this.#prefix);
     this.#waiter.onConnection(this);
-    this.out.flush();
+    this.#out.flush();
     // The waiter has written what the client sent ahead.
     const head = new ResponseHead();
     head.status = 200;
@@ -123,17 +125,25 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     this.#waiter.onNoConnection(reason, isTooLate ? "" : this.transportFailure);
   }
 
-  endRequest(): void {
+  sendBytes(buffer: Buffer, from: number, to: number): void {
+    this.#out.bytes(buffer, from, to);
+  }
+
+  sendEnd(): void {
     this.endTunnel();
   }
 
+  flush(): void {
+    this.#out.flush();
+  }
+
   endTunnel(): void {
-    this.out.flushNow();
+    this.#out.flushNow();
     this.#upstream.end();
   }
 
   abandon(): void {
-    if (this.#state === "open") this.out.flushNow();
+    if (this.#state === "open") this.#out.flushNow();
     this.#close();
   }
 

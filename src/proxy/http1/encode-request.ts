@@ -1,9 +1,9 @@
 import type { ConnectionConfig } from "../cluster/cluster-config.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { CODING, type RequestHead } from "../http/message-head.ts";
-import { formatNames } from "../http1/header-case.ts";
-import { encodeLastChunk } from "../http1/last-chunk.ts";
 import type { Sender } from "../net/sender.ts";
+import { formatNames } from "./header-case.ts";
+import { encodeLastChunk } from "./last-chunk.ts";
 
 /** Methods without a body, for which no `content-length: 0` is sent; as Envoy has it. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
