@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import("../cli/logs.ts")).logsCommand,
   wait: async () => (await import("../cli/wait.ts")).waitCommand,
   "proxy-status": async () => (await import("../cli/proxy-status.ts")).proxyStatusCommand,
+  "proxy-profile": async () => (await import("../cli/proxy-profile.ts")).proxyProfileCommand,
   scope: async () => (await import("../cli/scope.ts")).scopeCommand,
   "xds-dump": async () => (await import("../cli/xds-dump.ts")).xdsDumpCommand,
   version: async () => (await import("../cli/version.ts")).versionCommand,

@@ -15,7 +15,6 @@ import type { Secret as SecretMessage } from "../api/gen/envoy/extensions/transp
 import type { Issue, Result } from "../base/issue.ts";
 import { durationMs } from "../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
-import type { RuntimeReader } from "../match/runtime-reader.ts";
 import { checkJson } from "./check-json.ts";
 import { checkRules } from "./check-rules.ts";
 import type { ClusterConfig } from "./cluster/cluster-config.ts";
@@ -34,7 +33,7 @@ import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
 import { checkRouteClusters } from "./listener/route-clusters.ts";
 import type { OverloadConfig } from "./overload/overload-config.ts";
 import { parsePlainJson } from "./plain-json.ts";
-import { decodeRuntime } from "./runtime.ts";
+import { decodeRuntime, type RuntimeLayerConfig } from "./runtime.ts";
 import type { Secret } from "./secret/secret.ts";
 import { checkSecretRefs, clusterSecretRefs, listenerSecretRefs } from "./secret/secret-refs.ts";
 import type { StatsConfig } from "./stats/stats-config.ts";
@@ -44,6 +43,8 @@ import type { GrpcSource } from "./tls/tls-config.ts";
 export interface ProxyBootstrap {
   readonly node: Node;
   readonly admin: HostPort | undefined;
+  /** Where the admin port's profilers write. */
+  readonly profilePath: string;
   readonly clusters: readonly ClusterConfig[];
   readonly listeners: readonly ListenerConfig[];
   /** By name. */
@@ -55,7 +56,7 @@ export interface ProxyBootstrap {
   readonly asksListeners: boolean;
   /** So long a control plane is waited for before the proxy counts as ready; 0 is for ever. */
   readonly firstAnswerMs: number;
-  readonly runtime: RuntimeReader;
+  readonly runtimeLayers: readonly RuntimeLayerConfig[];
   readonly clusterManager: ClusterManagerConfig;
   /** `undefined`: whatever comes is taken. */
   readonly overload: OverloadConfig | undefined;
@@ -163,7 +164,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   );
   if (ads !== undefined) asked.add(ads.cluster);
   checkStatic(clusters, listeners, asked, ads !== undefined, issues);
-  const runtime = decodeRuntime(message.layeredRuntime, issues);
+  const runtimeLayers = decodeRuntime(message.layeredRuntime, issues);
   const names = new Set(clusters.map(({ name }) => name));
   const clusterManager = decodeClusterManager(message.clusterManager, names, issues);
   const admin = decodeAdmin(message, issues);
@@ -181,8 +182,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const asksListeners = message.dynamicResources?.ldsConfig !== undefined;
   const firstAnswerMs = decodeFirstAnswerMs(message.dynamicResources);
   const asks = { ads, asksClusters, asksListeners, firstAnswerMs };
-  const statsFlushMs = durationMs(message.statsFlushInterval) ?? STATS_FLUSH_MS;
-  const shows = { stats, statsFlushMs, json };
+  const shows = { stats, json, ...decodeShown(message) };
   return {
     ok: true,
     value: {
@@ -192,7 +192,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
       listeners,
       secrets,
       ...asks,
-      runtime,
+      runtimeLayers,
       clusterManager,
       overload,
       ...shows,
@@ -200,8 +200,16 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   };
 }
 
-/** Envoy's own interval. */
+/** Envoy's own path and interval. */
+const PROFILE_PATH = "/var/log/envoy/envoy.prof";
 const STATS_FLUSH_MS = 5000;
+
+function decodeShown(message: Bootstrap): Pick<ProxyBootstrap, "profilePath" | "statsFlushMs"> {
+  return {
+    statsFlushMs: durationMs(message.statsFlushInterval) ?? STATS_FLUSH_MS,
+    profilePath: message.admin?.profilePath || PROFILE_PATH,
+  };
+}
 
 function collect<T>(decoded: Result<T>, path: string, issues: Issue[]): T[] {
   if (decoded.ok) return [decoded.value];
@@ -282,7 +290,7 @@ function checkStatic(
 function decodeAdmin(message: Bootstrap, issues: Issue[]): HostPort | undefined {
   const { admin } = message;
   if (admin === undefined) return undefined;
-  // There is no profiler that would write a file, and requests to the admin port are not logged.
+  // Requests to the admin port are not logged.
   const fields = ["address", "profile_path"];
   if (admin.accessLogPath === "/dev/null") fields.push("access_log_path");
   issues.push(...refuseFields(AdminSchema, admin, fields, "admin"));

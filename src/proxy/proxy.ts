@@ -16,6 +16,7 @@ import { CounterGroups } from "./counters.ts";
 import { DnsCaches } from "./dns-cache/dns-caches.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
+import { LayeredRuntime } from "./layered-runtime.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
 import { LogLevels } from "./log-levels.ts";
 import { Deadlines } from "./net/deadlines.ts";
@@ -77,6 +78,7 @@ export class Proxy {
   readonly #secretStreams: SecretStreams;
   readonly #overload: OverloadManager | undefined;
   readonly #dnsCaches: DnsCaches;
+  readonly #runtime: LayeredRuntime;
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
@@ -92,6 +94,7 @@ export class Proxy {
   constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
     const { clock, prng, log } = deps;
     this.#bootstrap = bootstrap;
+    this.#runtime = new LayeredRuntime(bootstrap.runtimeLayers);
     this.#deps = deps;
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
@@ -127,7 +130,7 @@ export class Proxy {
     const context: ProxyContext = {
       clock: new TurnClock(clock, flushQueue),
       prng,
-      runtime: bootstrap.runtime,
+      runtime: this.#runtime,
       log,
       readBuffer: this.#readBuffer,
       flushQueue,
@@ -167,18 +170,19 @@ export class Proxy {
       routes: this.#routes,
       counters: this.#counters,
       secrets: this.#secrets,
-      nowMs: () => clock.nowMs(),
       adsStatus: () => this.#ads?.status() ?? [],
       isConnected: () => this.#ads?.isConnected,
       logFiles: this.#logFiles,
       logLevels,
+      runtime: this.#runtime,
       onQuit,
     });
   }
 
   #createClusters(tlsContexts: ContextCache): ClusterSet {
     const { clock, prng, log } = this.#deps;
-    const { runtime, clusterManager, node } = this.#bootstrap;
+    const { clusterManager, node } = this.#bootstrap;
+    const runtime = this.#runtime;
     const { localClusterName: clusterName, ejectionLog } = clusterManager;
     const counters = this.#counters;
     const readBuffer = this.#readBuffer;

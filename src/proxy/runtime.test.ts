@@ -3,12 +3,16 @@ import { describe, expect, test } from "vitest";
 import { LayeredRuntimeSchema } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { formatIssue, type Issue } from "../base/issue.ts";
 import type { RuntimeReader } from "../match/runtime-reader.ts";
+import { LayeredRuntime } from "./layered-runtime.ts";
 import { decodeRuntime } from "./runtime.ts";
 
 function decode(layers: readonly JsonValue[]): { reader: RuntimeReader; issues: string[] } {
   const issues: Issue[] = [];
   const message = fromJson(LayeredRuntimeSchema, { layers: [...layers] });
-  return { reader: decodeRuntime(message, issues), issues: issues.map(formatIssue) };
+  return {
+    reader: new LayeredRuntime(decodeRuntime(message, issues)),
+    issues: issues.map(formatIssue),
+  };
 }
 
 describe("decodeRuntime()", () => {

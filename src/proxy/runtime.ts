@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { parse } from "yaml";
 import {
   type LayeredRuntime,
   LayeredRuntimeSchema,
@@ -8,10 +9,11 @@ import {
 } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Issue } from "../base/issue.ts";
 import { joinPath, refuseFields } from "../match/refuse-fields.ts";
-import type { RuntimeReader } from "../match/runtime-reader.ts";
 
 /** A value of the runtime: a number, or a share of requests, 0 to 1. */
-interface RuntimeValue {
+export interface RuntimeValue {
+  /** As it was written; of a share, as JSON. */
+  readonly text: string;
   /** A whole number, not negative. */
   readonly number: number | undefined;
   /** Any number. */
@@ -20,36 +22,58 @@ interface RuntimeValue {
   readonly flag: boolean | undefined;
 }
 
-/**
- * Decodes the runtime layers of a bootstrap; a later layer wins key by key. An admin layer is
- * empty: no admin request changes it.
- */
-export function decodeRuntime(message: LayeredRuntime | undefined, issues: Issue[]): RuntimeReader {
-  const values = new Map<string, RuntimeValue>();
-  if (message !== undefined) {
-    issues.push(...refuseFields(LayeredRuntimeSchema, message, ["layers"], "layered_runtime"));
-    const names = new Set<string>();
-    const admins = message.layers.filter((layer) => layer.layerSpecifier.case === "adminLayer");
-    if (admins.length > 1) {
-      const what =
-        "Too many admin layers specified in LayeredRuntime, at most one may be specified";
-      issues.push({ path: "layered_runtime", message: what });
-    }
-    for (const [at, layer] of message.layers.entries()) {
-      const path = `layered_runtime.layers[${at}]`;
-      if (names.has(layer.name)) {
-        issues.push({ path, message: `Duplicate layer name: ${layer.name}` });
-      }
-      names.add(layer.name);
-      decodeLayer(layer, path, values, issues);
-    }
+/** One layer: what it says wins over those before it, key by key. */
+export interface RuntimeLayerConfig {
+  readonly name: string;
+  /** Whether the admin port fills it; there is at most one such layer. */
+  readonly isAdmin: boolean;
+  readonly values: ReadonlyMap<string, RuntimeValue>;
+}
+
+/** Decodes the runtime layers of a bootstrap; an admin layer is empty at first. */
+export function decodeRuntime(
+  message: LayeredRuntime | undefined,
+  issues: Issue[],
+): readonly RuntimeLayerConfig[] {
+  if (message === undefined) return [];
+  issues.push(...refuseFields(LayeredRuntimeSchema, message, ["layers"], "layered_runtime"));
+  const names = new Set<string>();
+  const admins = message.layers.filter((layer) => layer.layerSpecifier.case === "adminLayer");
+  if (admins.length > 1) {
+    const what = "Too many admin layers specified in LayeredRuntime, at most one may be specified";
+    issues.push({ path: "layered_runtime", message: what });
   }
-  return {
-    integer: (key) => values.get(key)?.number,
-    double: (key) => values.get(key)?.double,
-    share: (key) => values.get(key)?.share,
-    flag: (key) => values.get(key)?.flag,
-  };
+  return message.layers.map((layer, at) => {
+    const path = `layered_runtime.layers[${at}]`;
+    if (names.has(layer.name)) {
+      issues.push({ path, message: `Duplicate layer name: ${layer.name}` });
+    }
+    names.add(layer.name);
+    const values = new Map<string, RuntimeValue>();
+    decodeLayer(layer, path, values, issues);
+    return { name: layer.name, isAdmin: layer.layerSpecifier.case === "adminLayer", values };
+  });
+}
+
+/**
+ * Reads a value that the admin port is told, as YAML, for a key; what is wrong with either stands in
+ * the issues.
+ */
+export function readRuntimeText(
+  key: string,
+  text: string,
+  issues: Issue[],
+): RuntimeValue | undefined {
+  const values = new Map<string, RuntimeValue>();
+  let value: JsonValue = text;
+  try {
+    value = parse(text) as JsonValue;
+  } catch {
+    // It is text then.
+  }
+  addValue(key, value, { values, path: "runtime", issues });
+  const read = values.get(key);
+  return read && { ...read, text };
 }
 
 function decodeLayer(
@@ -109,6 +133,7 @@ function addValue(key: string, value: JsonValue, target: Target): void {
       return;
     }
     values.set(key, {
+      text: JSON.stringify(value),
       number: undefined,
       double: undefined,
       share: Math.min(1, numerator / denominator),
@@ -119,14 +144,15 @@ function addValue(key: string, value: JsonValue, target: Target): void {
 
 /** Text that is a number counts as one; what is neither a number nor a share has no value. */
 function readScalar(value: string | number | boolean): RuntimeValue {
+  const text = String(value);
   const number = typeof value === "boolean" ? Number.NaN : Number(value);
   // Text is no flag, whatever it says.
   const flag = typeof value === "string" ? undefined : Boolean(value);
   const double = value === "" || Number.isNaN(number) ? undefined : number;
   if (double === undefined || !Number.isInteger(double) || double < 0) {
-    return { number: undefined, double, share: undefined, flag };
+    return { text, number: undefined, double, share: undefined, flag };
   }
-  return { number: double, double, share: Math.min(1, double / 100), flag };
+  return { text, number: double, double, share: Math.min(1, double / 100), flag };
 }
 
 /**

@@ -38,6 +38,13 @@ function bootstrap(ports: Readonly<Record<"http" | "admin", number>>, refusedPor
     { match: { prefix: "/bad" }, route: { cluster: "bad" } },
     { match: { prefix: "/away" }, redirect: { path_redirect: "/up" } },
     { match: { prefix: "/own" }, direct_response: { status: 204 } },
+    {
+      match: {
+        prefix: "/switch",
+        runtime_fraction: { default_value: { numerator: 0 }, runtime_key: "switch.on" },
+      },
+      direct_response: { status: 202 },
+    },
     { match: { prefix: "/up" }, route: { cluster: "up.a|b" } },
   ];
   const manager = {
@@ -55,6 +62,13 @@ function bootstrap(ports: Readonly<Record<"http" | "admin", number>>, refusedPor
     node: { id: "node-1", cluster: "tests", metadata: { a: 1 } },
     admin: at(ports.admin),
     stats_flush_interval: "0.2s",
+    layered_runtime: {
+      layers: [
+        { name: "base", static_layer: { a: { b: 5, c: "text" }, f: 1.5, d: true } },
+        { name: "adm", admin_layer: {} },
+        { name: "top", static_layer: { d: 7 } },
+      ],
+    },
     stats_config: {
       stats_tags: [
         { tag_name: "mesh", fixed_value: "m1" },
@@ -182,6 +196,11 @@ describe("/stats", () => {
     "/stats?filter=%5Ecluster.bad.membership_(change|total)&format=json",
     "/stats?type=nothing",
     "/stats?filter=no.such.name",
+    "/stats?filter=%5E%5B%5Er%5D|%5Er%5B%5Eu%5D|_%5B%5Ek%5D&invert_filter",
+    "/stats?filter=%5Eruntime.num_k+eys",
+    "/stats?filter=cluster.bad.membership_total$&invert_filter&type=TextReadouts",
+    "/stats/prometheus?histogram_buckets=disjoint",
+    "/stats/prometheus?filter=bad.membership_total&text_readouts",
     "/stats?type=Gauges&filter=membership_total",
     "/stats?filter=in.side.downstream_rq_time$&histogram_buckets=cumulative",
     "/stats?filter=in.side.downstream_rq_time$&histogram_buckets=cumulative&format=json",
@@ -256,6 +275,13 @@ describe("other pages", () => {
     ["/logging", "GET"],
     ["/reset_counters", "GET"],
     ["/reopen_logs", "POST"],
+    ["/init_dump"],
+    ["/init_dump?mask=listener"],
+    ["/cpuprofiler", "GET"],
+    ["/cpuprofiler?enable=x", "POST"],
+    ["/cpuprofiler?enable=n", "POST"],
+    ["/runtime_modify", "GET"],
+    ["/runtime_modify", "POST"],
   ])("%s answers alike", async (path, method?: string) => {
     const { weft, envoy } = await both(path, method);
     expect(weft).toEqual(envoy);
@@ -316,6 +342,64 @@ describe("other pages", () => {
     const { weft, envoy } = await both("/memory");
     const [ours, theirs] = [weft, envoy].map(({ text }) => JSON.parse(text) as object);
     expect(Object.keys(ours ?? {})).toEqual(Object.keys(theirs ?? {}));
+  });
+
+  test("/runtime says what each layer has, and the admin layer changes it", async () => {
+    const path = "/switch";
+    const ask202 = (): Promise<unknown> =>
+      each(async ({ ports }) => (await ask(ports.http, path)).status);
+    const pages = async (): Promise<unknown[]> => {
+      const runtime = await both("/runtime");
+      expect(JSON.parse(runtime.weft.text)).toEqual(JSON.parse(runtime.envoy.text));
+      const stats = await both("/stats?filter=%5Eruntime.(num|admin|load_success)");
+      expect(stats.weft.text).toBe(stats.envoy.text);
+      return [await ask202(), linesOf(stats.weft.text).get("runtime.num_keys")];
+    };
+    expect(await pages()).toEqual([{ weft: 404, envoy: 404 }, "4"]);
+    const query = "switch.on=100&a.b=9&z=x+y%20z&d=3&frac=%7Bnumerator:%205%7D";
+    const changed = await both(`/runtime_modify?${query}`, "POST");
+    expect(changed.weft).toEqual(changed.envoy);
+    expect(await pages()).toEqual([{ weft: 202, envoy: 202 }, "7"]);
+    const form = await each(async ({ ports }) => {
+      const answer = await fetch(`http://127.0.0.1:${ports.admin}/runtime_modify`, {
+        method: "POST",
+        body: "switch.on=0&q=1&form=a+b",
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+      });
+      return answer.text();
+    });
+    expect(form).toEqual({ weft: "OK\n", envoy: "OK\n" });
+    expect(await pages()).toEqual([{ weft: 404, envoy: 404 }, "9"]);
+    await both("/runtime_modify?switch.on=&q=&form=&z=&a.b=&d=&frac=&nobody=", "POST");
+    expect(await pages()).toEqual([{ weft: 404, envoy: 404 }, "4"]);
+    const [weft] = planes.planes;
+    const refused = await ask(
+      weft?.ports.admin ?? 0,
+      "/runtime_modify?envoy.reloadable_features.x=true&ok=1",
+      "POST",
+    );
+    expect(refused).toMatchObject({ status: 400 });
+    expect(refused.text).toContain("envoy.reloadable_features.x");
+    expect(await pages()).toEqual([{ weft: 404, envoy: 404 }, "4"]);
+  });
+
+  test("/stats in other formats", async () => {
+    const [weft] = planes.planes;
+    const port = weft?.ports.admin ?? 0;
+    const html = await ask(port, "/stats?format=html&filter=membership_total");
+    expect(html.type).toBe("text/html; charset=UTF-8");
+    expect(html.text).toContain("cluster.bad.membership_total: 1\n");
+    const page = "/stats/prometheus?histogram_buckets=summary&filter=in.side.downstream_rq_time$";
+    const { weft: ours, envoy } = await both(page);
+    const shape = (text: string): string[] =>
+      text
+        .split("\n")
+        .map((line) =>
+          line
+            .replace(/ (?:[\d.]+|nan)$/, "")
+            .replace(/\{(.*)\}/, (_, labels: string) => labels.split(",").sort().join(",")),
+        );
+    expect(shape(ours.text)).toEqual(shape(envoy.text));
   });
 
   test("/logging changes levels, or says why not", async () => {

@@ -1,13 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Timer } from "../../base/clock.ts";
 import { formatHostPort } from "../../base/ip.ts";
 import { collectHistograms, collectStats, type Stat, type StatSources } from "../stats/collect.ts";
-import { type AdminState, helpText, PAGES } from "./pages.ts";
+import type { AdminState, Page, Rendered, Streamed } from "./page.ts";
+import { helpText, PAGES } from "./pages.ts";
+import { Profiler } from "./profiler.ts";
 
 /** What the admin port needs. */
 export interface AdminOptions extends AdminState {
-  readonly clock: Clock;
   readonly onQuit: () => void;
 }
 
@@ -15,6 +16,8 @@ export interface AdminOptions extends AdminState {
 const BASE = "http://admin";
 /** A path that no page has. */
 const NOWHERE = "/-";
+/** What may be posted. */
+const BODY_MAX = 1024 * 1024;
 
 /** The admin port: Envoy's pages about what the proxy has and does. */
 export class AdminServer {
@@ -24,6 +27,8 @@ export class AdminServer {
   readonly #sources: StatSources;
   /** What counters had when they were reset; they themselves only go up. */
   #baseline = new Map<string, number>();
+  readonly #profiler: Profiler;
+  readonly #closing = new AbortController();
   #flushTimer: Timer | undefined = undefined;
 
   constructor(options: AdminOptions) {
@@ -35,7 +40,13 @@ export class AdminServer {
       sinceReset: (stat) => this.#sinceReset(stat),
       uptimeS: () => Math.floor((options.clock.monotonicMs() - this.#startMs) / 1000),
     };
-    this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#profiler = new Profiler(options.clock);
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        if (response.headersSent) response.destroy();
+        else this.#send(response, { status: 500, body: `${String(error)}\n` });
+      });
+    });
   }
 
   /** Where it listens; `undefined` while it does not. */
@@ -77,50 +88,84 @@ export class AdminServer {
     return before === undefined ? stat : { ...stat, value: stat.value - before };
   };
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A target may be anything: of `//`, for one, no URL can be made.
-    const target = request.url ?? "/";
+    // As in Envoy, a plus is no blank.
+    const target = (request.url ?? "/").replaceAll("+", "%2B");
     const url = new URL(URL.canParse(target, BASE) ? target : NOWHERE, BASE);
     const page = PAGES.find(({ path }) => path === url.pathname);
     response.setHeader("cache-control", "no-cache, max-age=0");
     response.setHeader("x-content-type-options", "nosniff");
     if (page === undefined) {
-      this.#send(response, 404, `invalid path. ${helpText()}`);
+      this.#send(response, { status: 404, body: `invalid path. ${helpText()}` });
       return;
     }
-    if (page.isPost && request.method !== "POST") {
-      this.#send(response, 405, `Method ${request.method} not allowed, POST required.`);
+    if (page.isPost === true && request.method !== "POST") {
+      const body = `Method ${request.method} not allowed, POST required.`;
+      this.#send(response, { status: 405, body });
       return;
     }
-    const { status = 200, body } = page.render({
-      state: this.#options,
-      query: url.searchParams,
-      sources: this.#sources,
-      resetCounters: () => this.#resetCounters(),
-    });
-    if (typeof body === "string") this.#send(response, status, body);
-    else {
-      response.setHeader("content-type", "application/json");
-      const text = JSON.stringify(body, undefined, page.isCompact === true ? 0 : 1);
-      this.#send(response, status, page.isCompact === true ? text : `${text}\n`);
+    const body = page.takesBody === true ? await readBody(request) : "";
+    if (body === undefined) {
+      this.#send(response, { status: 413, body: `more than ${BODY_MAX} bytes were posted\n` });
+      return;
     }
+    const rendered = await this.#render(page, { url, body, response });
+    if ("stream" in rendered) rendered.stream(response, request);
+    else this.#send(response, rendered, page.isCompact);
     if (url.pathname === "/quitquitquit") this.#options.onQuit();
   }
 
-  #send(response: ServerResponse, status: number, body: string): void {
+  async #render(
+    page: Page,
+    { url, body, response }: { url: URL; body: string; response: ServerResponse },
+  ): Promise<Rendered | Streamed> {
+    const left = new AbortController();
+    response.once("close", () => left.abort());
+    return page.render({
+      state: this.#options,
+      query: url.searchParams,
+      body,
+      sources: this.#sources,
+      profiler: this.#profiler,
+      signal: AbortSignal.any([left.signal, this.#closing.signal]),
+      resetCounters: () => this.#resetCounters(),
+    });
+  }
+
+  #send(
+    response: ServerResponse,
+    { status = 200, body, contentType }: Rendered,
+    isCompact = false,
+  ): void {
     response.statusCode = status;
-    if (!response.hasHeader("content-type")) {
-      response.setHeader("content-type", "text/plain; charset=UTF-8");
-    }
-    response.end(body);
+    const isText = typeof body === "string";
+    const type = contentType ?? (isText ? "text/plain; charset=UTF-8" : "application/json");
+    response.setHeader("content-type", type);
+    if (isText) response.end(body);
+    else response.end(isCompact ? JSON.stringify(body) : `${JSON.stringify(body, undefined, 1)}\n`);
   }
 
   async stop(): Promise<void> {
     this.#flushTimer?.cancel();
+    this.#closing.abort();
+    await this.#profiler.stop();
     if (!this.#server.listening) return;
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
   }
+}
+
+/** What was posted; `undefined` for too much. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length;
+    if (length > BODY_MAX) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }

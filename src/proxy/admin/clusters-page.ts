@@ -1,13 +1,29 @@
 import type { JsonValue } from "@bufbuild/protobuf";
+import { compileFinder } from "../../match/regex.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Thresholds } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG, type HealthFlag, healthFlagsText } from "../cluster/host-health.ts";
 import { NO_RATE, NO_SUCCESS_RATES } from "../health/outlier-statistics.ts";
+import type { PageRequest, Rendered } from "./page.ts";
+
+/** The clusters in use, as text or in the shape of Envoy's `Clusters`. */
+export function renderClusters({ state, query }: PageRequest): Rendered {
+  const pattern = query.get("filter") ?? "";
+  const filter = compileFinder(pattern === "" ? "^" : pattern);
+  if (!filter.ok) {
+    return { status: 400, body: `Invalid re2 regex: ${filter.issues[0]?.message ?? ""}\n` };
+  }
+  const clusters = state.clusters.active.filter(
+    ({ config }) => filter.value(config.name) !== undefined,
+  );
+  if (query.get("format") !== "json") return { body: clusters.map(clusterText).join("") };
+  return { body: { cluster_statuses: clusters.map(clusterStatus) } };
+}
 
 /** One cluster in Envoy's text form. */
-export function clusterText(cluster: Cluster): string {
+function clusterText(cluster: Cluster): string {
   const { config } = cluster;
   const lines = [
     `observability_name::${config.alias}`,
@@ -83,7 +99,7 @@ function hostValues(host: Host): Record<string, string | number> {
 const GAUGES: ReadonlySet<string> = new Set(["cx_active", "rq_active"]);
 
 /** One cluster in the shape of Envoy's `ClusterStatus`. */
-export function clusterStatus({ config, load, hosts, isDynamic }: Cluster): JsonValue {
+function clusterStatus({ config, load, hosts, isDynamic }: Cluster): JsonValue {
   const { external, localOrigin } = load.outlier ?? NO_RATES;
   return {
     name: config.name,

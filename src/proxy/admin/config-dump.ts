@@ -14,7 +14,7 @@ import { wireText } from "../../match/wire-text.ts";
 import type { TypeStatus } from "../../xdsclient/resource-type.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { EXTENSION_TYPES } from "../extension-types.ts";
-import type { AdminState } from "./pages.ts";
+import type { AdminState } from "./page.ts";
 import { isObject, redact } from "./redact.ts";
 
 const DUMP = "type.googleapis.com/envoy.admin.v3.";

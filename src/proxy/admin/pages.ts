@@ -1,76 +1,38 @@
-import type { JsonValue } from "@bufbuild/protobuf";
-import { formatHostPort } from "../../base/ip.ts";
-import { compileFinder } from "../../match/regex.ts";
-import type { TypeStatus } from "../../xdsclient/resource-type.ts";
-import type { LogFiles } from "../access-log/log-file.ts";
-import type { ProxyBootstrap } from "../bootstrap.ts";
-import type { ClusterSet } from "../cluster/cluster-set.ts";
-import type { CounterGroups } from "../counters.ts";
-import type { ListenerSet } from "../listener/listener-set.ts";
-import type { LogLevels } from "../log-levels.ts";
-import type { RouteSet } from "../route-set.ts";
-import type { SecretStore } from "../secret/secret-store.ts";
-import type { StatSources } from "../stats/collect.ts";
 import { statsPage } from "../stats/stats-page.ts";
 import { certsPage } from "./certs-page.ts";
-import { clusterStatus, clusterText } from "./clusters-page.ts";
+import { renderClusters } from "./clusters-page.ts";
 import { dumpPage } from "./config-dump.ts";
+import { initDump } from "./init-dump.ts";
+import { renderListeners } from "./listeners-page.ts";
+import { OK, type Page } from "./page.ts";
+import { PROFILE_PAGES } from "./profile-pages.ts";
+import { RUNTIME_PAGES } from "./runtime-pages.ts";
 import { memoryInfo, serverInfo } from "./server-info.ts";
 
-/** What the pages show. */
-export interface AdminState {
-  readonly bootstrap: ProxyBootstrap;
-  readonly state: () => string;
-  readonly clusters: ClusterSet;
-  readonly listeners: ListenerSet;
-  readonly routes: RouteSet;
-  readonly counters: CounterGroups;
-  readonly secrets: SecretStore;
-  readonly nowMs: () => number;
-  readonly logFiles: LogFiles;
-  readonly logLevels: LogLevels;
-  readonly adsStatus: () => readonly TypeStatus[];
-  readonly isConnected: () => boolean | undefined;
-}
+const FILTER = "Only names that this regular expression (RE2) matches";
 
-/** What a page is made from. */
-export interface PageRequest {
-  readonly state: AdminState;
-  readonly query: URLSearchParams;
-  readonly sources: StatSources;
-  /** Makes the counters begin at 0 again, as far as `/stats` shows them. */
-  readonly resetCounters: () => void;
-}
-
-/** Text, or a value that is sent as JSON. */
-interface Rendered {
-  readonly status?: number;
-  readonly body: string | object;
-}
-
-interface Page {
-  readonly path: string;
-  readonly help: string;
-  readonly isPost?: boolean;
-  /** JSON goes out in one line. */
-  readonly isCompact?: boolean;
-  readonly render: (request: PageRequest) => Rendered;
-}
-
-const OK: Rendered = { body: "OK\n" };
-
-/** Every page that is built, under Envoy's paths. */
-export const PAGES: readonly Page[] = [
+const OWN_PAGES: readonly Page[] = [
   { path: "/", help: "Admin home page", render: () => ({ body: helpText() }) },
   {
     path: "/certs",
     help: "print certs on machine",
-    render: ({ state }) => ({ body: certsPage(state.secrets.materials, state.nowMs()) }),
+    render: ({ state }) => ({ body: certsPage(state.secrets.materials, state.clock.nowMs()) }),
   },
-  { path: "/clusters", help: "upstream cluster status", render: renderClusters },
+  {
+    path: "/clusters",
+    help: "upstream cluster status",
+    params: { filter: FILTER, format: "One of (text, json)" },
+    render: renderClusters,
+  },
   {
     path: "/config_dump",
     help: "dump current configurations",
+    params: {
+      resource: "Only this list of resources",
+      mask: "Only these fields, a FieldMask of the dump or of each resource",
+      name_regex: "Only configurations of these names",
+      include_eds: "With endpoints",
+    },
     render: ({ state, query }) => dumpPage(state, query),
   },
   {
@@ -85,10 +47,26 @@ export const PAGES: readonly Page[] = [
     help: "print the hot restart compatibility version",
     render: () => ({ body: "disabled" }),
   },
-  { path: "/listeners", help: "print listener info", render: renderListeners },
+  {
+    path: "/init_dump",
+    help: "print what is waited for before it is used",
+    params: { mask: "Only this component: listener" },
+    render: initDump,
+  },
+  {
+    path: "/listeners",
+    help: "print listener info",
+    params: { format: "One of (text, json)" },
+    render: renderListeners,
+  },
   {
     path: "/logging",
     help: "query/change logging levels",
+    params: {
+      "<name>": "The level of one logger",
+      paths: "Levels of several, name1:level1,name2:level2",
+      level: "The level of all of them",
+    },
     isPost: true,
     render: ({ state, query }) => state.logLevels.answer(query),
   },
@@ -137,61 +115,42 @@ export const PAGES: readonly Page[] = [
   {
     path: "/stats",
     help: "print server stats",
+    params: {
+      usedonly: "Only what was counted since the start",
+      filter: FILTER,
+      invert_filter: "What the filter does not match",
+      format: "One of (html, text, json, prometheus)",
+      type: "One of (All, Counters, Histograms, Gauges, TextReadouts)",
+      histogram_buckets: "One of (cumulative, disjoint, detailed, summary)",
+    },
     isCompact: true,
     render: ({ state, sources, query }) => statsPage(sources, state.bootstrap.stats, query),
   },
   {
     path: "/stats/prometheus",
     help: "print server stats in prometheus format",
+    params: {
+      usedonly: "Only what was counted since the start",
+      text_readouts: "Taken for Envoy's sake; there are none",
+      filter: FILTER,
+      invert_filter: "What the filter does not match",
+      histogram_buckets: "One of (cumulative, summary)",
+    },
     render: ({ state, sources, query }) =>
       statsPage(sources, state.bootstrap.stats, query, "prometheus"),
   },
 ];
 
+/** Every page that is built, under Envoy's paths. */
+export const PAGES: readonly Page[] = [...OWN_PAGES, ...PROFILE_PAGES, ...RUNTIME_PAGES].sort(
+  (one, two) => (one.path < two.path ? -1 : 1),
+);
+
 /** The list of pages, as Envoy prints it. */
 export function helpText(): string {
-  const known = PAGES.map(({ path, help, isPost }) => {
-    return `  ${path}${isPost === true ? " (POST)" : ""}: ${help}\n`;
+  const known = PAGES.map(({ path, help, isPost, params = {} }) => {
+    const lines = Object.entries(params).map(([name, what]) => `      ${name}: ${what}\n`);
+    return `  ${path}${isPost === true ? " (POST)" : ""}: ${help}\n${lines.join("")}`;
   });
   return `admin commands are:\n${known.join("")}`;
-}
-
-function renderClusters({ state, query }: PageRequest): Rendered {
-  const pattern = query.get("filter") ?? "";
-  const filter = compileFinder(pattern === "" ? "^" : pattern);
-  if (!filter.ok) {
-    return { status: 400, body: `Invalid re2 regex: ${filter.issues[0]?.message ?? ""}\n` };
-  }
-  const clusters = state.clusters.active.filter(
-    ({ config }) => filter.value(config.name) !== undefined,
-  );
-  if (query.get("format") !== "json") return { body: clusters.map(clusterText).join("") };
-  return { body: { cluster_statuses: clusters.map(clusterStatus) } };
-}
-
-function renderListeners({ state: { listeners }, query }: PageRequest): Rendered {
-  if (query.get("format") !== "json") {
-    const lines = listeners.active.flatMap(({ config, boundAddresses }) =>
-      boundAddresses.map(({ address, port }) => `${config.name}::${formatBound(address, port)}\n`),
-    );
-    return { body: lines.join("") };
-  }
-  const statuses = listeners.active.map(({ config, boundAddresses }): JsonValue => {
-    const [own = null, ...additional] = boundAddresses.map(socketAddress);
-    return {
-      name: config.name,
-      local_address: own,
-      ...(additional.length === 0 ? {} : { additional_local_addresses: additional }),
-    };
-  });
-  return { body: { listener_statuses: statuses } };
-}
-
-function formatBound(address: string, port: number): string {
-  return address.startsWith("/") ? address : formatHostPort(address, port);
-}
-
-function socketAddress({ address, port }: { address: string; port: number }): JsonValue {
-  if (address.startsWith("/")) return { pipe: { path: address } };
-  return { socket_address: { address, port_value: port } };
 }

@@ -2,7 +2,7 @@ import { type JsonObject, toJson } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { VERSION } from "../../base/version.ts";
 import { EXTENSION_TYPES } from "../extension-types.ts";
-import type { AdminState } from "./pages.ts";
+import type { AdminState } from "./page.ts";
 
 /** What runs here, in the shape of Envoy's `ServerInfo`. */
 export function serverInfo({ state, bootstrap }: AdminState, uptimeS: number): JsonObject {

@@ -48,6 +48,18 @@ export class Chain {
     return hasRoutes && this.transport?.isReady !== false;
   }
 
+  /** What it waits for, for people. */
+  get awaits(): readonly string[] {
+    const { service } = this.terminal;
+    const isRouted = service === undefined || service.routes.current !== undefined;
+    return [
+      ...(isRouted ? [] : [`RdsRouteConfigSubscription ${service.config.rdsName}`]),
+      ...(this.transport?.isReady === false
+        ? [`SdsApi of filter chain '${this.config.name}'`]
+        : []),
+    ];
+  }
+
   /** Takes a connection, with the bytes that were read from it already. */
   open(connection: AcceptedConnection, peeked: Buffer | undefined): void {
     this.owner.counters.downstream_cx_total++;

@@ -61,8 +61,8 @@ export class Listener implements ChainOwner {
   #heir: Listener | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
   #counters = unboundCounters();
-  /** Over all versions of it (Envoy, "Configuring listener connection limits"). */
-  readonly #connectionsMax: number;
+  /** Of what the runtime limits it to, over all versions ("Configuring listener connection limits"). */
+  readonly #limitKey: string;
   #boundAddresses: readonly BoundAddress[] = [];
 
   /** `old` is the version that serves until this one does. */
@@ -74,8 +74,7 @@ export class Listener implements ChainOwner {
   ) {
     this.config = config;
     this.isDynamic = isDynamic;
-    const limitKey = `envoy.resource_limits.listener.${config.name}.connection_limit`;
-    this.#connectionsMax = deps.context.runtime.integer(limitKey) ?? Number.POSITIVE_INFINITY;
+    this.#limitKey = `envoy.resource_limits.listener.${config.name}.connection_limit`;
     this.#deps = config.bypassesOverload ? withoutOverload(deps) : deps;
     const kept = new Map<string, Chain>();
     if (old?.config.frameDigest === config.frameDigest) {
@@ -156,10 +155,16 @@ export class Listener implements ChainOwner {
     return [...this.#own].every(({ isReady }) => isReady);
   }
 
+  /** What its chains wait for, for people: route tables and secrets, each once. */
+  get awaits(): readonly string[] {
+    return [...new Set([...this.#own].flatMap(({ awaits }) => awaits))];
+  }
+
   /** Takes a connection that one of its sockets accepted, and gives its place back in the end. */
   accept(socket: Socket, giveBack?: () => void): void {
     const { downstream_cx_active: active, downstream_pre_cx_active: coming } = this.#counters;
-    if (active + coming >= this.#connectionsMax) {
+    const max = this.#deps.context.runtime.integer(this.#limitKey) ?? Number.POSITIVE_INFINITY;
+    if (active + coming >= max) {
       this.#counters.downstream_cx_overflow++;
       socket.destroy();
       giveBack?.();

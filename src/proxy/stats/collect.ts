@@ -1,6 +1,7 @@
 import type { FileStats } from "../access-log/log-file.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
+import type { LayeredRuntime } from "../layered-runtime.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import type { Histogram } from "./histogram.ts";
@@ -18,6 +19,7 @@ export interface StatSources {
   readonly listeners: ListenerSet;
   readonly counters: CounterGroups;
   readonly fileStats: FileStats;
+  readonly runtime: LayeredRuntime;
   /** `undefined` without a control plane. */
   readonly isConnected: () => boolean | undefined;
   /** How far the process has come, as Envoy's `server.state` counts it. */
@@ -49,6 +51,7 @@ export function collectStats(sources: StatSources): Stat[] {
   add("listener_manager.total_listeners_draining", listeners.drainingCount);
   add("listener_manager.total_listeners_warming", listeners.warming.length);
   for (const [name, value] of counters.entries()) add(name, value);
+  for (const [name, value] of Object.entries(sources.runtime.stats)) add(`runtime.${name}`, value);
   addServer(sources, add);
   return stats;
 }
@@ -91,7 +94,7 @@ function addServer({ state, uptimeS, counters }: StatSources, add: Add): void {
 
 /** Names that go up and down; every other one only goes up. */
 const GAUGE =
-  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.vhds\..*\.(?:hosts_asked|rq_waiting)|\.active_(?:connections|faults)|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
+  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.vhds\..*\.(?:hosts_asked|rq_waiting)|\.active_(?:connections|faults)|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^runtime\.(?:admin|num)_\w+|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
 
 function isGauge(name: string): boolean {
   return GAUGE.test(name);

@@ -11,6 +11,7 @@ export interface StatsAnswer {
   readonly status?: number;
   /** An object is sent as JSON in one line. */
   readonly body: string | object;
+  readonly contentType?: string;
 }
 
 const TYPES = ["All", "Counters", "Gauges", "Histograms", "TextReadouts"];
@@ -18,7 +19,7 @@ const BUCKETS = ["", "none", "cumulative", "disjoint", "detailed", "summary"];
 
 /** What a request asks for. */
 interface StatsQuery {
-  readonly format: "text" | "json" | "prometheus";
+  readonly format: "html" | "json" | "prometheus" | "text";
   readonly type: string;
   readonly buckets: string;
   readonly isUsedOnly: boolean;
@@ -41,16 +42,27 @@ export function statsPage(
   const query = readQuery(params, format);
   if (typeof query === "string") return { status: 400, body: query };
   const selected = select(sources, config, query);
-  if (query.format === "prometheus") return { body: renderPrometheus(selected, config) };
+  if (query.format === "prometheus") {
+    return { body: renderPrometheus(selected, config, query.buckets === "summary") };
+  }
   if (query.format === "json") return { body: { stats: renderJson(selected, config, query) } };
-  return { body: renderText(selected, config, query) };
+  const text = renderText(selected, config, query);
+  return query.format === "text" ? { body: text } : { body: renderHtml(text), contentType: HTML };
+}
+
+const HTML = "text/html; charset=UTF-8";
+
+/** For browsers; Envoy's own page has a form around it. */
+function renderHtml(text: string): string {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return `<!DOCTYPE html>\n<title>weft: stats</title>\n<pre>\n${escaped}</pre>\n`;
 }
 
 /** A text says what is wrong with the request, in Envoy's words. */
 function readQuery(params: URLSearchParams, format: string): StatsQuery | string {
-  if (format !== "text" && format !== "json" && format !== "prometheus") {
-    // The pages for browsers are Envoy's own.
-    return "usage: /stats?format=(json|prometheus|text)\n\n";
+  if (format !== "text" && format !== "json" && format !== "prometheus" && format !== "html") {
+    // The page that renews itself is Envoy's own.
+    return "usage: /stats?format=(html|json|prometheus|text)\n\n";
   }
   const type = TYPES.find(
     (one) => one.toLowerCase() === (params.get("type") ?? "All").toLowerCase(),
@@ -60,9 +72,15 @@ function readQuery(params: URLSearchParams, format: string): StatsQuery | string
   if (!BUCKETS.includes(buckets)) {
     return "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary)\n\n";
   }
+  if (format === "prometheus" && (buckets === "disjoint" || buckets === "detailed")) {
+    return "unsupported prometheus histogram bucket mode";
+  }
   const filter = compileFilter(params.get("filter") ?? "");
   if (!filter.ok) return filter.issues[0]?.message ?? "";
-  return { format, type, buckets, isUsedOnly: params.has("usedonly"), isWanted: filter.value };
+  const isWanted = params.has("invert_filter")
+    ? (name: string): boolean => !filter.value(name)
+    : filter.value;
+  return { format, type, buckets, isUsedOnly: params.has("usedonly"), isWanted };
 }
 
 function compileFilter(pattern: string): Result<(name: string) => boolean> {
