@@ -252,11 +252,11 @@ function checkStatic(
   issues: Issue[],
 ): void {
   const names = new Set<string>();
-  for (const { name, isHttp2, type } of clusters) {
+  for (const { name, httpVersion, type } of clusters) {
     const path = `static_resources.clusters(${name})`;
     if (names.has(name)) issues.push({ path, message: `duplicate cluster '${name}' found` });
     names.add(name);
-    if (isHttp2 && !grpcClusters.has(name)) {
+    if (httpVersion === "HTTP/2" && !grpcClusters.has(name)) {
       const what = "HTTP/2 to upstreams is not supported yet, but for the control plane's cluster";
       issues.push({ path, message: what });
     }

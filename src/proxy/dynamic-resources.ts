@@ -86,7 +86,7 @@ function clusters({ clusters: target, onApplied, checkSecrets }: ResourceTargets
 
 /** gRPC to a control plane is one thing, proxying HTTP/2 another. */
 function refuseHttp2(decoded: Result<ClusterConfig>): Result<ClusterConfig> {
-  if (!decoded.ok || !decoded.value.isHttp2) return decoded;
+  if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return decoded;
   const path = "typed_extension_protocol_options";
   return { ok: false, issues: [{ path, message: "HTTP/2 to upstreams is not supported yet" }] };
 }

@@ -21,7 +21,7 @@ import { readCases } from "./golden-case.ts";
 const REFUSALS: Readonly<Record<ResourceKind, (body: Uint8Array) => readonly Issue[]>> = {
   cluster: reading(ClusterSchema, (message, body) => {
     const decoded = decodeCluster(message, body);
-    if (!decoded.ok || !decoded.value.isHttp2) return decoded;
+    if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return decoded;
     return { ok: false, issues: [{ path: "", message: "HTTP/2 to upstreams" }] };
   }),
   endpoint: reading(ClusterLoadAssignmentSchema, (message) => {

@@ -68,7 +68,7 @@ export function refusalsOfWeft({ resources }: XdsSnapshot): readonly string[] {
   };
   check("cluster", ClusterSchema, (message, body) => {
     const decoded = decodeCluster(message, body);
-    if (!decoded.ok || !decoded.value.isHttp2) return issuesOf(decoded);
+    if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return issuesOf(decoded);
     return [{ path: "typed_extension_protocol_options", message: "HTTP/2 is not spoken" }];
   });
   check("endpoint", ClusterLoadAssignmentSchema, (message) => {

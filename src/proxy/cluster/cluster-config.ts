@@ -5,6 +5,7 @@ import type { OutlierConfig } from "../health/outlier-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { NameFormat } from "../http1/header-case.ts";
 import type { HeadOptions } from "../http1/parse-head.ts";
+import type { Http2Options } from "../http2/http2-options.ts";
 import type { AddressOrder } from "../net/address-order.ts";
 import type { KeepAlive } from "../net/keep-alive.ts";
 import type { TransportConfig } from "./cluster-transports.ts";
@@ -254,6 +255,12 @@ export interface OriginalDstConfig {
   readonly cleanupMs: number;
 }
 
+/**
+ * A version of HTTP, or what decides about it: TLS with each connection, or what the client of a
+ * request speaks.
+ */
+export type HttpVersion = "HTTP/1.1" | "HTTP/2" | "by ALPN" | "as the client";
+
 /** A cluster, decoded and checked; what it does not name has Envoy's default. */
 export interface ClusterConfig {
   readonly name: string;
@@ -302,8 +309,9 @@ export interface ClusterConfig {
   readonly closesOnHostFailure: boolean;
   /** Hosts that discovery named count once they have been checked. */
   readonly ignoresUncheckedHosts: boolean;
-  /** Spoken with HTTP/2 only: fit for gRPC to a control plane, not for proxying yet. */
-  readonly isHttp2: boolean;
+  /** Which version of HTTP its hosts are spoken to in. */
+  readonly httpVersion: HttpVersion;
+  readonly http2: Http2Options;
   /** What hosts are connected over; `undefined` is plain text. */
   readonly transport: TransportConfig | undefined;
   /** `undefined`: hosts stay in use whatever they answer. */

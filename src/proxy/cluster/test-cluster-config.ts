@@ -1,3 +1,4 @@
+import { HTTP2_DEFAULTS } from "../http2/http2-options.ts";
 import type { Assignment, ClusterConfig, Endpoint, Thresholds } from "./cluster-config.ts";
 import { endpointOf } from "./original-dst.ts";
 
@@ -66,7 +67,8 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     dropsHealthyHosts: false,
     closesOnHostFailure: false,
     ignoresUncheckedHosts: false,
-    isHttp2: false,
+    httpVersion: "HTTP/1.1",
+    http2: HTTP2_DEFAULTS,
     transport: undefined,
     outlier: undefined,
     metadata: {},

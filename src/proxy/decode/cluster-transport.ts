@@ -17,15 +17,15 @@ import { decodeHostTransport } from "./upstream-transport.ts";
 /** Decodes what a cluster's hosts are connected over; `undefined` when all of them are plain. */
 export function decodeClusterTransport(
   message: Cluster,
-  { isHttp2, speaks }: Pick<UpstreamOptions, "isHttp2" | "speaks">,
+  { version, speaksHttp }: Pick<UpstreamOptions, "version" | "speaksHttp">,
   issues: Issue[],
 ): TransportConfig | undefined {
   const transport = decodeTransports(message, issues);
-  if (speaks === "http_by_alpn" && transport?.tls === undefined && issues.length === 0) {
+  if (version === "by ALPN" && transport?.tls === undefined && issues.length === 0) {
     const what = `ALPN configured for cluster ${message.name} which has a non-ALPN transport socket`;
     issues.push({ path: "transport_socket", message: what });
   }
-  if (transport === undefined || isHttp2 || speaks === "anything") return transport;
+  if (transport === undefined || version === "HTTP/2" || !speaksHttp) return transport;
   const offered = <T extends HostTransport>(one: T): T => ({
     ...one,
     // What a host may choose must be what is spoken to it then.

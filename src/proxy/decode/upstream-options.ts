@@ -4,6 +4,7 @@ import {
   HttpProtocolOptionsSchema as CommonOptionsSchema,
   type Http1ProtocolOptions,
   Http1ProtocolOptionsSchema,
+  type Http2ProtocolOptions,
   type UpstreamHttpProtocolOptions,
   UpstreamHttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
@@ -18,19 +19,23 @@ import type { Issue } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { wireText } from "../../match/wire-text.ts";
-import type { NameRules } from "../cluster/cluster-config.ts";
+import type { HttpVersion, NameRules } from "../cluster/cluster-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import type { NameFormat } from "../http1/header-case.ts";
 import type { HeadOptions } from "../http1/parse-head.ts";
+import { HTTP2_DEFAULTS, type Http2Options } from "../http2/http2-options.ts";
 import { decodeExtension, extension } from "./extension.ts";
 import { decodeHeaderCase } from "./header-case.ts";
+import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeUpstreamFilters } from "./upstream-filters.ts";
 
 /** How a cluster's hosts are spoken to. */
 export interface UpstreamOptions {
-  readonly isHttp2: boolean;
-  /** Whether the cluster is said to be spoken to in HTTP, and the version is left to ALPN. */
-  readonly speaks: "anything" | "http" | "http_by_alpn";
+  /** The version of HTTP, and what decides about it where it is not fixed. */
+  readonly version: HttpVersion;
+  /** Whether the cluster is said to be spoken to in HTTP; else it may be for TCP. */
+  readonly speaksHttp: boolean;
+  readonly http2: Http2Options;
   readonly names: NameRules | undefined;
   readonly idleTimeoutMs: number;
   readonly maxDurationMs: number;
@@ -49,8 +54,9 @@ const HEADERS_MAX = 100;
 const HEAD_BYTES_MAX = 61_440;
 
 const DEFAULTS: UpstreamOptions = {
-  isHttp2: false,
-  speaks: "anything",
+  version: "HTTP/1.1",
+  speaksHttp: false,
+  http2: HTTP2_DEFAULTS,
   names: undefined,
   idleTimeoutMs: IDLE_TIMEOUT_MS,
   maxDurationMs: 0,
@@ -92,7 +98,11 @@ export function decodeUpstreamOptions(message: Cluster, issues: Issue[]): Upstre
     }
     options = decodeExtension([HTTP_OPTIONS], { name, any, path }, issues) ?? options;
   }
-  return message.http2ProtocolOptions === undefined ? options : { ...options, isHttp2: true };
+  const { http2ProtocolOptions: old } = message;
+  // What stands in the new place counts alone, as in Envoy.
+  if (old === undefined || options.speaksHttp) return options;
+  const http2 = decodeHttp2Options(old, "http2_protocol_options", issues);
+  return { ...options, version: "HTTP/2", speaksHttp: true, http2 };
 }
 
 function decodeHttpOptions(
@@ -114,11 +124,12 @@ function decodeHttpOptions(
     joinPath(path, "common_http_protocol_options"),
     issues,
   );
-  const { isHttp2, http1, nameFormat } = decodeProtocol(message, path, issues);
+  const { version, http1, http2, nameFormat } = decodeProtocol(message, path, issues);
   return {
     ...common,
-    isHttp2,
-    speaks: message.upstreamProtocolOptions.case === "autoConfig" ? "http_by_alpn" : "http",
+    version,
+    speaksHttp: true,
+    http2,
     names: decodeNames(
       message.upstreamHttpProtocolOptions,
       joinPath(path, "upstream_http_protocol_options"),
@@ -137,43 +148,60 @@ function decodeHttpOptions(
 
 /** What is spoken, and how. */
 interface Protocol {
-  readonly isHttp2: boolean;
+  readonly version: HttpVersion;
   readonly http1?: Http1ProtocolOptions | undefined;
+  readonly http2: Http2Options;
   readonly nameFormat?: NameFormat | undefined;
 }
+
+/** The options of both versions where they stand side by side, as in Envoy's messages. */
+interface BothVersions {
+  readonly httpProtocolOptions?: Http1ProtocolOptions | undefined;
+  readonly http2ProtocolOptions?: Http2ProtocolOptions | undefined;
+}
+
+const BOTH_VERSIONS = ["http_protocol_options", "http2_protocol_options"];
 
 function decodeProtocol(message: HttpProtocolOptions, path: string, issues: Issue[]): Protocol {
   const { upstreamProtocolOptions: options } = message;
   if (options.case === "useDownstreamProtocolConfig") {
-    // Clients speak HTTP/1.1 here, so the options of the other versions are never used.
     const at = joinPath(path, "use_downstream_protocol_config");
-    const handled = ["http_protocol_options", "http2_protocol_options", "http3_protocol_options"];
+    // No client speaks HTTP/3 here, so its options are never used.
+    const handled = [...BOTH_VERSIONS, "http3_protocol_options"];
     const schema = HttpProtocolOptions_UseDownstreamHttpConfigSchema;
     issues.push(...refuseFields(schema, options.value, handled, at));
-    const http1 = options.value.httpProtocolOptions;
-    return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
+    return decodeVersions("as the client", options.value, at, issues);
   }
   if (options.case === "autoConfig") {
-    // Of what ALPN could choose only HTTP/1.1 is offered.
     const at = joinPath(path, "auto_config");
-    const handled = ["http_protocol_options", "http2_protocol_options"];
     const schema = HttpProtocolOptions_AutoHttpConfigSchema;
-    issues.push(...refuseFields(schema, options.value, handled, at));
-    const http1 = options.value.httpProtocolOptions;
-    return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
+    issues.push(...refuseFields(schema, options.value, BOTH_VERSIONS, at));
+    return decodeVersions("by ALPN", options.value, at, issues);
   }
-  if (options.case !== "explicitHttpConfig") return { isHttp2: false };
+  if (options.case !== "explicitHttpConfig") return { version: "HTTP/1.1", http2: HTTP2_DEFAULTS };
   const at = joinPath(path, "explicit_http_config");
-  // The details of HTTP/2 are the gRPC library's own business.
-  const handled = ["http_protocol_options", "http2_protocol_options"];
   const schema = HttpProtocolOptions_ExplicitHttpConfigSchema;
-  issues.push(...refuseFields(schema, options.value, handled, at));
+  issues.push(...refuseFields(schema, options.value, BOTH_VERSIONS, at));
   const { protocolConfig } = options.value;
-  if (protocolConfig.case !== "httpProtocolOptions") {
-    return { isHttp2: protocolConfig.case === "http2ProtocolOptions" };
+  if (protocolConfig.case === "http2ProtocolOptions") {
+    return decodeVersions("HTTP/2", { http2ProtocolOptions: protocolConfig.value }, at, issues);
   }
-  const http1 = protocolConfig.value;
-  return { isHttp2: false, http1, nameFormat: decodeHttp1(http1, at, issues) };
+  const http1 = protocolConfig.case === "httpProtocolOptions" ? protocolConfig.value : undefined;
+  return decodeVersions("HTTP/1.1", { httpProtocolOptions: http1 }, at, issues);
+}
+
+function decodeVersions(
+  version: HttpVersion,
+  { httpProtocolOptions: http1, http2ProtocolOptions: http2 }: BothVersions,
+  path: string,
+  issues: Issue[],
+): Protocol {
+  return {
+    version,
+    http1,
+    http2: decodeHttp2Options(http2, joinPath(path, "http2_protocol_options"), issues),
+    nameFormat: decodeHttp1(http1, path, issues),
+  };
 }
 
 function decodeNames(
