@@ -6,7 +6,7 @@ import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts"
 import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { type ProxyBootstrap, parseBootstrap } from "../proxy/bootstrap.ts";
 import { LogLevels } from "../proxy/log-levels.ts";
-import { Proxy } from "../proxy/proxy.ts";
+import { Proxy, type ProxyDeps } from "../proxy/proxy.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 
@@ -30,6 +30,7 @@ const FLAGS = {
     value: "S",
     help: `how long requests in flight get at the end (default ${DRAIN_S_DEFAULT})`,
   },
+  "drain-strategy": { value: "HOW", help: "gradual or immediate (default gradual)" },
   "base-id": { value: "N", help: "taken for Envoy's sake; there is nothing to tell apart" },
   "use-dynamic-base-id": { help: "the same" },
   "disable-hot-restart": { help: "the same: there is none" },
@@ -69,7 +70,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return EXIT.done;
   }
   // Nobody waits for listeners that change: without the flag their connections get Envoy's time.
-  const listenerDrain = flags["drain-time-s"] === undefined ? {} : { drainMs };
+  const drainStrategy = checkStrategy(flags["drain-strategy"] ?? "gradual");
+  const listenerDrain = {
+    drainStrategy,
+    ...(flags["drain-time-s"] === undefined ? {} : { drainMs }),
+  };
   await serve(bootstrap, { io, level, drainMs, listenerDrain });
   return EXIT.done;
 }
@@ -78,7 +83,7 @@ interface ServeOptions {
   readonly io: CommandIo;
   readonly level: LogLevel;
   readonly drainMs: number;
-  readonly listenerDrain: { readonly drainMs?: number };
+  readonly listenerDrain: Pick<ProxyDeps, "drainMs" | "drainStrategy">;
 }
 
 async function serve(
@@ -151,6 +156,11 @@ function checkLevel(text: string): LogLevel {
   if (level === undefined)
     throw new CliError(`--log-level ${text} is none of ${LOG_LEVELS.join(", ")}`);
   return level;
+}
+
+function checkStrategy(text: string): NonNullable<ProxyDeps["drainStrategy"]> {
+  if (text === "gradual" || text === "immediate") return text;
+  throw new CliError(`--drain-strategy ${text} is neither gradual nor immediate`);
 }
 
 function checkSeconds(text: string | undefined): number {

@@ -17,6 +17,7 @@ import { DnsCaches } from "./dns-cache/dns-caches.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { LayeredRuntime } from "./layered-runtime.ts";
+import { type DrainStrategy, ServerDrain } from "./listener/drain.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
 import { LogLevels } from "./log-levels.ts";
 import { Deadlines } from "./net/deadlines.ts";
@@ -48,6 +49,8 @@ export interface ProxyDeps {
   readonly writeStream: StreamWriter;
   /** How long connections of a listener that was replaced or removed get; Envoy's when absent. */
   readonly drainMs?: number;
+  /** How they end meanwhile; gradually when absent. */
+  readonly drainStrategy?: DrainStrategy;
   /** Somebody asked the admin port to end the process. */
   readonly onQuit: () => void;
 }
@@ -79,6 +82,7 @@ export class Proxy {
   readonly #overload: OverloadManager | undefined;
   readonly #dnsCaches: DnsCaches;
   readonly #runtime: LayeredRuntime;
+  readonly #drain: ServerDrain;
   #ads: AdsClient | undefined = undefined;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
@@ -149,11 +153,14 @@ export class Proxy {
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),
     };
+    const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
+    this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
     this.#listeners = new ListenerSet({
       context,
       logFiles: this.#logFiles,
       routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
-      drainMs: deps.drainMs ?? DRAIN_MS,
+      drainMs,
+      drain: this.#drain,
       onDrained: () => this.#askForNames(),
     });
     this.#admin = bootstrap.admin && this.#createAdmin();
@@ -175,6 +182,7 @@ export class Proxy {
       logFiles: this.#logFiles,
       logLevels,
       runtime: this.#runtime,
+      drain: this.#drain,
       onQuit,
     });
   }
@@ -206,7 +214,8 @@ export class Proxy {
     if (this.#stopping.signal.aborted) return "DRAINING";
     if (!this.#isStarted) return "PRE_INITIALIZING";
     if (this.#awaited === undefined || this.#hasAwaited) {
-      return this.#listeners.isWarming ? "INITIALIZING" : "LIVE";
+      if (this.#listeners.isWarming) return "INITIALIZING";
+      return this.#drain.isHealthCheckFailed ? "DRAINING" : "LIVE";
     }
     return "PRE_INITIALIZING";
   }
@@ -359,6 +368,7 @@ export class Proxy {
     this.#stopping.abort();
     this.#firstAnswer?.cancel();
     this.#overload?.stop();
+    this.#drain.stop();
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#clusters.close();

@@ -46,13 +46,14 @@ export async function startEnvoy(
   program: string,
   bootstrap: object | string,
   adminPort: number,
+  more: readonly string[] = [],
 ): Promise<DataPlane> {
   const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
   // Envoy reads numbers of YAML otherwise than those of JSON.
   const file = join(folder, `bootstrap.${typeof bootstrap === "string" ? "yaml" : "json"}`);
   writeFileSync(file, textOf(bootstrap));
   const log = join(folder, "log");
-  const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id"];
+  const args = ["-c", file, "--concurrency", "1", "--use-dynamic-base-id", ...more];
   // Access logs are compared while it runs.
   args.push("--file-flush-interval-msec", "20");
   const child: ChildProcess = spawn(program, [...args, "-l", "warning", "--log-path", log], {

@@ -8,7 +8,8 @@ import { CounterGroups } from "../../src/proxy/counters.ts";
 import { DnsCaches } from "../../src/proxy/dns-cache/dns-caches.ts";
 import { DateHeader } from "../../src/proxy/http/date-header.ts";
 import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection.ts";
-import type { ListenerDeps } from "../../src/proxy/listener/listener.ts";
+import type { ChainDeps } from "../../src/proxy/listener/chain.ts";
+import { ServerDrain } from "../../src/proxy/listener/drain.ts";
 import { Deadlines } from "../../src/proxy/net/deadlines.ts";
 import { FlushQueue } from "../../src/proxy/net/sender.ts";
 import { createReadBuffer } from "../../src/proxy/net/socket.ts";
@@ -30,7 +31,7 @@ const NOTHING = (): undefined => undefined;
 /** The proxy's own parts, on simulated time and a seeded chance. */
 export interface SimProxy {
   readonly clusters: ClusterSet;
-  readonly deps: ListenerDeps;
+  readonly deps: ChainDeps;
 }
 
 /** Puts a proxy together that never opens a socket of its own. */
@@ -92,12 +93,14 @@ export function createSimProxy(
     createRequestId: () => "00000000-0000-4000-8000-000000000000",
   };
   const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });
-  const deps: ListenerDeps = {
+  const draining = { clock, prng, durationMs: 1000, strategy: "immediate" } as const;
+  const deps: ChainDeps = {
     context,
     logFiles: new LogFiles(clock, log, writeStream),
     routeSource: (name, statPrefix) => routes.source(name, statPrefix),
     findByAddress: () => undefined,
     drainMs: 1000,
+    drain: new ServerDrain(draining).ofChain({ isInbound: false, heedsHealth: true }),
     onDrained: () => undefined,
   };
   return { clusters, deps };

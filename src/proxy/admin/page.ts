@@ -6,6 +6,7 @@ import type { ProxyBootstrap } from "../bootstrap.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { LayeredRuntime } from "../layered-runtime.ts";
+import type { ServerDrain } from "../listener/drain.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import type { LogLevels } from "../log-levels.ts";
 import type { RouteSet } from "../route-set.ts";
@@ -26,6 +27,7 @@ export interface AdminState {
   readonly logFiles: LogFiles;
   readonly logLevels: LogLevels;
   readonly runtime: LayeredRuntime;
+  readonly drain: ServerDrain;
   readonly adsStatus: () => readonly TypeStatus[];
   readonly isConnected: () => boolean | undefined;
 }

@@ -2,6 +2,7 @@ import { statsPage } from "../stats/stats-page.ts";
 import { certsPage } from "./certs-page.ts";
 import { renderClusters } from "./clusters-page.ts";
 import { dumpPage } from "./config-dump.ts";
+import { DRAIN_PAGES } from "./drain-pages.ts";
 import { initDump } from "./init-dump.ts";
 import { renderListeners } from "./listeners-page.ts";
 import { OK, type Page } from "./page.ts";
@@ -142,9 +143,12 @@ const OWN_PAGES: readonly Page[] = [
 ];
 
 /** Every page that is built, under Envoy's paths. */
-export const PAGES: readonly Page[] = [...OWN_PAGES, ...PROFILE_PAGES, ...RUNTIME_PAGES].sort(
-  (one, two) => (one.path < two.path ? -1 : 1),
-);
+export const PAGES: readonly Page[] = [
+  ...OWN_PAGES,
+  ...DRAIN_PAGES,
+  ...PROFILE_PAGES,
+  ...RUNTIME_PAGES,
+].sort((one, two) => (one.path < two.path ? -1 : 1));
 
 /** The list of pages, as Envoy prints it. */
 export function helpText(): string {

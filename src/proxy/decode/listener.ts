@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import type { Address } from "../../api/gen/envoy/config/core/v3/address_pb.js";
+import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
   type FilterChain,
   FilterChainSchema,
@@ -9,6 +10,7 @@ import {
   AdditionalAddressSchema,
   type Listener,
   Listener_ConnectionBalanceConfigSchema,
+  Listener_DrainType,
   ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
@@ -37,7 +39,6 @@ const FIELDS = [
   "filter_chains",
   "default_filter_chain",
   "metadata",
-  // Tells control planes and people what the listener is for; plain listeners behave the same.
   "traffic_direction",
   "tcp_backlog_size",
   // How many are accepted in one turn shows nowhere.
@@ -113,6 +114,10 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       backlog: message.tcpBacklogSize ?? BACKLOG,
       bypassesOverload: message.bypassOverloadManager,
       ignoresConnectionLimit: message.ignoreGlobalConnLimit,
+      drain: {
+        isInbound: message.trafficDirection === TrafficDirection.INBOUND,
+        heedsHealth: message.drainType === Listener_DrainType.DEFAULT,
+      },
       frameDigest: digestFrame(message),
       body,
     },

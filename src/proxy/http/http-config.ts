@@ -80,6 +80,11 @@ export interface HttpService {
   readonly stats: HttpStats;
   readonly filters: readonly OpenFilter[];
   readonly accessLogs: readonly AccessLog[];
-  /** The listener is going: answers tell clients to close. */
-  isDraining: boolean;
+  /**
+   * Whether the response that is being sent is the last of its connection, because the listener or
+   * the process is going. Asked once for each response: while it drains, chance says.
+   */
+  readonly isDraining: boolean;
+  /** The process ends: connections go as soon as they are idle. */
+  readonly isEnding: boolean;
 }

@@ -90,12 +90,18 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     this.#waitForRequest();
   }
 
-  /** Whether the request in progress is the last. */
+  /** Whether the request in progress is the last; asked once, as its response begins. */
   get isDraining(): boolean {
+    if (this.#isSpent) return true;
+    if (!this.service.isDraining) return false;
+    this.#counters.downstream_cx_drain_close++;
+    return true;
+  }
+
+  /** Too old, or too many requests. */
+  get #isSpent(): boolean {
     const { requestsMax } = this.service.config;
-    return (
-      this.service.isDraining || this.#isOld || (requestsMax !== 0 && this.#requests >= requestsMax)
-    );
+    return this.#isOld || (requestsMax !== 0 && this.#requests >= requestsMax);
   }
 
   #onOldAge(): void {
@@ -306,7 +312,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
 
   #waitForRequest(): void {
     const { idleTimeoutMs } = this.service.config;
-    if (this.isDraining && !this.#isClosing) this.#startClosing();
+    if ((this.#isSpent || this.service.isEnding) && !this.#isClosing) this.#startClosing();
     else if (idleTimeoutMs !== 0) {
       const { timeouts, clock } = this.context;
       timeouts.connectionIdle.set(this.#deadline, idleTimeoutMs, clock.monotonicMs());

@@ -3,10 +3,16 @@ import { adoptSocket } from "../net/socket.ts";
 import { FilteredConnection, type FilterPlan } from "../network-filter/filtered-connection.ts";
 import type { Adopt, OpenConnection, TerminalFilter } from "../network-filter/network-filter.ts";
 import type { AcceptedConnection } from "./accepted-connection.ts";
+import type { ChainDrain, DrainTraits } from "./drain.ts";
 import type { ListenerDeps } from "./listener.ts";
 import type { FilterChainConfig } from "./listener-config.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { DownstreamTransport, Handshake } from "./transport.ts";
+
+/** What the last filter of a chain needs besides its configuration. */
+export interface ChainDeps extends Omit<ListenerDeps, "drain"> {
+  readonly drain: ChainDrain;
+}
 
 /** The listener that a chain belongs to. */
 export interface ChainOwner {
@@ -23,15 +29,22 @@ export class Chain {
   /** Changes when an update of the listener leaves the chain as it is. */
   owner: ChainOwner;
   readonly #deps: ListenerDeps;
+  readonly #drain: ChainDrain;
   /** `undefined` when the last filter stands alone. */
   readonly #plan: FilterPlan | undefined;
   readonly #connections = new Set<OpenConnection | PendingHandshake>();
 
-  constructor(config: FilterChainConfig, deps: ListenerDeps, owner: ChainOwner) {
+  constructor(
+    config: FilterChainConfig,
+    deps: ListenerDeps,
+    owner: ChainOwner,
+    traits: DrainTraits,
+  ) {
     this.config = config;
     this.#deps = deps;
     this.owner = owner;
-    this.terminal = config.terminal.create(deps);
+    this.#drain = deps.drain.ofChain(traits);
+    this.terminal = config.terminal.create({ ...deps, drain: this.#drain });
     const filters = config.filters.map((filter) => filter.create(deps));
     this.#plan = filters.length === 0 ? undefined : { filters, terminal: this.terminal };
     this.transport = config.transport?.create(deps);
@@ -131,10 +144,13 @@ export class Chain {
     this.owner.onConnectionEnd();
   };
 
-  /** Answers from now on tell clients to close; idle connections go at once when asked. */
-  startDraining(closesIdle: boolean): void {
-    if (this.terminal.service !== undefined) this.terminal.service.isDraining = true;
-    if (!closesIdle) return;
+  /**
+   * Ever more answers tell clients to close. Where the process ends (`isAtOnce`) all do, and idle
+   * connections go now.
+   */
+  startDraining(isAtOnce: boolean): void {
+    this.#drain.start(isAtOnce);
+    if (!isAtOnce) return;
     for (const connection of this.#connections) connection.closeIfIdle();
   }
 

@@ -8,6 +8,7 @@ import type {
   PassingFilterConfig,
   TerminalFilterConfig,
 } from "../network-filter/network-filter.ts";
+import type { DrainTraits } from "./drain.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { TransportConfig } from "./transport.ts";
 
@@ -56,6 +57,7 @@ export interface ListenerConfig {
   readonly bypassesOverload: boolean;
   /** Whether its connections do not count among those that are limited together. */
   readonly ignoresConnectionLimit: boolean;
+  readonly drain: DrainTraits;
   /** Of all but the chains: with the same digest only chains changed. */
   readonly frameDigest: string;
   /** The encoded resource: the same bytes mean that nothing changed. */

@@ -2,6 +2,7 @@ import type { Server, Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { AcceptGate } from "../overload/accept-gate.ts";
+import type { DrainScope } from "./drain.ts";
 import { bindAddress, formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { type BoundAddress, Listener, type ListenerDeps } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
@@ -28,10 +29,14 @@ export class ListenerSet {
   /** Binding takes time; changes are made one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #isStopped = false;
+  /** Those that accept no more, though they are there. */
+  #stoppedScope: DrainScope | undefined = undefined;
+  readonly #counters: { listener_stopped: number };
 
   constructor(deps: Omit<ListenerDeps, "findByAddress">) {
     this.#deps = { ...deps, findByAddress: (address) => this.#findByAddress(address) };
     this.#log = deps.context.log;
+    this.#counters = deps.context.counters.get("listener_manager", { listener_stopped: 0 });
     const { overload } = deps.context;
     this.#gate = overload && new AcceptGate(overload);
   }
@@ -130,7 +135,7 @@ export class ListenerSet {
   async #bind(listener: Listener, old: Listener | undefined): Promise<BoundSocket[]> {
     const { addresses, bindsToPort, backlog } = listener.config;
     const added: BoundSocket[] = [];
-    if (!bindsToPort) return added;
+    if (!bindsToPort || this.#isToBeStopped(listener)) return added;
     try {
       for (const address of addresses) {
         const key = formatListenAddress(address);
@@ -221,6 +226,32 @@ export class ListenerSet {
     }
     this.#drain(listener);
     this.#log.info("listener removed", { name });
+  }
+
+  #isToBeStopped({ config }: Listener): boolean {
+    return (
+      this.#stoppedScope === "all" || (this.#stoppedScope === "inbound" && config.drain.isInbound)
+    );
+  }
+
+  /**
+   * Closes the sockets of listeners, those that come later included: their connections go on, and
+   * they stay in every list (Envoy, `stopListeners`).
+   */
+  stopAccepting(scope: DrainScope): Promise<void> {
+    return this.#enqueue(() => {
+      if (this.#stoppedScope !== "all") this.#stoppedScope = scope;
+      const stopped = new Set<Listener>();
+      for (const [key, socket] of this.#sockets) {
+        if (!this.#isToBeStopped(socket.owner)) continue;
+        stopped.add(socket.owner);
+        this.#unbind(key, socket);
+      }
+      for (const { config } of stopped) {
+        this.#counters.listener_stopped++;
+        this.#log.info("listener accepts no more", { name: config.name });
+      }
+    });
   }
 
   #drain(listener: Listener): void {

@@ -10,6 +10,7 @@ import { refusedStreamInfo } from "../network-filter/tcp-stream-info.ts";
 import { timeoutsOf } from "../overload/timeouts.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainOwner } from "./chain.ts";
+import type { ServerDrain } from "./drain.ts";
 import { Inspection, type InspectionPlan } from "./inspection.ts";
 import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
 import {
@@ -34,6 +35,7 @@ export interface ListenerDeps {
   readonly findByAddress: (address: PeerAddress) => Listener | undefined;
   /** How long connections of a listener that was replaced or removed get. */
   readonly drainMs: number;
+  readonly drain: ServerDrain;
   /** A listener that was replaced or removed has no connections any more. */
   readonly onDrained: () => void;
 }
@@ -81,7 +83,7 @@ export class Listener implements ChainOwner {
       for (const chain of old.#own) kept.set(chain.config.digest, chain);
     }
     const create = (chain: FilterChainConfig): Chain =>
-      kept.get(chain.digest) ?? new Chain(chain, this.#deps, this);
+      kept.get(chain.digest) ?? new Chain(chain, this.#deps, this, config.drain);
     this.#chains = new Map(config.chains.map((chain) => [chain, create(chain)] as const));
     this.#defaultChain = config.defaultChain && create(config.defaultChain);
     this.#own = new Set(this.#chains.values());
@@ -231,12 +233,12 @@ export class Listener implements ChainOwner {
   }
 
   /**
-   * Lets the connections of its own chains end: each after its next response, and those that are still there after
-   * `drainMs` at once. Idle ones go now only when `closesIdle` says so: a client may be writing to
-   * one this very moment.
+   * Lets the connections of its own chains end after a response, and those that are still there after
+   * `drainMs` at once. With `isAtOnce` their next response is the last, and idle ones go now: a client
+   * may be writing to one this very moment.
    */
-  async drain(drainMs: number, closesIdle: boolean): Promise<void> {
-    for (const chain of this.#own) chain.startDraining(closesIdle);
+  async drain(drainMs: number, isAtOnce: boolean): Promise<void> {
+    for (const chain of this.#own) chain.startDraining(isAtOnce);
     if (!this.#isEmpty) {
       await new Promise<void>((resolve) => {
         const timer = this.#deps.context.clock.setTimer(drainMs, resolve);

@@ -1,6 +1,6 @@
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import { ServerConnection } from "../http1/server-connection.ts";
-import type { ListenerDeps } from "../listener/listener.ts";
+import type { ChainDeps } from "../listener/chain.ts";
 import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
@@ -24,8 +24,8 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
   };
 }
 
-function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
-  const { context, logFiles, routeSource } = deps;
+function createService(config: HttpConfig, deps: ChainDeps): HttpService {
+  const { context, logFiles, routeSource, drain } = deps;
   const statPrefix = `http.${config.statPrefix}`;
   if (config.inlineRoutes !== undefined) showCounters(config.inlineRoutes, context.counters);
   return {
@@ -41,6 +41,11 @@ function createService(config: HttpConfig, deps: ListenerDeps): HttpService {
         ? { current: config.inlineRoutes }
         : routeSource(config.rdsName, statPrefix),
     stats: httpStats(context.counters, statPrefix),
-    isDraining: false,
+    get isDraining() {
+      return drain.closes;
+    },
+    get isEnding() {
+      return drain.isAtOnce;
+    },
   };
 }

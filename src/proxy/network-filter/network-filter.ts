@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
+import type { ChainDeps } from "../listener/chain.ts";
 import type { ListenerDeps } from "../listener/listener.ts";
 import type { SocketOwner } from "../net/socket.ts";
 
@@ -23,7 +24,7 @@ export interface TerminalFilterConfig {
   readonly isTerminal: true;
   /** Of a connection manager only. */
   readonly http: HttpConfig | undefined;
-  create(deps: ListenerDeps): TerminalFilter;
+  create(deps: ChainDeps): TerminalFilter;
 }
 
 /** The last filter of a chain: it makes something of the bytes. */

@@ -9,6 +9,7 @@ const ZERO = {
   downstream_cx_destroy_local_active_rq: 0,
   downstream_cx_destroy_remote: 0,
   downstream_cx_destroy_remote_active_rq: 0,
+  downstream_cx_drain_close: 0,
   downstream_cx_http1_active: 0,
   downstream_cx_http1_total: 0,
   downstream_cx_idle_timeout: 0,
