@@ -7,7 +7,7 @@ import type { CounterGroups } from "./counters.ts";
 import type { DnsCaches } from "./dns-cache/dns-caches.ts";
 import type { DateHeader } from "./http/date-header.ts";
 import type { DeadlineSetter, Deadlines } from "./net/deadlines.ts";
-import type { FlushQueue } from "./net/sender.ts";
+import type { FlushQueue } from "./net/flush-queue.ts";
 import type { ReadBuffer } from "./net/socket.ts";
 import type { TimeoutKind } from "./overload/overload-config.ts";
 import type { OverloadManager } from "./overload/overload-manager.ts";

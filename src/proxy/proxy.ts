@@ -22,7 +22,7 @@ import { ListenerSet } from "./listener/listener-set.ts";
 import { LogLevels } from "./log-levels.ts";
 import { Deadlines } from "./net/deadlines.ts";
 import { DirectWriter } from "./net/direct-write.ts";
-import { FlushQueue } from "./net/sender.ts";
+import { FlushQueue } from "./net/flush-queue.ts";
 import { createReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";

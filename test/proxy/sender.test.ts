@@ -2,7 +2,8 @@ import { createServer, type Server, Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { createPrng } from "../../src/base/prng.ts";
 import { DirectWriter } from "../../src/proxy/net/direct-write.ts";
-import { FlushQueue, Sender } from "../../src/proxy/net/sender.ts";
+import { FlushQueue } from "../../src/proxy/net/flush-queue.ts";
+import { Sender } from "../../src/proxy/net/sender.ts";
 import { connectSocket, createReadBuffer, type SocketOwner } from "../../src/proxy/net/socket.ts";
 import { until } from "../controlplane/until.ts";
 

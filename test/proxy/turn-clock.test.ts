@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { nodeClock } from "../../src/base/node-clock.ts";
-import { FlushQueue } from "../../src/proxy/net/sender.ts";
+import { FlushQueue } from "../../src/proxy/net/flush-queue.ts";
 import { TurnClock } from "../../src/proxy/net/turn-clock.ts";
 
 test("TurnClock gives one time in a turn of the event loop and the next in the next", async () => {

@@ -11,7 +11,7 @@ import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection
 import type { ChainDeps } from "../../src/proxy/listener/chain.ts";
 import { ServerDrain } from "../../src/proxy/listener/drain.ts";
 import { Deadlines } from "../../src/proxy/net/deadlines.ts";
-import { FlushQueue } from "../../src/proxy/net/sender.ts";
+import { FlushQueue } from "../../src/proxy/net/flush-queue.ts";
 import { createReadBuffer } from "../../src/proxy/net/socket.ts";
 import type {
   OpenConnection,

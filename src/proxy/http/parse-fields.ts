@@ -1,3 +1,4 @@
+import { writeLatin1 } from "../net/latin1.ts";
 import { findName, HEADER, type NameTable, TOKEN_LOWER } from "./header-name.ts";
 import { CODING, type HeadError, type MessageHead, type RequestHead } from "./message-head.ts";
 
@@ -27,7 +28,7 @@ interface FieldOptions {
 }
 
 /** Bytes that a header value may hold: no control character but the tab (RFC 9110 5.5). */
-const VALUE: Uint8Array = new Uint8Array(256).map((_, code) =>
+export const VALUE_BYTES: Uint8Array = new Uint8Array(256).map((_, code) =>
   (code < 32 && code !== TAB) || code === 127 ? 0 : 1,
 );
 
@@ -71,7 +72,7 @@ export function parseFields(
     code = byteAt(bytes, ++at);
     while (code === SPACE || code === TAB) code = byteAt(bytes, ++at);
     const valueStart = at;
-    while (VALUE[code] === 1) code = byteAt(bytes, ++at);
+    while (VALUE_BYTES[code] === 1) code = byteAt(bytes, ++at);
     if (code !== CR || bytes[at + 1] !== LF) return BAD_CHARACTER;
     let valueEnd = at;
     while (valueEnd > valueStart && isBlank(byteAt(bytes, valueEnd - 1))) valueEnd--;
@@ -96,13 +97,8 @@ let scratch = Buffer.allocUnsafeSlow(4096);
  */
 function bytesOf(text: string): Uint8Array {
   if (text.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
-  (scratch as LatinBuffer).latin1Write(text, 0, text.length);
+  writeLatin1(scratch, text, 0);
   return scratch;
-}
-
-/** As `latin1Slice` in `net/latin1.ts`: in Node since 0.11, not in its types. */
-interface LatinBuffer extends Buffer {
-  latin1Write(text: string, at: number, length: number): number;
 }
 
 /** The empty line at the end of a head keeps every `at` of the parser inside. */
@@ -243,7 +239,7 @@ export function removeNominated(head: MessageHead): HeadError | undefined {
 }
 
 /** Digits only, as many as a number holds exactly; -1 for anything else. */
-function parseContentLength(value: string): number {
+export function parseContentLength(value: string): number {
   if (value.length === 0 || value.length > CONTENT_LENGTH_DIGITS_MAX) return -1;
   let length = 0;
   for (let at = 0; at < value.length; at++) {

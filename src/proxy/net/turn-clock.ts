@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { FlushQueue } from "./sender.ts";
+import type { FlushQueue } from "./flush-queue.ts";
 
 /**
  * A clock that is read once in a turn of the event loop: a request asks for the time about eight

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { FlushQueue } from "../net/sender.ts";
+import type { FlushQueue } from "../net/flush-queue.ts";
 import { Sender } from "../net/sender.ts";
 import type { Adopt, OpenConnection, TerminalFilterConfig } from "./network-filter.ts";
 
