@@ -36,6 +36,11 @@ const SYMBOLS_BY_LENGTH: readonly (readonly [bits: number, symbols: string])[] =
 /** The end of a string, which may only stand in its padding, and never whole. */
 const END = 256;
 
+/** A node of the code's tree: where a 0 and a 1 lead, another node or a symbol. */
+type Node = [number, number];
+/** Symbols in nodes begin here. */
+const SYMBOL_BASE = 1000;
+
 const LENGTHS = new Uint8Array(257);
 const CODES = new Uint32Array(257);
 fillCodes();
@@ -129,10 +134,6 @@ function fillCodes(): void {
     }
   }
 }
-
-/** A node of the code's tree: where a 0 and a 1 lead, another node or a symbol. */
-type Node = [number, number];
-const SYMBOL_BASE = 1000;
 
 function fillSteps(): void {
   const nodes: Node[] = [[0, 0]];
