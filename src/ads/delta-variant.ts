@@ -61,8 +61,8 @@ function respond(
   }
   const { kind, parents } = offered;
   const body = isAll
-    ? selections.map((one) => one.body("resource"))
-    : resources.map((one) => resourceEntry("resource", kind, one, parents.get(one.name)));
+    ? selections.flatMap((one) => one.body("resource"))
+    : resources.flatMap((one) => resourceEntry("resource", kind, one, parents.get(one.name)));
   return {
     version,
     body,

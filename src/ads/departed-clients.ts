@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { memoise } from "../base/memo.ts";
 import { layersOf, type ResourceMap } from "../xds/resource-map.ts";
 import type { HeldState } from "./publication.ts";
 
@@ -7,18 +8,29 @@ const DEPARTED_MAX = 1000;
 const DEPARTED_MS_MAX = 10 * 60_000;
 
 /**
- * Most resources in what they had, counting once what several had alike: so many, or so many times
- * what the last one had. Each version of a mesh that nobody has any more stays for their sake, with
- * the bytes that it was sent as. Those who went together, as in a restart, mostly had the same.
+ * Most bytes of what they had, counting once the layers that several had alike: so many, or so many
+ * times what the last one had. Each version of a mesh that nobody has any more stays for their sake.
+ * Those who went together, as in a restart, mostly had the same.
  */
-const RESOURCES_MAX = 20_000;
-const SHARE_MAX = 8;
+const BYTES_MAX = 8 * 1024 * 1024;
+const SHARE_MAX = 4;
+
+/** What an entry of a table costs, besides the bytes that are sent. */
+const ENTRY_BYTES = 400;
+
+/** About as much as a layer keeps alive when nobody else has it. */
+const bytesOf = memoise((layer: ResourceMap): number => {
+  let bytes = 0;
+  for (const { body } of layer.values()) bytes += body.length + ENTRY_BYTES;
+  return bytes;
+});
 
 /** What clients had that went, by node id, for when they come back. */
 export class DepartedClients {
   readonly #clock: Clock;
   /** Oldest first. */
   readonly #held = new Map<string, HeldState & { readonly atMs: number }>();
+  #bytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,6 +38,11 @@ export class DepartedClients {
 
   get size(): number {
     return this.#held.size;
+  }
+
+  /** About what is kept for them, as of the last one who went; more than there is when others have the same. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Keeps what a client had; that of the one who went first is forgotten for it when there are many. */
@@ -39,22 +56,23 @@ export class DepartedClients {
       if (this.#held.size <= DEPARTED_MAX && nowMs - atMs <= DEPARTED_MS_MAX) break;
       this.#held.delete(oldest);
     }
-    this.#boundResources();
+    this.#boundBytes();
   }
 
   /** Forgets those who went first when what they had is too much of what nobody else had. */
-  #boundResources(): void {
+  #boundBytes(): void {
     const counted = new Set<ResourceMap>();
-    let resources = 0;
-    let resourcesMax: number | undefined;
+    let bytes = 0;
+    let bytesMax: number | undefined;
     for (const [nodeId, { published }] of [...this.#held].reverse()) {
       for (const layer of Object.values(published).flatMap(layersOf)) {
         if (counted.has(layer)) continue;
         counted.add(layer);
-        resources += layer.size;
+        bytes += bytesOf(layer);
       }
-      resourcesMax ??= Math.max(RESOURCES_MAX, resources * SHARE_MAX);
-      if (resources > resourcesMax) this.#held.delete(nodeId);
+      bytesMax ??= Math.max(BYTES_MAX, bytes * SHARE_MAX);
+      if (bytes > bytesMax) this.#held.delete(nodeId);
+      else this.#bytes = bytes;
     }
   }
 

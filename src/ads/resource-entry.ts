@@ -1,10 +1,9 @@
 /**
- * Resources as they stand in responses: encoded once, however many proxies get them. An entry lives
- * as long as its resource does.
+ * Resources as they stand in responses: a head that says which one it is, and then its own bytes,
+ * which are there once, however many proxies get them.
  */
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
-import { memoise } from "../base/memo.ts";
-import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
+import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
 import { wireVersion } from "./resource-version.ts";
 
 /** `any`: in a `DiscoveryResponse`. `resource`: in a `DeltaDiscoveryResponse`, with its name. */
@@ -20,43 +19,45 @@ const TAG_VERSION = 0x0a;
 const TAG_RESOURCE = 0x12;
 const TAG_NAME = 0x1a;
 
-/** One resource, ready to stand in a response; `parent` as for `wireVersion`. */
+/** The field `type_url` by kind. */
+const TYPE_FIELDS = Object.fromEntries(
+  RESOURCE_KINDS.map((kind) => [kind, textField(TAG_ANY_TYPE_URL, RESOURCE_TYPE_URL[kind])]),
+) as Readonly<Record<ResourceKind, Buffer>>;
+
+/** One resource, in pieces that stand in a response one after the other; `parent` as for `wireVersion`. */
 export function resourceEntry(
   form: EntryForm,
   kind: ResourceKind,
   resource: XdsResource,
   parent: XdsResource | undefined,
-): Uint8Array {
-  return form === "any" ? anyEntry(resource, kind) : deltaEntry(resource, kind, parent);
+): readonly [head: Uint8Array, body: Uint8Array] {
+  const { body, name } = resource;
+  const type = TYPE_FIELDS[kind];
+  const anyLength = type.length + fieldLength(body.length);
+  if (form === "any") {
+    const head = Buffer.allocUnsafe(fieldLength(anyLength) - body.length);
+    writeAny(head, 0, TAG_RESOURCES, type, body.length);
+    return [head, body];
+  }
+  const version = wireVersion(resource, parent);
+  const nameLength = Buffer.byteLength(name);
+  // The fields of a message may stand in any order: what is large comes last.
+  const length = fieldLength(version.length) + fieldLength(nameLength) + fieldLength(anyLength);
+  const head = Buffer.allocUnsafe(fieldLength(length) - body.length);
+  let at = writeHead(head, 0, TAG_RESOURCES, length);
+  at = writeHead(head, at, TAG_VERSION, version.length);
+  at += head.write(version, at, "latin1");
+  at = writeHead(head, at, TAG_NAME, nameLength);
+  at += head.write(name, at);
+  writeAny(head, at, TAG_RESOURCE, type, body.length);
+  return [head, body];
 }
 
-const anyEntry = memoise((resource: XdsResource, kind: ResourceKind) =>
-  delimited(TAG_RESOURCES, anyOf(resource, kind)),
-);
-
-const deltaEntry = memoise(
-  (resource: XdsResource, kind: ResourceKind, parent: XdsResource | undefined) =>
-    encodeDelta(resource, kind, parent),
-);
-
-function encodeDelta(
-  resource: XdsResource,
-  kind: ResourceKind,
-  parent: XdsResource | undefined,
-): Buffer {
-  const parts = [
-    textField(TAG_VERSION, wireVersion(resource, parent)),
-    delimited(TAG_RESOURCE, anyOf(resource, kind)),
-    textField(TAG_NAME, resource.name),
-  ];
-  return delimited(TAG_RESOURCES, Buffer.concat(parts));
-}
-
-function anyOf({ body }: XdsResource, kind: ResourceKind): Buffer {
-  return Buffer.concat([
-    textField(TAG_ANY_TYPE_URL, RESOURCE_TYPE_URL[kind]),
-    delimited(TAG_ANY_VALUE, body),
-  ]);
+/** Writes a field that is an `Any`, up to the bytes of its value. */
+function writeAny(to: Buffer, start: number, tag: number, type: Buffer, valueLength: number): void {
+  let at = writeHead(to, start, tag, type.length + fieldLength(valueLength));
+  at += type.copy(to, at);
+  writeHead(to, at, TAG_ANY_VALUE, valueLength);
 }
 
 /** A field of text. */
@@ -66,12 +67,27 @@ export function textField(tag: number, text: string): Buffer {
 
 /** A field of bytes. */
 export function delimited(tag: number, content: Uint8Array): Buffer {
-  const head = [tag];
-  let { length } = content;
-  while (length > 0x7f) {
-    head.push((length & 0x7f) | 0x80);
-    length >>>= 7;
+  const field = Buffer.allocUnsafe(fieldLength(content.length));
+  field.set(content, writeHead(field, 0, tag, content.length));
+  return field;
+}
+
+/** Writes the tag and the length of a field; where what it holds begins. */
+function writeHead(to: Buffer, start: number, tag: number, length: number): number {
+  let at = start;
+  to[at++] = tag;
+  let left = length;
+  while (left > 0x7f) {
+    to[at++] = (left & 0x7f) | 0x80;
+    left >>>= 7;
   }
-  head.push(length);
-  return Buffer.concat([Buffer.from(head), content]);
+  to[at++] = left;
+  return at;
+}
+
+/** How long a field is that holds so much. */
+function fieldLength(length: number): number {
+  let head = 2;
+  for (let left = length; left > 0x7f; left >>>= 7) head += 1;
+  return head + length;
 }

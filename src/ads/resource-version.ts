@@ -15,6 +15,10 @@ interface Known {
 
 /** The latest by resource: mostly a resource has one parent for all proxies. */
 const digests = new WeakMap<XdsResource, Known>();
+const pairs = new WeakMap<
+  XdsResource,
+  { readonly parent: XdsResource; readonly version: string }
+>();
 
 /**
  * The version of a resource as a client of the incremental variant is told it.
@@ -25,7 +29,12 @@ const digests = new WeakMap<XdsResource, Known>();
  */
 export function wireVersion(resource: XdsResource, parent: XdsResource | undefined): string {
   if (parent === undefined) return resource.version;
-  return hash("sha256", `${resource.version}\0${parent.version}`, "hex").slice(0, PAIR_LENGTH);
+  const known = pairs.get(resource);
+  if (known !== undefined && known.parent === parent) return known.version;
+  const both = `${resource.version}\0${parent.version}`;
+  const version = hash("sha256", both, "hex").slice(0, PAIR_LENGTH);
+  pairs.set(resource, { parent, version });
+  return version;
 }
 
 /** The part of one resource, and of its parent, in the digest of a state. */

@@ -5,6 +5,7 @@
 import { memoise } from "../base/memo.ts";
 import { layeredMap, layersOf, type ResourceMap } from "../xds/resource-map.ts";
 import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
+import { JoinedBodies, joinPieces } from "./joined-bodies.ts";
 import type { NameSet } from "./name-sets.ts";
 import type { Published } from "./publish-plan.ts";
 import { type EntryForm, resourceEntry } from "./resource-entry.ts";
@@ -32,7 +33,7 @@ class Selection {
   readonly resources: readonly XdsResource[];
   readonly #kind: ResourceKind;
   readonly #parents: ResourceMap;
-  readonly #bodies = new Map<EntryForm, Uint8Array | undefined>();
+  readonly #bodies = new Map<EntryForm, readonly Uint8Array[] | undefined>();
 
   constructor(
     layer: ResourceMap,
@@ -48,19 +49,34 @@ class Selection {
     this.digest = digest;
   }
 
-  /** Kept from the second time on: mostly for nobody or for many. */
-  body(form: EntryForm): Uint8Array {
+  /**
+   * What is selected, in pieces that stand one after the other. Mostly for nobody or for many: from
+   * the second time on those that are small are put together, and kept while there is room.
+   */
+  body(form: EntryForm): readonly Uint8Array[] {
     const known = this.#bodies.get(form);
     if (known !== undefined) return known;
-    const body = Buffer.concat(
-      this.resources.map((one) =>
-        resourceEntry(form, this.#kind, one, this.#parents.get(one.name)),
-      ),
+    const pieces = this.resources.flatMap((one) =>
+      resourceEntry(form, this.#kind, one, this.#parents.get(one.name)),
     );
-    this.#bodies.set(form, this.#bodies.has(form) ? body : undefined);
-    return body;
+    if (!this.#bodies.has(form)) {
+      this.#bodies.set(form, undefined);
+      return pieces;
+    }
+    const joined = joinPieces(pieces);
+    this.#bodies.set(form, joined.pieces);
+    joinedBodies.keep(this, joined.copied);
+    return joined.pieces;
+  }
+
+  /** Gives up what was put together; it would be done again if somebody asked. */
+  forgetJoined(): void {
+    for (const form of this.#bodies.keys()) this.#bodies.set(form, undefined);
   }
 }
+
+/** What selections put together and keep. */
+export const joinedBodies = new JoinedBodies();
 
 function selectFrom(layer: ResourceMap, names: NameSet | undefined): readonly XdsResource[] {
   if (names === undefined) return [...layer.values()];

@@ -21,6 +21,7 @@ import { DepartedClients } from "./departed-clients.ts";
 import { EncodedResponse } from "./discovery-response.ts";
 import { NameSets } from "./name-sets.ts";
 import type { Published } from "./publish-plan.ts";
+import { joinedBodies } from "./selection.ts";
 import type { ClientNode, SnapshotSource } from "./snapshot-source.ts";
 import { SOTW } from "./sotw-variant.ts";
 import { AdsStream } from "./stream.ts";
@@ -141,6 +142,10 @@ export class AdsServer {
     this.#gate = new StreamGate(clock, streamsPerSecond);
     this.#budget = new WriteBudget((bytes) => options.metrics.set("weft_xds_pending_bytes", bytes));
     this.#departed = new DepartedClients(clock);
+    options.metrics.onCollect(() => {
+      options.metrics.set("weft_xds_departed_bytes", this.#departed.bytes);
+      options.metrics.set("weft_xds_joined_bytes", joinedBodies.bytes);
+    });
     this.#server = new Server({
       "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,

@@ -65,10 +65,10 @@ function respond(
     return undefined;
   }
   if (isWhole || isAll) {
-    const body = selectionsOf(offered, selector).map((one) => one.body("any"));
+    const body = selectionsOf(offered, selector).flatMap((one) => one.body("any"));
     return { version, body, removed: [], changed: resources() };
   }
-  const body = resources().map((one) => resourceEntry("any", kind, one, undefined));
+  const body = resources().flatMap((one) => resourceEntry("any", kind, one, undefined));
   return { version, body, removed: [], names: changed, changed: resources() };
 }
 

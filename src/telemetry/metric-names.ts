@@ -121,6 +121,14 @@ const TABLE = {
     type: "gauge",
     help: "Proxies that went and whose state is kept for their return.",
   },
+  weft_xds_departed_bytes: {
+    type: "gauge",
+    help: "About what that state takes where no connected proxy has the same.",
+  },
+  weft_xds_joined_bytes: {
+    type: "gauge",
+    help: "Bytes of resources that were put together for many proxies and are kept.",
+  },
   weft_xds_names_kept: {
     type: "gauge",
     help: "Resource names kept in lists that proxies share.",

@@ -43,6 +43,8 @@ export function joinResource(
 ): XdsResource {
   const hash = createHash("sha256");
   hash.update(`${name} ${parts.map(({ version }) => version).join(" ")}`);
+  // The parts themselves go with those who have them: many have been replaced since.
+  const given = parts.map(({ origins }) => origins);
   let keys: readonly ObjectKey[] | undefined;
   return {
     name,
@@ -50,7 +52,7 @@ export function joinResource(
     body,
     // Thousands in one route configuration, and few ever ask.
     get origins() {
-      keys ??= keysOf(parts.flatMap(({ origins }) => origins));
+      keys ??= keysOf(given.flat());
       return keys;
     },
     references: references ?? [],

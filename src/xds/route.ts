@@ -35,14 +35,16 @@ export const encodeVirtualHost = memoise(
   (host: VirtualHost, countsAttempts: boolean): EncodedVirtualHost => {
     const { name, routes } = host;
     const message = create(VirtualHostSchema, virtualHostMessage(host, countsAttempts));
-    const bytes = encodeMessage(VirtualHostSchema, message);
+    const content = encodeMessage(VirtualHostSchema, message);
+    const entry = new BinaryWriter()
+      .tag(RouteConfigurationSchema.field.virtualHosts.number, WireType.LengthDelimited)
+      .bytes(content)
+      .finish();
+    const bytes = entry.subarray(entry.length - content.length);
     return {
       name,
       bytes,
-      entry: new BinaryWriter()
-        .tag(RouteConfigurationSchema.field.virtualHosts.number, WireType.LengthDelimited)
-        .bytes(bytes)
-        .finish(),
+      entry,
       version: versionOf(bytes),
       origins: routes.flatMap(originsOf),
       clusters: [...new Set(routes.flatMap(clustersOf))],
