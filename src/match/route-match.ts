@@ -1,11 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type RouteMatch_GrpcRouteMatchOptions,
+  RouteMatch_GrpcRouteMatchOptionsSchema,
   type RouteMatch_TlsContextMatchOptions,
   RouteMatch_TlsContextMatchOptionsSchema,
   type RouteMatch as RouteMatchMessage,
   RouteMatchSchema,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { Issue } from "../base/issue.ts";
+import { isGrpcContentType } from "./grpc-content-type.ts";
 import { type Criterion, compileHeaderMatch } from "./header-match.ts";
 import { compileMetadataMatch } from "./metadata-match.ts";
 import { compilePathMatch, type PathMatch } from "./path-match.ts";
@@ -25,6 +28,7 @@ const HANDLED = [
   "runtime_fraction",
   "headers",
   "query_parameters",
+  "grpc",
   "tls_context",
   "dynamic_metadata",
 ];
@@ -52,6 +56,7 @@ export function compileRouteMatch(
     ...match.queryParameters.map((parameter, at) =>
       compileQueryMatch(parameter, joinPath(path, `query_parameters[${at}]`), issues),
     ),
+    ...compileGrpcMatch(match.grpc, joinPath(path, "grpc"), issues),
     ...compileTlsMatch(match.tlsContext, joinPath(path, "tls_context"), issues),
     ...match.dynamicMetadata.map((matcher, at) =>
       compileMetadataMatch(matcher, joinPath(path, `dynamic_metadata[${at}]`), issues),
@@ -61,6 +66,18 @@ export function compileRouteMatch(
     match.runtimeFraction &&
     decodeRuntimeShare(match.runtimeFraction, joinPath(path, "runtime_fraction"), issues);
   return { pathMatch, criteria, matches: compileCriteria(criteria, share) };
+}
+
+function compileGrpcMatch(
+  options: RouteMatch_GrpcRouteMatchOptions | undefined,
+  path: string,
+  issues: Issue[],
+): Criterion[] {
+  if (options === undefined) return [];
+  issues.push(...refuseFields(RouteMatch_GrpcRouteMatchOptionsSchema, options, [], path));
+  const matches: Criterion["matches"] = ({ headers }) =>
+    headers.some("content-type", isGrpcContentType) === true;
+  return [{ description: "request is of gRPC", matches }];
 }
 
 /** What the downstream's certificate must be. */

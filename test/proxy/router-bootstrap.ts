@@ -109,6 +109,8 @@ const ROUTES: readonly object[] = [
   },
   // Where it goes.
   { match: { prefix: "/by-header" }, route: { cluster_header: "x-cluster" } },
+  { match: { prefix: "/by-kind", grpc: {} }, route: { cluster_header: "x-cluster" } },
+  { match: { prefix: "/by-kind" }, direct_response: { status: 404 } },
   route("/host-header", { host_rewrite_header: "x-host" }),
   route("/host-path", {
     host_rewrite_path_regex: { pattern: { regex: "^/host-path/(.+)$" }, substitution: "\\1.test" },

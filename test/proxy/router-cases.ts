@@ -54,6 +54,17 @@ export const ROUTER_CASES: readonly RouterCase[] = [
     status: 200,
   },
   {
+    name: "a route for gRPC",
+    send: get("/by-kind", "X-Cluster: up\r\nContent-Type: application/grpc+proto\r\n"),
+    status: 200,
+  },
+  {
+    name: "no route of gRPC for its bridge",
+    send: get("/by-kind", "X-Cluster: up\r\nContent-Type: application/grpc-web\r\n"),
+    status: 404,
+    attempts: 0,
+  },
+  {
     name: "a header that names no cluster",
     send: get("/by-header", "X-Cluster: nope\r\n"),
     status: 503,

@@ -1,3 +1,4 @@
+import { isGrpcContentType } from "../../match/grpc-content-type.ts";
 import { grpcStatusOf } from "../../match/grpc-status.ts";
 import type { LocalReply } from "./local-reply.ts";
 import { type LocalReplyConfig, type ShapedStream, shapeReply } from "./local-reply-config.ts";
@@ -54,11 +55,10 @@ function fillGrpcHead(head: ResponseHead, reply: LocalReply, request: RequestHea
   headers.set("grpc-message", percentEncode(message));
 }
 
-/** gRPC over HTTP/2, PROTOCOL-HTTP2.md: `application/grpc`, or with a `+` or `;` after it. */
+/** Whether a request is one of gRPC, whichever version of HTTP carries it. */
 export function isGrpcRequest({ headers }: RequestHead): boolean {
   const type = headers.first("content-type");
-  if (type === undefined || !type.startsWith("application/grpc")) return false;
-  return type.length === 16 || type[16] === "+" || type[16] === ";";
+  return type !== undefined && isGrpcContentType(type);
 }
 
 /** What a gRPC message may not hold as it is: control bytes, those beyond ASCII, and `%`. */
