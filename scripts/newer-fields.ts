@@ -60,6 +60,108 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
         bool enable_retry_after_header = 19;`,
     },
   ],
+  "envoy/config/common/mutation_rules/v3/mutation_rules.proto": [
+    {
+      after: 'import "envoy/type/matcher/v3/regex.proto";',
+      text: 'import "envoy/type/matcher/v3/string.proto";',
+    },
+    {
+      after: "message HeaderMutation {",
+      text: `
+        message RemoveOnMatch {
+          type.matcher.v3.StringMatcher key_matcher = 1
+              [(validate.rules).message = {required: true}];
+        }`,
+    },
+    { after: "core.v3.HeaderValueOption append = 2;", text: "RemoveOnMatch remove_on_match = 3;" },
+  ],
+  "envoy/config/core/v3/base.proto": [
+    {
+      after: "message KeyValueAppend {",
+      text: "KeyValuePair record = 3;",
+    },
+    {
+      after: "// [#protodoc-title: Common types]",
+      text: `
+        message KeyValuePair {
+          string key = 1
+              [(validate.rules).string = {min_len: 1 max_bytes: 16384}];
+          google.protobuf.Value value = 2;
+        }`,
+    },
+  ],
+  "envoy/extensions/filters/http/compressor/v3/compressor.proto": [
+    {
+      after: 'import "envoy/config/core/v3/extension.proto";',
+      text: 'import "envoy/type/matcher/v3/string.proto";',
+    },
+    {
+      after: "message CommonDirectionConfig {",
+      text: "repeated type.matcher.v3.StringMatcher content_type_matcher = 4;",
+    },
+    {
+      after: "message ResponseDirectionConfig {",
+      text: `
+        bool weaken_etag_on_compress = 6;
+        repeated uint32 uncompressible_response_codes = 4 [
+          (validate.rules).repeated = {unique: true items {uint32 {lt: 600 gte: 200}}}
+        ];
+        bool status_header_enabled = 5;`,
+    },
+    {
+      after: "message CompressorOverrides {",
+      text: "config.core.v3.TypedExtensionConfig compressor_library = 2;",
+    },
+  ],
+  "envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto": [
+    {
+      after: 'import "envoy/config/common/mutation_rules/v3/mutation_rules.proto";',
+      text: [
+        'import "envoy/config/core/v3/base.proto";',
+        'import "envoy/config/core/v3/extension.proto";',
+      ].join("\n"),
+    },
+    {
+      after: "message Mutations {",
+      text: `
+        repeated config.core.v3.KeyValueMutation query_parameter_mutations = 3;
+        repeated config.common.mutation_rules.v3.HeaderMutation response_trailers_mutations = 4;
+        repeated config.common.mutation_rules.v3.HeaderMutation request_trailers_mutations = 5;
+        repeated config.core.v3.TypedExtensionConfig formatters = 6;`,
+    },
+  ],
+  "envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto": [
+    { after: "message Config {", text: "bool clear_route_cache = 2;" },
+  ],
+  "envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto": [
+    {
+      after: "message StatefulSession {",
+      text: `
+        string stat_prefix = 3;
+        uint32 status_on_strict_destination_not_found = 4;`,
+    },
+  ],
+  "envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto": [
+    {
+      after: "message Config {",
+      text: `
+        repeated filters.common.set_filter_state.v3.FilterStateValue on_downstream_tls_handshake = 2;
+        repeated filters.common.set_filter_state.v3.FilterStateValue on_downstream_data = 3;`,
+    },
+  ],
+  "envoy/type/http/v3/cookie.proto": [
+    { after: "message Cookie {", text: "repeated CookieAttribute attributes = 4;" },
+    {
+      after: "// [#protodoc-title: HTTP cookie API]",
+      text: `
+        message CookieAttribute {
+          string name = 1 [(validate.rules).string =
+              {min_len: 1 max_bytes: 16384 well_known_regex: HTTP_HEADER_NAME strict: false}];
+          string value = 2 [(validate.rules).string =
+              {max_bytes: 16384 well_known_regex: HTTP_HEADER_VALUE strict: false}];
+        }`,
+    },
+  ],
   "envoy/extensions/load_balancing_policies/common/v3/common.proto": [
     {
       after: "message ZoneAwareLbConfig {",
@@ -166,6 +268,17 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
 
 /** Rules that Envoy 1.40 has otherwise: no bucket is too small, an empty value stands for any. */
 const RELAXED: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
+  "envoy/config/core/v3/base.proto": [
+    [
+      "KeyValue entry = 1 [(validate.rules).message = {required: true}];",
+      "KeyValue entry = 1 [(validate.rules).message = {skip: true}];",
+    ],
+    // Of a runtime feature flag.
+    [
+      "string runtime_key = 2 [(validate.rules).string = {min_len: 1}];\r\n}\r\n\r\nmessage KeyValue {",
+      "string runtime_key = 2;\r\n}\r\n\r\nmessage KeyValue {",
+    ],
+  ],
   "envoy/type/v3/token_bucket.proto": [
     ["uint32 max_tokens = 1 [(validate.rules).uint32 = {gt: 0}];", "uint32 max_tokens = 1;"],
   ],

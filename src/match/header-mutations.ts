@@ -84,23 +84,30 @@ function decodeDirection(
   if (toAdd.length === 0 && toRemove.length === 0) return undefined;
   const add = decodeAdditions(toAdd, joinPath(path, `${direction}_headers_to_add`), issues);
   for (const [at, name] of toRemove.entries()) {
-    if (!isFixed(name)) continue;
+    if (!isFixedHeader(name)) continue;
     const what = ":-prefixed or host headers may not be removed";
     issues.push({ path: joinPath(path, `${direction}_headers_to_remove[${at}]`), message: what });
   }
   return { add, remove: toRemove.map((name) => wireText(name).toLowerCase()) };
 }
 
-/** Decodes headers to write; `path` is that of the list. */
+/** Decodes headers to write; `path` is that of the list, `formatters` are operators besides. */
 export function decodeAdditions(
   options: readonly HeaderValueOption[],
   path: string,
   issues: Issue[],
+  formatters?: ReadonlySet<string>,
 ): readonly HeaderAddition[] {
-  return options.map((option, at) => decodeAddition(option, `${path}[${at}]`, issues));
+  return options.map((option, at) => decodeAddition(option, `${path}[${at}]`, issues, formatters));
 }
 
-function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]): HeaderAddition {
+/** Decodes one header to write. */
+export function decodeAddition(
+  option: HeaderValueOption,
+  path: string,
+  issues: Issue[],
+  formatters?: ReadonlySet<string>,
+): HeaderAddition {
   const fields = ["header", "append", "append_action", "keep_empty_value"];
   issues.push(...refuseFields(HeaderValueOptionSchema, option, fields, path));
   const { header } = option;
@@ -110,7 +117,7 @@ function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]
   }
   const key = header?.key ?? "";
   if (key === "") issues.push({ path: joinPath(path, "header.key"), message: "is missing" });
-  if (isFixed(key)) {
+  if (isFixedHeader(key)) {
     const what = ":-prefixed or host headers may not be modified";
     issues.push({ path: joinPath(path, "header.key"), message: what });
   }
@@ -123,6 +130,7 @@ function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]
     value: compileValue(raw.length > 0 ? Buffer.from(raw).toString() : (header?.value ?? ""), {
       path: joinPath(path, "header"),
       issues,
+      formatters,
     }),
     action: decodeAction(option),
     keepsEmpty: option.keepEmptyValue,
@@ -131,9 +139,13 @@ function decodeAddition(option: HeaderValueOption, path: string, issues: Issue[]
 
 function compileValue(
   format: string,
-  { path, issues }: { path: string; issues: Issue[] },
+  {
+    path,
+    issues,
+    formatters,
+  }: { path: string; issues: Issue[]; formatters: ReadonlySet<string> | undefined },
 ): TextFormat {
-  const compiled = compileFormat(format, "");
+  const compiled = compileFormat(format, "", formatters);
   if (compiled.ok) return compiled.value;
   for (const { message } of compiled.issues) {
     issues.push({ path: joinPath(path, "value"), message });
@@ -155,7 +167,7 @@ function decodeAction({ append, appendAction }: HeaderValueOption): HeaderAction
 }
 
 /** What the first line says is changed by rewrites only. */
-function isFixed(name: string): boolean {
+export function isFixedHeader(name: string): boolean {
   return name.startsWith(":") || name.toLowerCase() === "host";
 }
 

@@ -70,7 +70,8 @@ export function findDecodedParameter(path: string, name: string): string | undef
   return undefined;
 }
 
-function decodePercent(text: string): string {
+/** What is no escape stays as it is. */
+export function decodePercent(text: string): string {
   if (!text.includes("%")) return text;
   return text.replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -17,6 +17,10 @@ import {
   PerRouteConfigSchema as DynamicForwardRouteSchema,
 } from "../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from "../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import { LocalRateLimitSchema } from "../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   PerRouteConfigSchema as OnDemandRouteSchema,
@@ -106,6 +110,8 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   GetAddrInfoDnsResolverConfigSchema,
   FilterConfigSchema,
   FixedHeapConfigSchema,
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
   HealthCheckEventFileSinkSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,

@@ -9,7 +9,7 @@ import { ACCEPTED_CLUSTERS, REFUSED_CLUSTERS } from "./cluster-bootstraps.ts";
 import { ACCEPTED_CONNECTIONS, REFUSED_CONNECTIONS } from "./connection-bootstraps.ts";
 import { ACCEPTED_MESH, UNBUILT_MESH } from "./mesh-bootstraps.ts";
 import { REFUSED_BOOTSTRAPS } from "./refused-bootstraps.ts";
-import { REFUSED_FILTERS } from "./refused-filters.ts";
+import { REFUSED_FILTERS, UNBUILT_FILTERS } from "./refused-filters.ts";
 import { REFUSED_HEALTH, UNBUILT_HEALTH } from "./refused-health.ts";
 import { REFUSED_OVERLOAD } from "./refused-overload.ts";
 import { REFUSED_RATE_LIMITS } from "./refused-rate-limits.ts";
@@ -26,7 +26,7 @@ const REFUSED = [
 ];
 
 /** What Envoy may do and weft not yet. */
-const UNBUILT = [...UNBUILT_HEALTH, ...UNBUILT_MESH];
+const UNBUILT = [...UNBUILT_HEALTH, ...UNBUILT_MESH, ...UNBUILT_FILTERS];
 
 const ACCEPTED = [
   ...ACCEPTED_CLUSTERS,

@@ -27,6 +27,13 @@ function ofRoute(type: string, config: object): object {
 const FAULT = "fault.v3.HTTPFault";
 const RBAC = "rbac.v3.RBAC";
 
+const MUTATION = "header_mutation.v3.HeaderMutation";
+
+/** A filter that changes requests so. */
+function mutation(step: object, field = "request_mutations"): object {
+  return httpFilter(MUTATION, { mutations: { [field]: [step] } });
+}
+
 const TABLE: readonly (readonly [string, object, string])[] = [
   [
     "a filter after the router",
@@ -86,7 +93,62 @@ const TABLE: readonly (readonly [string, object, string])[] = [
     }),
     "destination_port_range",
   ],
+  [
+    "a mutation of the path",
+    mutation({ append: { header: { key: ":path", value: "/" } } }),
+    "mutations.request_mutations[0].append.header.key: :-prefixed or host headers may not be modified",
+  ],
+  ["a mutation of nothing", mutation({}), "must have one of remove, append, remove_on_match"],
+  [
+    "a mutation of headers like none",
+    mutation({ remove_on_match: {} }),
+    "remove_on_match.key_matcher: ",
+  ],
+  [
+    "a mutation with an operator that is none",
+    mutation({ append: { header: { key: "x", value: "%NO%" } } }, "response_trailers_mutations"),
+    "Not supported field in StreamInfo: NO",
+  ],
+  [
+    "a query mutation of nothing",
+    mutation({}, "query_parameter_mutations"),
+    "One of 'append'/'remove' must be specified.",
+  ],
+  [
+    "a query mutation of two kinds",
+    mutation(
+      { append: { record: { key: "a", value: "b" } }, remove: "c" },
+      "query_parameter_mutations",
+    ),
+    "Only one of 'append'/'remove can be specified.",
+  ],
+  [
+    "a query mutation by the older field",
+    mutation({ append: { entry: { key: "a", value: "YQ==" } } }, "query_parameter_mutations"),
+    "No record specified for append mutation.",
+  ],
+  [
+    "a query mutation with a number",
+    mutation({ append: { record: { key: "a", value: 1 } } }, "query_parameter_mutations"),
+    "Only string value is allowed for record value.",
+  ],
+  [
+    "a mutation of a route of the host",
+    ofRoute("header_mutation.v3.HeaderMutationPerRoute", {
+      mutations: { response_mutations: [{ append: { header: { key: "host", value: "a" } } }] },
+    }),
+    "response_mutations[0].append.header.key: ",
+  ],
   ["what a route tells the router", ofRoute("router.v3.Router", {}), '["own"]'],
+];
+
+/** What Envoy does, and what would leave a request without what it must have. */
+export const UNBUILT_FILTERS: readonly RefusedBootstrap[] = [
+  {
+    name: "a mutation that removes the path",
+    bootstrap: mutation({ remove: ":path" }),
+    message: "mutations.request_mutations[0].remove: :-prefixed or host headers may not be removed",
+  },
 ];
 
 /** HTTP filters, and what routes tell them, that nobody takes. */

@@ -33,6 +33,8 @@ export interface OptionCase {
   readonly ignoredLog?: string;
   /** Headers of the answer that may differ, and why stands beside the case. */
   readonly ignoredHeaders?: readonly string[];
+  /** Part of the names of statistics, of its listener and its cluster, that must be alike. */
+  readonly stats?: string;
 }
 
 /** What a case did, without what may differ from run to run. */
@@ -40,6 +42,8 @@ export interface SideOutcome extends Outcome {
   /** Of the access log: status, flags, details, address of the client. */
   readonly logs: readonly string[];
   readonly waited: boolean;
+  /** By name, after all cases with the same configuration; those that are 0 are left out. */
+  readonly stats: readonly string[];
 }
 
 /** Runs all cases, one after the other, through weft or Envoy; `undefined` without Envoy. */
@@ -60,8 +64,8 @@ export async function runSide(
   let side: Side | undefined;
   try {
     side = await startSide(cases, target);
-    const { portOf } = side;
-    const outcomes: Omit<SideOutcome, "logs">[] = [];
+    const { portOf, adminPort } = side;
+    const outcomes: Omit<SideOutcome, "logs" | "stats">[] = [];
     // The first request finds a cold proxy.
     await markLog([...portOf.values()][0] ?? 0);
     for (const one of cases) {
@@ -70,11 +74,16 @@ export async function runSide(
       await markLog(port);
     }
     const logs = await readCaseLog(log, cases.length + 1);
+    const stats = await readStats(adminPort);
+    const keys = [...portOf.keys()];
     return outcomes.map((outcome, index) => {
       const ignored = cases[index]?.ignoredLog;
       const lines = logs[index + 1] ?? [];
       const kept = lines.filter((line) => ignored === undefined || !line.includes(ignored));
-      return { ...outcome, logs: kept };
+      const one = cases[index];
+      const told =
+        one?.stats === undefined ? [] : statsOf(stats, keys.indexOf(keyOf(one)), one.stats);
+      return { ...outcome, logs: kept, stats: told };
     });
   } finally {
     await side?.plane.stop();
@@ -88,9 +97,23 @@ function keyOf({ options, routes, table, cluster }: OptionCase): string {
   return JSON.stringify([options, routes, table, cluster]);
 }
 
+/** All lines of the statistics that are not 0. */
+async function readStats(adminPort: number): Promise<readonly string[]> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/stats`);
+  return (await answer.text()).split("\n").filter((line) => !line.endsWith(": 0"));
+}
+
+function statsOf(lines: readonly string[], listener: number, part: string): readonly string[] {
+  const names = [`.l${listener}.`, `.up${listener}.`];
+  return lines
+    .filter((line) => line.includes(part) && names.some((name) => line.includes(name)))
+    .sort();
+}
+
 /** A running proxy, and the port of each configuration. */
 interface Side {
   readonly plane: DataPlane;
+  readonly adminPort: number;
   readonly portOf: ReadonlyMap<string, number>;
 }
 
@@ -114,7 +137,11 @@ async function startSide(
         target.program === undefined
           ? await startWeft(bootstrap)
           : await startEnvoy(target.program, bootstrap, adminPort);
-      return { plane, portOf: new Map(listeners.map((one, at) => [keyOf(one), ports[at] ?? 0])) };
+      return {
+        plane,
+        adminPort,
+        portOf: new Map(listeners.map((one, at) => [keyOf(one), ports[at] ?? 0])),
+      };
     } catch (error) {
       if (start === STARTS_MAX) throw error;
     }
@@ -125,7 +152,7 @@ async function runCase(
   one: OptionCase,
   port: number,
   upstream: ScriptedUpstream,
-): Promise<Omit<SideOutcome, "logs">> {
+): Promise<Omit<SideOutcome, "logs" | "stats">> {
   const startMs = performance.now();
   const outcome = await findOutcome({
     port,

@@ -131,7 +131,8 @@ const FORMATTERS: readonly Extension<string>[] = [
   extension(MetadataSchema, () => "METADATA"),
 ];
 
-function decodeFormatters(
+/** Decodes the extensions that bring operators of their own; answers the names of those. */
+export function decodeFormatters(
   formatters: readonly TypedExtensionConfig[],
   path: string,
   issues: Issue[],

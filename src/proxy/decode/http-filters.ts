@@ -12,6 +12,7 @@ import { CORS, CORS_OF_ROUTE } from "./cors.ts";
 import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
+import { HEADER_MUTATION, HEADER_MUTATION_OF_ROUTE } from "./header-mutation.ts";
 import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
 import { ON_DEMAND, ON_DEMAND_OF_ROUTE } from "./on-demand.ts";
 import { RBAC, RBAC_OF_ROUTE } from "./rbac.ts";
@@ -40,6 +41,7 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   LOCAL_RATE_LIMIT,
   DYNAMIC_FORWARD_PROXY,
   ON_DEMAND,
+  HEADER_MUTATION,
 ];
 
 /** What routes may say to one of them. */
@@ -50,6 +52,7 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   LOCAL_RATE_LIMIT_OF_ROUTE,
   FORWARD_OF_ROUTE,
   ON_DEMAND_OF_ROUTE,
+  HEADER_MUTATION_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */

@@ -89,6 +89,20 @@ export class HeaderList {
     this.end = to;
   }
 
+  /** Removes every header whose name passes the test. */
+  removeWhere(test: (name: string) => boolean): void {
+    const { entries } = this;
+    let to = 0;
+    for (let from = 0; from < this.end; from += 2) {
+      const name = entries[from] ?? "";
+      if (test(name)) continue;
+      entries[to] = name;
+      entries[to + 1] = entries[from + 1] ?? "";
+      to += 2;
+    }
+    this.end = to;
+  }
+
   /** What stands there now, for `restore`. */
   snapshot(): readonly string[] {
     return this.entries.slice(0, this.end);

@@ -1,4 +1,5 @@
 import type { HeaderAddition, HeaderMutations } from "../../match/header-mutations.ts";
+import type { MutationStep } from "../../match/mutation-steps.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { MessageHead } from "./message-head.ts";
@@ -17,13 +18,42 @@ export function mutateHead(
   head: MessageHead,
   info: StreamInfo,
 ): string {
+  const refused = applyMutations(levels, head.headers, info);
+  keepFraming(head);
+  return refused;
+}
+
+/** What was done to the headers of a message does not change how its body is told from the rest. */
+function keepFraming(head: MessageHead): void {
   const { headers, contentLength } = head;
-  const refused = applyMutations(levels, headers, info);
   for (const name of FRAMING_NAMES) headers.remove(name);
   if (contentLength === -1) headers.remove("content-length");
   else if (!headers.has("content-length")) head.contentLength = -1;
   else headers.set("content-length", String(contentLength));
-  return refused;
+}
+
+/** Makes changes one after the other in a message about to go on; its framing follows. */
+export function applySteps(
+  steps: readonly MutationStep[],
+  head: MessageHead,
+  info: StreamInfo,
+): void {
+  if (steps.length === 0) return;
+  mutateList(steps, head.headers, info);
+  keepFraming(head);
+}
+
+/** Makes changes one after the other. A value that cannot stand in a header is left out. */
+export function mutateList(
+  steps: readonly MutationStep[],
+  headers: HeaderList,
+  info: StreamInfo,
+): void {
+  for (const step of steps) {
+    if (step.kind === "write") applyOne(step.addition, headers, info);
+    else if (step.kind === "remove") headers.remove(step.name);
+    else headers.removeWhere(step.matches);
+  }
 }
 
 /**

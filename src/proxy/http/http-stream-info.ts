@@ -185,14 +185,14 @@ export class HttpStreamInfo implements StreamInfo {
     if (name === ":path") return stream.path || undefined;
     if (name === ":method") return stream.method || undefined;
     if (name === ":scheme") return stream.scheme || undefined;
-    return stream.head.headers.get(name);
+    return stream.head.headers.first(name);
   }
   responseHeader(name: string): string | undefined {
     const { status, responseHeaders } = this.#stream;
     if (name === ":status") return status === 0 ? undefined : String(status);
     // It is no header of the list: it concerns this hop only.
     if (name === "connection") return this.#stream.closes && status !== 0 ? "close" : undefined;
-    return responseHeaders?.get(name);
+    return responseHeaders?.first(name);
   }
   responseTrailer(name: string): string | undefined {
     return this.#stream.responseTrailers?.first(name);

@@ -424,6 +424,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#responseSink = undefined;
     const mutations = (this.choice ?? this.route)?.mutations.response;
     if (mutations !== undefined && mutations.length > 0) mutateHead(mutations, head, this.info);
+    this.status = head.status;
+    this.responseHeaders = head.headers;
     this.#filters.onResponseHead(head, hasBody);
     if (this.#responseMakes !== undefined) {
       this.#responseSink = chainSinks(this.#responseMakes, this.#clientSink);
@@ -448,8 +450,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.addFlag("UC");
       this.details = "upstream_reset_after_response_started{connection_termination}";
     }
-    if (this.#responseSink === undefined) this.#sendEnd(trailers);
-    else this.#responseSink.onBodyEnd(trailers);
+    if (this.#responseSink === undefined) return this.#sendEnd(trailers);
+    this.responseTrailers = trailers;
+    this.#responseSink.onBodyEnd(trailers);
   }
 
   /** The last of the response's sinks. */
@@ -516,8 +519,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   #sendHead(head: ResponseHead, hasBody: boolean): void {
     const { status, headers } = head;
-    this.status = status;
-    this.responseHeaders = headers;
     this.times.note("answerBeginMs");
     const carrier = this.#carrier;
     const { counters } = carrier.service.stats;

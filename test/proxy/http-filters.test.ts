@@ -1,0 +1,30 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { findProgram } from "../programs.ts";
+import { HEADER_MUTATION_CASES } from "./filters/header-mutation-cases.ts";
+import { statusesOf } from "./outcome.ts";
+import { type OptionCase, runSide, type SideOutcome } from "./side-by-side.ts";
+
+const CASES: readonly OptionCase[] = [...HEADER_MUTATION_CASES];
+const hasEnvoy = findProgram("envoy") !== undefined;
+
+let weft: readonly SideOutcome[] = [];
+let envoy: readonly SideOutcome[] | undefined;
+
+beforeAll(async () => {
+  weft = (await runSide("weft", CASES)) ?? [];
+  envoy = await runSide("envoy", CASES);
+});
+
+describe("HTTP filters", () => {
+  test.each(CASES.map((one, at) => ({ ...one, at })))("$name", ({ at, status }) => {
+    const ours = weft[at];
+    expect(ours && statusesOf(ours)).toEqual(status);
+    expect(ours?.waited).toBe(true);
+  });
+});
+
+describe.skipIf(!hasEnvoy)("the same in Envoy", () => {
+  test.each(CASES.map((one, at) => ({ ...one, at })))("$name", ({ at }) => {
+    expect(weft[at]).toEqual(envoy?.[at]);
+  });
+});
