@@ -20,7 +20,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   model: ["base", "identity", "config", "store"],
   match: ["base", "api"],
   xds: ["base", "api", "identity", "config", "model"],
-  ads: ["base", "telemetry", "api", "identity", "config", "xds"],
+  ads: ["base", "telemetry", "api", "identity", "config", "match", "xds"],
   xdsclient: ["base", "telemetry", "api"],
   proxy: ["base", "telemetry", "api", "identity", "match", "xdsclient"],
   agent: ["base", "telemetry", "api", "identity", "xdsclient", "proxy"],

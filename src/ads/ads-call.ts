@@ -1,7 +1,8 @@
-import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
-import type { EncodedResponse } from "./discovery-response.ts";
+import type { GrpcCall } from "./grpc-call.ts";
+import type { GrpcMessage } from "./grpc-message.ts";
+import { GRPC_STATUS, type GrpcStatusCode } from "./grpc-status.ts";
 import { RequestPacer } from "./request-pacer.ts";
 import { ResponseWriter } from "./response-writer.ts";
 import type { WriteBudget } from "./write-budget.ts";
@@ -28,7 +29,7 @@ export interface AdsCallEvents {
 
 /** One call of gRPC: bytes in and out, paced and bounded. Its owner has it ended, or the client does. */
 export class AdsCall {
-  readonly #call: ServerDuplexStream<Buffer, EncodedResponse>;
+  readonly #call: GrpcCall;
   readonly #metrics: MetricRegistry;
   readonly #events: AdsCallEvents;
   readonly #writer: ResponseWriter;
@@ -36,11 +37,7 @@ export class AdsCall {
   readonly #firstTimer: Timer;
   #isLeft = false;
 
-  constructor(
-    call: ServerDuplexStream<Buffer, EncodedResponse>,
-    { clock, metrics, budget }: AdsCallOptions,
-    events: AdsCallEvents,
-  ) {
+  constructor(call: GrpcCall, { clock, metrics, budget }: AdsCallOptions, events: AdsCallEvents) {
     this.#call = call;
     this.#metrics = metrics;
     this.#events = events;
@@ -50,24 +47,24 @@ export class AdsCall {
       target: call,
       onDrained: events.onDrained,
       onWritten: (tookMs) => metrics.observe("pilot_xds_send_time", tookMs / 1000),
-      onStuck: () => this.end(status.DEADLINE_EXCEEDED, "unread", "responses are not read"),
+      onStuck: () => this.end(GRPC_STATUS.DEADLINE_EXCEEDED, "unread", "responses are not read"),
     });
     this.#pacer = new RequestPacer(clock, call, () => metrics.add("weft_xds_throttled_requests"));
     this.#firstTimer = clock.setTimer(FIRST_REQUEST_MS_MAX, () =>
-      this.end(status.DEADLINE_EXCEEDED, "silent", "no request came"),
+      this.end(GRPC_STATUS.DEADLINE_EXCEEDED, "silent", "no request came"),
     );
-    call.on("data", (bytes: Buffer) => {
-      this.#firstTimer.cancel();
-      if (this.#isLeft) return;
-      this.#pacer.note();
-      events.onRequest(bytes);
+    call.listen({
+      onMessage: (bytes) => {
+        this.#firstTimer.cancel();
+        this.#pacer.note();
+        events.onRequest(bytes);
+      },
+      onClose: () => this.#leave(),
     });
-    call.on("end", () => call.end());
-    for (const event of ["error", "cancelled", "finish"]) call.on(event, () => this.#leave());
   }
 
   get peer(): string {
-    return this.#call.getPeer();
+    return this.#call.peer;
   }
 
   /** What was written so far. */
@@ -85,16 +82,15 @@ export class AdsCall {
     return this.#writer.hasRoom();
   }
 
-  write(response: EncodedResponse): void {
+  write(response: GrpcMessage): void {
     this.#writer.write(response);
   }
 
   /** Ends the call with a status; `reason` is what it is counted under. */
-  end(code: status, reason: string, details: string): void {
+  end(code: GrpcStatusCode, reason: string, details: string): void {
     if (this.#isLeft) return;
     this.#metrics.add("weft_xds_refused_streams", { reason });
-    // grpc-js takes an error with a code for that.
-    this.#call.emit("error", Object.assign(new Error(details), { code, details }));
+    this.#call.end({ code, details });
   }
 
   #leave(): void {

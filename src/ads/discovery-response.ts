@@ -4,6 +4,7 @@
  */
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
+import { GrpcMessage } from "./grpc-message.ts";
 import { delimited, textField } from "./resource-entry.ts";
 import type { VariantName } from "./variant.ts";
 
@@ -38,37 +39,9 @@ export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {
   return KIND_BY_TYPE_URL.get(typeUrl);
 }
 
-/**
- * The bytes of a response, in the pieces that it was put together from: most are shared with other
- * clients' responses, and are copied once, to where gRPC sends them from.
- */
-export class EncodedResponse {
-  readonly byteLength: number;
-  readonly #pieces: readonly Uint8Array[];
-
-  constructor(pieces: readonly Uint8Array[]) {
-    this.#pieces = pieces;
-    this.byteLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  }
-
-  /** As `Buffer.copy` does it; the number of bytes. */
-  copy(target: Uint8Array, start = 0): number {
-    let at = start;
-    for (const piece of this.#pieces) {
-      target.set(piece, at);
-      at += piece.length;
-    }
-    return at - start;
-  }
-
-  toBuffer(): Buffer {
-    return Buffer.concat(this.#pieces);
-  }
-}
-
 /** A `DiscoveryResponse` or `DeltaDiscoveryResponse`. */
-export function encodeResponse(variant: VariantName, parts: ResponseParts): EncodedResponse {
-  return new EncodedResponse([
+export function encodeResponse(variant: VariantName, parts: ResponseParts): GrpcMessage {
+  return new GrpcMessage([
     textField(TAG_VERSION, parts.version),
     ...parts.body,
     textField(TAG_TYPE_URL, RESOURCE_TYPE_URL[parts.kind]),

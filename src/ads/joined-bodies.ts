@@ -46,8 +46,14 @@ export class JoinedBodies {
   }
 }
 
-/** The same bytes in as few pieces as pay, and how many bytes were copied for that. */
-export function joinPieces(pieces: readonly Uint8Array[]): {
+/**
+ * The same bytes in as few pieces as pay, and how many bytes were copied for that. What is kept is
+ * not out of Node's pool, of which it would keep alive what others have.
+ */
+export function joinPieces(
+  pieces: readonly Uint8Array[],
+  allocate: (length: number) => Buffer = (size) => Buffer.allocUnsafeSlow(size),
+): {
   readonly pieces: readonly Uint8Array[];
   readonly copied: number;
 } {
@@ -58,8 +64,7 @@ export function joinPieces(pieces: readonly Uint8Array[]): {
     if (end === from) return;
     const run = pieces.slice(from, end);
     const length = run.reduce((sum, piece) => sum + piece.length, 0);
-    // Not out of Node's pool, of which it would keep alive what others have.
-    const into = Buffer.allocUnsafeSlow(length);
+    const into = allocate(length);
     let at = 0;
     for (const piece of run) {
       into.set(piece, at);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { SimClock } from "../base/sim-clock.ts";
-import { EncodedResponse } from "./discovery-response.ts";
+import { GrpcMessage } from "./grpc-message.ts";
 import { ResponseWriter, UNREAD_MS_MAX } from "./response-writer.ts";
 import { WriteBudget } from "./write-budget.ts";
 
-const response = (bytes: number): EncodedResponse => new EncodedResponse([Buffer.alloc(bytes)]);
+const response = (bytes: number): GrpcMessage => new GrpcMessage([Buffer.alloc(bytes)]);
 
 /** A network that takes bytes when the test says so. */
 function setUp(budget = new WriteBudget(() => undefined)): {

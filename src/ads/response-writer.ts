@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import type { EncodedResponse } from "./discovery-response.ts";
+import type { GrpcMessage } from "./grpc-message.ts";
 import type { WriteBudget } from "./write-budget.ts";
 
 /**
@@ -17,7 +17,7 @@ export const UNREAD_MS_MAX = 60_000;
 /** What takes the bytes: a call of gRPC. */
 export interface ResponseTarget {
   /** Calls back when the bytes have left for the network, also when they could not. */
-  write(response: EncodedResponse, onWritten: (error?: Error | null) => void): unknown;
+  write(response: GrpcMessage, onWritten: () => void): unknown;
 }
 
 /** What a writer tells its owner. */
@@ -74,7 +74,7 @@ export class ResponseWriter {
     return false;
   }
 
-  write(response: EncodedResponse): void {
+  write(response: GrpcMessage): void {
     const { clock, target, budget } = this.#options;
     const { byteLength } = response;
     const startMs = clock.monotonicMs();

@@ -1,12 +1,3 @@
-import { createServer } from "node:net";
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  status,
-  type UntypedHandleCall,
-} from "@grpc/grpc-js";
 import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Clock } from "../base/clock.ts";
 import { formatIssue, type Issue } from "../base/issue.ts";
@@ -18,7 +9,10 @@ import { type ClientStatus, statusOf } from "./client-status.ts";
 import { DebugCall, type DebugSource, isDebugType } from "./debug-call.ts";
 import { DELTA } from "./delta-variant.ts";
 import { DepartedClients } from "./departed-clients.ts";
-import { EncodedResponse } from "./discovery-response.ts";
+import type { GrpcCall } from "./grpc-call.ts";
+import { GrpcMessage } from "./grpc-message.ts";
+import { GrpcServer } from "./grpc-server.ts";
+import { GRPC_STATUS } from "./grpc-status.ts";
 import { NameSets } from "./name-sets.ts";
 import type { Published } from "./publish-plan.ts";
 import { joinedBodies } from "./selection.ts";
@@ -35,10 +29,6 @@ export const CLIENTS_MAX_DEFAULT = 5000;
 /** Largest request. The largest there is names every cluster of a big mesh. */
 const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
-/** A peer that is silently gone is noticed after the sum of these. */
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
-
 /** How long `stop` waits for connections to end by themselves. */
 const STOP_MS_MAX = 1000;
 
@@ -51,29 +41,11 @@ const EARLY_REQUESTS_MAX = 100;
 
 const SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 
-/** Messages stay bytes at gRPC's border: they are put together by hand. */
-const asIs = (bytes: Buffer): Buffer => bytes;
-
-/** gRPC copies a message behind a head of its own, and asks no more of it than `byteLength` and `copy`. */
-const inPieces = (response: EncodedResponse): Buffer => response as unknown as Buffer;
-
-function method(name: string): ServiceDefinition[string] {
-  return {
-    path: `/${SERVICE}/${name}`,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: inPieces,
-    responseDeserialize: asIs,
-  };
-}
-
-/** The aggregated discovery service over raw bytes; tests use it to make a client. */
-export const ADS_SERVICE = {
-  StreamAggregatedResources: method("StreamAggregatedResources"),
-  DeltaAggregatedResources: method("DeltaAggregatedResources"),
-} satisfies ServiceDefinition;
+/** The paths of its methods, by the name of their variant. */
+export const ADS_PATHS = {
+  sotw: `/${SERVICE}/StreamAggregatedResources`,
+  delta: `/${SERVICE}/DeltaAggregatedResources`,
+} as const;
 
 /** What the server needs. */
 export interface AdsServerOptions {
@@ -93,8 +65,6 @@ export interface AdsServerOptions {
   /** Over how long `stop` ends the streams, so that not all clients come back at one moment. */
   readonly stopSpreadMs?: number;
 }
-
-type Call = ServerDuplexStream<Buffer, EncodedResponse>;
 
 interface Client {
   readonly id: string;
@@ -125,7 +95,7 @@ interface Session {
  */
 export class AdsServer {
   readonly #options: AdsServerOptions;
-  readonly #server: Server;
+  readonly #server: GrpcServer;
   readonly #clients = new Map<string, Client>();
   readonly #calls = new Set<AdsCall>();
   readonly #nameSets = new NameSets();
@@ -146,16 +116,14 @@ export class AdsServer {
       options.metrics.set("weft_xds_departed_bytes", this.#departed.bytes);
       options.metrics.set("weft_xds_joined_bytes", joinedBodies.bytes);
     });
-    this.#server = new Server({
-      "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
-      "grpc.keepalive_time_ms": KEEPALIVE_MS,
-      "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+    this.#server = new GrpcServer({
+      clock,
+      messageBytesMax: REQUEST_BYTES_MAX,
+      methods: new Map([
+        [ADS_PATHS.sotw, (call: GrpcCall) => this.#accept(call, SOTW)],
+        [ADS_PATHS.delta, (call: GrpcCall) => this.#accept(call, DELTA)],
+      ]),
     });
-    const handlers: Record<keyof typeof ADS_SERVICE, UntypedHandleCall> = {
-      StreamAggregatedResources: (call: Call) => this.#accept(call, SOTW),
-      DeltaAggregatedResources: (call: Call) => this.#accept(call, DELTA),
-    };
-    this.#server.addService(ADS_SERVICE, handlers);
   }
 
   /** The port that is bound; 0 before `start`. */
@@ -165,15 +133,7 @@ export class AdsServer {
 
   /** Binds the address; rejects with the system's error when that fails. */
   async start(): Promise<void> {
-    // gRPC writes to standard error by itself when it cannot bind, so it is not let near that.
-    await probeAddr(this.#options.addr);
-    this.#port = await new Promise<number>((resolve, reject) => {
-      const credentials = ServerCredentials.createInsecure();
-      this.#server.bindAsync(this.#options.addr, credentials, (error, port) => {
-        if (error === null) resolve(port);
-        else reject(error);
-      });
-    });
+    this.#port = await this.#server.listen(this.#options.addr);
   }
 
   /**
@@ -190,15 +150,7 @@ export class AdsServer {
     const timers = calls.map((call, index) =>
       clock.setTimer((index * spreadMs) / calls.length, () => goodbye(call)),
     );
-    await new Promise<void>((resolve) => {
-      timers.push(
-        clock.setTimer(spreadMs + STOP_MS_MAX, () => {
-          this.#server.forceShutdown();
-          resolve();
-        }),
-      );
-      this.#server.tryShutdown(() => resolve());
-    });
+    await this.#server.close(spreadMs + STOP_MS_MAX);
     for (const timer of timers) timer.cancel();
   }
 
@@ -234,7 +186,7 @@ export class AdsServer {
     return this.#clients.get(clientId)?.stream.published;
   }
 
-  #accept(given: Call, variant: Variant): void {
+  #accept(given: GrpcCall, variant: Variant): void {
     const { clock, metrics, clientsMax = CLIENTS_MAX_DEFAULT } = this.#options;
     const call: AdsCall = new AdsCall(
       given,
@@ -255,7 +207,7 @@ export class AdsServer {
     const session: Session = { call, variant, tool, early: [], client: undefined };
     if (this.#isStopping) goodbye(call);
     else if (this.#calls.size >= clientsMax) {
-      call.end(status.RESOURCE_EXHAUSTED, "limit", `more than ${clientsMax} clients`);
+      call.end(GRPC_STATUS.RESOURCE_EXHAUSTED, "limit", `more than ${clientsMax} clients`);
     } else this.#calls.add(call);
   }
 
@@ -268,11 +220,11 @@ export class AdsServer {
     else if (client !== undefined) client.stream.receive(request.value);
     else if (early.push(request.value) > EARLY_REQUESTS_MAX) {
       const text = "too many requests before the first answer";
-      call.end(status.RESOURCE_EXHAUSTED, "requests", text);
+      call.end(GRPC_STATUS.RESOURCE_EXHAUSTED, "requests", text);
     } else if (session.leaveGate === undefined) {
       session.leaveGate = this.#gate.enter(
         () => this.#admit(session),
-        () => call.end(status.UNAVAILABLE, "rate", "too many new streams: come back later"),
+        () => call.end(GRPC_STATUS.UNAVAILABLE, "rate", "too many new streams: come back later"),
       );
       this.#noteWaiting();
     }
@@ -299,9 +251,9 @@ export class AdsServer {
     return new DebugCall(debug, {
       peer: call.peer,
       write: (bytes) => {
-        if (this.#calls.has(call)) call.write(new EncodedResponse([bytes]));
+        if (this.#calls.has(call)) call.write(new GrpcMessage([bytes]));
       },
-      refuse: (text) => call.end(status.FAILED_PRECONDITION, "tool", text),
+      refuse: (text) => call.end(GRPC_STATUS.FAILED_PRECONDITION, "tool", text),
     });
   }
 
@@ -360,7 +312,7 @@ export class AdsServer {
   }
 
   #refuse(call: AdsCall, reason: string, issues: readonly Issue[]): void {
-    call.end(status.INVALID_ARGUMENT, reason, issues.map(formatIssue).join("; "));
+    call.end(GRPC_STATUS.INVALID_ARGUMENT, reason, issues.map(formatIssue).join("; "));
   }
 
   #disconnect(client: Client): void {
@@ -379,7 +331,7 @@ export class AdsServer {
       client: clientId,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-    call.end(status.INTERNAL, "bug", "internal error");
+    call.end(GRPC_STATUS.INTERNAL, "bug", "internal error");
   }
 
   #noteConvergence(client: Client): void {
@@ -404,18 +356,6 @@ function nodeOf(node: Node | undefined, { name: variant }: Variant): ClientNode 
   };
 }
 
-/** Binds an address and gives it back; rejects with the system's error when that fails. */
-async function probeAddr(addr: string): Promise<void> {
-  const colon = addr.lastIndexOf(":");
-  const host = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once("error", reject);
-    probe.listen(Number(addr.slice(colon + 1)), host, resolve);
-  });
-  await new Promise((resolve) => probe.close(resolve));
-}
-
 function goodbye(call: AdsCall): void {
-  call.end(status.UNAVAILABLE, "stop", "the server is stopping");
+  call.end(GRPC_STATUS.UNAVAILABLE, "stop", "the server is stopping");
 }

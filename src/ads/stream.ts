@@ -3,7 +3,8 @@ import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { ResourceKind, XdsSnapshot } from "../xds/snapshot.ts";
 import { CHILD_KIND } from "./coverage.ts";
-import { type EncodedResponse, encodeResponse, kindOfTypeUrl } from "./discovery-response.ts";
+import { encodeResponse, kindOfTypeUrl } from "./discovery-response.ts";
+import type { GrpcMessage } from "./grpc-message.ts";
 import { type HeldState, Publication, type Returning } from "./publication.ts";
 import { type Published, SEND_ORDER } from "./publish-plan.ts";
 import { offeredOf } from "./selection.ts";
@@ -36,7 +37,7 @@ const REJECTS = {
 export interface ResponseSink {
   /** False when nothing is to be written for now, until `AdsStream.drained()`. */
   hasRoom(): boolean;
-  write(response: EncodedResponse): void;
+  write(response: GrpcMessage): void;
 }
 
 /** What a stream needs from outside. */

@@ -7,7 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
-import { ADS_SERVICE } from "../../src/ads/server.ts";
+import { ADS_PATHS } from "../../src/ads/server.ts";
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
@@ -20,7 +20,7 @@ import { until } from "./until.ts";
 
 /** How one variant of the protocol is called, and its messages. */
 interface Protocol<Request extends DescMessage, Response extends DescMessage> {
-  readonly method: keyof typeof ADS_SERVICE;
+  readonly variant: keyof typeof ADS_PATHS;
   readonly request: Request;
   readonly response: Response;
 }
@@ -38,11 +38,10 @@ abstract class DiscoveryClient<Request extends DescMessage, Response extends Any
   constructor(port: number, protocol: Protocol<Request, Response>) {
     this.#protocol = protocol;
     this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-    const { path, requestSerialize, responseDeserialize } = ADS_SERVICE[protocol.method];
     this.#call = this.#client.makeBidiStreamRequest<Buffer, Buffer>(
-      path,
-      requestSerialize,
-      responseDeserialize,
+      ADS_PATHS[protocol.variant],
+      (bytes) => bytes,
+      (bytes) => bytes,
     );
     this.#call.on("data", (bytes: Buffer) =>
       this.received.push(fromBinary(protocol.response, bytes)),
@@ -88,7 +87,7 @@ export class AdsClient extends DiscoveryClient<
 > {
   constructor(port: number) {
     super(port, {
-      method: "StreamAggregatedResources",
+      variant: "sotw",
       request: DiscoveryRequestSchema,
       response: DiscoveryResponseSchema,
     });
@@ -111,7 +110,7 @@ export class DeltaAdsClient extends DiscoveryClient<
 > {
   constructor(port: number) {
     super(port, {
-      method: "DeltaAggregatedResources",
+      variant: "delta",
       request: DeltaDiscoveryRequestSchema,
       response: DeltaDiscoveryResponseSchema,
     });

@@ -1,6 +1,6 @@
 import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
-import { ADS_SERVICE } from "../../src/ads/server.ts";
+import { ADS_PATHS } from "../../src/ads/server.ts";
 import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
   DeltaDiscoveryRequestSchema,
@@ -81,13 +81,10 @@ export class XdsProbe {
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
     });
-    const method =
-      this.#options.variant === "delta" ? "DeltaAggregatedResources" : "StreamAggregatedResources";
-    const { path, requestSerialize, responseDeserialize } = ADS_SERVICE[method];
     const call = client.makeBidiStreamRequest<Buffer, Buffer>(
-      path,
-      requestSerialize,
-      responseDeserialize,
+      ADS_PATHS[this.#options.variant],
+      (bytes) => bytes,
+      (bytes) => bytes,
     );
     this.#client = client;
     this.#call = call;
