@@ -6,11 +6,11 @@ import type { Cluster } from "../../src/proxy/cluster/cluster.ts";
 import type { Assignment, EdsHealth } from "../../src/proxy/cluster/cluster-config.ts";
 import type { Host } from "../../src/proxy/cluster/host.ts";
 import { HEALTH_FLAG } from "../../src/proxy/cluster/host-health.ts";
-import { ClientConnection } from "../../src/proxy/http1/client-connection.ts";
 import type {
   OpenConnection,
   TerminalFilter,
 } from "../../src/proxy/network-filter/network-filter.ts";
+import { UpstreamLine } from "../../src/proxy/upstream/upstream-line.ts";
 import type { Answer, SimClient } from "../sim/sim-client.ts";
 import { enterNetwork } from "../sim/sim-network.ts";
 import { connectClient, createSimProxy, type SimProxy } from "../sim/sim-proxy.ts";
@@ -194,7 +194,7 @@ export class World {
 
   /** A host without any connection may make one in any case. */
   #onConnect(owner: object): void {
-    if (!(owner instanceof ClientConnection)) return;
+    if (!(owner instanceof UpstreamLine)) return;
     const { host, priority } = owner;
     if (host.activeConnections === 0) return;
     const { connections, limits } = host.load.breakers[priority];

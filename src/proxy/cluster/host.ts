@@ -93,10 +93,10 @@ export class Host {
   activeCheck: ActiveCheck | undefined = undefined;
   /** Connections outside of pools that end when the host fails; only where that is asked for. */
   readonly fragile = new Set<FragileConnection>();
-  /** By priority, made by the first request; their owner is the HTTP side. */
-  readonly pools: [HostPool | undefined, HostPool | undefined] = [undefined, undefined];
-  /** Those whose connections are not for every client, by `clientKey`. */
-  readonly clientPools: [Map<string, HostPool>, Map<string, HostPool>] = [new Map(), new Map()];
+  /** By what they are for, made by the first request; their owner is the HTTP side. */
+  readonly pools: (HostPool | undefined)[] = [];
+  /** Those whose connections are not for every client, by that and `clientKey`. */
+  readonly clientPools = new Map<string, HostPool>();
 
   constructor(endpoint: Endpoint, load: ClusterLoad) {
     this.address = endpoint.address;
@@ -225,7 +225,7 @@ export class Host {
   /** Closes its connections, those in use when their request ends. */
   drain(): void {
     for (const pool of this.pools) pool?.retire();
-    for (const pools of this.clientPools) for (const pool of pools.values()) pool.retire();
+    for (const pool of this.clientPools.values()) pool.retire();
   }
 
   /** What made it fail may be in the way to it: later connections may do better. */

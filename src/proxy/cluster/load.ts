@@ -18,7 +18,8 @@ export class ClusterLoad {
 
   /** Connections: `upstream_cx_…`. */
   connectionsTotal = 0;
-  httpConnectionsTotal = 0;
+  http1ConnectionsTotal = 0;
+  http2ConnectionsTotal = 0;
   /** Peers that said that they would close. */
   closeNotifies = 0;
   connectionsOverflow = 0;

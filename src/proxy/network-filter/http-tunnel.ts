@@ -1,7 +1,6 @@
 import type { HeaderMutations } from "../../match/header-mutations.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
 import type { TextFormat } from "../../match/substitution.ts";
-import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
@@ -15,7 +14,7 @@ import type {
   UpstreamPool,
   Waiter,
 } from "../http/upstream-exchange.ts";
-import { HttpPool } from "../http1/http-pool.ts";
+import { HttpPool } from "../upstream/http-pool.ts";
 import type { FarEnd, UpstreamEvents } from "./tcp-upstream.ts";
 
 /** How bytes of a connection are carried to another proxy, decoded and checked. */
@@ -90,7 +89,7 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
     const { authority } = this.#head;
     // What a client said of itself may have made the name.
     if (authority === "" || !isAuthority(authority)) return this.#fail("refused");
-    this.#pool = HttpPool.of(this.host, context, PRIORITY.default, client);
+    this.#pool = HttpPool.of(this.host, context, { client });
     this.#pool.acquire(this);
   }
 

@@ -24,7 +24,7 @@ import type {
   UpstreamPool,
   Waiter,
 } from "../http/upstream-exchange.ts";
-import { HttpPool } from "../http1/http-pool.ts";
+import { HttpPool } from "../upstream/http-pool.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import {
   AttemptTimers,
@@ -228,7 +228,9 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       this.#tunnel = TcpTunnel.open(host, options, this);
       return;
     }
-    this.#pool = HttpPool.of(host, context, this.priority, connection, this.#names);
+    const { priority } = this;
+    const purpose = { priority, client: connection, names: this.#names };
+    this.#pool = HttpPool.of(host, context, purpose);
     this.#pool.acquire(this);
   }
 

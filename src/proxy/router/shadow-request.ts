@@ -1,4 +1,3 @@
-import { PRIORITY } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { UpstreamNames } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
@@ -12,8 +11,8 @@ import type {
   UpstreamPool,
   Waiter,
 } from "../http/upstream-exchange.ts";
-import { HttpPool } from "../http1/http-pool.ts";
 import { Deadline, type DeadlineEntry } from "../net/deadlines.ts";
+import { HttpPool } from "../upstream/http-pool.ts";
 import { judgeAnswer, judgeReset } from "./judge-host.ts";
 import { KeptBody } from "./kept-body.ts";
 
@@ -56,7 +55,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#scheme = options.scheme;
     this.#isGrpc = options.isGrpc;
     this.#timeout = new Deadline(this);
-    this.#pool = HttpPool.of(host, context, PRIORITY.default, undefined, options.names);
+    this.#pool = HttpPool.of(host, context, { names: options.names });
     if (options.timeoutMs !== 0) {
       context.deadlines.set(this.#timeout, options.timeoutMs, context.clock.monotonicMs());
     }
