@@ -82,7 +82,7 @@ export function kindOfValue(nameKind: number, value: string): number {
       return SCHEME.test(value) ? nameKind : FIELD.malformed;
     case FIELD.host:
     case FIELD.authority:
-      return isAuthority(value) ? nameKind : FIELD.malformed;
+      return isAuthority(value) && !value.includes("@") ? nameKind : FIELD.malformed;
     case FIELD.status:
       return STATUS.test(value) ? nameKind : FIELD.malformed;
     default:

@@ -217,12 +217,14 @@ export class HpackDecoder {
   #string(): string | undefined {
     if (!this.#locate()) return undefined;
     const bytes = this.#text;
-    const from = this.#from;
-    const to = this.#to;
+    let from = this.#from;
+    let to = this.#to;
+    // Blanks around a value are no part of it (RFC 9110 5.5); RFC 9113 8.2.1 would refuse them.
+    while (from < to && isBlank(bytes[from])) from++;
+    while (from < to && isBlank(bytes[to - 1])) to--;
     let at = from;
     while (at < to && VALUE_BYTES[bytes[at] ?? 0] === 1) at++;
-    // Blanks around a value mean nothing in HTTP/1.1, and may not stand here (RFC 9113 8.2.1).
-    this.#isBadValue = at < to || (to > from && (isBlank(bytes[from]) || isBlank(bytes[to - 1])));
+    this.#isBadValue = at < to;
     return from === to ? "" : latin1(bytes, from, to);
   }
 
