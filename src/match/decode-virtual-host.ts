@@ -82,6 +82,7 @@ export function decodeHostFrame(message: VirtualHostMessage, table: LevelContext
     tellsAttemptCount: message.includeRequestAttemptCount,
     answersAttemptCount: message.includeAttemptCountInResponse,
     tellsTimeoutRetry: message.includeIsTimeoutRetryHeader,
+    metadata: message.metadata?.filterMetadata ?? NO_METADATA,
     rateLimits: decodeRateLimits(message.rateLimits, joinPath(path, "rate_limits"), issues),
   };
   return { host, context };

@@ -2,18 +2,20 @@ import type { PeerAddress, TlsInfo } from "./connection-info.ts";
 import type { MatchRequest, MetadataValue } from "./match-request.ts";
 
 /** Where metadata of configuration is kept, by the names of Envoy's METADATA operator. */
-export const METADATA_KINDS = ["CLUSTER", "UPSTREAM_HOST"] as const;
+export const METADATA_KINDS = ["CLUSTER", "ROUTE", "UPSTREAM_HOST", "VIRTUAL_HOST"] as const;
 export type MetadataKind = (typeof METADATA_KINDS)[number];
 
 /** Moments in the life of a stream that are kept, by the names of COMMON_DURATION. */
 export const TIME_POINTS = [
   "DS_RX_BEG",
+  "DS_RX_HDR_END",
   "DS_RX_END",
   "US_CX_BEG",
   "US_CX_END",
   "US_TX_BEG",
   "US_TX_END",
   "US_RX_BEG",
+  "US_RX_BODY_BEG",
   "US_RX_END",
   "DS_TX_BEG",
   "DS_TX_END",
@@ -21,6 +23,17 @@ export const TIME_POINTS = [
   "DS_CX_END",
 ] as const;
 export type TimePoint = (typeof TIME_POINTS)[number];
+
+/** What went over the wire on one side; all 0 where nothing did. */
+export interface WireBytes {
+  readonly received: number;
+  readonly sent: number;
+  /** Of header fields alone; 0 for TCP. */
+  readonly headReceived: number;
+  readonly headSent: number;
+}
+
+export const NO_BYTES: WireBytes = { received: 0, sent: 0, headReceived: 0, headSent: 0 };
 
 /** What happened upstream. */
 export interface UpstreamInfo {
@@ -42,6 +55,12 @@ export interface UpstreamInfo {
   /** Why the connection could not be made; "" when it could. */
   readonly transportFailure: string;
   readonly tls: TlsInfo | undefined;
+  /** Of the last connection, from 1; `undefined` when there was none. */
+  readonly connectionId: number | undefined;
+  /** How long the last attempt waited for a connection, in milliseconds; -1 when there was none. */
+  readonly poolReadyMs: number;
+  /** Over all attempts. */
+  readonly wire: WireBytes;
 }
 
 /**
@@ -75,6 +94,11 @@ export interface StreamInfo extends MatchRequest {
   /** Of the bodies, or of all that went over a TCP connection. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  readonly wire: WireBytes;
+  /** Names and values of the headers as they are now; 0 without any. */
+  readonly requestHeadersBytes: number;
+  readonly responseHeadersBytes: number;
+  readonly responseTrailersBytes: number;
   readonly upstream: UpstreamInfo;
   /** Milliseconds on a clock that never goes back; -1 for what did not happen. */
   timeMs(point: TimePoint): number;

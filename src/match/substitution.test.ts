@@ -103,7 +103,7 @@ describe("compileFormat()", () => {
       '%COALESCE({"operators":["NOPE"]})%',
       "COALESCE: failed to parse operator at index 0: unknown command: 'NOPE'",
     ],
-    ["%METADATA(ROUTE:ns)%", "metadata of type ROUTE is not supported yet"],
+    ["%METADATA(LISTENER:ns)%", "metadata of type LISTENER is not supported yet"],
     ["%CEL(request.method)%", "operator CEL is not supported yet"],
   ])("refuses %s", (text, message) => {
     expect(format(text)).toBe(`refused: ${message}`);

@@ -1,4 +1,4 @@
-import type { MatchRecorder } from "./match-request.ts";
+import type { MatchRecorder, MetadataValue } from "./match-request.ts";
 import type { RateLimitRule } from "./rate-limit.ts";
 import type { Route } from "./route.ts";
 
@@ -20,6 +20,8 @@ export interface VirtualHost {
   readonly tellsTimeoutRetry: boolean;
   /** What rate limits count requests under where the route says nothing, or asks for both. */
   readonly rateLimits: readonly RateLimitRule[];
+  /** By namespace. */
+  readonly metadata: { readonly [namespace: string]: MetadataValue };
 }
 
 /** Finds the virtual host of an authority, as Envoy orders it; `undefined` when none matches. */

@@ -159,6 +159,26 @@ function createServerName(argument: string): Field {
   return (info) => info.connection.serverName || undefined;
 }
 
+/** The first value of a key in `x-forwarded-client-cert`, whichever element has it. */
+function clientCertValue(header: string | undefined, key: string): string | undefined {
+  for (const [, name = "", value = ""] of (header ?? "").matchAll(XFCC_PAIR)) {
+    if (lowerAscii(name) !== key) continue;
+    return value.startsWith('"') ? value.slice(1, -1).replaceAll(/\\(.)/g, "$1") : value;
+  }
+  return undefined;
+}
+
+const XFCC_KEYS: ReadonlySet<string> = new Set([
+  "by",
+  "cert",
+  "chain",
+  "dns",
+  "hash",
+  "subject",
+  "uri",
+]);
+const XFCC_PAIR = /\s*([^=;,"]+)=("(?:[^"\\]|\\.)*"|[^;,]*)/g;
+
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
@@ -205,6 +225,17 @@ export const HEADER_OPERATORS: OperatorTable = {
     argument: "optional",
     takesLength: true,
     create: (argument, length) => cut(createQueryParams(argument), length),
+  },
+  XFCC_VALUE: {
+    argument: "required",
+    takesLength: false,
+    create(argument) {
+      const key = lowerAscii(argument);
+      if (!XFCC_KEYS.has(key)) {
+        throw new FormatProblem(`XFCC_VALUE command does not support subcommand: ${argument}`);
+      }
+      return (info) => clientCertValue(info.requestHeader("x-forwarded-client-cert"), key);
+    },
   },
   REQUESTED_SERVER_NAME: { argument: "optional", takesLength: false, create: createServerName },
 };

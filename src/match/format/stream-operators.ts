@@ -7,6 +7,8 @@ import {
   type StreamInfo,
   TIME_POINTS,
   type TimePoint,
+  type UpstreamInfo,
+  type WireBytes,
 } from "../stream-info.ts";
 import { wireText } from "../wire-text.ts";
 import {
@@ -73,13 +75,7 @@ function createDuration(argument: string): Field {
 }
 
 /** Moments that Envoy keeps and nobody here does. */
-const UNBUILT_POINTS: ReadonlySet<string> = new Set([
-  "DS_RX_HDR_END",
-  "DS_HS_BEG",
-  "DS_HS_END",
-  "US_HS_END",
-  "US_RX_BODY_BEG",
-]);
+const UNBUILT_POINTS: ReadonlySet<string> = new Set(["DS_HS_BEG", "DS_HS_END", "US_HS_END"]);
 
 function isTimePoint(name: string): name is TimePoint {
   return TIME_POINTS.includes(name as TimePoint);
@@ -123,12 +119,7 @@ const anyMetadata: Operator = {
 };
 
 /** Types of metadata that Envoy keeps and nobody here does. */
-const UNBUILT_KINDS: ReadonlySet<string> = new Set([
-  "ROUTE",
-  "LISTENER",
-  "LISTENER_FILTER_CHAIN",
-  "VIRTUAL_HOST",
-]);
+const UNBUILT_KINDS: ReadonlySet<string> = new Set(["LISTENER", "LISTENER_FILTER_CHAIN"]);
 
 function isKind(name: string): name is MetadataKind | "DYNAMIC" {
   return name === "DYNAMIC" || METADATA_KINDS.includes(name as MetadataKind);
@@ -183,7 +174,27 @@ function withoutPort(host: string): string {
   return host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
 }
 
+/** Without compression, as in HTTP/1.1, both are the same. */
+const HEAD_BYTES = ["HEADER_BYTES", "DECOMPRESSED_HEADER_BYTES"];
+
+function wireOperators(side: string, read: (info: StreamInfo) => WireBytes): OperatorTable {
+  const heads = HEAD_BYTES.flatMap((name) => [
+    [`${side}_${name}_RECEIVED`, plain((info) => read(info).headReceived)],
+    [`${side}_${name}_SENT`, plain((info) => read(info).headSent)],
+  ]);
+  return {
+    ...(Object.fromEntries(heads) as OperatorTable),
+    [`${side}_WIRE_BYTES_RECEIVED`]: plain((info) => read(info).received),
+    [`${side}_WIRE_BYTES_SENT`]: plain((info) => read(info).sent),
+  };
+}
+
 const BYTE_OPERATORS: OperatorTable = {
+  ...wireOperators("DOWNSTREAM", ({ wire }) => wire),
+  ...wireOperators("UPSTREAM", ({ upstream }) => upstream.wire),
+  REQUEST_HEADERS_BYTES: plain((info) => info.requestHeadersBytes),
+  RESPONSE_HEADERS_BYTES: plain((info) => info.responseHeadersBytes),
+  RESPONSE_TRAILERS_BYTES: plain((info) => info.responseTrailersBytes),
   BYTES_RECEIVED: plain((info) => info.bytesReceived),
   BYTES_SENT: plain((info) => info.bytesSent),
   // Of HTTP/3 only.
@@ -196,38 +207,19 @@ const UNBUILT: OperatorTable = Object.fromEntries(
   [
     "CEL",
     "DOWNSTREAM_CX_RTT",
-    "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED",
-    "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
     "DOWNSTREAM_DETECTED_CLOSE_TYPE",
     "DOWNSTREAM_HANDSHAKE_DURATION",
-    "DOWNSTREAM_HEADER_BYTES_RECEIVED",
-    "DOWNSTREAM_HEADER_BYTES_SENT",
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
-    "DOWNSTREAM_WIRE_BYTES_RECEIVED",
-    "DOWNSTREAM_WIRE_BYTES_SENT",
-    "REQUEST_HEADERS_BYTES",
-    "RESPONSE_HEADERS_BYTES",
-    "RESPONSE_TRAILERS_BYTES",
     "TYPED_CEL",
-    "UPSTREAM_CONNECTION_ID",
-    "UPSTREAM_CONNECTION_IDS_ATTEMPTED",
-    "UPSTREAM_CONNECTION_POOL_READY_DURATION",
-    "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED",
-    "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
     "UPSTREAM_DETECTED_CLOSE_TYPE",
-    "UPSTREAM_HEADER_BYTES_RECEIVED",
-    "UPSTREAM_HEADER_BYTES_SENT",
-    "UPSTREAM_HOSTS_ATTEMPTED",
-    "UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT",
-    "UPSTREAM_HOST_NAMES_ATTEMPTED",
-    "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT",
     "UPSTREAM_LOCAL_CLOSE_REASON",
-    "UPSTREAM_WIRE_BYTES_RECEIVED",
-    "UPSTREAM_WIRE_BYTES_SENT",
     "VIRTUAL_CLUSTER_NAME",
-    "XFCC_VALUE",
   ].map((name) => [name, unbuilt(name)]),
 );
+
+/** What Envoy lists of all attempts, which is the last one that had a connection. */
+const attempted = (read: (upstream: UpstreamInfo) => string | undefined): Operator =>
+  text(({ upstream }) => (upstream.connectionId === undefined ? undefined : read(upstream)));
 
 const TIME_OPERATORS: OperatorTable = {
   START_TIME: time((info) => info.startMs, false),
@@ -257,6 +249,17 @@ const UPSTREAM_OPERATORS: OperatorTable = {
   UPSTREAM_REQUEST_ATTEMPT_COUNT: plain(({ upstream }) => upstream.attempts),
   UPSTREAM_TRANSPORT_FAILURE_REASON: text(({ upstream }) =>
     upstream.transportFailure.replaceAll(/\s/g, "_"),
+  ),
+  UPSTREAM_CONNECTION_ID: plain(({ upstream }) => upstream.connectionId ?? 0),
+  UPSTREAM_CONNECTION_IDS_ATTEMPTED: attempted(({ connectionId }) => String(connectionId)),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: plain(({ upstream: { poolReadyMs } }) =>
+    poolReadyMs < 0 ? undefined : Math.floor(poolReadyMs),
+  ),
+  UPSTREAM_HOSTS_ATTEMPTED: attempted(({ host }) => host),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: attempted(({ host }) => withoutPort(host ?? "")),
+  UPSTREAM_HOST_NAMES_ATTEMPTED: attempted(({ hostName }) => hostName),
+  UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT: attempted(({ hostName }) =>
+    withoutPort(hostName ?? ""),
   ),
   UPSTREAM_METADATA: metadata("UPSTREAM_HOST"),
   CLUSTER_METADATA: metadata("CLUSTER"),

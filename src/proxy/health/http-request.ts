@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { plainRequest } from "../../match/plain-request.ts";
-import type { StreamInfo } from "../../match/stream-info.ts";
+import { NO_BYTES, type StreamInfo } from "../../match/stream-info.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { Host } from "../cluster/host.ts";
 import { applyMutations } from "../http/header-mutation.ts";
@@ -53,6 +53,10 @@ function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
     nowMs,
     bytesReceived: 0,
     bytesSent: 0,
+    wire: NO_BYTES,
+    requestHeadersBytes: 0,
+    responseHeadersBytes: 0,
+    responseTrailersBytes: 0,
     upstream: {
       cluster: undefined,
       clusterAlias: undefined,
@@ -64,12 +68,17 @@ function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
       attempts: 0,
       transportFailure: "",
       tls: undefined,
+      connectionId: undefined,
+      poolReadyMs: -1,
+      wire: NO_BYTES,
     },
     timeMs: () => -1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,
     responseTrailer: () => undefined,
-    metadata: (kind, namespace) =>
-      (kind === "UPSTREAM_HOST" ? host.state : config).metadata[namespace],
+    metadata: (kind, namespace) => {
+      if (kind === "UPSTREAM_HOST") return host.state.metadata[namespace];
+      return kind === "CLUSTER" ? config.metadata[namespace] : undefined;
+    },
   };
 }

@@ -2,11 +2,28 @@ import type { Clock } from "../../base/clock.ts";
 import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
-import type { MetadataKind, StreamInfo, TimePoint, UpstreamInfo } from "../../match/stream-info.ts";
+import {
+  type MetadataKind,
+  NO_BYTES,
+  type StreamInfo,
+  type TimePoint,
+  type UpstreamInfo,
+  type WireBytes,
+} from "../../match/stream-info.ts";
 import type { Router } from "../router/router.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
+import { type ByteMeter, listBytes } from "./byte-meter.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { FilterStream } from "./http-filter.ts";
+
+type NotedTime =
+  | "answerBeginMs"
+  | "headEndMs"
+  | "readBeginMs"
+  | "readBodyMs"
+  | "readEndMs"
+  | "sendBeginMs"
+  | "sendEndMs";
 
 /** When things happened to a stream, on the clock that never goes back; -1: not yet. */
 export class StreamTimes {
@@ -18,10 +35,12 @@ export class StreamTimes {
   startMs = 0;
   requestEndMs = -1;
   endMs = -1;
-  /** Only kept for logs: sending to the upstream, reading from it, sending to the client. */
+  /** Only kept for logs: the head read, sending to the upstream, reading from it, sending to the client. */
+  headEndMs = -1;
   sendBeginMs = -1;
   sendEndMs = -1;
   readBeginMs = -1;
+  readBodyMs = -1;
   readEndMs = -1;
   answerBeginMs = -1;
 
@@ -31,14 +50,21 @@ export class StreamTimes {
   }
 
   /** It is now; does nothing without logs. */
-  note(point: "sendBeginMs" | "sendEndMs" | "readBeginMs" | "readEndMs" | "answerBeginMs"): void {
+  note(point: NotedTime): void {
     if (this.isKept) this[point] = this.#clock.monotonicMs();
+  }
+
+  /** The first of what may come more than once. */
+  noteFirst(point: NotedTime): void {
+    if (this.isKept && this[point] === -1) this[point] = this.#clock.monotonicMs();
   }
 
   reset(nowMs: number): void {
     this.startMs = nowMs;
     this.requestEndMs = -1;
     this.endMs = -1;
+    this.headEndMs = -1;
+    this.readBodyMs = -1;
     this.sendBeginMs = -1;
     this.sendEndMs = -1;
     this.readBeginMs = -1;
@@ -60,6 +86,8 @@ export interface InformedStream extends FilterStream {
   readonly closes: boolean;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** Of the client's side; absent without logs. */
+  readonly meter: ByteMeter | undefined;
   /** `undefined` before there is a response. */
   readonly responseHeaders: HeaderList | undefined;
   /** What came behind the response's last chunk; `undefined` for nothing. */
@@ -149,11 +177,36 @@ export class HttpStreamInfo implements StreamInfo {
     return this.#stream.bytesSent;
   }
 
+  get wire(): WireBytes {
+    return this.#stream.meter ?? NO_BYTES;
+  }
+  get requestHeadersBytes(): number {
+    const { method, path, authority, scheme, head } = this.#stream;
+    let bytes = listBytes(head.headers);
+    if (method !== "") bytes += ":method".length + method.length;
+    if (path !== "") bytes += ":path".length + path.length;
+    if (authority !== "") bytes += ":authority".length + authority.length;
+    if (scheme !== "" && method !== "") bytes += ":scheme".length + scheme.length;
+    return bytes;
+  }
+  get responseHeadersBytes(): number {
+    const { status, closes, responseHeaders } = this.#stream;
+    if (responseHeaders === undefined) return 0;
+    const own = ":status".length + String(status).length + (closes ? "connectionclose".length : 0);
+    return own + listBytes(responseHeaders);
+  }
+  get responseTrailersBytes(): number {
+    const { responseTrailers } = this.#stream;
+    return responseTrailers === undefined ? 0 : listBytes(responseTrailers);
+  }
+
   timeMs(point: TimePoint): number {
     const { times, router } = this.#stream;
     switch (point) {
       case "DS_RX_BEG":
         return times.startMs;
+      case "DS_RX_HDR_END":
+        return times.headEndMs;
       case "DS_RX_END":
         return times.requestEndMs;
       case "US_CX_BEG":
@@ -166,6 +219,8 @@ export class HttpStreamInfo implements StreamInfo {
         return times.sendEndMs;
       case "US_RX_BEG":
         return times.readBeginMs;
+      case "US_RX_BODY_BEG":
+        return times.readBodyMs;
       case "US_RX_END":
         return times.readEndMs;
       case "DS_TX_BEG":
@@ -198,8 +253,10 @@ export class HttpStreamInfo implements StreamInfo {
     return this.#stream.responseTrailers?.first(name);
   }
   metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined {
-    const { router } = this.#stream;
+    const { router, route, virtualHost } = this.#stream;
     if (kind === "UPSTREAM_HOST") return router.host?.state.metadata[namespace];
+    if (kind === "ROUTE") return route?.metadata[namespace];
+    if (kind === "VIRTUAL_HOST") return virtualHost?.metadata[namespace];
     return router.cluster?.config.metadata[namespace];
   }
 }
@@ -242,6 +299,15 @@ class HttpUpstreamInfo implements UpstreamInfo {
   }
   get tls(): TlsInfo | undefined {
     return this.#stream.router.upstreamConnection?.tls;
+  }
+  get connectionId(): number | undefined {
+    return this.#stream.router.upstreamConnection?.id;
+  }
+  get poolReadyMs(): number {
+    return this.#stream.router.poolReadyMs;
+  }
+  get wire(): WireBytes {
+    return this.#stream.router.meter ?? NO_BYTES;
   }
 }
 

@@ -11,6 +11,7 @@ import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
 import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-sink.ts";
+import { ByteMeter } from "./byte-meter.ts";
 import { findClient } from "./client-address.ts";
 import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -47,6 +48,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   readonly #carrier: StreamCarrier;
   readonly router: Router;
   readonly times: StreamTimes;
+  /** Counts for logs what goes over the wire, for whoever carries the stream. */
+  readonly meter: ByteMeter | undefined;
   /** What header values and access logs read. */
   readonly info: HttpStreamInfo;
   readonly #timers: StreamTimers;
@@ -84,8 +87,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.head = head;
     this.context = carrier.context;
     this.#carrier = carrier;
-    this.router = new Router(this);
-    this.times = new StreamTimes(this.context.clock, carrier.service.accessLogs.length > 0);
+    const isLogged = carrier.service.accessLogs.length > 0;
+    this.meter = isLogged ? new ByteMeter() : undefined;
+    this.router = new Router(this, isLogged ? new ByteMeter() : undefined);
+    this.times = new StreamTimes(this.context.clock, isLogged);
     this.info = new HttpStreamInfo(this);
     this.#filters = new FilterRun(carrier.service.filters, this);
     this.#timers = new StreamTimers(this);
@@ -137,6 +142,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     // What follows these is no body: an answer of our own ends the connection.
     const isTunnel = head.upgrade !== "" || head.method === "CONNECT";
     if (isTunnel) this.#isRequestDone = false;
+    this.times.note("headEndMs");
     const reply =
       this.context.overload?.replyToHead(this.#carrier.service.stats.counters) ??
       config.prepareTarget?.(head, this.connection.local.port);
@@ -550,10 +556,16 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.#carrier.service.stats);
-    for (const log of this.#carrier.service.accessLogs) log.log(this.info);
+    if (this.meter !== undefined) this.#log();
     this.#filters.onStreamEnd();
     this.responseHeaders = undefined;
     this.#responseSink = undefined;
+  }
+
+  #log(): void {
+    for (const log of this.#carrier.service.accessLogs) log.log(this.info);
+    this.meter?.reset();
+    this.router.meter?.reset();
   }
 
   /** Made by the first answer of our own. */

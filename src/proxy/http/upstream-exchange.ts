@@ -1,12 +1,15 @@
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Host } from "../cluster/host.ts";
 import type { BodySink } from "./body-sink.ts";
+import type { ByteMeter } from "./byte-meter.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { ResetReason } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
 
 /** Who gets a response. */
 export interface ResponseSink extends BodySink {
+  /** Where the bytes on the wire are counted; absent where nobody asks. */
+  readonly meter?: ByteMeter | undefined;
   /** A response that says something before the final one; never 101. */
   onInterim?(head: ResponseHead): void;
   /** `head` is valid until the response ends. `onBodyEnd` follows, at once when there is no body. */
@@ -26,6 +29,8 @@ export interface ResponseSink extends BodySink {
  */
 export interface UpstreamExchange {
   readonly host: Host;
+  /** Of its connection, counted over all of the proxy, from 1. */
+  readonly id: number;
   readonly connectStartMs: number;
   /** -1 until it is made. */
   readonly connectedMs: number;

@@ -3,6 +3,7 @@ import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { BodySink } from "../http/body-sink.ts";
+import type { ByteMeter } from "../http/byte-meter.ts";
 import { dropFraming, responseFraming } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
@@ -38,6 +39,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   readonly #body: BodyReader;
   #trailers: HeaderList | undefined = undefined;
   #sink: ResponseSink | undefined = undefined;
+  #meter: ByteMeter | undefined = undefined;
   #method = "";
   #coding: number = CODING.none;
   #isRequestDone = true;
@@ -74,6 +76,9 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     host.load.http1ConnectionsTotal++;
   }
 
+  get id(): number {
+    return this.#line.id;
+  }
   get connectStartMs(): number {
     return this.#line.connectStartMs;
   }
@@ -118,6 +123,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     this.#line.work();
     this.#count();
     this.#sink = sink;
+    this.#meter = sink.meter;
     this.#method = head.method;
     this.#isUpgrade = head.upgrade !== "";
     this.#coding = head.coding;
@@ -125,16 +131,20 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     this.#awaitsHead = true;
     this.#exchanges++;
     if (this.host.load.config.maxStreamDurationMs !== 0) this.#limitStream();
-    this.#out.text(encodeRequestHead(head, scheme, this.host.load.config.connection));
+    const text = encodeRequestHead(head, scheme, this.host.load.config.connection);
+    this.#meter?.sentHead(text);
+    this.#out.text(text);
   }
 
   sendBytes(buffer: Buffer, from: number, to: number): void {
-    writeRequestBytes(this.#out, this.#coding, buffer, from, to);
+    const written = writeRequestBytes(this.#out, this.#coding, buffer, from, to);
+    if (this.#meter !== undefined) this.#meter.sent += written;
   }
 
   sendEnd(trailers: HeaderList | undefined): void {
     const { connection } = this.host.load.config;
-    writeRequestEnd(this.#out, this.#coding, trailers, connection);
+    const written = writeRequestEnd(this.#out, this.#coding, trailers, connection);
+    if (this.#meter !== undefined) this.#meter.sent += written;
     if (this.#isUpgrade) this.endTunnel();
     else this.#isRequestDone = true;
   }
@@ -211,10 +221,12 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   onBytes(buffer: Buffer, length: number): void {
     let at = 0;
     while (at < length && !this.#line.isClosed) {
+      const start = at;
       if (this.#awaitsHead) at = this.#readHead(buffer, at, length);
       else if (!this.#body.isDone) at = this.#body.read(buffer, at, length, this);
       // Bytes that nobody asked for: whatever comes next could not be trusted.
       else at = -1;
+      if (this.#meter !== undefined) this.#meter.received += (at === -1 ? length : at) - start;
       if (at === -1) return this.#fail(RESET.protocol);
       if (!this.#isEnding) continue;
       // What follows a response may not be taken for the next one's.
@@ -234,6 +246,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     const options = this.host.load.config.connection.responseHeads;
     if (parseResponseHead(this.#heads.text, head, options) !== undefined) return -1;
     if ((head.status < 200 || head.status === 204) && !dropFraming(head)) return -1;
+    this.#meter?.tookHead(this.#heads.text);
     if (head.status === 101 ? !this.#isUpgrade : head.status < 200) {
       // Those before the final one are not passed on, as in Envoy; 101 was not asked for.
       if (head.status === 101) return -1;
@@ -277,6 +290,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     const sink = this.#sink;
     const trailers = this.#trailers;
     this.#sink = undefined;
+    this.#meter = undefined;
     this.#trailers = undefined;
     // First, so that the next request of the same client finds this connection idle.
     this.#endExchange();

@@ -28,30 +28,34 @@ export function encodeRequestHead(
   return formatNames(`${text}\r\n`, nameFormat);
 }
 
-/** Part of a request's body, in the framing that its head announced. */
+/** Part of a request's body, in the framing that its head announced; answers how much was written. */
 export function writeRequestBytes(
   out: Sender,
   coding: number,
   buffer: Buffer,
   from: number,
   to: number,
-): void {
+): number {
   if (coding !== CODING.chunked) {
     out.bytes(buffer, from, to);
-    return;
+    return to - from;
   }
-  out.text(`${(to - from).toString(16)}\r\n`);
+  const size = `${(to - from).toString(16)}\r\n`;
+  out.text(size);
   out.bytes(buffer, from, to);
   out.text("\r\n");
+  return size.length + to - from + 2;
 }
 
-/** The end of a request's body, with its trailers where the upstream gets any. */
+/** The end of a request's body, with its trailers where the upstream gets any; likewise. */
 export function writeRequestEnd(
   out: Sender,
   coding: number,
   trailers: HeaderList | undefined,
   { passesTrailers }: ConnectionConfig,
-): void {
-  if (coding !== CODING.chunked) return;
-  out.text(encodeLastChunk(passesTrailers ? trailers : undefined));
+): number {
+  if (coding !== CODING.chunked) return 0;
+  const text = encodeLastChunk(passesTrailers ? trailers : undefined);
+  out.text(text);
+  return text.length;
 }

@@ -1,3 +1,4 @@
+import type { ByteMeter } from "../http/byte-meter.ts";
 import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpConfig } from "../http/http-config.ts";
@@ -11,15 +12,18 @@ import { encodeLastChunk } from "./last-chunk.ts";
 export class ResponseWriter {
   readonly #out: Sender;
   readonly #config: HttpConfig;
+  readonly #meter: ByteMeter | undefined;
   #isChunked = false;
 
-  constructor(out: Sender, config: HttpConfig) {
+  constructor(out: Sender, config: HttpConfig, meter: ByteMeter | undefined) {
+    this.#meter = meter;
     this.#out = out;
     this.#config = config;
   }
 
   interim({ status, headers }: ResponseHead, { minor }: RequestHead): void {
     const text = `${statusLine(status, minor)}${headers.encode()}\r\n`;
+    this.#meter?.sentHead(text);
     this.#out.text(formatNames(text, this.#config.nameFormat));
     this.#out.flush();
   }
@@ -56,23 +60,30 @@ export class ResponseWriter {
     if (status === 200 && method === "CONNECT") ends = false;
     else if (ends) text += "connection: close\r\n";
     else if (minor === 0) text += "connection: keep-alive\r\n";
-    this.#out.text(formatNames(`${text}\r\n`, this.#config.nameFormat));
+    text = formatNames(`${text}\r\n`, this.#config.nameFormat);
+    this.#meter?.sentHead(text);
+    this.#out.text(text);
     return ends;
   }
 
   bytes(buffer: Buffer, from: number, to: number): void {
     const out = this.#out;
+    if (this.#meter !== undefined) this.#meter.sent += to - from;
     if (!this.#isChunked) {
       out.bytes(buffer, from, to);
       return;
     }
-    out.text(`${(to - from).toString(16)}\r\n`);
+    const size = `${(to - from).toString(16)}\r\n`;
+    if (this.#meter !== undefined) this.#meter.sent += size.length + 2;
+    out.text(size);
     out.bytes(buffer, from, to);
     out.text("\r\n");
   }
 
   end(trailers: HeaderList | undefined): void {
     if (!this.#isChunked) return;
-    this.#out.text(encodeLastChunk(this.#config.passesTrailers ? trailers : undefined));
+    const text = encodeLastChunk(this.#config.passesTrailers ? trailers : undefined);
+    if (this.#meter !== undefined) this.#meter.sent += text.length;
+    this.#out.text(text);
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
 import type { BodySink } from "../http/body-sink.ts";
+import type { ByteMeter } from "../http/byte-meter.ts";
 import { requestFraming } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpService } from "../http/http-config.ts";
@@ -41,6 +42,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   readonly #body: BodyReader;
   readonly #head = new RequestHead();
   readonly #stream: HttpStream;
+  readonly #meter: ByteMeter | undefined;
   readonly #deadline: Deadline;
   readonly #counters: HttpCounters;
   readonly #startMs: number;
@@ -74,8 +76,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     this.#deadline = new Deadline(this);
     this.#socket = adopt(this);
     this.#out = new Sender(this.#socket, context.flushQueue);
-    this.#writer = new ResponseWriter(this.#out, service.config);
     this.#stream = new HttpStream(this, this.#head);
+    this.#meter = this.#stream.meter;
+    this.#writer = new ResponseWriter(this.#out, service.config, this.#meter);
     this.#counters = service.stats.counters;
     this.#startMs = context.clock.monotonicMs();
     this.#counters.downstream_cx_total++;
@@ -131,7 +134,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
         this.#keepAhead(buffer, at, to);
         break;
       } else {
+        const start = at;
         at = this.#body.read(buffer, at, to, this);
+        if (this.#meter !== undefined) this.#meter.received += (at === -1 ? to : at) - start;
         if (at === -1) {
           this.#refuseBody();
           break;
@@ -166,6 +171,9 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   #readHead(buffer: Buffer, from: number, to: number): number {
     const { limits, headTimeoutMs } = this.service.config;
     const found = this.#heads.read(buffer, from, to, limits.headBytesMax);
+    if (this.#meter !== undefined) {
+      this.#meter.received += (found === "head" ? this.#heads.next : to) - from;
+    }
     if (found === "more") {
       if (this.#heads.isInside && headTimeoutMs !== 0) this.#setDeadline(headTimeoutMs);
       return to;
@@ -176,10 +184,12 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     if (error !== undefined) {
       // What its codec refuses has no headers for Envoy yet.
       if (found === "error" || !MANAGERS_BODIES.has(error.detail)) head.reset();
+      else this.#meter?.tookHead(this.#heads.text);
       this.#refuse(error);
       return to;
     }
     this.#deadline.cancel();
+    this.#meter?.tookHead(this.#heads.text);
     const next = this.#heads.next;
     this.#isActive = true;
     if (++this.#requests === this.service.config.requestsMax) {

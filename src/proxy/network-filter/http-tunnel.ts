@@ -67,6 +67,9 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
     applyMutations([config.headers], head.headers, info);
   }
 
+  get id(): number {
+    return this.#last?.id ?? 0;
+  }
   get connectStartMs(): number {
     return this.#last?.connectStartMs ?? -1;
   }

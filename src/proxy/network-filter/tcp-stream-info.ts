@@ -1,6 +1,11 @@
 import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import { plainRequest } from "../../match/plain-request.ts";
-import type { StreamInfo, TimePoint } from "../../match/stream-info.ts";
+import {
+  NO_BYTES,
+  type StreamInfo,
+  type TimePoint,
+  type UpstreamInfo,
+} from "../../match/stream-info.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { AcceptedConnection } from "../listener/accepted-connection.ts";
@@ -29,6 +34,7 @@ export interface TcpSummary {
 /** One connection to a host. */
 export interface TcpUpstreamSummary {
   readonly host: Host;
+  readonly id: number;
   /** `undefined` when it was never made. */
   readonly localAddress: PeerAddress | undefined;
   readonly remoteAddress: PeerAddress | undefined;
@@ -90,23 +96,49 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     nowMs: context.clock.nowMs(),
     bytesReceived: summary.bytesReceived,
     bytesSent: summary.bytesSent,
-    upstream: {
-      cluster: summary.cluster || undefined,
-      clusterAlias: host === undefined ? summary.cluster || undefined : host.load.config.alias,
-      host: host?.key,
-      hostName: host && (host.state.hostname || host.key),
-      localAddress: upstream?.localAddress,
-      remoteAddress: upstream?.remoteAddress,
-      protocol: undefined,
-      attempts: summary.attempts,
-      transportFailure: "",
-      tls: upstream?.tls,
+    wire: {
+      ...NO_BYTES,
+      received: summary.bytesReceived,
+      sent: summary.bytesSent,
     },
+    requestHeadersBytes: 0,
+    responseHeadersBytes: 0,
+    responseTrailersBytes: 0,
+    upstream: upstreamInfo(summary),
     timeMs: (point) => times[point] ?? -1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,
     responseTrailer: () => undefined,
-    metadata: (kind, namespace) =>
-      (kind === "UPSTREAM_HOST" ? host?.state : host?.load.config)?.metadata[namespace],
+    metadata: (kind, namespace) => {
+      if (kind === "UPSTREAM_HOST") return host?.state.metadata[namespace];
+      return kind === "CLUSTER" ? host?.load.config?.metadata[namespace] : undefined;
+    },
+  };
+}
+
+function upstreamInfo({ upstream, cluster, attempts, ...summary }: TcpSummary): UpstreamInfo {
+  const host = upstream?.host;
+  const info = {
+    cluster: cluster || undefined,
+    clusterAlias: host === undefined ? cluster || undefined : host.load.config.alias,
+    host: host?.key,
+    hostName: host && (host.state.hostname || host.key),
+    localAddress: upstream?.localAddress,
+    remoteAddress: upstream?.remoteAddress,
+    protocol: undefined,
+    attempts,
+    transportFailure: "",
+    tls: upstream?.tls,
+  };
+  if (upstream === undefined) {
+    return { ...info, connectionId: undefined, poolReadyMs: -1, wire: NO_BYTES };
+  }
+  const { id, connectStartMs, connectedMs } = upstream;
+  return {
+    ...info,
+    connectionId: connectedMs < 0 ? undefined : id,
+    poolReadyMs: Math.max(0, connectedMs - connectStartMs),
+    // What comes from one side goes to the other.
+    wire: { ...NO_BYTES, received: summary.bytesSent, sent: summary.bytesReceived },
   };
 }

@@ -22,6 +22,8 @@ export interface UpstreamEvents {
 /** The other side of a client's connection, whatever carries the bytes there. */
 export interface FarEnd {
   readonly host: Host;
+  /** Of its connection; 0 where it was never made. */
+  readonly id: number;
   readonly connectStartMs: number;
   /** -1 when it was never made. */
   readonly connectedMs: number;
@@ -54,6 +56,7 @@ type EndedBy = "us" | "peer" | undefined;
  */
 export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnection {
   readonly host: Host;
+  readonly id: number;
   connectStartMs: number;
   connectedMs = -1;
   tls: TlsInfo | undefined = undefined;
@@ -91,6 +94,7 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
     this.#priority = priority;
     this.#breakers = load.breakers[priority];
     this.host = host;
+    this.id = context.nextConnectionId();
     this.#context = context;
     this.connectStartMs = context.clock.monotonicMs();
     this.#events = events;

@@ -5,6 +5,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Host } from "../cluster/host.ts";
 import type { UpstreamNames } from "../cluster/host-dial.ts";
 import { heedImmediateFail } from "../health/immediate-fail.ts";
+import type { ByteMeter } from "../http/byte-meter.ts";
 import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import {
@@ -56,6 +57,7 @@ import { upstreamNames } from "./upstream-names.ts";
  */
 export class Router implements ResponseSink, Waiter, FilteredAttempt {
   readonly #stream: RoutedStream;
+  readonly meter: ByteMeter | undefined;
   readonly #timers: AttemptTimers;
   /** Of the attempt in progress; absent where its cluster has none. */
   #filters: AttemptFilters | undefined = undefined;
@@ -68,6 +70,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   upstreamConnection: UpstreamExchange | undefined = undefined;
   /** Why the last attempt had no connection, in the system's words; "" when it had. */
   transportFailure = "";
+  /** How long the last attempt waited for its connection, or for none; only kept for logs. */
+  poolReadyMs = -1;
   /** Where the host's name is being looked up. */
   #cancelLookup: (() => void) | undefined = undefined;
   readonly #retries: Retries;
@@ -89,8 +93,10 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   /** Whether the last attempt ran out of time. */
   #isTimeoutRetry = false;
 
-  constructor(stream: RoutedStream) {
+  /** `meter` counts what goes over the wire, all attempts together; absent where nobody asks. */
+  constructor(stream: RoutedStream, meter: ByteMeter | undefined) {
     this.#stream = stream;
+    this.meter = meter;
     this.#pick = new RequestPick(stream);
     this.#retries = new Retries(stream);
     this.#timers = new AttemptTimers(stream.context, (kind) => this.#failTimeout(kind));
@@ -110,6 +116,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.cluster = undefined;
     this.upstreamConnection = undefined;
     this.transportFailure = "";
+    this.poolReadyMs = -1;
     this.#pick.begin();
     this.#host = undefined;
     const { route, virtualHost, choice } = this.#stream;
@@ -228,6 +235,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       this.#tunnel = TcpTunnel.open(host, options, this);
       return;
     }
+    if (this.meter !== undefined) this.poolReadyMs = -context.clock.monotonicMs();
     const { priority } = this;
     const purpose = { priority, client: connection, names: this.#names };
     this.#pool = HttpPool.of(host, context, purpose);
@@ -240,6 +248,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#tunnel = undefined;
     this.#connection = connection;
     this.upstreamConnection = connection;
+    this.#endPoolWait();
     this.transportFailure = "";
     connection.host.outlier?.onConnected();
     this.#stream.times.note("sendBeginMs");
@@ -265,7 +274,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#pool = undefined;
     this.#tunnel = undefined;
     this.transportFailure = transportFailure;
+    this.#endPoolWait();
     this.onReset(reason);
+  }
+
+  /** Until then it holds when the wait began, as a number below 0. */
+  #endPoolWait(): void {
+    if (this.meter !== undefined) this.poolReadyMs += this.#stream.context.clock.monotonicMs();
   }
 
   /** What one attempt says of itself. */
@@ -415,6 +430,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
     this.#timers.moved();
+    this.#stream.times.noteFirst("readBodyMs");
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 

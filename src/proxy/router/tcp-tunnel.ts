@@ -56,6 +56,9 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     return undefined;
   }
 
+  get id(): number {
+    return this.#upstream.id;
+  }
   get connectStartMs(): number {
     return this.#upstream.connectStartMs;
   }

@@ -64,6 +64,8 @@ export interface ClientCodec {
  */
 export class UpstreamLine implements SocketOwner {
   readonly host: Host;
+  /** Counted over all connections of the proxy, from 1. */
+  readonly id: number;
   readonly priority: Priority;
   readonly context: ProxyContext;
   readonly connectStartMs: number;
@@ -96,6 +98,7 @@ export class UpstreamLine implements SocketOwner {
     { priority, client, names, alpn }: LinePurpose,
   ) {
     this.host = host;
+    this.id = context.nextConnectionId();
     this.priority = priority;
     this.context = context;
     this.#pool = pool;
