@@ -1,4 +1,5 @@
 import { until } from "../controlplane/until.ts";
+import type { SoakMemory } from "./soak-server.ts";
 
 /** What `/metrics` says, by name with labels. */
 export type Scrape = ReadonlyMap<string, number>;
@@ -19,6 +20,7 @@ export const BOUNDS: Readonly<Record<string, number>> = {
   weft_debug_pages_pending: 36,
   weft_xds_departed: 1000,
   weft_xds_names_kept: 200_000,
+  weft_xds_joined_bytes: 16 * MIB,
   weft_metric_series_dropped: 0,
 };
 
@@ -41,6 +43,16 @@ export async function scrape(url: string): Promise<Scrape> {
     values.set(line.slice(0, space), Number(line.slice(space + 1)));
   }
   return values;
+}
+
+/** The same with what the process said of its memory right after a collection of garbage. */
+export function withMemory(values: Scrape, { heapUsed, external, rss }: SoakMemory): Scrape {
+  return new Map([
+    ...values,
+    [RISES.heap.name, heapUsed],
+    [RISES.external.name, external],
+    [RISES.resident.name, rss],
+  ]);
 }
 
 /** The sum of a metric over its labels. */
@@ -101,6 +113,8 @@ const COLUMNS: readonly (readonly [string, (values: Scrape) => number])[] = [
   ["fds", (values) => sumOf(values, "process_open_fds")],
   ["proxies", (values) => sumOf(values, "pilot_xds")],
   ["departed", (values) => sumOf(values, "weft_xds_departed")],
+  ["dep. MiB", (values) => sumOf(values, "weft_xds_departed_bytes") / MIB],
+  ["joined", (values) => sumOf(values, "weft_xds_joined_bytes") / MIB],
   ["names", (values) => sumOf(values, "weft_xds_names_kept")],
   ["objects", (values) => sumOf(values, "weft_objects")],
   ["cells", (values) => sumOf(values, "weft_model_cells")],

@@ -15,7 +15,14 @@ export type SoakCommand =
 /** What it is told. */
 export type SoakReport =
   | { readonly is: "serving"; readonly grpcPort: number; readonly httpPort: number }
-  | { readonly is: "collected" };
+  | { readonly is: "collected"; readonly memory: SoakMemory };
+
+/** Of the process, in bytes, right after a collection: whoever asks later sees new garbage as well. */
+export interface SoakMemory {
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly rss: number;
+}
 
 /** Takes status as an API would, and forgets it. */
 class SoakSource extends MemorySource {
@@ -44,7 +51,8 @@ async function collect(): Promise<void> {
     globalThis.gc?.();
     await new Promise(setImmediate);
   }
-  tell({ is: "collected" });
+  const { heapUsed, external, rss } = process.memoryUsage();
+  tell({ is: "collected", memory: { heapUsed, external, rss } });
 }
 
 process.on("message", (command: SoakCommand) => {

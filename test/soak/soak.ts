@@ -10,8 +10,9 @@ import {
   scrape,
   whenIdle,
   whenServed,
+  withMemory,
 } from "./soak-samples.ts";
-import type { SoakCommand, SoakReport } from "./soak-server.ts";
+import type { SoakCommand, SoakMemory, SoakReport } from "./soak-server.ts";
 
 const SERVER = fileURLToPath(new URL("soak-server.ts", import.meta.url));
 
@@ -68,8 +69,8 @@ async function soak(server: SoakProcess, options: SoakOptions): Promise<SoakResu
   const samples: SoakSample[] = [];
   const look = async (changes: number): Promise<void> => {
     await whenIdle(url);
-    await server.collect();
-    samples.push({ changes, scrape: await scrape(url) });
+    const memory = await server.collect();
+    samples.push({ changes, scrape: withMemory(await scrape(url), memory) });
     const sample = samples.at(-1);
     if (sample !== undefined) options.onSample?.(sample);
   };
@@ -124,10 +125,10 @@ class SoakProcess {
     this.#child.send(command);
   }
 
-  async collect(): Promise<void> {
+  async collect(): Promise<SoakMemory> {
     const collected = this.#answer("collected");
     this.tell({ do: "collect" });
-    await collected;
+    return (await collected).memory;
   }
 
   async stop(): Promise<void> {
