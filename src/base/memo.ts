@@ -1,8 +1,44 @@
-/** One place in a tree of arguments: what was computed there, and the next argument's places. */
-interface MemoNode<R> {
-  result?: { readonly value: R };
-  objects?: WeakMap<object, MemoNode<R>>;
-  values?: Map<unknown, MemoNode<R>>;
+/** What stands for "nothing is remembered": a result may be `undefined`. */
+const ABSENT = Symbol("absent");
+
+/** What is remembered by one argument: a result by the last one, otherwise the level of the next. */
+class Level<V> {
+  #objects: WeakMap<object, V> | undefined;
+  /** The first argument that is no object; there is seldom another. */
+  #key: unknown = ABSENT;
+  #value: V | undefined;
+  #others: Map<unknown, V> | undefined;
+
+  get(arg: unknown): V | typeof ABSENT {
+    if (isObject(arg)) return found(this.#objects, arg);
+    if (arg === this.#key) return this.#value as V;
+    return found(this.#others, arg);
+  }
+
+  set(arg: unknown, value: V): void {
+    if (isObject(arg)) {
+      this.#objects ??= new WeakMap();
+      this.#objects.set(arg, value);
+    } else if (this.#key === ABSENT) {
+      this.#key = arg;
+      this.#value = value;
+    } else {
+      this.#others ??= new Map();
+      this.#others.set(arg, value);
+    }
+  }
+}
+
+function isObject(arg: unknown): arg is object {
+  return typeof arg === "object" && arg !== null;
+}
+
+function found<K, V>(
+  map: { get(key: K): V | undefined; has(key: K): boolean } | undefined,
+  key: K,
+): V | typeof ABSENT {
+  const value = map?.get(key);
+  return value !== undefined || map?.has(key) === true ? (value as V) : ABSENT;
 }
 
 /**
@@ -15,19 +51,32 @@ interface MemoNode<R> {
 export function memoise<Args extends readonly [object, ...unknown[]], R>(
   compute: (...args: Args) => R,
 ): (...args: Args) => R {
-  const root: MemoNode<R> = {};
+  /** By the number of arguments. */
+  const roots: Level<unknown>[] = [];
   return (...args) => {
-    let node = root;
-    for (const arg of args) node = next(node, arg);
-    if (node.result !== undefined) return node.result.value;
+    const last = args.length - 1;
+    roots[last] ??= new Level();
+    let level = roots[last];
+    for (let index = 0; index < last; index++) level = nextLevel(level, args[index]);
+    const known = level.get(args[last]);
+    if (known !== ABSENT) return known as R;
     depth += 1;
     try {
-      node.result = { value: compute(...args) };
+      const result = compute(...args);
+      level.set(args[last], result);
+      return result;
     } finally {
       depth -= 1;
     }
-    return node.result.value;
   };
+}
+
+function nextLevel(level: Level<unknown>, arg: unknown): Level<unknown> {
+  const known = level.get(arg);
+  if (known !== ABSENT) return known as Level<unknown>;
+  const made = new Level<unknown>();
+  level.set(arg, made);
+  return made;
 }
 
 /** How many memoised functions are computing, one inside the other. */
@@ -36,23 +85,6 @@ let depth = 0;
 /** Whether a memoised function is computing: all that it reads has to be among its arguments. */
 export function isRemembering(): boolean {
   return depth > 0;
-}
-
-function next<R>(node: MemoNode<R>, arg: unknown): MemoNode<R> {
-  if (typeof arg === "object" && arg !== null) {
-    node.objects ??= new WeakMap();
-    const known = node.objects.get(arg);
-    if (known !== undefined) return known;
-    const made: MemoNode<R> = {};
-    node.objects.set(arg, made);
-    return made;
-  }
-  node.values ??= new Map();
-  const known = node.values.get(arg);
-  if (known !== undefined) return known;
-  const made: MemoNode<R> = {};
-  node.values.set(arg, made);
-  return made;
 }
 
 /** The earlier array when it holds the same elements, so that its identity says "unchanged". */
