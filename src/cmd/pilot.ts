@@ -89,6 +89,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     prng: nodePrng,
     log,
     metrics,
+    buildsAhead: true,
     calledHostsFile: fileOf(home, `calls of ${placeOf(flags["config-dir"], source)}`),
     onFindings: (change) => print(change, say),
   });

@@ -17,6 +17,7 @@ import type { ConfigView } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { MetricRegistry } from "../telemetry/metrics.ts";
 import { buildSnapshot } from "../xds/build-snapshot.ts";
+import { buildAhead } from "./build-ahead.ts";
 import { ChangeMetrics } from "./change-metrics.ts";
 import { collectGauges } from "./control-plane-gauges.ts";
 import type { ControlPlaneStatus } from "./control-plane-status.ts";
@@ -55,6 +56,8 @@ export interface ControlPlaneOptions {
   /** Told when something wrong with the configuration appears or is mended; first before `start` resolves. */
   readonly onFindings?: (change: FindingsChange) => void;
   readonly clientsMax?: number;
+  /** Whether to build what sidecars have in common before they are served; see `buildAhead`. */
+  readonly buildsAhead?: boolean;
   /** Where it is kept what workloads in automatic scope were seen to call; absent: in memory alone. */
   readonly calledHostsFile?: string;
   /** Where its metrics stand beside those of others, such as the source; absent: alone. */
@@ -170,7 +173,8 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     try {
-      const { grpcAddr, httpAddr, monitoringAddr, isHttpOptional = false, log } = this.#options;
+      const { grpcAddr, httpAddr, monitoringAddr, isHttpOptional = false } = this.#options;
+      const { clock, log } = this.#options;
       await this.#debug.start([
         { listener: "http", addr: httpAddr, isOptional: isHttpOptional },
         ...(monitoringAddr === undefined
@@ -184,6 +188,9 @@ export class ControlPlane {
       this.#changes.notePush();
       this.#rebuild();
       this.#updateFindings();
+      if (this.#options.buildsAhead === true) {
+        this.#guard("nothing could be built ahead", () => buildAhead(this.#mesh, clock));
+      }
       await this.#ads.start().catch((error: unknown) => {
         throw new ListenError("grpc", grpcAddr, error);
       });
