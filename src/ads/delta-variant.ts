@@ -2,7 +2,7 @@ import type { XdsResource } from "../xds/snapshot.ts";
 import { decodeDeltaRequest } from "./discovery-request.ts";
 import { resourceEntry } from "./resource-entry.ts";
 import { wireVersion } from "./resource-version.ts";
-import { type Offered, selectionsOf, versionOf } from "./selection.ts";
+import { type Offered, resourcesOf, selectionsOf, versionOf } from "./selection.ts";
 import { pick } from "./sotw-variant.ts";
 import type { OfferChanges, Subscription } from "./subscription.ts";
 import type { ClientRequest, RespondOptions, ResponseDraft, Variant } from "./variant.ts";
@@ -12,7 +12,7 @@ export const DELTA: Variant = {
   name: "delta",
   isInOrder: false,
   decode: (bytes, sets) => {
-    const decoded = decodeDeltaRequest(bytes);
+    const decoded = decodeDeltaRequest(bytes, sets);
     if (!decoded.ok) return decoded;
     const { subscribe, unsubscribe, initialVersions, ...common } = decoded.value;
     const ask: ClientRequest["ask"] = (subscription, isFirst) => {
@@ -20,14 +20,13 @@ export const DELTA: Variant = {
       // The whole interest is said anew on every stream, so that only its first request can ask for
       // all without a word.
       const isSilent = isFirst && unsubscribe.length === 0;
-      if (isSilent || subscribe.length > 0) subscription.addNames(subscribe, sets, isFirst);
+      const isAny = subscribe.names.size > 0;
+      if (isSilent || isAny) subscription.addNames(subscribe, sets, isFirst);
       if (unsubscribe.length > 0) subscription.removeNames(unsubscribe, sets);
       if (isFirst) subscription.held = initialVersions;
       const isDue =
-        subscribe.length > 0 ||
-        subscription.again.size > 0 ||
-        (subscription.isWildcard && !wasWildcard);
-      return { isDue, added: subscribe };
+        isAny || subscription.again.size > 0 || (subscription.isWildcard && !wasWildcard);
+      return { isDue, added: [...subscribe.names] };
     };
     const request: ClientRequest = { ...common, isReturning: initialVersions.size > 0, ask };
     return { ok: true, value: request };
@@ -49,8 +48,9 @@ function respond(
   const { isAll, changed, gone } = changes;
   const version = versionOf(offered, selector);
   const selections = isAll ? selectionsOf(offered, selector) : [];
-  const resources = isAll ? selections.flatMap((one) => one.resources) : pick(offered, changed);
-  if (resources.length === 0 && gone.length === 0) {
+  const picked = isAll ? [] : pick(offered, changed);
+  const isAny = picked.length > 0 || selections.some((one) => one.resources.length > 0);
+  if (!isAny && gone.length === 0) {
     // Who asks for all of nothing is told so once: it may wait for it at its start.
     const isFirstOfNone = isForced && sent === undefined && held.size === 0;
     if (!isFirstOfNone) {
@@ -62,13 +62,13 @@ function respond(
   const { kind, parents } = offered;
   const body = isAll
     ? selections.flatMap((one) => one.body("resource"))
-    : resources.flatMap((one) => resourceEntry("resource", kind, one, parents.get(one.name)));
+    : picked.flatMap((one) => resourceEntry("resource", kind, one, parents.get(one.name)));
   return {
     version,
     body,
     removed: gone,
     ...(!isAll && { names: [...changed, ...gone] }),
-    changed: resources,
+    changed: isAll ? resourcesOf(selections) : picked,
   };
 }
 

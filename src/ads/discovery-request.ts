@@ -6,7 +6,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Result } from "../base/issue.ts";
-import type { NameSet, NameSets } from "./name-sets.ts";
+import { type NameSet, type NameSets, NO_NAMES } from "./name-sets.ts";
 
 /** Characters of a refusal that are kept. */
 const ERROR_LENGTH_MAX = 8192;
@@ -32,7 +32,7 @@ export interface SotwRequest extends RequestCommon {
 
 /** An incremental request: what it wants besides, and no more. */
 export interface DeltaRequest extends RequestCommon {
-  readonly subscribe: readonly string[];
+  readonly subscribe: NameSet;
   readonly unsubscribe: readonly string[];
   /** By name, what the client still has from an earlier stream. */
   readonly initialVersions: Map<string, string>;
@@ -41,18 +41,20 @@ export interface DeltaRequest extends RequestCommon {
 /** Reads a `DiscoveryRequest`. */
 export function decodeSotwRequest(bytes: Uint8Array, sets: NameSets): Result<SotwRequest> {
   return guarded("DiscoveryRequest", () => {
+    const fields = new FieldWalk(bytes);
     const texts: Record<number, string> = {};
     let node: Uint8Array | undefined;
     let error: string | undefined;
     let hasLocators = false;
-    const names = new NameList(bytes);
-    forEachField(bytes, (field, value, start, end) => {
-      if (field === 2) node = value;
-      else if (field === 3) names.note(value, start, end);
-      else if (field === 6) error = messageOf(value);
+    const names = new NameList(bytes, 3);
+    while (fields.next()) {
+      const { field } = fields;
+      if (field === 3) names.note(fields);
+      else if (field === 2) node = fields.bytes();
+      else if (field === 6) error = messageOf(fields.bytes());
       else if (field === 7) hasLocators = true;
-      else texts[field] = textOf(value);
-    });
+      else texts[field] = fields.text();
+    }
     return {
       versionInfo: texts[1] ?? "",
       typeUrl: texts[4] ?? "",
@@ -66,30 +68,32 @@ export function decodeSotwRequest(bytes: Uint8Array, sets: NameSets): Result<Sot
 }
 
 /** Reads a `DeltaDiscoveryRequest`. */
-export function decodeDeltaRequest(bytes: Uint8Array): Result<DeltaRequest> {
+export function decodeDeltaRequest(bytes: Uint8Array, sets: NameSets): Result<DeltaRequest> {
   return guarded("DeltaDiscoveryRequest", () => {
+    const fields = new FieldWalk(bytes);
     const texts: Record<number, string> = {};
     let node: Uint8Array | undefined;
     let error: string | undefined;
     let hasLocators = false;
-    const subscribe: string[] = [];
+    const subscribe = new NameList(bytes, 3);
     const unsubscribe: string[] = [];
     const initialVersions = new Map<string, string>();
-    forEachField(bytes, (field, value) => {
-      if (field === 1) node = value;
-      else if (field === 3) subscribe.push(textOf(value));
-      else if (field === 4) unsubscribe.push(textOf(value));
-      else if (field === 5) initialVersions.set(...pairOf(value));
-      else if (field === 7) error = messageOf(value);
+    while (fields.next()) {
+      const { field } = fields;
+      if (field === 3) subscribe.note(fields);
+      else if (field === 1) node = fields.bytes();
+      else if (field === 4) unsubscribe.push(fields.text());
+      else if (field === 5) initialVersions.set(...pairOf(fields.bytes()));
+      else if (field === 7) error = messageOf(fields.bytes());
       else if (field === 8) hasLocators = true;
-      else texts[field] = textOf(value);
-    });
+      else texts[field] = fields.text();
+    }
     return {
       typeUrl: texts[2] ?? "",
       nonce: texts[6] ?? "",
       ...(error !== undefined && { error }),
       hasLocators,
-      subscribe,
+      subscribe: subscribe.intern(sets),
       unsubscribe,
       initialVersions,
       node: () => nodeOf(node),
@@ -97,70 +101,121 @@ export function decodeDeltaRequest(bytes: Uint8Array): Result<DeltaRequest> {
   });
 }
 
-/** The names of one request: a stretch of its bytes, or single ones where something stands between. */
+/** The names of one request, mostly a stretch of its bytes; they are read when they are new. */
 class NameList {
   readonly #bytes: Uint8Array;
-  readonly #values: Uint8Array[] = [];
+  readonly #field: number;
   #start = 0;
   #end = 0;
   #isOneStretch = true;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, field: number) {
     this.#bytes = bytes;
+    this.#field = field;
   }
 
-  note(value: Uint8Array, start: number, end: number): void {
-    if (this.#values.length === 0) this.#start = start;
+  /** One more stands where the walk is. */
+  note({ start, end }: FieldWalk): void {
+    if (this.#end === 0) this.#start = start;
     else if (start !== this.#end) this.#isOneStretch = false;
     this.#end = end;
-    this.#values.push(value);
   }
 
   intern(sets: NameSets): NameSet {
-    const decode = (): readonly string[] => this.#values.map(textOf);
-    if (!this.#isOneStretch) return sets.of(decode());
-    return sets.ofBytes(this.#bytes.subarray(this.#start, this.#end), decode);
+    if (this.#end === 0) return NO_NAMES;
+    const stretch = this.#bytes.subarray(this.#start, this.#end);
+    const decode = (): readonly string[] => this.#read(stretch);
+    return this.#isOneStretch ? sets.ofBytes(stretch, decode) : sets.of(decode());
+  }
+
+  #read(bytes: Uint8Array): readonly string[] {
+    const fields = new FieldWalk(bytes);
+    const names: string[] = [];
+    while (fields.next()) if (fields.field === this.#field) names.push(fields.text());
+    return names;
   }
 }
 
-/** Calls back for every field that has a length; others are passed over. Throws on broken bytes. */
-function forEachField(
-  bytes: Uint8Array,
-  onField: (field: number, value: Uint8Array, start: number, end: number) => void,
-): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const start = reader.pos;
-    const [field, wireType] = reader.tag();
-    if (wireType === WireType.LengthDelimited) onField(field, reader.bytes(), start, reader.pos);
-    else reader.skip(wireType, field);
+/** Goes from one field that has a length to the next; others are passed over. Throws on broken bytes. */
+class FieldWalk {
+  field = 0;
+  /** Where its tag begins. */
+  start = 0;
+  /** Where it ends. */
+  end = 0;
+  /** Where what it holds begins. */
+  #from = 0;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** False when there is none left. */
+  next(): boolean {
+    while (this.end < this.#bytes.length) {
+      this.start = this.end;
+      this.#from = this.end;
+      const tag = this.#varint();
+      this.field = tag >>> 3;
+      if (this.field === 0) throw new Error("a field without a number");
+      if ((tag & 7) === WireType.LengthDelimited) {
+        const length = this.#varint();
+        this.end = this.#from + length;
+        if (this.end > this.#bytes.length) throw new Error("it ends within a field");
+        return true;
+      }
+      const reader = new BinaryReader(this.#bytes.subarray(this.#from));
+      reader.skip((tag & 7) as WireType, this.field);
+      this.end = this.#from + reader.pos;
+    }
+    return false;
+  }
+
+  /** What the field holds, as it is. */
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(this.#from, this.end);
+  }
+
+  text(): string {
+    return this.#bytes.toString("utf8", this.#from, this.end);
+  }
+
+  /** Up to 32 bits. */
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#bytes[this.#from++];
+      if (byte === undefined) throw new Error("it ends within a field");
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new Error("a number that is too large");
   }
 }
 
 /** The message of a `google.rpc.Status`. */
 function messageOf(bytes: Uint8Array): string {
+  const fields = new FieldWalk(bytes);
   let message = "";
-  forEachField(bytes, (field, value) => {
-    if (field === 2) message = textOf(value).slice(0, ERROR_LENGTH_MAX);
-  });
+  while (fields.next()) {
+    if (fields.field === 2) message = fields.text().slice(0, ERROR_LENGTH_MAX);
+  }
   return message;
 }
 
 /** One entry of a map from text to text. */
 function pairOf(bytes: Uint8Array): [string, string] {
+  const fields = new FieldWalk(bytes);
   const pair: [string, string] = ["", ""];
-  forEachField(bytes, (field, value) => {
-    if (field === 1 || field === 2) pair[field - 1] = textOf(value);
-  });
+  while (fields.next()) {
+    if (fields.field === 1 || fields.field === 2) pair[fields.field - 1] = fields.text();
+  }
   return pair;
 }
 
 function nodeOf(bytes: Uint8Array | undefined): Result<Node | undefined> {
   return guarded("Node", () => (bytes === undefined ? undefined : fromBinary(NodeSchema, bytes)));
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
 function guarded<T>(type: string, read: () => T): Result<T> {

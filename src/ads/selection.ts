@@ -119,6 +119,15 @@ export function selectionsOf(
   return apart.map((layer) => selectionOf(layer, parentsOf(layer, parents), names, kind));
 }
 
+/** All that is selected, walked as it is asked for: mostly nobody does. */
+export function resourcesOf(selections: readonly Selection[]): Iterable<XdsResource> {
+  return {
+    *[Symbol.iterator]() {
+      for (const { resources } of selections) yield* resources;
+    },
+  };
+}
+
 /** The version of all that is selected. */
 export function versionOf(offered: Offered, names: NameSet | undefined): string {
   let digest = 0n;

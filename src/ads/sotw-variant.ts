@@ -1,7 +1,7 @@
 import type { XdsResource } from "../xds/snapshot.ts";
 import { decodeSotwRequest } from "./discovery-request.ts";
 import { resourceEntry } from "./resource-entry.ts";
-import { type Offered, selectionsOf, versionOf } from "./selection.ts";
+import { type Offered, resourcesOf, selectionsOf, versionOf } from "./selection.ts";
 import { isWholeState, type Subscription } from "./subscription.ts";
 import type { ClientRequest, RespondOptions, ResponseDraft, Variant } from "./variant.ts";
 
@@ -53,23 +53,21 @@ function respond(
     return undefined;
   }
   const { isAll, changed } = subscription.changesTo(map);
-  const resources = (): readonly XdsResource[] =>
-    isAll
-      ? selectionsOf(offered, selector).flatMap((one) => one.resources)
-      : pick(offered, changed);
-  const isWhole = isWholeState(kind);
+  const selections = isAll || isWholeState(kind) ? selectionsOf(offered, selector) : [];
+  const picked = isAll ? [] : pick(offered, changed);
+  const isAny = picked.length > 0 || (isAll && selections.some((one) => one.resources.length > 0));
   // The same version is not sent twice, above all not to a client that refused it.
-  const isNews = isWhole ? version !== sent?.version : resources().length > 0;
+  const isNews = isWholeState(kind) ? version !== sent?.version : isAny;
   if (!isNews && !isForced) {
     subscription.moveTo(map);
     return undefined;
   }
-  if (isWhole || isAll) {
-    const body = selectionsOf(offered, selector).flatMap((one) => one.body("any"));
-    return { version, body, removed: [], changed: resources() };
+  if (isWholeState(kind) || isAll) {
+    const body = selections.flatMap((one) => one.body("any"));
+    return { version, body, removed: [], changed: isAll ? resourcesOf(selections) : picked };
   }
-  const body = resources().flatMap((one) => resourceEntry("any", kind, one, undefined));
-  return { version, body, removed: [], names: changed, changed: resources() };
+  const body = picked.flatMap((one) => resourceEntry("any", kind, one, undefined));
+  return { version, body, removed: [], names: changed, changed: picked };
 }
 
 /** Those of an offer that have these names. */

@@ -151,16 +151,18 @@ export class Subscription {
   }
 
   /** Takes names in besides those it has; all of them are given, be it once more. */
-  addNames(requested: readonly string[], sets: NameSets, isFirst: boolean): void {
-    const named = requested.filter((name) => name !== WILDCARD);
+  addNames(requested: NameSet, sets: NameSets, isFirst: boolean): void {
+    const { size } = requested.names;
+    const isAll = requested.names.has(WILDCARD);
+    const named = isAll ? sets.without(requested, [WILDCARD]) : requested;
     // Envoy asks for virtual hosts like that, too.
     const isOfAll = isWholeState(this.kind) || this.kind === "virtualHost";
-    const isLegacyAll = isFirst && requested.length === 0 && isOfAll;
-    if (requested.length > 0) this.#hasNamed = true;
+    const isLegacyAll = isFirst && size === 0 && isOfAll;
+    if (size > 0) this.#hasNamed = true;
     const before = this.names;
-    this.#asked = sets.with(this.#asked, named);
-    if (isLegacyAll || named.length < requested.length) this.#setWildcard(true, before);
-    if (!isFirst) this.#owe(named);
+    this.#asked = before.size === 0 ? named : sets.with(this.#asked, [...named.names]);
+    if (isLegacyAll || isAll) this.#setWildcard(true, before);
+    if (!isFirst) this.#owe(named.names);
   }
 
   /** Gives names up; with all others asked for, the client is told whether they are among those. */
@@ -199,7 +201,8 @@ export class Subscription {
   /** How an offer differs from what the client was given; costs what changed. */
   changesTo(map: ResourceMap): OfferChanges {
     if (this.#base === NOTHING) {
-      const gone = [...this.names, ...this.again].filter((name) => !map.has(name));
+      const again = [...this.again].filter((name) => !map.has(name));
+      const gone = [...absentOf(this.#asked, map), ...again];
       return { isAll: true, changed: [], gone: this.#told(gone) };
     }
     const { changed, removed } = resourceChanges(this.#base, map);
@@ -283,13 +286,14 @@ export class Subscription {
     }
   }
 
-  #owe(names: readonly string[]): void {
+  #owe(names: Iterable<string>): void {
     // Before the first response all are owed.
     if (this.#base === NOTHING) return;
     for (const name of names) this.again.add(name);
   }
 
   #told(gone: readonly string[]): readonly string[] {
+    if (gone.length === 0) return gone;
     const names = new Set(gone);
     for (const name of this.pending) names.delete(name);
     return [...names].sort();
@@ -315,6 +319,11 @@ export function isWholeState(kind: ResourceKind): boolean {
 /** Found once for all clients that go from one set to another. */
 const differences = memoise((before: NameSet, after: NameSet): readonly string[] =>
   [...after.names].filter((name) => !before.names.has(name)),
+);
+
+/** Found once for all clients that ask for the same of the same. */
+const absentOf = memoise((asked: NameSet, map: ResourceMap): readonly string[] =>
+  [...asked.names].filter((name) => !map.has(name)),
 );
 
 function addedNames(before: NameSet, after: NameSet): readonly string[] {

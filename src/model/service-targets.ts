@@ -16,7 +16,7 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
   const workload = findWorkload(mesh, proxy);
   const listed = proxy.ips.flatMap((ip) => mesh.registry.listed.get(ip) ?? []);
   const targets: ServiceTarget[] = [];
-  for (const service of servicesByNamespace(mesh.registry.services).get(proxy.namespace) ?? []) {
+  for (const service of candidates(mesh, proxy, listed)) {
     for (const port of service.ports) {
       for (const targetPort of targetPorts(service, port)) {
         targets.push({ service, port, targetPort });
@@ -41,21 +41,48 @@ export function serviceTargets(mesh: Mesh, proxy: ProxyNode): readonly ServiceTa
   }
 }
 
+/** Services that may lead to a proxy, the oldest first; costs as much as there are of them. */
+function candidates(
+  { registry }: Mesh,
+  { namespace, labels }: ProxyNode,
+  listed: readonly ServiceTarget[],
+): readonly Service[] {
+  const { byLabel, ages } = serviceIndex(registry.services);
+  const found = new Set(byLabel.get(labelText(namespace)));
+  for (const [name, value] of Object.entries(labels)) {
+    for (const service of byLabel.get(labelText(namespace, name, value)) ?? []) found.add(service);
+  }
+  for (const { service } of listed) if (service.namespace === namespace) found.add(service);
+  return [...found].sort((a, b) => (ages.get(a) ?? 0) - (ages.get(b) ?? 0));
+}
+
 /** Whether a ServiceEntry's selector selects a workload with these labels. */
-function selects({ object, registry }: Service, labels: Labels): boolean {
-  if (registry !== "External") return false;
-  const wanted = (object as ServiceEntry).spec.workloadSelector?.labels ?? {};
+function selects(service: Service, labels: Labels): boolean {
+  const wanted = wantedByEntry(service);
   return Object.keys(wanted).length > 0 && matchLabels(wanted, labels);
 }
 
-/** The services of each namespace, the oldest first. */
-const servicesByNamespace = memoise((services: readonly Service[]) => {
-  const byNamespace = new Map<string, Service[]>();
-  for (const service of services) {
-    const list = byNamespace.get(service.namespace);
-    if (list === undefined) byNamespace.set(service.namespace, [service]);
+function wantedByEntry({ object, registry }: Service): Labels {
+  if (registry !== "External") return {};
+  return (object as ServiceEntry).spec.workloadSelector?.labels ?? {};
+}
+
+/** Services by one of the labels that they select, those that select whatever there is by none. */
+const serviceIndex = memoise((services: readonly Service[]) => {
+  const byLabel = new Map<string, Service[]>();
+  const oldestFirst = services.toSorted((a, b) => compareAge(a.object, b.object));
+  for (const service of oldestFirst) {
+    const [label] = Object.entries(service.selector ?? wantedByEntry(service));
+    // What selects nothing leads where it is listed.
+    if (label === undefined && service.selector === undefined) continue;
+    const text = labelText(service.namespace, ...(label ?? []));
+    const list = byLabel.get(text);
+    if (list === undefined) byLabel.set(text, [service]);
     else list.push(service);
   }
-  for (const list of byNamespace.values()) list.sort((a, b) => compareAge(a.object, b.object));
-  return byNamespace;
+  return { byLabel, ages: new Map(oldestFirst.map((service, age) => [service, age])) };
 });
+
+function labelText(...parts: readonly string[]): string {
+  return parts.join("\0");
+}
