@@ -1,14 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { formatIssue } from "../base/issue.ts";
-import { nodeClock } from "../base/node-clock.ts";
-import { nodePrng } from "../base/node-prng.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
 import { formatUsage, parseFlags } from "../cli/flags.ts";
 import { type ProxyBootstrap, parseBootstrap } from "../proxy/bootstrap.ts";
-import { LogLevels } from "../proxy/log-levels.ts";
-import { Proxy, type ProxyDeps } from "../proxy/proxy.ts";
-import { createLogger, LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import type { ProxyDeps } from "../proxy/proxy.ts";
+import { LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
+import { checkSeconds } from "./check-seconds.ts";
+import { HOT_RESTART_FLAGS, readHotRestart } from "./hot-restart-flags.ts";
+import { serveProxy } from "./serve-proxy.ts";
 
 /** Envoy's levels that are called otherwise here. */
 const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = {
@@ -31,9 +30,7 @@ const FLAGS = {
     help: `how long requests in flight get at the end (default ${DRAIN_S_DEFAULT})`,
   },
   "drain-strategy": { value: "HOW", help: "gradual or immediate (default gradual)" },
-  "base-id": { value: "N", help: "taken for Envoy's sake; there is nothing to tell apart" },
-  "use-dynamic-base-id": { help: "the same" },
-  "disable-hot-restart": { help: "the same: there is none" },
+  ...HOT_RESTART_FLAGS,
 } as const;
 
 /** `weft proxy`: the data plane alone. */
@@ -62,7 +59,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     throw new CliError(`--mode ${mode} is neither serve nor validate`);
   }
   const level = checkLevel(flags["log-level"] ?? "info");
-  const drainMs = checkSeconds(flags["drain-time-s"]) * 1000;
+  const drainMs = checkSeconds("drain-time-s", flags["drain-time-s"], DRAIN_S_DEFAULT) * 1000;
+  const hotRestart = readHotRestart(flags);
   const path = flags["config-path"];
   const bootstrap = await readBootstrap(path, flags["config-yaml"]);
   if (mode === "validate") {
@@ -70,63 +68,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return EXIT.done;
   }
   // Nobody waits for listeners that change: without the flag their connections get Envoy's time.
-  const drainStrategy = checkStrategy(flags["drain-strategy"] ?? "gradual");
-  const listenerDrain = {
-    drainStrategy,
+  const drain = {
+    drainStrategy: checkStrategy(flags["drain-strategy"] ?? "gradual"),
     ...(flags["drain-time-s"] === undefined ? {} : { drainMs }),
   };
-  await serve(bootstrap, { io, level, drainMs, listenerDrain });
+  await serveProxy(bootstrap, { io, level, endMs: drainMs, drain, hotRestart });
   return EXIT.done;
-}
-
-interface ServeOptions {
-  readonly io: CommandIo;
-  readonly level: LogLevel;
-  readonly drainMs: number;
-  readonly listenerDrain: Pick<ProxyDeps, "drainMs" | "drainStrategy">;
-}
-
-async function serve(
-  bootstrap: ProxyBootstrap,
-  { io, level, drainMs, listenerDrain }: ServeOptions,
-): Promise<void> {
-  const logLevels = new LogLevels(level);
-  const log = createLogger({
-    clock: nodeClock,
-    write: (line) => io.stderr(`${line}\n`),
-    level: (scope) => logLevels.of(scope),
-    scope: "proxy",
-  });
-  const quit = new AbortController();
-  const proxy = new Proxy(bootstrap, {
-    clock: nodeClock,
-    prng: nodePrng,
-    log,
-    logLevels,
-    writeStream: (stream, text) => (stream === "stdout" ? io.stdout(text) : io.stderr(text)),
-    onQuit: () => quit.abort(),
-    ...listenerDrain,
-  });
-  try {
-    await proxy.start();
-  } catch (error) {
-    throw new CliError(error instanceof Error ? error.message : String(error));
-  }
-  collectGarbage();
-  const reopenLogs = (): void => proxy.reopenLogs();
-  process.on("SIGUSR1", reopenLogs);
-  await aborted(AbortSignal.any([io.signal, quit.signal]));
-  process.off("SIGUSR1", reopenLogs);
-  log.info("draining", { drainMs });
-  await proxy.stop(drainMs);
-}
-
-/** Keeps the process alive until then: timers of the proxy do not. */
-function aborted(signal: AbortSignal): Promise<void> {
-  const forever = new AbortController();
-  if (signal.aborted) return Promise.resolve();
-  signal.addEventListener("abort", () => forever.abort(), { once: true });
-  return nodeClock.sleep(2 ** 31 - 1, forever.signal);
 }
 
 async function readBootstrap(
@@ -161,10 +108,4 @@ function checkLevel(text: string): LogLevel {
 function checkStrategy(text: string): NonNullable<ProxyDeps["drainStrategy"]> {
   if (text === "gradual" || text === "immediate") return text;
   throw new CliError(`--drain-strategy ${text} is neither gradual nor immediate`);
-}
-
-function checkSeconds(text: string | undefined): number {
-  const seconds = text === undefined ? DRAIN_S_DEFAULT : Number(text);
-  if (Number.isInteger(seconds) && seconds >= 0) return seconds;
-  throw new CliError(`--drain-time-s ${text} is no number of seconds`);
 }

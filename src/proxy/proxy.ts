@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -27,11 +28,13 @@ import { createReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { timeoutsOf } from "./overload/timeouts.ts";
+import { ALONE, type ProxyPeers } from "./process/process-info.ts";
 import { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
 import { ADS_STREAM, SecretStore } from "./secret/secret-store.ts";
 import { SecretStreams } from "./secret/secret-streams.ts";
+import type { Stat } from "./stats/collect.ts";
 import { ContextCache } from "./tls/secure-context.ts";
 import type { GrpcSource } from "./tls/tls-config.ts";
 
@@ -51,6 +54,8 @@ export interface ProxyDeps {
   readonly drainMs?: number;
   /** How they end meanwhile; gradually when absent. */
   readonly drainStrategy?: DrainStrategy;
+  /** Other processes of the same proxy; absent where it stands alone. */
+  readonly peers?: ProxyPeers;
   /** Somebody asked the admin port to end the process. */
   readonly onQuit: () => void;
 }
@@ -74,7 +79,7 @@ export class Proxy {
   readonly #routes: RouteSet;
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
-  readonly #admin: AdminServer | undefined;
+  readonly #admin: AdminServer;
   readonly #readBuffer = createReadBuffer();
   readonly #stopping = new AbortController();
   readonly #secrets: SecretStore;
@@ -155,19 +160,26 @@ export class Proxy {
     };
     const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
     this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
-    this.#listeners = new ListenerSet({
-      context,
-      logFiles: this.#logFiles,
-      routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
-      drainMs,
-      drain: this.#drain,
-      onDrained: () => this.#askForNames(),
-    });
-    this.#admin = bootstrap.admin && this.#createAdmin();
+    this.#listeners = this.#createListeners(context, drainMs);
+    this.#admin = this.#createAdmin(drainMs, strategy);
   }
 
-  #createAdmin(): AdminServer {
-    const { clock, logLevels = new LogLevels("info"), onQuit } = this.#deps;
+  #createListeners(context: ProxyContext, drainMs: number): ListenerSet {
+    return new ListenerSet(
+      {
+        context,
+        logFiles: this.#logFiles,
+        routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
+        drainMs,
+        drain: this.#drain,
+        onDrained: () => this.#askForNames(),
+      },
+      this.#deps.peers?.sockets,
+    );
+  }
+
+  #createAdmin(drainMs: number, drainStrategy: DrainStrategy): AdminServer {
+    const { clock, logLevels = new LogLevels("info"), onQuit, peers } = this.#deps;
     return new AdminServer({
       clock,
       bootstrap: this.#bootstrap,
@@ -183,6 +195,11 @@ export class Proxy {
       logLevels,
       runtime: this.#runtime,
       drain: this.#drain,
+      drainMs,
+      drainStrategy,
+      processes: peers?.info ?? ALONE,
+      peerStats: peers?.stats ?? NOBODY,
+      refreshPeers: peers?.refresh ?? (() => Promise.resolve()),
       onQuit,
     });
   }
@@ -222,7 +239,7 @@ export class Proxy {
 
   /** Where the admin port is; absent without one. Port 0 in the bootstrap takes a free one. */
   get adminAddress(): string | undefined {
-    return this.#admin?.address;
+    return this.#admin.address;
   }
 
   /**
@@ -233,7 +250,7 @@ export class Proxy {
     const { clusters, ads } = this.#bootstrap;
     this.#overload?.start();
     try {
-      await this.#admin?.start(this.#bootstrap.admin ?? { host: "127.0.0.1", port: 0 });
+      await this.openAdmin();
       for (const cluster of clusters) {
         if (cluster.name !== ads?.cluster) this.#clusters.put(cluster, false);
       }
@@ -249,6 +266,42 @@ export class Proxy {
       await this.stop(0);
       throw error;
     }
+  }
+
+  /** Binds the admin port, where there is one. */
+  async openAdmin(): Promise<void> {
+    const { admin } = this.#bootstrap;
+    if (admin !== undefined) await this.#admin.start(admin);
+  }
+
+  /** Leaves the admin port to another process. */
+  closeAdmin(): Promise<void> {
+    return this.#admin.stop();
+  }
+
+  /** Every counter and gauge. */
+  stats(): readonly Stat[] {
+    return this.#admin.stats();
+  }
+
+  /** The addresses that are listened on, and their sockets for another process. */
+  get openAddresses(): readonly string[] {
+    return this.#listeners.openAddresses;
+  }
+
+  shareSocket(address: string): Server | undefined {
+    return this.#listeners.share(address);
+  }
+
+  /** Another process serves in its place: accepts nothing more, and lets connections end in time. */
+  async startDraining(): Promise<void> {
+    this.#drain.start("all", () => undefined);
+    await this.#listeners.stopAccepting("all");
+  }
+
+  /** Whether no connection from a client is left. */
+  get isIdle(): boolean {
+    return this.#listeners.isEmpty;
   }
 
   async #listen(): Promise<void> {
@@ -376,10 +429,12 @@ export class Proxy {
     this.#dnsCaches.close();
     this.#secrets.close();
     await this.#secretStreams.stop();
-    await this.#admin?.stop();
+    await this.#admin.stop();
     await this.#logFiles.close();
   }
 }
+
+const NOBODY = (): readonly [] => [];
 
 /** The first address that is not loopback; without one, loopback. */
 function findLocalAddress(): string {

@@ -164,7 +164,7 @@ describe("weft proxy", () => {
     ["a file that is missing", ["-c", "/nonexistent"], "cannot read /nonexistent"],
     ["two workers", ["-c", "x", "--concurrency", "2"], "--concurrency 2 is not supported yet"],
     ["another mode", ["-c", "x", "--mode", "init_only"], "--mode init_only is neither"],
-    ["an unknown flag", ["--restart-epoch", "1"], "restart-epoch"],
+    ["an unknown flag", ["--restart-epochs", "1"], "restart-epochs"],
     [
       "a field that does not exist",
       ["--config-yaml", "static_resource: {}"],

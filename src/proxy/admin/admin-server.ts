@@ -10,6 +10,9 @@ import { Profiler } from "./profiler.ts";
 /** What the admin port needs. */
 export interface AdminOptions extends AdminState {
   readonly onQuit: () => void;
+  /** Numbers of other processes, and how to bring them up to date. */
+  readonly peerStats: () => Iterable<readonly Stat[]>;
+  readonly refreshPeers: () => Promise<void>;
 }
 
 /** What paths are read against; nobody sees it. */
@@ -28,7 +31,7 @@ export class AdminServer {
   /** What counters had when they were reset; they themselves only go up. */
   #baseline = new Map<string, number>();
   readonly #profiler: Profiler;
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
   #flushTimer: Timer | undefined = undefined;
 
   constructor(options: AdminOptions) {
@@ -49,6 +52,11 @@ export class AdminServer {
     });
   }
 
+  /** Every number, as the pages would tell it, resets aside. */
+  stats(): readonly Stat[] {
+    return collectStats(this.#sources);
+  }
+
   /** Where it listens; `undefined` while it does not. */
   get address(): string | undefined {
     const address = this.#server.address() as AddressInfo | null;
@@ -63,6 +71,7 @@ export class AdminServer {
         reject(new Error(`cannot bind admin address '${key}': ${error.message}`, { cause: error }));
       });
       this.#server.listen(at.port, at.host, () => {
+        this.#closing = new AbortController();
         this.#startInterval();
         resolve();
       });
@@ -73,6 +82,7 @@ export class AdminServer {
   #startInterval(): void {
     const { clock, bootstrap } = this.#options;
     this.#flushTimer = clock.setTimer(bootstrap.statsFlushMs, () => {
+      void this.#options.refreshPeers();
       for (const histogram of collectHistograms(this.#sources).values()) histogram.endInterval();
       this.#startInterval();
     });
@@ -120,6 +130,7 @@ export class AdminServer {
     page: Page,
     { url, body, response }: { url: URL; body: string; response: ServerResponse },
   ): Promise<Rendered | Streamed> {
+    if (page.readsStats === true) await this.#options.refreshPeers();
     const left = new AbortController();
     response.once("close", () => left.abort());
     return page.render({

@@ -6,9 +6,10 @@ import type { ProxyBootstrap } from "../bootstrap.ts";
 import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { LayeredRuntime } from "../layered-runtime.ts";
-import type { ServerDrain } from "../listener/drain.ts";
+import type { DrainStrategy, ServerDrain } from "../listener/drain.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import type { LogLevels } from "../log-levels.ts";
+import type { ProcessInfo } from "../process/process-info.ts";
 import type { RouteSet } from "../route-set.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
 import type { StatSources } from "../stats/collect.ts";
@@ -28,6 +29,9 @@ export interface AdminState {
   readonly logLevels: LogLevels;
   readonly runtime: LayeredRuntime;
   readonly drain: ServerDrain;
+  readonly drainMs: number;
+  readonly drainStrategy: DrainStrategy;
+  readonly processes: ProcessInfo;
   readonly adsStatus: () => readonly TypeStatus[];
   readonly isConnected: () => boolean | undefined;
 }
@@ -68,6 +72,8 @@ export interface Page {
   readonly isPost?: boolean;
   /** Whether it reads what is posted. */
   readonly takesBody?: boolean;
+  /** Whether it tells the numbers of all processes. */
+  readonly readsStats?: boolean;
   /** JSON goes out in one line. */
   readonly isCompact?: boolean;
   readonly render: (request: PageRequest) => Rendered | Streamed | Promise<Rendered>;

@@ -46,7 +46,7 @@ const OWN_PAGES: readonly Page[] = [
   {
     path: "/hot_restart_version",
     help: "print the hot restart compatibility version",
-    render: () => ({ body: "disabled" }),
+    render: ({ state }) => ({ body: state.processes.hotRestartVersion }),
   },
   {
     path: "/init_dump",
@@ -115,6 +115,7 @@ const OWN_PAGES: readonly Page[] = [
   },
   {
     path: "/stats",
+    readsStats: true,
     help: "print server stats",
     params: {
       usedonly: "Only what was counted since the start",
@@ -129,6 +130,7 @@ const OWN_PAGES: readonly Page[] = [
   },
   {
     path: "/stats/prometheus",
+    readsStats: true,
     help: "print server stats in prometheus format",
     params: {
       usedonly: "Only what was counted since the start",

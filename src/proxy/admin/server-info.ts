@@ -5,20 +5,28 @@ import { EXTENSION_TYPES } from "../extension-types.ts";
 import type { AdminState } from "./page.ts";
 
 /** What runs here, in the shape of Envoy's `ServerInfo`. */
-export function serverInfo({ state, bootstrap }: AdminState, uptimeS: number): JsonObject {
+export function serverInfo(
+  { state, bootstrap, clock, processes, drainMs, drainStrategy }: AdminState,
+  uptimeS: number,
+): JsonObject {
+  const { firstStartMs, hasHotRestart, parentShutdownMs } = processes;
+  const allS =
+    firstStartMs === undefined ? uptimeS : Math.floor((clock.nowMs() - firstStartMs) / 1000);
   return {
     version: `weft/${VERSION}`,
     state: state(),
     uptime_current_epoch: `${uptimeS}s`,
-    uptime_all_epochs: `${uptimeS}s`,
-    hot_restart_version: "disabled",
+    uptime_all_epochs: `${allS}s`,
+    hot_restart_version: processes.hotRestartVersion,
     command_line_options: {
-      base_id: "0",
-      concurrency: 1,
+      base_id: String(processes.baseId),
+      concurrency: processes.concurrency,
+      drain_time: `${drainMs / 1000}s`,
+      ...(hasHotRestart ? { parent_shutdown_time: `${parentShutdownMs / 1000}s` } : {}),
       mode: "Serve",
-      disable_hot_restart: true,
-      restart_epoch: 0,
-      drain_strategy: "Gradual",
+      disable_hot_restart: !hasHotRestart,
+      restart_epoch: processes.epoch,
+      drain_strategy: drainStrategy === "gradual" ? "Gradual" : "Immediate",
     },
     node: toJson(NodeSchema, bootstrap.node, {
       registry: EXTENSION_TYPES,

@@ -1,3 +1,4 @@
+import { linkSync, renameSync } from "node:fs";
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import { formatHostPort } from "../../base/ip.ts";
@@ -30,13 +31,59 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory",
 };
 
+/** Where listening sockets come from. */
+export interface SocketSource {
+  /** Opens an address and accepts; rejects with a message that names it. */
+  open(
+    address: ListenAddress,
+    backlog: number,
+    onConnection: (socket: Socket) => void,
+  ): Promise<Server>;
+  /** Whether another process holds it open, so that it need not be bound. */
+  isHeld(address: ListenAddress): boolean;
+}
+
+/** The system alone. */
+export const OWN_SOCKETS: SocketSource = { open: bindAddress, isHeld: () => false };
+
+const OPTIONS = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
+
+/** Makes a listening socket that came from another process one of this one's. */
+export function adoptServer(
+  server: Server,
+  backlog: number,
+  onConnection: (socket: Socket) => void,
+): Server {
+  // Node has made it without a word from us, and with a backlog of its own.
+  const { _handle: handle } = Object.assign(server, OPTIONS) as Server & {
+    _handle?: { listen(backlog: number): number } | null;
+  };
+  handle?.listen(backlog);
+  server.on("connection", onConnection);
+  server.on("error", () => undefined);
+  return server;
+}
+
+/** Closes a Unix socket that another process goes on with: libuv would take its path away. */
+export function closeKeepingPath(server: Server, path: string): void {
+  const kept = `${path}.${process.pid}`;
+  try {
+    linkSync(path, kept);
+    server.close();
+    renameSync(kept, path);
+  } catch {
+    // Somebody has taken the path away already.
+    server.close();
+  }
+}
+
 /** Binds an address and accepts; rejects with a message that names it. */
 export async function bindAddress(
   address: ListenAddress,
   backlog: number,
   onConnection: (socket: Socket) => void,
 ): Promise<Server> {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
+  const server = createServer(OPTIONS);
   server.on("connection", onConnection);
   try {
     if ("path" in address) await removeStale(address.path);

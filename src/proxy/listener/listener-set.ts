@@ -3,7 +3,13 @@ import type { PeerAddress } from "../../match/connection-info.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { AcceptGate } from "../overload/accept-gate.ts";
 import type { DrainScope } from "./drain.ts";
-import { bindAddress, formatListenAddress, type ListenAddress } from "./listen-address.ts";
+import {
+  closeKeepingPath,
+  formatListenAddress,
+  type ListenAddress,
+  OWN_SOCKETS,
+  type SocketSource,
+} from "./listen-address.ts";
 import { type BoundAddress, Listener, type ListenerDeps } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
 
@@ -11,6 +17,8 @@ import type { ListenerConfig } from "./listener-config.ts";
 interface BoundSocket {
   readonly key: string;
   readonly server: Server;
+  /** Whether another process has it too. */
+  isShared: boolean;
   /** Who gets its connections now. */
   owner: Listener;
 }
@@ -18,6 +26,7 @@ interface BoundSocket {
 /** The listeners of a proxy: bound, replaced and removed as the configuration says. */
 export class ListenerSet {
   readonly #deps: ListenerDeps;
+  readonly #sources: SocketSource;
   readonly #log: Logger;
   /** `undefined` where nobody looks at overload. */
   readonly #gate: AcceptGate | undefined;
@@ -33,7 +42,8 @@ export class ListenerSet {
   #stoppedScope: DrainScope | undefined = undefined;
   readonly #counters: { listener_stopped: number };
 
-  constructor(deps: Omit<ListenerDeps, "findByAddress">) {
+  constructor(deps: Omit<ListenerDeps, "findByAddress">, sockets: SocketSource = OWN_SOCKETS) {
+    this.#sources = sockets;
     this.#deps = { ...deps, findByAddress: (address) => this.#findByAddress(address) };
     this.#log = deps.context.log;
     this.#counters = deps.context.counters.get("listener_manager", { listener_stopped: 0 });
@@ -91,7 +101,7 @@ export class ListenerSet {
     try {
       if (listener.isReady) await this.#activate(listener);
       // Whether it can be bound shows now, while there is somebody to tell.
-      else for (const socket of await this.#bind(listener, active)) socket.server.close();
+      else await this.#probe(listener, active);
     } catch (error) {
       listener.discard();
       throw error;
@@ -140,8 +150,10 @@ export class ListenerSet {
       for (const address of addresses) {
         const key = formatListenAddress(address);
         if (old !== undefined && this.#sockets.get(key)?.owner === old) continue;
-        const server = await bindAddress(address, backlog, (socket) => this.#accept(bound, socket));
-        const bound: BoundSocket = { key, server, owner: listener };
+        const server = await this.#sources.open(address, backlog, (socket) =>
+          this.#accept(bound, socket),
+        );
+        const bound: BoundSocket = { key, server, isShared: false, owner: listener };
         added.push(bound);
       }
     } catch (error) {
@@ -206,8 +218,26 @@ export class ListenerSet {
 
   #unbind(key: string, bound: BoundSocket): void {
     this.#sockets.delete(key);
-    bound.server.close();
+    if (bound.isShared && key.startsWith("/")) closeKeepingPath(bound.server, key);
+    else bound.server.close();
     this.#gate?.close(bound);
+  }
+
+  /** The open socket of an address, as `formatListenAddress` writes it, for another process. */
+  share(key: string): Server | undefined {
+    const bound = this.#sockets.get(key);
+    if (bound !== undefined) bound.isShared = true;
+    return bound?.server;
+  }
+
+  /** The addresses that are open. */
+  get openAddresses(): readonly string[] {
+    return [...this.#sockets.keys()];
+  }
+
+  /** Whether no connection is left, of listeners that serve and of those that are going. */
+  get isEmpty(): boolean {
+    return [...this.#active.values(), ...this.#draining].every((listener) => listener.isEmpty);
   }
 
   /** Removes a listener: its sockets close, its connections end in order. */
@@ -226,6 +256,12 @@ export class ListenerSet {
     }
     this.#drain(listener);
     this.#log.info("listener removed", { name });
+  }
+
+  /** Whether its addresses can be bound; of those that another process holds open that is known. */
+  async #probe(listener: Listener, old: Listener | undefined): Promise<void> {
+    if (listener.config.addresses.some((address) => this.#sources.isHeld(address))) return;
+    for (const { server } of await this.#bind(listener, old)) server.close();
   }
 
   #isToBeStopped({ config }: Listener): boolean {

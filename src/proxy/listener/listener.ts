@@ -224,10 +224,11 @@ export class Listener implements ChainOwner {
   }
 
   #checkEmpty(): void {
-    if (this.#onEmpty !== undefined && this.#isEmpty) this.#onEmpty();
+    if (this.#onEmpty !== undefined && this.isEmpty) this.#onEmpty();
   }
 
-  get #isEmpty(): boolean {
+  /** Whether it has no connections, those that are still looked at included. */
+  get isEmpty(): boolean {
     const isIdle = ({ connectionsActive }: Chain): boolean => connectionsActive === 0;
     return this.#inspections.size === 0 && [...this.#own].every(isIdle);
   }
@@ -239,7 +240,7 @@ export class Listener implements ChainOwner {
    */
   async drain(drainMs: number, isAtOnce: boolean): Promise<void> {
     for (const chain of this.#own) chain.startDraining(isAtOnce);
-    if (!this.#isEmpty) {
+    if (!this.isEmpty) {
       await new Promise<void>((resolve) => {
         const timer = this.#deps.context.clock.setTimer(drainMs, resolve);
         this.#onEmpty = () => {

@@ -3,8 +3,10 @@ import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { LayeredRuntime } from "../layered-runtime.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
+import type { ProcessInfo } from "../process/process-info.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import type { Histogram } from "./histogram.ts";
+import { mergeStats } from "./merge.ts";
 
 /** One counter or gauge. */
 export interface Stat {
@@ -25,6 +27,9 @@ export interface StatSources {
   /** How far the process has come, as Envoy's `server.state` counts it. */
   readonly state: () => string;
   readonly uptimeS: () => number;
+  /** Numbers of other processes of the same proxy, which count as its own. */
+  readonly peerStats: () => Iterable<readonly Stat[]>;
+  readonly processes: ProcessInfo;
   /** A counter without what it had when counters were reset. */
   readonly sinceReset: (stat: Stat) => Stat;
 }
@@ -53,7 +58,7 @@ export function collectStats(sources: StatSources): Stat[] {
   for (const [name, value] of counters.entries()) add(name, value);
   for (const [name, value] of Object.entries(sources.runtime.stats)) add(`runtime.${name}`, value);
   addServer(sources, add);
-  return stats;
+  return mergeStats(stats, sources.peerStats());
 }
 
 type Add = (name: string, value: number) => void;
@@ -74,14 +79,14 @@ function addResponses(prefix: string, responses: Readonly<Record<number, number>
 
 const STATES = ["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING"];
 
-function addServer({ state, uptimeS, counters }: StatSources, add: Add): void {
+function addServer({ state, uptimeS, counters, processes }: StatSources, add: Add): void {
   const { heapUsed, heapTotal, rss } = process.memoryUsage();
   let connections = 0;
   for (const [name, value] of counters.entries()) {
     if (/^listener\..*\.downstream_cx_active$/.test(name)) connections += value;
   }
-  add("server.concurrency", 1);
-  add("server.hot_restart_epoch", 0);
+  add("server.concurrency", processes.concurrency);
+  add("server.hot_restart_epoch", processes.epoch);
   add("server.live", state() === "LIVE" ? 1 : 0);
   add("server.memory_allocated", heapUsed);
   add("server.memory_heap_size", heapTotal);

@@ -1,0 +1,154 @@
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { OWN_SOCKETS } from "./listener/listen-address.ts";
+import {
+  HOT_RESTART_VERSION,
+  HotRestartPoint,
+  hotRestartPath,
+  ParentProcess,
+} from "./process/hot-restart-peers.ts";
+import type { ProxyPeers } from "./process/process-info.ts";
+import type { Proxy } from "./proxy.ts";
+import { sinceThen } from "./stats/merge.ts";
+
+/** How often it is looked whether something has come to its end. */
+const LOOK_MS = 50;
+/** So many base ids are tried for one that is free. */
+const BASE_IDS_MAX = 1000;
+
+/** What hot restart needs to know. */
+export interface HotRestartConfig {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where processes meet: base id and epoch are appended. */
+  readonly socketPath: string;
+  /** `undefined`: one that is free. */
+  readonly baseId: number | undefined;
+  readonly epoch: number;
+  /** How long the process before gets, from when this one serves. */
+  readonly parentShutdownMs: number;
+  readonly skipsMissingParent: boolean;
+  readonly skipsParentStats: boolean;
+}
+
+/**
+ * Hot restart (Envoy, "Hot restart"): a new process takes over the listening sockets of the one
+ * before, and its admin port; when it is live the one before accepts no more, lets its connections
+ * end over its drain time, and ends itself with the last of them, at the latest when it is told to.
+ * What that one counts meanwhile is counted here too.
+ */
+export class HotRestart {
+  readonly peers: ProxyPeers;
+  readonly #config: HotRestartConfig;
+  readonly #parent: ParentProcess | undefined;
+  readonly #replaced = new AbortController();
+  #point: HotRestartPoint | undefined = undefined;
+  #timer: Timer | undefined = undefined;
+  #before = new Map<string, number>();
+
+  private constructor(config: HotRestartConfig, baseId: number, parent: ParentProcess | undefined) {
+    const { epoch, parentShutdownMs, clock, skipsParentStats } = config;
+    this.#config = config;
+    this.#parent = parent;
+    this.peers = {
+      info: {
+        concurrency: 1,
+        hasHotRestart: true,
+        hotRestartVersion: HOT_RESTART_VERSION,
+        baseId,
+        epoch,
+        firstStartMs: parent?.firstStartMs ?? clock.nowMs(),
+        parentShutdownMs,
+      },
+      sockets: parent?.sockets ?? OWN_SOCKETS,
+      stats: () => (parent === undefined || skipsParentStats ? [] : [parent.stats]),
+      refresh: () => parent?.refresh() ?? Promise.resolve(),
+    };
+  }
+
+  /** Meets the process before, where there is to be one; rejects when it cannot be taken over from. */
+  static async join(config: HotRestartConfig): Promise<HotRestart> {
+    const { socketPath, epoch, clock, log, skipsMissingParent } = config;
+    const baseId = config.baseId ?? (await findBaseId(socketPath, clock));
+    if (epoch === 0) return new HotRestart(config, baseId, undefined);
+    try {
+      const path = hotRestartPath(socketPath, baseId, epoch - 1);
+      const parent = await ParentProcess.meet(path, epoch, clock);
+      await parent.closeAdmin();
+      log.info("taking over", { epoch, from: path });
+      return new HotRestart(config, baseId, parent);
+    } catch (error) {
+      if (!skipsMissingParent) throw error;
+      log.warn("nobody to take over from", { cause: String(error) });
+      return new HotRestart(config, baseId, undefined);
+    }
+  }
+
+  /** Aborts when another process has taken over and nothing is left to do. */
+  get replaced(): AbortSignal {
+    return this.#replaced.signal;
+  }
+
+  /** The proxy has started: takes over from the process before once it is live, and waits for the next. */
+  async serve(proxy: Proxy): Promise<void> {
+    const { socketPath, epoch, clock, parentShutdownMs } = this.#config;
+    const { baseId, firstStartMs = clock.nowMs() } = this.peers.info;
+    const path = hotRestartPath(socketPath, baseId, epoch);
+    this.#point = await HotRestartPoint.open(path, clock, {
+      epoch,
+      firstStartMs,
+      addresses: () => proxy.openAddresses,
+      share: (address) => proxy.shareSocket(address),
+      closeAdmin: () => proxy.closeAdmin(),
+      openAdmin: () => proxy.openAdmin(),
+      onArrival: () => {
+        this.#before = new Map(proxy.stats().map(({ name, value }) => [name, value]));
+      },
+      stats: () => sinceThen(proxy.stats(), this.#before),
+      onDrain: () => this.#leave(proxy),
+      onEnd: () => this.#replaced.abort(),
+    });
+    const parent = this.#parent;
+    if (parent === undefined) return;
+    this.#when(
+      () => proxy.state === "LIVE",
+      () => {
+        void parent.drain();
+        this.#timer = clock.setTimer(parentShutdownMs, () => void parent.end());
+      },
+    );
+  }
+
+  /** Another process serves. */
+  #leave(proxy: Proxy): void {
+    this.#config.log.info("another process serves: draining", { epoch: this.#config.epoch });
+    void proxy.startDraining();
+    this.#when(
+      () => proxy.isIdle,
+      () => void this.#point?.sayGoodbye().then(() => this.#replaced.abort()),
+    );
+  }
+
+  #when(isSo: () => boolean, then: () => void): void {
+    this.#timer?.cancel();
+    if (isSo()) return then();
+    this.#timer = this.#config.clock.setTimer(LOOK_MS, () => this.#when(isSo, then));
+  }
+
+  /** Leaves the process before alone, and the next one. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#parent?.close();
+    await this.#point?.close();
+  }
+}
+
+/** As Envoy, by trying. */
+async function findBaseId(socketPath: string, clock: Clock): Promise<number> {
+  for (let baseId = 0; baseId < BASE_IDS_MAX; baseId++) {
+    if (!(await HotRestartPoint.isTaken(hotRestartPath(socketPath, baseId, 0), clock))) {
+      return baseId;
+    }
+  }
+  throw new Error(`no base id below ${BASE_IDS_MAX} is free at ${socketPath}`);
+}
