@@ -39,8 +39,7 @@ type HashSource =
     }
   | { readonly kind: "source_ip" }
   | { readonly kind: "query"; readonly find: (request: MatchRequest) => string | undefined }
-  /** Of the filter state, in which nothing here can be hashed. */
-  | { readonly kind: "nothing" };
+  | { readonly kind: "filter_state"; readonly key: string };
 
 const HANDLED = [
   "header",
@@ -100,7 +99,7 @@ function decodeSource(
       const schema = RouteAction_HashPolicy_FilterStateSchema;
       const at = joinPath(path, "filter_state");
       issues.push(...refuseFields(schema, specifier.value, ["key"], at));
-      return { kind: "nothing" };
+      return { kind: "filter_state", key: specifier.value.key };
     }
     case undefined:
       issues.push({ path, message: "names nothing to hash" });

@@ -1,4 +1,5 @@
 import type { ConnectionInfo, PeerAddress } from "./connection-info.ts";
+import type { FilterStateObject } from "./filter-state.ts";
 import type { RuntimeReader } from "./runtime-reader.ts";
 
 /** A value of dynamic metadata, as JSON has it. */
@@ -24,8 +25,8 @@ export interface MatchRequest {
   readonly runtime: RuntimeReader;
   /** What filters noted under a filter's name; `undefined` when nothing. */
   dynamicMetadata(filter: string): { readonly [key: string]: MetadataValue } | undefined;
-  /** An object of the filter state in its text form; `undefined` when there is none. */
-  filterState(key: string): string | undefined;
+  /** An object of the filter state; `undefined` when there is none. */
+  filterState(key: string): FilterStateObject | undefined;
 }
 
 /** Headers by their names in lower case. */

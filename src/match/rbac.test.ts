@@ -48,7 +48,7 @@ function request(parts: RequestParts = {}): MatchRequest {
     remote: { address: "203.0.113.9", port: 1 },
     headers: [["x", "1"]],
     dynamicMetadata: (filter) => (filter === "f" ? { a: { b: ["x", 1] }, n: null } : undefined),
-    filterState: (key) => (key === "k" ? "value" : undefined),
+    filterState: (key) => (key === "k" ? { text: "value", typed: undefined } : undefined),
     ...parts,
     connection: {
       remote: { address: "192.0.2.1", port: 4000 },

@@ -82,6 +82,8 @@ export interface StreamInfo extends MatchRequest {
   /** Short names, in Envoy's order, joined by commas; "" for none. */
   readonly flag: string;
   readonly routeName: string;
+  /** Whether the request asks how this proxy is. */
+  readonly isHealthCheck?: boolean;
   /** The body of an answer of the proxy's own. */
   readonly localReplyBody: string;
   /** The stream's UUID, which is its `x-request-id`. */

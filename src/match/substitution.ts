@@ -5,6 +5,7 @@ import { HEADER_OPERATORS } from "./format/header-operators.ts";
 import { cut, type Field, FormatProblem, type OperatorTable } from "./format/operator.ts";
 import { STREAM_OPERATORS } from "./format/stream-operators.ts";
 import { TLS_OPERATORS } from "./format/tls-operators.ts";
+import { jsonText } from "./json-text.ts";
 import type { MetadataValue } from "./match-request.ts";
 import type { StreamInfo } from "./stream-info.ts";
 import { wireText } from "./wire-text.ts";
@@ -137,7 +138,7 @@ export function joinParts(parts: readonly FormatPart[], empty: "-" | ""): TextFo
       continue;
     }
     before.push(literal);
-    fields.push(part);
+    fields.push(part.asText ?? part);
     literal = "";
   }
   const after = literal;
@@ -156,12 +157,4 @@ function valueText(value: MetadataValue | undefined, empty: string): string {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return empty;
   return typeof value === "object" ? jsonText(value) : String(value);
-}
-
-/** A value as JSON; the keys of objects in the order of their bytes, as Envoy writes them. */
-export function jsonText(value: MetadataValue): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(jsonText).join(",")}]`;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, one]) => `${JSON.stringify(key)}:${jsonText(one)}`).join(",")}}`;
 }

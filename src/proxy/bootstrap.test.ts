@@ -66,9 +66,9 @@ describe("parseBootstrap()", () => {
       "an HTTP filter that is not built",
       withManager("").replace(
         "http_filters: [",
-        'http_filters: [ { name: envoy.filters.http.buffer, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer } }, ',
+        'http_filters: [ { name: envoy.filters.http.lua, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua } }, ',
       ),
-      `${AT}.typed_config.http_filters[0].typed_config: could not find @type 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer': it is unknown or not supported yet`,
+      `${AT}.typed_config.http_filters[0].typed_config: could not find @type 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua': it is unknown or not supported yet`,
     ],
     [
       "a route to a cluster that is not there",

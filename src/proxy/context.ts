@@ -41,6 +41,8 @@ export interface ProxyContext {
   readonly findCluster: (name: string) => Cluster | undefined;
   /** The cluster of the proxy's own node, as its bootstrap says; "" for none. */
   readonly nodeCluster: string;
+  /** Whether somebody has said over the admin port that health checks shall fail. */
+  readonly isHealthCheckFailed: () => boolean;
   /** The machine's own address, as others know it. */
   readonly localAddress: string;
   /** Counts connections, from 1. */

@@ -9,6 +9,10 @@ import {
 import { ClusterConfigSchema as AggregateClusterSchema } from "../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { ClusterConfigSchema as DynamicForwardClusterSchema } from "../api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from "../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
+import {
   CorsPolicySchema,
   CorsSchema,
 } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
@@ -21,6 +25,7 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from "../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
+import { HealthCheckSchema } from "../api/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import { LocalRateLimitSchema } from "../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   PerRouteConfigSchema as OnDemandRouteSchema,
@@ -31,6 +36,11 @@ import {
   RBACSchema,
 } from "../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { ConfigSchema as SetFilterStateSchema } from "../api/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from "../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import { UpstreamCodecSchema } from "../api/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js";
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { LocalRateLimitSchema as ListenerRateLimitSchema } from "../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
@@ -50,6 +60,8 @@ import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_
 import { MetadataSchema as MetadataFormatterSchema } from "../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import { HealthCheckEventFileSinkSchema } from "../api/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js";
+import { CookieBasedSessionStateSchema } from "../api/gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
+import { HeaderBasedSessionStateSchema } from "../api/gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
 import { AllowListedRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.js";
 import { PreviousRoutesConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.js";
 import { SafeCrossSchemeConfigSchema } from "../api/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.js";
@@ -84,6 +96,14 @@ import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams
 /** Every type that may stand in an `Any` of a bootstrap. */
 export const EXTENSION_TYPES: Registry = createRegistry(
   AggregateClusterSchema,
+  BufferPerRouteSchema,
+  BufferSchema,
+  CookieBasedSessionStateSchema,
+  HeaderBasedSessionStateSchema,
+  HealthCheckSchema,
+  SetFilterStateSchema,
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
   DynamicForwardClusterSchema,
   DynamicForwardFilterSchema,
   DynamicForwardRouteSchema,

@@ -153,6 +153,7 @@ export class Proxy {
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
       nodeCluster: node.cluster,
+      isHealthCheckFailed: () => this.#drain.isHealthCheckFailed,
       sharedBuckets: new SharedBuckets(),
       localAddress: findLocalAddress(),
       nextConnectionId: () => ++this.#connectionIds,

@@ -142,6 +142,90 @@ const TABLE: readonly (readonly [string, object, string])[] = [
   ["what a route tells the router", ofRoute("router.v3.Router", {}), '["own"]'],
 ];
 
+const STATE = "set_filter_state.v3.Config";
+const SESSION = "stateful_session.v3.StatefulSession";
+const STATES = "type.googleapis.com/envoy.extensions.http.stateful_session.";
+
+/** A filter that puts an object into the filter state. */
+function state(object: object): object {
+  return httpFilter(STATE, { on_request_headers: [object] });
+}
+
+const TEXT = { format_string: { text_format: "x" } };
+
+const STATES_REFUSED: readonly (readonly [string, object, string])[] = [
+  ["an object without a key", state(TEXT), "on_request_headers[0]: must have one of object_key"],
+  [
+    "an object without a value",
+    state({ object_key: "envoy.string" }),
+    "must have one of format_string",
+  ],
+  [
+    "an object of a kind that is none",
+    state({ object_key: "mine", ...TEXT }),
+    "object_key: 'mine' does not have an object factory",
+  ],
+  [
+    "an object of a factory that is none",
+    state({ object_key: "a", factory_key: "no", ...TEXT }),
+    "factory_key: 'a' does not have an object factory",
+  ],
+  ["a buffer without a bound", httpFilter("buffer.v3.Buffer", {}), "max_request_bytes: "],
+  [
+    "a buffer of nothing",
+    httpFilter("buffer.v3.Buffer", { max_request_bytes: 0 }),
+    "max_request_bytes: ",
+  ],
+  [
+    "a buffer of a route that says nothing",
+    ofRoute("buffer.v3.BufferPerRoute", {}),
+    "must have one of disabled, buffer",
+  ],
+  [
+    "health checks of no mode",
+    httpFilter("health_check.v3.HealthCheck", {}),
+    "pass_through_mode: ",
+  ],
+  [
+    "answered health checks that are kept",
+    httpFilter("health_check.v3.HealthCheck", { pass_through_mode: false, cache_time: "1s" }),
+    "cache_time: must not be set when pass_through_mode is disabled",
+  ],
+  [
+    "health checks by more than all",
+    httpFilter("health_check.v3.HealthCheck", {
+      pass_through_mode: false,
+      cluster_min_healthy_percentages: { up: { value: 150 } },
+    }),
+    "cluster_min_healthy_percentages",
+  ],
+  [
+    "sessions by a cookie without a name",
+    httpFilter(SESSION, {
+      session_state: {
+        name: "c",
+        typed_config: { "@type": `${STATES}cookie.v3.CookieBasedSessionState`, cookie: {} },
+      },
+    }),
+    "cookie.name: ",
+  ],
+  [
+    "sessions by a header without a name",
+    httpFilter(SESSION, {
+      session_state: {
+        name: "h",
+        typed_config: { "@type": `${STATES}header.v3.HeaderBasedSessionState` },
+      },
+    }),
+    "name: ",
+  ],
+  [
+    "sessions of a route that says nothing",
+    ofRoute("stateful_session.v3.StatefulSessionPerRoute", {}),
+    "must have one of disabled, stateful_session",
+  ],
+];
+
 /** What Envoy does, and what would leave a request without what it must have. */
 export const UNBUILT_FILTERS: readonly RefusedBootstrap[] = [
   {
@@ -149,9 +233,24 @@ export const UNBUILT_FILTERS: readonly RefusedBootstrap[] = [
     bootstrap: mutation({ remove: ":path" }),
     message: "mutations.request_mutations[0].remove: :-prefixed or host headers may not be removed",
   },
+  {
+    name: "an object whose effect there is not",
+    bootstrap: state({ object_key: "envoy.network.upstream_server_name", ...TEXT }),
+    message: "objects of 'envoy.network.upstream_server_name' are not supported yet",
+  },
+  {
+    name: "an object that is shared with upstreams",
+    bootstrap: state({ object_key: "envoy.string", shared_with_upstream: "ONCE", ...TEXT }),
+    message: "shared_with_upstream: ONCE is not supported yet",
+  },
+  {
+    name: "a session's status that is none",
+    bootstrap: httpFilter(SESSION, { strict: true, status_on_strict_destination_not_found: 99 }),
+    message: "status_on_strict_destination_not_found: 99 is no status of an answer",
+  },
 ];
 
 /** HTTP filters, and what routes tell them, that nobody takes. */
-export const REFUSED_FILTERS: readonly RefusedBootstrap[] = TABLE.map(
+export const REFUSED_FILTERS: readonly RefusedBootstrap[] = [...TABLE, ...STATES_REFUSED].map(
   ([name, refused, message]) => ({ name, bootstrap: refused, message }),
 );

@@ -97,10 +97,12 @@ function keyOf({ options, routes, table, cluster }: OptionCase): string {
   return JSON.stringify([options, routes, table, cluster]);
 }
 
-/** All lines of the statistics that are not 0. */
+/** All counters and gauges that are not 0, but those of listeners, which have their ports in them. */
 async function readStats(adminPort: number): Promise<readonly string[]> {
   const answer = await fetch(`http://127.0.0.1:${adminPort}/stats`);
-  return (await answer.text()).split("\n").filter((line) => !line.endsWith(": 0"));
+  return (await answer.text())
+    .split("\n")
+    .filter((line) => /^(?!listener).*: [1-9]\d*$/.test(line));
 }
 
 function statsOf(lines: readonly string[], listener: number, part: string): readonly string[] {
@@ -181,10 +183,9 @@ async function runCase(
   };
 }
 
-/** Routes of a case name its cluster `up`. */
-function toOwnCluster(routes: readonly object[], name: string): readonly object[] {
-  const text = JSON.stringify(routes).replaceAll('"cluster":"up"', `"cluster":"${name}"`);
-  return JSON.parse(text) as readonly object[];
+/** A case calls its cluster `up`. */
+function toOwnCluster<T extends object>(config: T, name: string): T {
+  return JSON.parse(JSON.stringify(config).replaceAll('"up"', `"${name}"`)) as T;
 }
 
 function createBootstrap(
@@ -208,7 +209,7 @@ function createBootstrap(
           },
           access_log: caseLog(at.log),
           delayed_close_timeout: "0.02s",
-          ...options,
+          ...toOwnCluster(options, `up${index}`),
         }),
       ),
       clusters: cases.map(({ cluster }, index) =>

@@ -28,6 +28,14 @@ import { SimSocket, type SimWires } from "./sim-socket.ts";
 
 const NOTHING = (): undefined => undefined;
 
+/** What the proxy knows of itself and its machine. */
+const SURROUNDINGS = {
+  nodeCluster: "",
+  isHealthCheckFailed: () => false,
+  localAddress: "127.0.0.1",
+  createRequestId: () => "00000000-0000-4000-8000-000000000000",
+};
+
 /** The proxy's own parts, on simulated time and a seeded chance. */
 export interface SimProxy {
   readonly clusters: ClusterSet;
@@ -86,11 +94,9 @@ export function createSimProxy(
     secrets,
     tlsContexts,
     findCluster: (name) => clusters.find(name),
-    nodeCluster: "",
+    ...SURROUNDINGS,
     sharedBuckets: new SharedBuckets(),
-    localAddress: "127.0.0.1",
     nextConnectionId: () => ++connectionIds,
-    createRequestId: () => "00000000-0000-4000-8000-000000000000",
   };
   const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });
   const draining = { clock, prng, durationMs: 1000, strategy: "immediate" } as const;

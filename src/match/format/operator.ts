@@ -2,7 +2,11 @@ import type { MetadataValue } from "../match-request.ts";
 import type { StreamInfo } from "../stream-info.ts";
 
 /** Reads one value of a stream; `undefined` when the stream has none. */
-export type Field = (info: StreamInfo) => MetadataValue | undefined;
+export interface Field {
+  (info: StreamInfo): MetadataValue | undefined;
+  /** What of it stands in a text, where that is not the value itself. */
+  readonly asText?: Field;
+}
 
 /** Why a format is refused, in Envoy's words. */
 export class FormatProblem extends Error {}

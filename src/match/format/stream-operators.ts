@@ -1,4 +1,6 @@
 import { hostname } from "node:os";
+import type { FilterStateObject } from "../filter-state.ts";
+import { jsonText } from "../json-text.ts";
 import type { MetadataValue } from "../match-request.ts";
 import { longFlags } from "../response-flags.ts";
 import {
@@ -125,8 +127,10 @@ function isKind(name: string): name is MetadataKind | "DYNAMIC" {
   return name === "DYNAMIC" || METADATA_KINDS.includes(name as MetadataKind);
 }
 
-/** `key:PLAIN`, `key:TYPED`; the fields of an object are nobody's here. */
-function filterState(read: (info: StreamInfo, key: string) => MetadataValue | undefined): Operator {
+/** `key:PLAIN`, `key:TYPED`, `key:FIELD:name`. */
+function filterState(
+  find: (info: StreamInfo, key: string) => FilterStateObject | undefined,
+): Operator {
   return {
     argument: "optional",
     takesLength: true,
@@ -144,8 +148,17 @@ function filterState(read: (info: StreamInfo, key: string) => MetadataValue | un
           "Invalid filter state serialize type, FIELD should be used with the field name.";
         throw new FormatProblem(what);
       }
-      if (form === "FIELD") return () => undefined;
-      return cut((info) => read(info, key), length);
+      if (form === "FIELD") {
+        return cut((info) => find(info, key)?.field?.(field ?? "") || undefined, length);
+      }
+      if (form === "PLAIN") return cut((info) => find(info, key)?.text, length);
+      const typed: Field = (info) => find(info, key)?.typed;
+      // As in Envoy JSON has the message, of whatever length, and text has JSON.
+      const asText: Field = (info) => {
+        const value = typed(info);
+        return value === undefined ? undefined : jsonText(value);
+      };
+      return Object.assign(typed, { asText: cut(asText, length) });
     },
   };
 }

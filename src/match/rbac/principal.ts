@@ -133,7 +133,7 @@ function compileFilterState(
   const pattern = matcher.matcher.case === "stringMatch" ? matcher.matcher.value : undefined;
   const test = compileStringMatch(pattern, joinPath(path, "string_match"), issues);
   return (request) => {
-    const value = request.filterState(key);
+    const value = request.filterState(key)?.text;
     return value !== undefined && test(value);
   };
 }

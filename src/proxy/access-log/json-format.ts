@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Issue } from "../../base/issue.ts";
+import { jsonText } from "../../match/json-text.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
-import { type FormatPart, joinParts, jsonText, parseFormat } from "../../match/substitution.ts";
+import { type FormatPart, joinParts, parseFormat } from "../../match/substitution.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { EntryFormat } from "./access-log.ts";
 

@@ -16,6 +16,8 @@ export interface PickContext {
   readonly requestedName?: string;
   /** The port that goes with a name that has none; absent where the cluster says it. */
   readonly requestedPort?: number | undefined;
+  /** The host that somebody wants above all; absent where nobody does. */
+  readonly overrideHost?: { readonly key: string; readonly isStrict: boolean } | undefined;
   /** The first value of a request header; `undefined` also where there are no headers. */
   requestHeader(name: string): string | undefined;
   /** How often another host is drawn in place of one that `rejectsHost`; 0 for never. */

@@ -309,6 +309,8 @@ export interface ClusterConfig {
   readonly closesOnHostFailure: boolean;
   /** Hosts that discovery named count once they have been checked. */
   readonly ignoresUncheckedHosts: boolean;
+  /** In which state a host may be that a request wants above all others. */
+  readonly overrideStatuses: ReadonlySet<EdsHealth>;
   /** Which version of HTTP its hosts are spoken to in. */
   readonly httpVersion: HttpVersion;
   readonly http2: Http2Options;

@@ -63,6 +63,8 @@ export class Cluster {
   #hosts: readonly Host[] = [];
   /** An address may stand there twice: then it is two hosts, but for EDS, as in Envoy. */
   readonly #byKey: Map<string, Host> | undefined;
+  /** For those who want one host above all; made when somebody does. */
+  #byAddress: ReadonlyMap<string, Host> | undefined = undefined;
   #options: CountOptions = {
     overprovisioningPercent: OVERPROVISIONING_PERCENT,
     weighsPriorityHealth: false,
@@ -153,6 +155,11 @@ export class Cluster {
    * taken all the same when no draw brings another.
    */
   pick(context?: PickContext): Host | undefined {
+    const wanted = context?.overrideHost;
+    if (wanted !== undefined) {
+      const host = this.#findOverride(wanted.key);
+      if (host !== undefined || wanted.isStrict) return host;
+    }
     if (this.#ownPick !== undefined) return this.#ownPick(context);
     const pick = this.#picker;
     let host = this.#ahead?.take(pick) ?? pick(context);
@@ -163,6 +170,13 @@ export class Cluster {
       host = pick(context);
     }
     return host;
+  }
+
+  /** The host of that key, unless its status speaks against it. */
+  #findOverride(key: string): Host | undefined {
+    this.#byAddress ??= new Map(this.#hosts.map((host) => [host.key, host]));
+    const host = this.#byAddress.get(key);
+    return host && this.config.overrideStatuses.has(host.status) ? host : undefined;
   }
 
   get #picker(): Picker {
@@ -259,6 +273,7 @@ export class Cluster {
 
   #setHosts({ hosts, added, removed }: Omit<HostUpdate, "isChanged">): void {
     this.#hosts = hosts;
+    this.#byAddress = undefined;
     this.#pick = undefined;
     for (const host of added) host.onHealthChange = this.#onHealthChange;
     if (added.length > 0 || removed.length > 0) {

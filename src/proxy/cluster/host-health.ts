@@ -68,6 +68,15 @@ export function isExcluded(flags: number): boolean {
   return (flags & EXCLUDED) !== 0;
 }
 
+/** What checks and discovery say together, in discovery's words; checks have the first. */
+export function statusOf(flags: number, said: EdsHealth): EdsHealth {
+  if ((flags & FAILED_CHECKS) !== 0) return "UNHEALTHY";
+  if (healthOf(flags) === HEALTH.degraded) return "DEGRADED";
+  return said;
+}
+
+const FAILED_CHECKS = HEALTH_FLAG.failedActiveHc | HEALTH_FLAG.failedOutlierCheck;
+
 /** The flags with what discovery says now in place of what it said before. */
 export function withEdsHealth(flags: number, health: EdsHealth): number {
   return (flags & ~FROM_EDS) | EDS_FLAGS[health];

@@ -19,7 +19,7 @@ import type {
   Metadata,
 } from "./cluster-config.ts";
 import { clientKey, type DialClient, dialHost, type UpstreamNames } from "./host-dial.ts";
-import { type Health, type HealthFlag, healthOf, withEdsHealth } from "./host-health.ts";
+import { type Health, type HealthFlag, healthOf, statusOf, withEdsHealth } from "./host-health.ts";
 import type { ClusterLoad } from "./load.ts";
 
 /** Something open to a host that must go when the host goes. */
@@ -125,6 +125,11 @@ export class Host {
 
   get health(): Health {
     return healthOf(this.#healthFlags);
+  }
+
+  /** What its checks and discovery say of it, in discovery's words. */
+  get status(): EdsHealth {
+    return statusOf(this.#healthFlags, this.#state.health);
   }
 
   hasFlag(flag: HealthFlag): boolean {

@@ -67,6 +67,7 @@ export function testClusterConfig(changes: Partial<ClusterConfig> = {}): Cluster
     dropsHealthyHosts: false,
     closesOnHostFailure: false,
     ignoresUncheckedHosts: false,
+    overrideStatuses: new Set(["UNKNOWN", "HEALTHY", "DEGRADED"]),
     httpVersion: "HTTP/1.1",
     http2: HTTP2_DEFAULTS,
     transport: undefined,

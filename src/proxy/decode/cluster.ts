@@ -6,11 +6,12 @@ import {
 import type { Issue, Result } from "../../base/issue.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { refuseFields } from "../../match/refuse-fields.ts";
-import type { ClusterConfig } from "../cluster/cluster-config.ts";
+import type { ClusterConfig, EdsHealth } from "../cluster/cluster-config.ts";
 import { decodeThresholds } from "./circuit-breakers.ts";
 import { decodeDiscovery } from "./cluster-discovery.ts";
 import { decodeForward, forwardNames } from "./cluster-forward.ts";
 import { decodeClusterTransport } from "./cluster-transport.ts";
+import { EDS_HEALTH } from "./endpoint.ts";
 import { decodeHealthChecks } from "./health-check.ts";
 import { checkWeights } from "./lb-hashing.ts";
 import { checkProvided, decodeLoadBalancing } from "./load-balancing.ts";
@@ -114,12 +115,21 @@ function statName({ name, altStatName }: Cluster): string {
   return (altStatName || name).replaceAll(":", "_");
 }
 
+/** Envoy's default. */
+const OVERRIDE_STATUSES: ReadonlySet<EdsHealth> = new Set(["UNKNOWN", "HEALTHY", "DEGRADED"]);
+
 /** What a change of hosts means to connections, and to hosts that were not checked yet. */
 function decodeCommon(
   { commonLbConfig: common }: Cluster,
   issues: Issue[],
-): Pick<ClusterConfig, "closesOnHostSetChange" | "ignoresUncheckedHosts"> {
-  if (common === undefined) return { closesOnHostSetChange: false, ignoresUncheckedHosts: false };
+): Pick<ClusterConfig, "closesOnHostSetChange" | "ignoresUncheckedHosts" | "overrideStatuses"> {
+  if (common === undefined) {
+    return {
+      closesOnHostSetChange: false,
+      ignoresUncheckedHosts: false,
+      overrideStatuses: OVERRIDE_STATUSES,
+    };
+  }
   const fields = [
     "healthy_panic_threshold",
     // Changes are applied as they come, which no client can tell from applying them later.
@@ -130,11 +140,16 @@ function decodeCommon(
     "zone_aware_lb_config",
     "locality_weighted_lb_config",
     "ignore_new_hosts_until_first_hc",
+    "override_host_status",
   ];
   const path = "common_lb_config";
   issues.push(...refuseFields(Cluster_CommonLbConfigSchema, common, fields, path));
   return {
     closesOnHostSetChange: common.closeConnectionsOnHostSetChange,
     ignoresUncheckedHosts: common.ignoreNewHostsUntilFirstHc,
+    overrideStatuses:
+      common.overrideHostStatus === undefined
+        ? OVERRIDE_STATUSES
+        : new Set(common.overrideHostStatus.statuses.map((status) => EDS_HEALTH[status])),
   };
 }

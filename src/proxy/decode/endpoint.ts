@@ -171,7 +171,8 @@ function decodeAdditional(
   });
 }
 
-const EDS_HEALTH: Readonly<Record<HealthStatus, EdsHealth>> = {
+/** Words of discovery for what a host is good for. */
+export const EDS_HEALTH: Readonly<Record<HealthStatus, EdsHealth>> = {
   [HealthStatus.UNKNOWN]: "UNKNOWN",
   [HealthStatus.HEALTHY]: "HEALTHY",
   [HealthStatus.UNHEALTHY]: "UNHEALTHY",

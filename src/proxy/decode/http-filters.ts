@@ -8,14 +8,18 @@ import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
+import { BUFFER, BUFFER_OF_ROUTE } from "./buffer.ts";
 import { CORS, CORS_OF_ROUTE } from "./cors.ts";
 import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
 import { HEADER_MUTATION, HEADER_MUTATION_OF_ROUTE } from "./header-mutation.ts";
+import { HEALTH_CHECK } from "./health-check-filter.ts";
 import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
 import { ON_DEMAND, ON_DEMAND_OF_ROUTE } from "./on-demand.ts";
 import { RBAC, RBAC_OF_ROUTE } from "./rbac.ts";
+import { SET_FILTER_STATE, SET_FILTER_STATE_OF_ROUTE } from "./set-filter-state.ts";
+import { STATEFUL_SESSION, STATEFUL_SESSION_OF_ROUTE } from "./stateful-session.ts";
 
 /** The filter that ends every chain. */
 interface RouterConfig {
@@ -42,6 +46,10 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   DYNAMIC_FORWARD_PROXY,
   ON_DEMAND,
   HEADER_MUTATION,
+  BUFFER,
+  HEALTH_CHECK,
+  STATEFUL_SESSION,
+  SET_FILTER_STATE,
 ];
 
 /** What routes may say to one of them. */
@@ -53,6 +61,9 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   FORWARD_OF_ROUTE,
   ON_DEMAND_OF_ROUTE,
   HEADER_MUTATION_OF_ROUTE,
+  BUFFER_OF_ROUTE,
+  STATEFUL_SESSION_OF_ROUTE,
+  SET_FILTER_STATE_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */

@@ -30,9 +30,8 @@ export function decodeLogFilter(
       return compare(value.comparison, (info) => info.status);
     case "durationFilter":
       return compare(value.comparison, durationMs);
-    // No filter that is built knows a health check from other requests.
     case "notHealthCheckFilter":
-      return () => true;
+      return (info) => info.isHealthCheck !== true;
     case "runtimeFilter":
       return decodeShare(value, joinPath(path, "runtime_filter"), issues);
     case "andFilter": {

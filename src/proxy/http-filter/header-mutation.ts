@@ -76,9 +76,10 @@ export class HeaderMutationFilter implements HttpFilter {
   }
 
   #mutateRequest({ request, query, requestTrailers }: LevelSteps, isEnd: boolean): void {
-    const { head, info } = this.#stream;
+    const { head, info, notes } = this.#stream;
     const hadLength = head.contentLength > 0;
-    applySteps(request, head, info);
+    const refused = applySteps(request, head, info);
+    notes.refusedHeader ||= refused;
     // The upstream must be able to tell where the body ends.
     if (hadLength && head.contentLength === -1) head.coding = CODING.chunked;
     if (query.length > 0) head.path = mutateQuery(query, head.path, info);

@@ -32,28 +32,36 @@ function keepFraming(head: MessageHead): void {
   else headers.set("content-length", String(contentLength));
 }
 
-/** Makes changes one after the other in a message about to go on; its framing follows. */
+/**
+ * Makes changes one after the other in a message about to go on; its framing follows. Returns the
+ * first name whose value cannot stand in a header and was left out; "" for none.
+ */
 export function applySteps(
   steps: readonly MutationStep[],
   head: MessageHead,
   info: StreamInfo,
-): void {
-  if (steps.length === 0) return;
-  mutateList(steps, head.headers, info);
+): string {
+  if (steps.length === 0) return "";
+  const refused = mutateList(steps, head.headers, info);
   keepFraming(head);
+  return refused;
 }
 
-/** Makes changes one after the other. A value that cannot stand in a header is left out. */
+/** The same for headers that frame nothing. */
 export function mutateList(
   steps: readonly MutationStep[],
   headers: HeaderList,
   info: StreamInfo,
-): void {
+): string {
+  let refused = "";
   for (const step of steps) {
-    if (step.kind === "write") applyOne(step.addition, headers, info);
-    else if (step.kind === "remove") headers.remove(step.name);
+    if (step.kind === "write") {
+      const bad = applyOne(step.addition, headers, info);
+      refused ||= bad;
+    } else if (step.kind === "remove") headers.remove(step.name);
     else headers.removeWhere(step.matches);
   }
+  return refused;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
+import type { FilterNotes } from "./filter-notes.ts";
 import type { LocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message-head.ts";
 import type { MakeSink, WholeRequest } from "./request-way.ts";
@@ -48,6 +49,10 @@ export interface FilterStream extends MatchRequest {
   readonly isRestarted: boolean;
   /** Finds the route of a held request anew, and shows the request to all filters once more. */
   restart(): void;
+  /** Finds the route anew after a filter has changed what it goes by; the filters stay as they are. */
+  refreshRoute(): void;
+  /** What filters say of the request to those that come after them. */
+  readonly notes: FilterNotes;
   /** Adds a response flag, as access logs print it. */
   addFlag(flag: string): void;
   /**

@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
+import type { FilterStateObject } from "../../match/filter-state.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import {
@@ -136,10 +137,13 @@ export class HttpStreamInfo implements StreamInfo {
   dynamicMetadata(filter: string): { readonly [key: string]: MetadataValue } | undefined {
     return this.#stream.dynamicMetadata(filter);
   }
-  filterState(key: string): string | undefined {
+  filterState(key: string): FilterStateObject | undefined {
     return this.#stream.filterState(key);
   }
 
+  get isHealthCheck(): boolean {
+    return this.#stream.notes.isHealthCheck;
+  }
   get protocol(): string {
     return this.#stream.protocol;
   }
@@ -328,5 +332,6 @@ export function countStream(stream: InformedStream, { counters, requestTime }: H
   else if (details === "request_overall_timeout") counters.downstream_rq_timeout++;
   // Envoy counts redirects here too, and nothing as rq_redirect.
   else if (details === "direct_response") counters.rq_direct_response++;
+  else if (details === "request_payload_too_large") counters.downstream_rq_too_large++;
   else if (details === "absolute_path_rejected") counters.downstream_rq_non_relative_path++;
 }

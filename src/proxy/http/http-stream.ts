@@ -1,5 +1,6 @@
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
+import type { FilterStateObject } from "../../match/filter-state.ts";
 import { joinFlags } from "../../match/response-flags.ts";
 import { type ClusterAction, type ClusterChoice, type Route } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
@@ -13,6 +14,7 @@ import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-sink.ts";
 import { ByteMeter } from "./byte-meter.ts";
 import { findClient } from "./client-address.ts";
+import { FilterNotes } from "./filter-notes.ts";
 import { FilterRun } from "./filter-run.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
@@ -54,6 +56,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   readonly info: HttpStreamInfo;
   readonly #timers: StreamTimers;
   readonly #filters: FilterRun;
+  readonly notes = new FilterNotes();
   #metadata: Map<string, DynamicMetadata> | undefined = undefined;
   scheme = "http";
   knownRemote: PeerAddress | undefined = undefined;
@@ -131,8 +134,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   get runtime(): RuntimeReader {
     return this.context.runtime;
   }
-  filterState(): undefined {
-    return undefined;
+  filterState(key: string): FilterStateObject | undefined {
+    return this.notes.stateOf(key);
   }
 
   /** The head has been read. */
@@ -163,6 +166,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   #findRoute(): void {
+    this.refreshRoute();
+    this.#begin();
+  }
+
+  refreshRoute(): void {
     const { routes } = this.#carrier.service;
     const virtualHost = routes.current?.findVirtualHost(this.head.authority);
     this.virtualHost = virtualHost;
@@ -173,7 +181,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.choice = route.action.chooseCluster(this, this.context.prng);
       this.#timers.follow(route.action, this.times.startMs, this.head.headers);
     }
-    this.#begin();
   }
 
   /** The filters have seen nothing of what is on its way now. */
@@ -279,6 +286,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
     this.#metadata = undefined;
+    this.notes.reset();
     this.route = undefined;
     this.virtualHost = undefined;
     this.choice = undefined;
@@ -528,7 +536,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.times.note("answerBeginMs");
     const carrier = this.#carrier;
     const { counters } = carrier.service.stats;
-    countResponse(counters, status);
+    if (!this.notes.isHealthCheck) countResponse(counters, status);
     prepareResponse(headers, this);
     const closes =
       this.closes || carrier.isDraining || this.context.overload?.endsKeepAlive(counters) === true;

@@ -1,4 +1,5 @@
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
+import type { FilterStateObject } from "../../match/filter-state.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
 import type { ClusterChoice, Route } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
@@ -7,6 +8,7 @@ import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
+import type { FilterNotes } from "../http/filter-notes.ts";
 import { FilterRun } from "../http/filter-run.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { DynamicMetadata, FilterStream, OpenFilter } from "../http/http-filter.ts";
@@ -130,8 +132,12 @@ class AttemptStream implements FilterStream {
   dynamicMetadata(namespace: string): { readonly [key: string]: MetadataValue } | undefined {
     return this.#stream.dynamicMetadata(namespace);
   }
-  filterState(key: string): string | undefined {
+  filterState(key: string): FilterStateObject | undefined {
     return this.#stream.filterState(key);
+  }
+
+  get notes(): FilterNotes {
+    return this.#stream.notes;
   }
 
   /** The route is known by now. */
@@ -143,6 +149,9 @@ class AttemptStream implements FilterStream {
   }
   restart(): void {
     this.#stream.restart();
+  }
+  refreshRoute(): never {
+    throw new Error("the route of an attempt is known");
   }
 
   /** Routes speak to the filters of the connection manager. */

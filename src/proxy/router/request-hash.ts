@@ -63,8 +63,12 @@ export class RequestHash {
         xxHash64(value, this.#part);
         return true;
       }
-      case "nothing":
-        return false;
+      case "filter_state": {
+        const value = request.filterState(policy.key)?.hashed;
+        if (value === undefined) return false;
+        xxHash64(value, this.#part);
+        return true;
+      }
     }
   }
 

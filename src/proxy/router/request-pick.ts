@@ -5,6 +5,7 @@ import type { Hash64 } from "../balance/hash64.ts";
 import type { PickContext } from "../balance/pick-context.ts";
 import type { PriorityLoad, PriorityState } from "../balance/priority-load.ts";
 import type { Host } from "../cluster/host.ts";
+import type { OverrideHost } from "../http/filter-notes.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import { PreviousPriorities } from "./previous-priorities.ts";
@@ -55,6 +56,11 @@ export class RequestPick implements PickContext {
 
   get subsetCriteria(): SubsetCriteria {
     return this.#stream.choice?.subset ?? NO_CRITERIA;
+  }
+
+  /** As in Envoy, retries go wherever the balancer says. */
+  get overrideHost(): OverrideHost | undefined {
+    return this.attempts > 1 ? undefined : this.#stream.notes.overrideHost;
   }
 
   get originalDestination(): string | undefined {

@@ -6,6 +6,7 @@ import type {
   RedirectAction,
 } from "../../match/route.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { OverrideHost } from "../http/filter-notes.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import { clusterNotFound, type LocalReply, NO_HEALTHY_UPSTREAM } from "../http/local-reply.ts";
 
@@ -38,7 +39,10 @@ export function answerMissing(
 }
 
 /** The answer where a cluster has no host for a request. */
-export function noHost({ config }: Cluster): LocalReply {
+export function noHost({ config }: Cluster, wanted: OverrideHost | undefined): LocalReply {
+  if (wanted?.isStrict === true) {
+    return { ...NO_HEALTHY_UPSTREAM, status: wanted.missingStatus };
+  }
   if (config.dnsCache === undefined) return NO_HEALTHY_UPSTREAM;
   return { ...NO_HEALTHY_UPSTREAM, details: "dns_resolution_failure" };
 }

@@ -150,7 +150,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const mayRepeat = mayRetry || action.internalRedirect !== undefined;
     this.#kept.staysWhenSent = mayRepeat && head.upgrade === "";
     this.#tellTimeLeft(head);
-    const refused = prepareRequestHead(this.#stream, action, choice);
+    const refused =
+      prepareRequestHead(this.#stream, action, choice) || this.#stream.notes.refusedHeader;
     if (refused !== "") return this.#reply(invalidHeaderValue(refused));
     const { names } = cluster.config.connection;
     this.#names = names && upstreamNames(names, head);
@@ -191,7 +192,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const host = current?.pick(this.#pick);
     if (host === undefined) {
       cluster.load.noneHealthy++;
-      this.#reply(noHost(cluster));
+      this.#reply(noHost(cluster, this.#pick.overrideHost));
       return;
     }
     this.#host = host;

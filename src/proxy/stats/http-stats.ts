@@ -35,6 +35,7 @@ const ZERO = {
   downstream_rq_overload_close: 0,
   downstream_rq_rx_reset: 0,
   downstream_rq_timeout: 0,
+  downstream_rq_too_large: 0,
   downstream_rq_total: 0,
   no_cluster: 0,
   no_route: 0,

@@ -108,7 +108,7 @@ function levels(name: string, wins: boolean): OptionCase {
                 match: { prefix: "/" },
                 route: {
                   weighted_clusters: {
-                    clusters: [{ name: "up0", weight: 1, ...level("cluster") }],
+                    clusters: [{ name: "up", weight: 1, ...level("cluster") }],
                   },
                 },
                 ...level("route"),
