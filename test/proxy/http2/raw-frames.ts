@@ -94,7 +94,8 @@ export interface FramesSeen {
   readonly end: "closed" | "open";
 }
 
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+/** What every client says first. */
+export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 const ANSWER_MS_MAX = 5_000;
 /** Whoever says nothing for so long has said all. */
 const QUIET_MS = 400;
