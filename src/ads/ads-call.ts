@@ -47,7 +47,10 @@ export class AdsCall {
       target: call,
       onDrained: events.onDrained,
       onWritten: (tookMs) => metrics.observe("pilot_xds_send_time", tookMs / 1000),
-      onStuck: () => this.end(GRPC_STATUS.DEADLINE_EXCEEDED, "unread", "responses are not read"),
+      onStuck: () => {
+        metrics.add("pilot_xds_write_timeout");
+        this.end(GRPC_STATUS.DEADLINE_EXCEEDED, "unread", "responses are not read");
+      },
     });
     this.#pacer = new RequestPacer(clock, call, () => metrics.add("weft_xds_throttled_requests"));
     this.#firstTimer = clock.setTimer(FIRST_REQUEST_MS_MAX, () =>

@@ -6,13 +6,10 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock, Timer } from "../base/clock.ts";
+import { KEEPALIVE_DEFAULT, type Keepalive } from "../base/keepalive.ts";
 import { parseGrpcTimeout } from "../match/grpc-timeout.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { GRPC_STATUS, type GrpcStatus } from "./grpc-status.ts";
-
-/** A peer that is silently gone is noticed after the sum of these. */
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Longest timer that there is; a deadline beyond is none. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -27,6 +24,7 @@ export interface GrpcServerOptions {
   readonly methods: ReadonlyMap<string, (call: GrpcCall) => void>;
   /** The largest message that is taken. */
   readonly messageBytesMax: number;
+  readonly keepalive?: Keepalive;
 }
 
 /**
@@ -101,13 +99,13 @@ export class GrpcServer {
 
   /** Asks again and again whether the peer is still there; returns how to stop that. */
   #watch(session: ServerHttp2Session): () => void {
-    const { clock } = this.#options;
+    const { clock, keepalive = KEEPALIVE_DEFAULT } = this.#options;
     let timer: Timer;
     const wait = (): void => {
-      timer = clock.setTimer(KEEPALIVE_MS, ask);
+      timer = clock.setTimer(keepalive.intervalMs, ask);
     };
     const ask = (): void => {
-      timer = clock.setTimer(KEEPALIVE_TIMEOUT_MS, () => session.destroy());
+      timer = clock.setTimer(keepalive.timeoutMs, () => session.destroy());
       session.ping((error) => {
         timer.cancel();
         if (error === null) wait();

@@ -1,6 +1,7 @@
 import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Clock } from "../base/clock.ts";
 import { formatIssue, type Issue } from "../base/issue.ts";
+import type { Keepalive } from "../base/keepalive.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { XdsSnapshot } from "../xds/snapshot.ts";
@@ -62,6 +63,8 @@ export interface AdsServerOptions {
   readonly clientsMax?: number;
   /** New streams each second, in the long run; see `StreamGate`. */
   readonly streamsPerSecond?: number;
+  /** How a peer that is gone without a word is noticed; absent: as istiod does it. */
+  readonly keepalive?: Keepalive;
   /** Over how long `stop` ends the streams, so that not all clients come back at one moment. */
   readonly stopSpreadMs?: number;
 }
@@ -102,9 +105,12 @@ export class AdsServer {
   readonly #gate: StreamGate;
   readonly #budget: WriteBudget;
   readonly #departed: DepartedClients;
+  /** How many clients are connected, by the version that they say. */
+  readonly #versions = new Map<string, number>();
   #isStopping = false;
   #port = 0;
   #lastClient = 0;
+  #largestRequest = 0;
 
   constructor(options: AdsServerOptions) {
     this.#options = options;
@@ -115,10 +121,13 @@ export class AdsServer {
     options.metrics.onCollect(() => {
       options.metrics.set("weft_xds_departed_bytes", this.#departed.bytes);
       options.metrics.set("weft_xds_joined_bytes", joinedBodies.bytes);
+      options.metrics.set("pilot_xds_recv_max", this.#largestRequest);
+      options.metrics.replace("pilot_xds", clientGauge(this.#versions));
     });
     this.#server = new GrpcServer({
       clock,
       messageBytesMax: REQUEST_BYTES_MAX,
+      ...(options.keepalive !== undefined && { keepalive: options.keepalive }),
       methods: new Map([
         [ADS_PATHS.sotw, (call: GrpcCall) => this.#accept(call, SOTW)],
         [ADS_PATHS.delta, (call: GrpcCall) => this.#accept(call, DELTA)],
@@ -213,6 +222,7 @@ export class AdsServer {
 
   #receive(session: Session, bytes: Buffer): void {
     const { call, variant, tool, early, client } = session;
+    this.#largestRequest = Math.max(this.#largestRequest, bytes.length);
     const request = variant.decode(bytes, this.#nameSets);
     this.#options.metrics.set("weft_xds_names_kept", this.#nameSets.kept);
     if (!request.ok) this.#refuse(call, "message", request.issues);
@@ -300,7 +310,7 @@ export class AdsServer {
       ),
     };
     this.#clients.set(id, client);
-    metrics.set("pilot_xds", this.#clients.size);
+    this.#countVersion(node, 1);
     const { peer } = call;
     log.info("client connected", {
       client: id,
@@ -321,12 +331,21 @@ export class AdsServer {
     this.#departed.keep(client.node.id, client.stream.heldState);
     client.stream.close();
     source.disconnect(client.id);
-    metrics.set("pilot_xds", this.#clients.size);
+    this.#countVersion(client.node, -1);
     metrics.set("weft_xds_departed", this.#departed.size);
     log.info("client gone", { client: client.id });
   }
 
+  #countVersion({ metadata }: ClientNode, by: number): void {
+    const { ISTIO_VERSION: said } = metadata;
+    const version = typeof said === "string" ? said : "";
+    const count = (this.#versions.get(version) ?? 0) + by;
+    if (count === 0) this.#versions.delete(version);
+    else this.#versions.set(version, count);
+  }
+
   #breakOff(call: AdsCall, clientId: string, error: unknown): void {
+    this.#options.metrics.add("pilot_total_xds_internal_errors");
     this.#options.log.error("stream ended by a bug", {
       client: clientId,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -338,6 +357,14 @@ export class AdsServer {
     const seconds = (this.#options.clock.monotonicMs() - client.pushedAtMs) / 1000;
     this.#options.metrics.observe("pilot_proxy_convergence_time", seconds);
   }
+}
+
+/** Also who is nobody is counted. */
+function clientGauge(
+  versions: ReadonlyMap<string, number>,
+): readonly (readonly [{ readonly version: string }, number])[] {
+  if (versions.size === 0) return [[{ version: "" }, 0]];
+  return [...versions].map(([version, count]) => [{ version }, count] as const);
 }
 
 function nodeOf(node: Node | undefined, { name: variant }: Variant): ClientNode {

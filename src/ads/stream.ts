@@ -228,8 +228,9 @@ export class AdsStream {
   #answer(subscription: Subscription, { nonce, error }: ClientRequest): void {
     const { clock, variant, metrics, log, clientId } = this.#options;
     const isTaken = subscription.answer(nonce, error, clock.nowMs(), variant.isInOrder);
-    if (!isTaken || error === undefined) return;
     const type = XDS_SHORT_NAME[subscription.kind];
+    if (!isTaken) metrics.add("pilot_xds_expired_nonce", { type });
+    if (!isTaken || error === undefined) return;
     metrics.add("pilot_total_xds_rejects", { type });
     metrics.add(REJECTS[subscription.kind]);
     const version = subscription.nacked?.version;

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { parseDurationMs } from "../base/duration.ts";
 import { isError } from "../base/issue.ts";
+import { KEEPALIVE_DEFAULT, type Keepalive } from "../base/keepalive.ts";
 import { nodeClock } from "../base/node-clock.ts";
 import { nodePrng } from "../base/node-prng.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
@@ -22,6 +24,9 @@ const GRPC_ADDR_DEFAULT = "127.0.0.1:15010";
 const HTTP_ADDR_DEFAULT = "127.0.0.1:8080";
 const MONITORING_ADDR_DEFAULT = "127.0.0.1:15014";
 
+/** More often there is nothing but pings. */
+const KEEPALIVE_MS_MIN = 1000;
+
 const FLAGS = {
   "config-dir": { value: "DIR", help: "folder of YAML and JSON files, watched" },
   kubeconfig: { value: "FILE", help: "how to reach the Kubernetes API to follow instead" },
@@ -34,6 +39,14 @@ const FLAGS = {
   "monitoring-addr": {
     value: "ADDR",
     help: `the same pages (default ${MONITORING_ADDR_DEFAULT}; none when only --http-addr is given)`,
+  },
+  keepaliveInterval: {
+    value: "TIME",
+    help: `how often to ask whether a proxy is still there (default ${KEEPALIVE_DEFAULT.intervalMs / 1000}s)`,
+  },
+  keepaliveTimeout: {
+    value: "TIME",
+    help: `how long one may take to answer that (default ${KEEPALIVE_DEFAULT.timeoutMs / 1000}s)`,
   },
   home: {
     value: "DIR",
@@ -90,6 +103,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     log,
     metrics,
     buildsAhead: true,
+    keepalive: {
+      intervalMs: readTime("--keepaliveInterval", flags.keepaliveInterval, "intervalMs"),
+      timeoutMs: readTime("--keepaliveTimeout", flags.keepaliveTimeout, "timeoutMs"),
+    },
     calledHostsFile: fileOf(home, `calls of ${placeOf(flags["config-dir"], source)}`),
     onFindings: (change) => print(change, say),
   });
@@ -233,6 +250,15 @@ function checkAddr(flag: string, addr: string): string {
     throw new CliError(`${flag}: "${addr}" is no address of the form 127.0.0.1:15010`);
   }
   return addr;
+}
+
+function readTime(flag: string, text: string | undefined, field: keyof Keepalive): number {
+  if (text === undefined) return KEEPALIVE_DEFAULT[field];
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms < KEEPALIVE_MS_MIN) {
+    throw new CliError(`${flag} is a time from 1s such as 10s or 1m, not "${text}"`);
+  }
+  return ms;
 }
 
 function checkLevel(level: string): LogLevel {

@@ -41,8 +41,7 @@ function setMeshGauges(
   const [mesh, view] = [target.mesh(), target.view()];
   metrics.set("pilot_services", mesh.registry.services.length);
   metrics.set("pilot_virt_services", mesh.virtualServices.length + mesh.delegates.length);
-  const nodes = [...target.proxies().values()].map(({ node }) => node);
-  const problems = meshProblems(mesh, view, nodes);
+  const problems = meshProblems(mesh, view, [...target.proxies().values()]);
   for (const name of PROBLEMS) metrics.set(name, problems[name].size);
   const counts = KINDS.map(({ group, kind }) => [{ kind }, view.list(group, kind).length] as const);
   metrics.replace(

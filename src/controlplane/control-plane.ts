@@ -2,6 +2,7 @@ import { AdsServer } from "../ads/server.ts";
 import { isSameList } from "../base/cells.ts";
 import type { Clock } from "../base/clock.ts";
 import { isError } from "../base/issue.ts";
+import type { Keepalive } from "../base/keepalive.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EndpointSlice } from "../config/endpoint-slice.ts";
 import type { Endpoints } from "../config/endpoints.ts";
@@ -60,6 +61,8 @@ export interface ControlPlaneOptions {
   readonly buildsAhead?: boolean;
   /** Where it is kept what workloads in automatic scope were seen to call; absent: in memory alone. */
   readonly calledHostsFile?: string;
+  /** How a proxy that is gone without a word is noticed; absent: as istiod does it. */
+  readonly keepalive?: Keepalive;
   /** Where its metrics stand beside those of others, such as the source; absent: alone. */
   readonly metrics?: MetricRegistry;
 }
@@ -155,6 +158,7 @@ export class ControlPlane {
       metrics,
       controlPlane: "weft",
       ...(options.clientsMax !== undefined && { clientsMax: options.clientsMax }),
+      ...(options.keepalive !== undefined && { keepalive: options.keepalive }),
     });
   }
 

@@ -249,8 +249,8 @@ function pushPage(target: DebugTarget, query: URLSearchParams): Page {
 }
 
 function pushStatusPage(target: DebugTarget, query: URLSearchParams): Page {
-  const nodes = [...target.proxies().values()].map(({ node }) => node);
-  const problems = meshProblems(target.mesh(), target.view(), nodes);
+  const proxies = [...target.proxies().values()];
+  const problems = meshProblems(target.mesh(), target.view(), proxies);
   // istiod names only what there is some of.
   const some = PROBLEMS.filter((name) => problems[name].size > 0);
   return jsonPage(

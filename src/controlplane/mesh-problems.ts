@@ -8,11 +8,13 @@ import type { ProxyNode } from "../model/proxy.ts";
 import type { Service } from "../model/service.ts";
 import { MESH_GATEWAY } from "../model/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
+import type { ConnectedProxy } from "./proxy-pool.ts";
 
 /** What istiod counts of a mesh that is not as it should be, under the names of its metrics. */
 export const PROBLEMS = [
   "endpoint_no_pod",
   "pilot_conflict_inbound_listener",
+  "pilot_conflict_outbound_listener_tcp_over_current_tcp",
   "pilot_destrule_subsets",
   "pilot_dns_cluster_without_endpoints",
   "pilot_duplicate_envoy_clusters",
@@ -37,9 +39,10 @@ export type MeshProblems = Readonly<Record<Problem, ReadonlyMap<string, ProblemD
 export function meshProblems(
   mesh: Mesh,
   view: ConfigView,
-  proxies: readonly ProxyNode[],
+  proxies: readonly Pick<ConnectedProxy, "node" | "issues">[],
 ): MeshProblems {
-  const { noService, inboundConflicts } = proxyProblems(mesh, proxies);
+  const nodes = proxies.map(({ node }) => node);
+  const { noService, inboundConflicts } = proxyProblems(mesh, nodes);
   return {
     ...registryProblems(mesh.registry.services, mesh.registry.endpoints),
     ...ruleProblems(mesh.virtualServices, mesh.destinationRules),
@@ -48,7 +51,23 @@ export function meshProblems(
     ),
     pilot_no_ip: noService,
     pilot_conflict_inbound_listener: inboundConflicts,
+    pilot_conflict_outbound_listener_tcp_over_current_tcp: outboundConflicts(proxies),
   };
+}
+
+/** By listener; of several proxies the last one is named, as istiod does. */
+function outboundConflicts(
+  proxies: readonly Pick<ConnectedProxy, "node" | "issues">[],
+): ReadonlyMap<string, ProblemDetail> {
+  const conflicts = new Map<string, ProblemDetail>();
+  for (const { node, issues } of proxies) {
+    for (const { takenListener, issue } of issues) {
+      if (takenListener === undefined) continue;
+      const proxy = `${node.name}.${node.namespace}`;
+      conflicts.set(takenListener, { proxy, message: issue.message });
+    }
+  }
+  return conflicts;
 }
 
 const registryProblems = memoise(

@@ -163,6 +163,7 @@ export class ProxyPool implements SnapshotSource {
       return this.#options.build(node, clientId);
     } catch (error) {
       this.#options.metrics.add("pilot_xds_push_errors");
+      this.#options.metrics.add("pilot_total_xds_internal_errors");
       this.#options.log.error("configuration of a proxy could not be built, its last one stays", {
         proxy: node.id,
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),

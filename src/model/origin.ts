@@ -12,6 +12,8 @@ export interface Origin {
 export interface ObjectIssue {
   readonly object: ObjectKey;
   readonly issue: Issue;
+  /** The listener for what goes out on which an older service has the object's place, if it is that. */
+  readonly takenListener?: string;
 }
 
 /**

@@ -10,7 +10,23 @@ const SECONDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 
 /** Every metric there is. Istiod's names where it has the same thing, `weft_` where it does not. */
 const TABLE = {
-  pilot_xds: { type: "gauge", help: "Number of proxies connected over xDS." },
+  pilot_xds: {
+    type: "gauge",
+    help: "Number of proxies connected over xDS, by the Istio version that they say they are of.",
+  },
+  pilot_total_xds_internal_errors: {
+    type: "counter",
+    help: "Configurations that could not be built and streams that were ended, by a bug.",
+  },
+  pilot_xds_expired_nonce: {
+    type: "counter",
+    help: "Answers of proxies to none of the responses that one is waited for, by resource type.",
+  },
+  pilot_xds_recv_max: { type: "gauge", help: "Bytes of the largest xDS request so far." },
+  pilot_xds_write_timeout: {
+    type: "counter",
+    help: "xDS streams that were ended because their proxies did not read.",
+  },
   pilot_xds_pushes: { type: "counter", help: "Responses sent to proxies, by resource type." },
   pilot_total_xds_rejects: {
     type: "counter",
@@ -54,6 +70,10 @@ const TABLE = {
   pilot_services: { type: "gauge", help: "Services known to the control plane." },
   pilot_virt_services: { type: "gauge", help: "VirtualServices known to the control plane." },
   endpoint_no_pod: { type: "gauge", help: "Services with endpoints that are no pod's." },
+  pilot_conflict_outbound_listener_tcp_over_current_tcp: {
+    type: "gauge",
+    help: "Listeners for what goes out on which an older service has the place of a newer one.",
+  },
   pilot_conflict_inbound_listener: {
     type: "gauge",
     help: "Proxies with a port that two services give different protocols.",

@@ -34,7 +34,7 @@ beforeEach(async () => {
   client = new AdsClient(controlPlane.ports.grpc);
   client.send({
     typeUrl: RESOURCE_TYPE_URL.cluster,
-    node: { id: NODE, metadata: { INTERCEPTION_MODE: "NONE" } },
+    node: { id: NODE, metadata: { INTERCEPTION_MODE: "NONE", ISTIO_VERSION: "1.29.0" } },
   });
   const { typeUrl, nonce } = await client.response("cluster");
   client.send({ typeUrl, responseNonce: nonce });
@@ -77,6 +77,8 @@ describe("/metrics", () => {
       'pilot_k8s_reg_events{event="add",type="Service"}': 1,
       'pilot_inbound_updates{type="svc"}': 1,
       'weft_objects{kind="VirtualService"}': 1,
+      'pilot_xds{version="1.29.0"}': 1,
+      pilot_conflict_outbound_listener_tcp_over_current_tcp: 0,
       weft_push_pending: 0,
       weft_changes_pending: 0,
     };
@@ -86,9 +88,33 @@ describe("/metrics", () => {
     for (const name of ["pilot_xds_push_time_count", "pilot_proxy_queue_time_count"]) {
       expect([name, values.get(name)]).toEqual([name, 1]);
     }
+    expect(values.get("pilot_xds_recv_max")).toBeGreaterThan(NODE.length);
     expect(values.get("process_resident_memory_bytes")).toBeGreaterThan(10_000_000);
     expect(values.get("nodejs_heap_size_used_bytes")).toBeGreaterThan(1_000_000);
     expect(values.get("process_cpu_seconds_total")).toBeGreaterThan(0);
+  });
+
+  test("counts answers to no response, and services that have no place of their own", async () => {
+    client.send({ typeUrl: RESOURCE_TYPE_URL.cluster, responseNonce: "long ago" });
+    const captured = new AdsClient(controlPlane.ports.grpc);
+    captured.send({
+      typeUrl: RESOURCE_TYPE_URL.cluster,
+      node: { id: NODE.replaceAll("client", "captured") },
+    });
+    source.apply(tcpEntryYaml("older", "2026-01-01") + tcpEntryYaml("newer", "2026-01-02"));
+    await until(() => triggered("service") > 0, "the push");
+    const conflict = "pilot_conflict_outbound_listener_tcp_over_current_tcp";
+    await until(async () => (await scrape()).get(conflict) === 1, "the conflict to be counted");
+    expect((await scrape()).get('pilot_xds_expired_nonce{type="cds"}')).toBe(1);
+    const status = await (await fetch(`http://${address()}/debug/push_status`)).json();
+    expect(status).toMatchObject({
+      [conflict]: { "0.0.0.0_9443": { proxy: "captured.default" } },
+    });
+    for (const one of [client, captured]) one.close();
+    await until(
+      async () => (await scrape()).get('pilot_xds{version=""}') === 0,
+      "nobody to be there",
+    );
   });
 
   test("forgets a kind of which there is nothing any more", async () => {
@@ -105,6 +131,19 @@ describe("/metrics", () => {
     expect(values.get("pilot_virt_services")).toBe(0);
   });
 });
+
+function tcpEntryYaml(name: string, day: string): string {
+  return `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: default, creationTimestamp: "${day}T00:00:00Z" }
+spec:
+  hosts: [${name}.example.com]
+  ports: [{ number: 9443, name: tcp, protocol: TCP }]
+  resolution: STATIC
+  endpoints: [{ address: 192.0.2.1 }]
+`;
+}
 
 const promtool = findProgram("promtool");
 

@@ -1,4 +1,5 @@
 import type { Agent } from "node:http";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
@@ -40,7 +41,7 @@ afterEach(async () => {
   folder.remove();
 });
 
-function start(grpcPort = 0): PilotProcess {
+function start(grpcPort = 0, flags: readonly string[] = []): PilotProcess {
   return new PilotProcess([
     "--config-dir",
     folder.path,
@@ -50,6 +51,7 @@ function start(grpcPort = 0): PilotProcess {
     `127.0.0.1:${grpcPort}`,
     "--http-addr",
     "127.0.0.1:0",
+    ...flags,
   ]);
 }
 
@@ -63,6 +65,28 @@ describe("weft pilot", () => {
     expect(await pilot.get("/nowhere")).toContain("/debug/syncz");
     expect(await pilot.stop()).toBe(0);
     expect(pilot.stdout).toBe("");
+  });
+
+  test("notices a peer that says nothing as soon as it is told to", async () => {
+    const watchful = start(0, ["--keepaliveInterval", "1s", "--keepaliveTimeout", "1s"]);
+    try {
+      const silent = connect({ host: "127.0.0.1", port: await watchful.grpcPort() });
+      const closed = new Promise((resolve) => silent.once("close", resolve));
+      // An HTTP/2 connection with empty settings, whose peer answers no PING.
+      silent.write(Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0", "latin1"));
+      silent.resume();
+      await closed;
+    } finally {
+      await watchful.stop("SIGKILL");
+    }
+  });
+
+  test("refuses a keep-alive that is no time", async () => {
+    const refused = start(0, ["--keepaliveTimeout", "5"]);
+    expect(await refused.exit).toBe(2);
+    expect(refused.stderr).toBe(
+      'weft: --keepaliveTimeout is a time from 1s such as 10s or 1m, not "5"\n',
+    );
   });
 
   test("names a taken port and the flag", async () => {

@@ -269,7 +269,8 @@ export class OutboundBuilder {
       `${formatKey(entry.owner.key)}, which is older: nothing tells the two apart; give ` +
       "one an address or a port of its own";
     const { key, path } = originOf(service);
-    this.#issues.push({ object: key, issue: { path, message, severity: "warning" } });
+    const issue = { path, message, severity: "warning" } as const;
+    this.#issues.push({ object: key, issue, takenListener: name });
   }
 
   #httpDraft(
