@@ -105,6 +105,8 @@ export class GrpcServer {
       timer = clock.setTimer(keepalive.intervalMs, ask);
     };
     const ask = (): void => {
+      // It may have ended already, with a socket that is yet to close.
+      if (session.destroyed) return;
       timer = clock.setTimer(keepalive.timeoutMs, () => session.destroy());
       session.ping((error) => {
         timer.cancel();
