@@ -102,12 +102,7 @@ export class ControlPlane {
       log: log.scope("source"),
       onBatch: (batch) => this.#apply(batch),
     });
-    const push = (waitedMs: number): void => {
-      metrics.observe("pilot_debounce_time", waitedMs / 1000);
-      this.#changes.notePush();
-      this.#rebuild();
-      this.#pool.refresh();
-    };
+    const push = (waitedMs: number): void => this.#push(waitedMs);
     this.#debouncer = new Debouncer(clock, push, () => this.#pool.isBehind);
     this.#scopes = new ProxyScopes({
       clock,
@@ -279,6 +274,13 @@ export class ControlPlane {
     this.#changes.note(changed, before, view);
     this.#refused = batch.refused;
     this.#debouncer.note();
+  }
+
+  #push(waitedMs: number): void {
+    this.metrics.observe("pilot_debounce_time", waitedMs / 1000);
+    this.#changes.notePush();
+    this.#rebuild();
+    this.#pool.refresh();
   }
 
   #rebuild(): void {

@@ -71,11 +71,11 @@ describe("weft pilot", () => {
     const watchful = start(0, ["--keepaliveInterval", "1s", "--keepaliveTimeout", "1s"]);
     try {
       const silent = connect({ host: "127.0.0.1", port: await watchful.grpcPort() });
-      const closed = new Promise((resolve) => silent.once("close", resolve));
+      const closed = new Promise((resolve) => silent.once("close", () => resolve("closed")));
       // An HTTP/2 connection with empty settings, whose peer answers no PING.
       silent.write(Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0", "latin1"));
       silent.resume();
-      await closed;
+      expect(await closed).toBe("closed");
     } finally {
       await watchful.stop("SIGKILL");
     }
