@@ -49,6 +49,8 @@ export interface RetryPolicy {
   readonly onReset: boolean;
   /** It went away before anything of the request was sent. */
   readonly onResetBeforeRequest: boolean;
+  /** The upstream had not looked at it (REFUSED_STREAM of HTTP/2). */
+  readonly onRefusedStream: boolean;
   /** Whether a response of this status is tried again. */
   readonly onStatus: (status: number) => boolean;
   /** The upstream refused it for its rate limit (`x-envoy-ratelimited`). */
@@ -194,6 +196,7 @@ function compileConditions(given: Conditions): Omit<RetryPolicy, keyof typeof OT
     onConnectFailure: conditions.has("connect-failure") || any5xx || isGatewayError,
     onReset: conditions.has("reset") || any5xx || isGatewayError,
     onResetBeforeRequest: conditions.has("reset-before-request"),
+    onRefusedStream: conditions.has("refused-stream"),
     onStatus: (status) => (any5xx && status >= 500) || statuses.has(status),
     onRateLimited: conditions.has("envoy-ratelimited"),
     onHeaders: conditions.has("retriable-headers") ? headers : [],

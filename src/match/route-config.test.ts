@@ -327,11 +327,6 @@ describe("decodeRouteConfig()", () => {
       "virtual_hosts[0].routes[0].route.hedge_policy: is not supported yet",
     ],
     [
-      "a match that is not built",
-      tableOf([{ ...route, match: { prefix: "/", grpc: {} } }]),
-      "virtual_hosts[0].routes[0].match.grpc: is not supported yet",
-    ],
-    [
       "a regular expression that RE2 refuses",
       tableOf([{ ...route, match: { safe_regex: { regex: "(?=a)" } } }]),
       'virtual_hosts[0].routes[0].match.safe_regex: invalid regex "(?=a)": lookaround (?= is not part of it',

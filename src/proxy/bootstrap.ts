@@ -159,11 +159,7 @@ function decodeBootstrap(message: Bootstrap, json: JsonValue): Result<ProxyBoots
   const refs = [...listeners.flatMap(listenerSecretRefs), ...clusters.flatMap(clusterSecretRefs)];
   const known = { statics: secrets, hasAds: ads !== undefined, clusters };
   issues.push(...checkSecretRefs(refs, known));
-  const asked = new Set(
-    refs.flatMap(({ ref: { source } }) => (source.kind === "grpc" ? source.cluster : [])),
-  );
-  if (ads !== undefined) asked.add(ads.cluster);
-  checkStatic(clusters, listeners, asked, ads !== undefined, issues);
+  checkStatic(clusters, listeners, ads !== undefined, issues);
   const runtimeLayers = decodeRuntime(message.layeredRuntime, issues);
   const names = new Set(clusters.map(({ name }) => name));
   const clusterManager = decodeClusterManager(message.clusterManager, names, issues);
@@ -247,19 +243,14 @@ function decodeSecrets(messages: readonly SecretMessage[], issues: Issue[]): Map
 function checkStatic(
   clusters: readonly ClusterConfig[],
   listeners: readonly ListenerConfig[],
-  grpcClusters: ReadonlySet<string>,
   hasAds: boolean,
   issues: Issue[],
 ): void {
   const names = new Set<string>();
-  for (const { name, httpVersion, type } of clusters) {
+  for (const { name, type } of clusters) {
     const path = `static_resources.clusters(${name})`;
     if (names.has(name)) issues.push({ path, message: `duplicate cluster '${name}' found` });
     names.add(name);
-    if (httpVersion === "HTTP/2" && !grpcClusters.has(name)) {
-      const what = "HTTP/2 to upstreams is not supported yet, but for the control plane's cluster";
-      issues.push({ path, message: what });
-    }
     if (type === "EDS" && !hasAds) {
       issues.push({ path, message: "asks for endpoints over ADS, and there is no ads_config" });
     }

@@ -3,10 +3,9 @@ import { ClusterLoadAssignmentSchema } from "../api/gen/envoy/config/endpoint/v3
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
 import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
-import type { Issue, Result } from "../base/issue.ts";
+import type { Issue } from "../base/issue.ts";
 import type { ResourceType } from "../xdsclient/resource-type.ts";
 import { namesGone, prepareAll, prepareBodies } from "./apply-resources.ts";
-import type { ClusterConfig } from "./cluster/cluster-config.ts";
 import type { ClusterSet } from "./cluster/cluster-set.ts";
 import { readAssignment } from "./decode/assignment-decoder.ts";
 import { decodeCluster } from "./decode/cluster.ts";
@@ -59,7 +58,7 @@ function clusters({ clusters: target, onApplied, checkSecrets }: ResourceTargets
         nameField: ClusterSchema.field.name.number,
         heldBody: (name) => (held.has(name) ? target.newestOf(name)?.config.body : undefined),
         decode: (message, body) => {
-          const decoded = refuseHttp2(decodeCluster(message, body));
+          const decoded = decodeCluster(message, body);
           const issues = decoded.ok ? checkSecrets(clusterSecretRefs(decoded.value)) : [];
           return issues.length > 0 ? { ok: false, issues } : decoded;
         },
@@ -82,13 +81,6 @@ function clusters({ clusters: target, onApplied, checkSecrets }: ResourceTargets
       return rejections;
     },
   };
-}
-
-/** gRPC to a control plane is one thing, proxying HTTP/2 another. */
-function refuseHttp2(decoded: Result<ClusterConfig>): Result<ClusterConfig> {
-  if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return decoded;
-  const path = "typed_extension_protocol_options";
-  return { ok: false, issues: [{ path, message: "HTTP/2 to upstreams is not supported yet" }] };
 }
 
 function endpoints({ clusters: target, onApplied }: ResourceTargets): ResourceType {

@@ -19,11 +19,7 @@ import { readCases } from "./golden-case.ts";
 
 /** What weft's proxy has against one resource. */
 const REFUSALS: Readonly<Record<ResourceKind, (body: Uint8Array) => readonly Issue[]>> = {
-  cluster: reading(ClusterSchema, (message, body) => {
-    const decoded = decodeCluster(message, body);
-    if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return decoded;
-    return { ok: false, issues: [{ path: "", message: "HTTP/2 to upstreams" }] };
-  }),
+  cluster: reading(ClusterSchema, decodeCluster),
   endpoint: reading(ClusterLoadAssignmentSchema, (message) => {
     const issues: Issue[] = [];
     decodeAssignment(message, "", true, issues);

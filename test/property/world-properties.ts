@@ -66,11 +66,7 @@ export function refusalsOfWeft({ resources }: XdsSnapshot): readonly string[] {
       refusals.push(...issues.map((issue) => `${kind} ${name}: ${formatIssue(issue)}`));
     }
   };
-  check("cluster", ClusterSchema, (message, body) => {
-    const decoded = decodeCluster(message, body);
-    if (!decoded.ok || decoded.value.httpVersion !== "HTTP/2") return issuesOf(decoded);
-    return [{ path: "typed_extension_protocol_options", message: "HTTP/2 is not spoken" }];
-  });
+  check("cluster", ClusterSchema, (message, body) => issuesOf(decodeCluster(message, body)));
   check("endpoint", ClusterLoadAssignmentSchema, (message) => {
     const issues: Issue[] = [];
     decodeAssignment(message, "", true, issues);

@@ -215,9 +215,11 @@ export const UNBUILT_MESH: readonly RefusedBootstrap[] = [
     message: "filters[0].codec_type: HTTP2 is not supported yet",
   },
   {
-    name: "a cluster that speaks HTTP/2 alone",
-    bootstrap: cluster(http({ explicit_http_config: { http2_protocol_options: {} } })),
-    message: "HTTP/2 to upstreams is not supported yet",
+    name: "a cluster that sends METADATA frames",
+    bootstrap: cluster(
+      http({ explicit_http_config: { http2_protocol_options: { allow_metadata: true } } }),
+    ),
+    message: "http2_protocol_options.allow_metadata: is not supported yet",
   },
   {
     name: "more keep-alive probes than there can be",

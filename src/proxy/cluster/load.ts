@@ -1,5 +1,6 @@
 import { OutlierRecord } from "../health/outlier-record.ts";
 import { Histogram } from "../stats/histogram.ts";
+import type { Http2Counters } from "../stats/http2-stats.ts";
 import { Breakers } from "./breakers.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ClusterTransports } from "./cluster-transports.ts";
@@ -43,6 +44,9 @@ export class ClusterLoad {
   /** `upstream_cx_none_healthy`: there was no host to send to. */
   noneHealthy = 0;
 
+  /** Of connections of HTTP/2; `undefined` until there was one. */
+  http2: Http2Counters | undefined = undefined;
+
   /** Requests: `upstream_rq_…`. */
   requestsTotal = 0;
   requestTimeouts = 0;
@@ -53,6 +57,9 @@ export class ClusterLoad {
   requestsOverflow = 0;
   /** Given up while they waited for a connection. */
   requestsCancelled = 0;
+  /** Streams of HTTP/2 that were broken off, by this side (`…_tx_reset`) and by the peer. */
+  requestsReset = 0;
+  requestsResetByPeer = 0;
   retriesTotal = 0;
   retriesSucceeded = 0;
   retriesOverflow = 0;

@@ -25,7 +25,7 @@ export function decodeClusterTransport(
     const what = `ALPN configured for cluster ${message.name} which has a non-ALPN transport socket`;
     issues.push({ path: "transport_socket", message: what });
   }
-  if (transport === undefined || version === "HTTP/2" || !speaksHttp) return transport;
+  if (transport === undefined || version !== "HTTP/1.1" || !speaksHttp) return transport;
   const offered = <T extends HostTransport>(one: T): T => ({
     ...one,
     // What a host may choose must be what is spoken to it then.

@@ -24,6 +24,12 @@ export const RESET = {
   connectFailure: "remote connection failure",
   connectTimeout: "connection timeout",
   termination: "connection termination",
+  /** Of one stream among others: by this side, by the peer, by a peer that has not looked at it. */
+  local: "local reset",
+  remote: "remote reset",
+  refused: "remote refused stream reset",
+  /** The peer could not open a tunnel. */
+  connect: "remote error with CONNECT request",
   protocol: "protocol error",
   overflow: "overflow",
   maxDuration: "upstream max stream duration reached",
@@ -34,6 +40,10 @@ const FLAG_BY_RESET: Readonly<Record<ResetReason, ResponseFlag>> = {
   [RESET.connectFailure]: "UF",
   [RESET.connectTimeout]: "UF",
   [RESET.termination]: "UC",
+  [RESET.local]: "LR",
+  [RESET.remote]: "UR",
+  [RESET.refused]: "UR",
+  [RESET.connect]: "UR",
   [RESET.protocol]: "UPE",
   [RESET.overflow]: "UO",
   [RESET.maxDuration]: "UMSDR",
@@ -107,8 +117,10 @@ export function maxDurationReached(isRequestDone: boolean): LocalReply {
 export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: string } {
   if (reason === RESET.maxDuration) return { flag: "UMSDR", details: MAX_DURATION_DETAILS };
   const cause = reason.replaceAll(" ", "_");
-  const flag = reason === RESET.protocol ? "UPE" : "UC";
-  return { flag, details: `upstream_reset_after_response_started{${cause}}` };
+  return {
+    flag: FLAG_BY_RESET[reason],
+    details: `upstream_reset_after_response_started{${cause}}`,
+  };
 }
 
 /** A header that the route adds to the request has a value that would end its line. */

@@ -28,6 +28,7 @@ const DISCARD_MS_MAX = 1000;
 /** HTTP/1.1 over one connection to an upstream host: one exchange at a time. */
 export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange {
   readonly protocol = "HTTP/1.1";
+  readonly isShared = false;
   readonly host: Host;
   readonly #line: UpstreamLine;
   readonly #pool: LinePool;
@@ -73,7 +74,6 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     this.#out = new Sender(socket, context.flushQueue);
     const { passesTrailers, responseHeads } = host.load.config.connection;
     this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
-    host.load.http1ConnectionsTotal++;
   }
 
   get id(): number {

@@ -47,6 +47,11 @@ export function isRetriableReset(
         (policy.onConnectFailure || policy.onResetBeforeRequest) &&
         IDEMPOTENT.has(attempt.method)
       );
+    case RESET.refused:
+      return policy.onReset || policy.onRefusedStream;
+    case RESET.local:
+    case RESET.remote:
+    case RESET.connect:
     case RESET.protocol:
     case RESET.maxDuration:
       return policy.onReset;

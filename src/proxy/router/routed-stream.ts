@@ -9,6 +9,8 @@ import type { ResponseHead } from "../http/message-head.ts";
 export interface RoutedStream extends FilterStream {
   readonly times: StreamTimes;
   readonly config: HttpConfig;
+  /** What its client speaks. */
+  readonly protocol: string;
   /** What logs say of the response's origin. */
   details: string;
   /** Behind the last chunk of the request, once that has come. */

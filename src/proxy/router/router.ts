@@ -237,9 +237,12 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       return;
     }
     if (this.meter !== undefined) this.poolReadyMs = -context.clock.monotonicMs();
-    const { priority } = this;
-    const purpose = { priority, client: connection, names: this.#names };
-    this.#pool = HttpPool.of(host, context, purpose);
+    this.#pool = HttpPool.of(host, context, {
+      priority: this.priority,
+      client: connection,
+      names: this.#names,
+      protocol: this.#stream.protocol,
+    });
     this.#pool.acquire(this);
   }
 
@@ -365,6 +368,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   onInterim(head: ResponseHead): void {
+    this.cluster?.load.countResponse(head.status);
     this.#stream.onUpstreamInterim(head);
   }
 

@@ -71,8 +71,10 @@ const OF_LOAD: Readonly<Record<string, (load: ClusterLoad) => number>> = {
   upstream_rq_retry_limit_exceeded: (load) => load.retriesExhausted,
   upstream_rq_retry_overflow: (load) => load.retriesOverflow,
   upstream_rq_retry_success: (load) => load.retriesSucceeded,
+  upstream_rq_rx_reset: (load) => load.requestsResetByPeer,
   upstream_rq_timeout: (load) => load.requestTimeouts,
   upstream_rq_total: (load) => load.requestsTotal,
+  upstream_rq_tx_reset: (load) => load.requestsReset,
 };
 
 /** Reads the counters and gauges of one cluster. */
@@ -99,6 +101,9 @@ export function clusterStats(cluster: Cluster): Stat[] {
   }
   for (const [name, value] of Object.entries(load.outlier?.counters ?? NONE)) {
     stats.push([`${prefix}.outlier_detection.${name}`, value]);
+  }
+  for (const [name, value] of Object.entries(load.http2 ?? NONE)) {
+    stats.push([`${prefix}.http2.${name}`, value]);
   }
   stats.push(...hashStats(cluster, prefix));
   if (config.type === "EDS") {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type Breakers, PRIORITY, type Priority } from "../cluster/breakers.ts";
+import type { HttpVersion } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient, UpstreamNames } from "../cluster/host-dial.ts";
 import { HEALTH } from "../cluster/host-health.ts";
@@ -7,6 +8,7 @@ import type { ProxyContext } from "../context.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
 import type { UpstreamPool, Waiter } from "../http/upstream-exchange.ts";
 import { ClientConnection } from "../http1/client-connection.ts";
+import { Http2ClientConnection } from "../http2/client-connection.ts";
 import { type ClientCodec, type LinePool, UpstreamLine } from "./upstream-line.ts";
 
 /** A host that closed a connection right behind a response is not trusted for so many more. */
@@ -22,10 +24,22 @@ export interface PoolPurpose {
   readonly client?: DialClient | undefined;
   /** By what names they are made; absent for those of the cluster. */
   readonly names?: UpstreamNames | undefined;
+  /** What the client speaks, where there is one: some clusters are spoken to in the same. */
+  readonly protocol?: string;
 }
 
+/** A version of HTTP, or that TLS chooses it for each connection. */
+type PoolVersion = Exclude<HttpVersion, "as the client">;
+
 /** What is offered, by its name in ALPN. */
-const ALPN = ["http/1.1"];
+const ALPN: Readonly<Record<PoolVersion, readonly string[]>> = {
+  "HTTP/1.1": ["http/1.1"],
+  "HTTP/2": ["h2"],
+  "by ALPN": ["h2", "http/1.1"],
+};
+
+/** Where the pools of a version and priority stand among a host's. */
+const PLACES: Readonly<Record<PoolVersion, number>> = { "HTTP/1.1": 0, "HTTP/2": 2, "by ALPN": 4 };
 
 /**
  * The connections to one host for requests of one priority: kept alive between requests, bounded by
@@ -38,6 +52,7 @@ export class HttpPool implements LinePool, UpstreamPool {
   readonly #priority: Priority;
   readonly #breakers: Breakers;
   readonly #purpose: PoolPurpose;
+  readonly #version: PoolVersion;
   readonly #onUnused: () => void;
   /** All of them, in whatever state. */
   readonly #open = new Set<UpstreamLine>();
@@ -54,8 +69,10 @@ export class HttpPool implements LinePool, UpstreamPool {
     host: Host,
     context: ProxyContext,
     purpose: PoolPurpose,
+    version: PoolVersion,
     onUnused: () => void = () => undefined,
   ) {
+    this.#version = version;
     this.#purpose = purpose;
     this.#onUnused = onUnused;
     this.#host = host;
@@ -70,20 +87,28 @@ export class HttpPool implements LinePool, UpstreamPool {
    */
   static of(host: Host, context: ProxyContext, purpose: PoolPurpose): HttpPool {
     const { priority = PRIORITY.default, client, names } = purpose;
+    const version = versionOf(host, purpose.protocol);
+    const place = PLACES[version] + priority;
     const key = host.clientKey(client, names);
-    if (key !== "") return HttpPool.#ofClient(host, context, purpose, `${priority} ${key}`);
-    const known = host.pools[priority];
+    if (key !== "") return HttpPool.#ofClient(host, context, purpose, version, `${place} ${key}`);
+    const known = host.pools[place];
     if (known instanceof HttpPool) return known;
-    const pool = new HttpPool(host, context, { priority });
-    host.pools[priority] = pool;
+    const pool = new HttpPool(host, context, { priority }, version);
+    host.pools[place] = pool;
     return pool;
   }
 
-  static #ofClient(host: Host, context: ProxyContext, purpose: PoolPurpose, key: string): HttpPool {
+  static #ofClient(
+    host: Host,
+    context: ProxyContext,
+    purpose: PoolPurpose,
+    version: PoolVersion,
+    key: string,
+  ): HttpPool {
     const pools = host.clientPools;
     const known = pools.get(key);
     if (known instanceof HttpPool) return known;
-    const pool = new HttpPool(host, context, purpose, () => {
+    const pool = new HttpPool(host, context, purpose, version, () => {
       if (pools.get(key) === pool) pools.delete(key);
     });
     pools.set(key, pool);
@@ -93,7 +118,7 @@ export class HttpPool implements LinePool, UpstreamPool {
   acquire(waiter: Waiter): void {
     const { load } = this.#host;
     if (load.peekHost !== undefined) this.#preconnectOthers(load.peekHost);
-    const line = this.#ready[this.#ready.length - 1];
+    const line = this.#nextLine();
     if (line !== undefined) {
       this.#attach(line, waiter);
       if (load.config.connection.preconnectRatio > 1) this.#connectForWaiting();
@@ -119,6 +144,15 @@ export class HttpPool implements LinePool, UpstreamPool {
     const exchange = codec.open();
     if (codec.room === 0) this.#unready(line);
     waiter.onConnection(exchange);
+  }
+
+  #nextLine(): UpstreamLine | undefined {
+    for (;;) {
+      const line = this.#ready[this.#ready.length - 1];
+      // The peer may have taken back what it allowed.
+      if (line === undefined || line.codec.room > 0) return line;
+      this.#unready(line);
+    }
   }
 
   #unready(line: UpstreamLine): void {
@@ -147,7 +181,7 @@ export class HttpPool implements LinePool, UpstreamPool {
    * that is not well is not connected to before it is asked for.
    */
   #isShort(ratio: number, expected: number): boolean {
-    let free = this.#connecting + this.#resting.length;
+    let free = this.#connecting * this.#expectedRoom + this.#resting.length;
     for (const line of this.#ready) free += line.codec.room;
     const waiting = this.#waiting.length;
     if (this.#host.health !== HEALTH.healthy) return waiting > free;
@@ -158,6 +192,16 @@ export class HttpPool implements LinePool, UpstreamPool {
     return (waiting + active + expected) * ratio > free + active;
   }
 
+  /** What a connection that is being made will have, as far as that is known. */
+  get #expectedRoom(): number {
+    if (this.#version !== "HTTP/2") return 1;
+    const { http2, connection } = this.#host.load.config;
+    const { maxConcurrentStreams } = http2;
+    return connection.maxRequests === 0
+      ? maxConcurrentStreams
+      : Math.min(maxConcurrentStreams, connection.maxRequests);
+  }
+
   /** Whether a connection is being made, and another may be. */
   #tryConnect(): boolean {
     const isAllowed = this.#host.canConnect(this.#priority);
@@ -166,9 +210,16 @@ export class HttpPool implements LinePool, UpstreamPool {
     if (!isAllowed && this.#open.size > 0) return false;
     this.#connecting++;
     const { client, names } = this.#purpose;
-    const purpose = { priority: this.#priority, client, names, alpn: ALPN };
+    const purpose = { priority: this.#priority, client, names, alpn: ALPN[this.#version] };
+    if (this.#version !== "by ALPN") this.#countLine(this.#version === "HTTP/2");
     this.#open.add(new UpstreamLine(this.#host, this, this.#context, purpose));
     return isAllowed;
+  }
+
+  #countLine(isHttp2: boolean): void {
+    const { load } = this.#host;
+    if (isHttp2) load.http2ConnectionsTotal++;
+    else load.http1ConnectionsTotal++;
   }
 
   /** Connects to the hosts that are next, as far as the cluster expects requests. */
@@ -186,7 +237,12 @@ export class HttpPool implements LinePool, UpstreamPool {
   }
 
   createCodec(line: UpstreamLine, socket: Socket): ClientCodec {
-    return new ClientConnection(line, this, socket);
+    const isChosen = this.#version === "by ALPN";
+    const isHttp2 = isChosen ? line.tls?.alpn === "h2" : this.#version === "HTTP/2";
+    if (isChosen) this.#countLine(isHttp2);
+    return isHttp2
+      ? new Http2ClientConnection(line, this, socket)
+      : new ClientConnection(line, this, socket);
   }
 
   /** Gives up waiting. */
@@ -211,6 +267,11 @@ export class HttpPool implements LinePool, UpstreamPool {
       return;
     }
     if (line.isReady || line.codec.room === 0) return;
+    if (line.codec.isShared) {
+      this.#makeReady(line);
+      this.#serveWaiting();
+      return;
+    }
     if (this.#waiting.length === 0 && this.#suspicion === 0) {
       this.#makeReady(line);
       if (this.#host.isRemoved) this.retire();
@@ -233,7 +294,7 @@ export class HttpPool implements LinePool, UpstreamPool {
 
   #serveWaiting(): void {
     while (this.#waiting.length > 0) {
-      const line = this.#ready[this.#ready.length - 1];
+      const line = this.#nextLine();
       if (line === undefined) return this.#connectForWaiting();
       const waiter = this.#nextWaiter();
       if (waiter !== undefined) this.#attach(line, waiter);
@@ -277,4 +338,11 @@ export class HttpPool implements LinePool, UpstreamPool {
     const lines = Array.from(this.#open);
     for (const line of lines) line.drain();
   }
+}
+
+/** What a host is spoken to in for a client that speaks `protocol`. */
+function versionOf({ load }: Host, protocol: string | undefined): PoolVersion {
+  const { httpVersion } = load.config;
+  if (httpVersion !== "as the client") return httpVersion;
+  return protocol === "HTTP/2" ? "HTTP/2" : "HTTP/1.1";
 }

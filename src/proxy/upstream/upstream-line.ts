@@ -43,6 +43,8 @@ export interface ClientCodec {
   readonly active: number;
   /** How many more could begin now. */
   readonly room: number;
+  /** Whether it carries several exchanges at a time. */
+  readonly isShared: boolean;
   /** Once closed: whether the peer did that right behind a response, without saying so. */
   readonly isHasty: boolean;
   /** Takes a place for an exchange, which its owner begins at once; only where there is room. */
