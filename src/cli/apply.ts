@@ -4,21 +4,35 @@ import { matchLabelSelector } from "../config/label-selector.ts";
 import { parseLabelSelector } from "../config/label-selector-text.ts";
 import { formatKey, type KubeObject, keyOf } from "../config/object.ts";
 import { type ApiAnswer, type ApiClient, ApiError } from "./api-client.ts";
-import { CliError, type Command, EXIT } from "./command.ts";
+import { CliError, type Command, type CommandIo, EXIT } from "./command.ts";
 import { connect } from "./connect.ts";
 import { CONNECTION_FLAGS, formatUsage, NAMESPACE_FLAG, parseFlags } from "./flags.ts";
 import { apiPath, objectName } from "./kind-names.ts";
 import { type Manifest, problemsAt, readManifests } from "./manifest.ts";
 import { FILE_FLAGS } from "./manifest-files.ts";
+import { MONITORING_FLAG, type Monitoring } from "./monitoring-client.ts";
 import { ProblemPrinter } from "./problem.ts";
 import { sortNames } from "./sort-names.ts";
 import { mergeApplied } from "./three-way-merge.ts";
+import {
+  findWaitMonitoring,
+  readWaitTimeout,
+  WAIT_TIMEOUT_DEFAULT,
+  waitUntilDistributed,
+} from "./wait.ts";
+import { waitObject } from "./wait-objects.ts";
 
 const FLAGS = {
   ...FILE_FLAGS,
   ...NAMESPACE_FLAG,
   selector: { short: "l", value: "SELECTOR", help: "only objects with these labels" },
   "dry-run": { value: "MODE", help: "client: ask nobody to change; server: let the API check all" },
+  wait: { help: "end when all proxies that need them have the objects, as weft wait does" },
+  timeout: {
+    value: "TIME",
+    help: `how long --wait may take at most (default ${WAIT_TIMEOUT_DEFAULT})`,
+  },
+  ...MONITORING_FLAG,
   ...CONNECTION_FLAGS,
 } as const;
 
@@ -43,12 +57,14 @@ export const applyCommand: Command = {
     forms: ["apply -f FILE [-f FILE...] [FLAGS]"],
     text: `
 Creates the objects of YAML or JSON files, or changes them to what the files say. What is wrong with
-an object is said with its line; the other objects are applied all the same, and the exit code is 2.`,
+an object is said with its line; the other objects are applied all the same, and the exit code is 2.
+With --wait it ends as weft wait --for=distribution does, with its exit codes.`,
     flags: FLAGS,
     examples: [
       "apply -f samples/bookinfo/bookinfo.yaml",
       "apply -f samples/bookinfo/networking -l app=reviews",
       "apply -f - < reviews.yaml",
+      "apply -f routes.yaml --wait --timeout 1m",
     ],
   }),
   async run(args, io) {
@@ -58,6 +74,7 @@ an object is said with its line; the other objects are applied all the same, and
     }
     const isSelected = parseSelector(flags.selector);
     const dryRun = parseDryRun(flags["dry-run"]);
+    const wait = readWait(flags, dryRun, io);
     return connect(flags, io, async (client) => {
       const namespace = flags.namespace ?? client.access.namespace;
       const isPinned = flags.namespace !== undefined;
@@ -80,10 +97,33 @@ an object is said with its line; the other objects are applied all the same, and
           printer.print(problemsAt(manifest.source, subject, issuesOf(error)));
         }
       }
-      return printer.hasErrors ? EXIT.failure : EXIT.done;
+      if (printer.hasErrors) return EXIT.failure;
+      if (wait === undefined) return EXIT.done;
+      const objects = selected.map(({ kind, object: { metadata } }) =>
+        waitObject(kind, metadata.namespace ?? "", metadata.name),
+      );
+      return waitUntilDistributed(objects, client, { ...wait, io });
     });
   },
 };
+
+type ApplyFlags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
+
+/** Whom `--wait` asks, and for how long; before anything is applied. */
+function readWait(
+  flags: ApplyFlags,
+  dryRun: DryRun,
+  io: CommandIo,
+): { readonly monitoring: Monitoring; readonly timeoutMs: number } | undefined {
+  if (!flags.wait) {
+    for (const name of ["timeout", "monitoring-addr"] as const) {
+      if (flags[name] !== undefined) throw new CliError(`--${name} goes with --wait alone`);
+    }
+    return undefined;
+  }
+  if (dryRun !== "none") throw new CliError("--wait waits for nothing with --dry-run");
+  return { monitoring: findWaitMonitoring(flags, io), timeoutMs: readWaitTimeout(flags.timeout) };
+}
 
 const DRY_RUN_TEXT: Readonly<Record<DryRun, string>> = {
   none: "",

@@ -143,6 +143,31 @@ export async function readSeenWorkloads(
   return (JSON.parse(text) as { readonly workloads: readonly SeenWorkload[] }).workloads;
 }
 
+/** What the control plane's `/debug/scopez` says of one proxy that is asked to be in automatic scope. */
+export interface ScopeOfProxy {
+  /** `pod.namespace` */
+  readonly proxy: string;
+  readonly isAutomatic: boolean;
+  /** Why not, although it is asked for. */
+  readonly obstacle?: string;
+  /** Clusters of services that it might see and does not have. */
+  readonly omittedClusters: number;
+}
+
+/** The proxies that are, or were asked to be, in automatic scope; none of a control plane that has no such thing. */
+export async function readScopes(
+  flags: MonitoringFlags,
+  io: CommandIo,
+): Promise<readonly ScopeOfProxy[]> {
+  try {
+    const text = await readPage(findMonitoring(flags, io), "/debug/scopez", io.signal);
+    return (JSON.parse(text) as { readonly proxies: readonly ScopeOfProxy[] }).proxies;
+  } catch (error) {
+    if (error instanceof PageError && error.status === 404) return [];
+    throw error;
+  }
+}
+
 /** The page's text, or `undefined` when nobody listens there any more. */
 function getText(url: string, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

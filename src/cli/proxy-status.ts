@@ -7,6 +7,8 @@ import {
   MONITORING_FLAG,
   type ProxySync,
   readProxies,
+  readScopes,
+  type ScopeOfProxy,
 } from "./monitoring-client.ts";
 import { formatJson } from "./output-format.ts";
 import { formatDiff } from "./proxy-diff.ts";
@@ -37,7 +39,8 @@ export const proxyStatusCommand: Command = {
     text: `
 One line per proxy. SYNCED: it acknowledged the latest. STALE: an answer is due. NOT SENT: it asked
 for nothing of this type. NACKED: it refused the latest and keeps what it had. Since when, why, and
-which objects made it, stands below the table, with the routes that are held back.
+which objects made it, stands below the table, with the routes that are held back and the proxies in
+automatic scope.
 
 With a pod, what it has is compared with what the control plane hands out, as far as its admin
 interface can be reached from here (or by its dump in a file: curl .../config_dump?include_eds).`,
@@ -62,8 +65,10 @@ interface can be reached from here (or by its dump in a file: curl .../config_du
     }
     const adminPort = parseCount("--proxy-admin-port", flags["proxy-admin-port"] ?? ADMIN_PORT);
     const monitoring = findMonitoring(flags, io);
+    const scopes = new Map((await readScopes(flags, io)).map((one) => [one.proxy, one]));
     const all = await readProxies(flags, io);
-    const proxies = all
+    const proxies: readonly ShownProxy[] = all
+      .map((one) => ({ ...one, scope: scopes.get(one.proxy) }))
       .filter(({ proxy }) => flags.namespace === undefined || proxy.endsWith(`.${flags.namespace}`))
       .toSorted((left, right) => (left.proxy < right.proxy ? -1 : 1));
     const one = pod === undefined ? undefined : findProxy(proxies, pod);
@@ -86,7 +91,10 @@ interface can be reached from here (or by its dump in a file: curl .../config_du
   },
 };
 
-function findProxy(proxies: readonly ProxySync[], pod: string): ProxySync {
+/** A proxy with its automatic scope, if it is asked for. */
+type ShownProxy = ProxySync & { readonly scope: ScopeOfProxy | undefined };
+
+function findProxy(proxies: readonly ShownProxy[], pod: string): ShownProxy {
   const found = proxies.filter(({ proxy }) => proxy === pod || proxy.startsWith(`${pod}.`));
   const [only, ...others] = found;
   if (only !== undefined && others.length === 0) return only;
@@ -101,7 +109,7 @@ function findProxy(proxies: readonly ProxySync[], pod: string): ProxySync {
   throw new CliError(`no proxy of "${pod}" is connected${hint}`);
 }
 
-function formatProxies(proxies: readonly ProxySync[], isWide: boolean): string {
+function formatProxies(proxies: readonly ShownProxy[], isWide: boolean): string {
   const nowMs = nodeClock.nowMs();
   const state = ({ status, since }: ProxySync, type: string): string => {
     const [text = "", at] = [status[type], since[type]];
@@ -127,7 +135,14 @@ function formatProxies(proxies: readonly ProxySync[], isWide: boolean): string {
 }
 
 /** What is not as it should be at one proxy, each in a line. */
-function notesOf({ proxy, status, since, held_routes: held, rejections }: ProxySync): string[] {
+function notesOf({
+  proxy,
+  status,
+  since,
+  held_routes: held,
+  rejections,
+  scope,
+}: ShownProxy): string[] {
   const stale = Object.entries(status).filter(([, state]) => state === "STALE");
   return [
     ...rejections.map(({ type, at, message, objects }) => {
@@ -143,7 +158,14 @@ function notesOf({ proxy, status, since, held_routes: held, rejections }: ProxyS
       : [
           `${proxy} keeps earlier routes, it lacks a cluster of the new ones: ${held.join(", ")}\n`,
         ]),
+    ...(scope === undefined ? [] : [`${proxy} ${scopeText(scope)}\n`]),
   ];
+}
+
+function scopeText({ isAutomatic, obstacle = "", omittedClusters }: ScopeOfProxy): string {
+  return isAutomatic
+    ? `is in automatic scope: without ${omittedClusters} clusters that its workload was not seen to call`
+    : `is asked to be in automatic scope and is not: ${obstacle}`;
 }
 
 function formatComparison({ source, kinds, problem }: ProxyComparison): string {

@@ -27,7 +27,7 @@ export async function readWaitObjects(
       if (name === undefined) {
         throw new CliError(`say which ${kind.singular}: ${kind.singular}/NAME, or -f FILE`);
       }
-      return objectOf(kind, namespace.name, name);
+      return waitObject(kind, namespace.name, name);
     });
   }
   if (words.length > 0) throw new CliError("wait takes files (-f) or names, not both");
@@ -38,11 +38,12 @@ export async function readWaitObjects(
   if (printer.hasErrors) throw new CliError("the files have errors: nothing was waited for");
   if (manifests.length === 0) throw new CliError("the files hold no object");
   return manifests.map(({ kind, object: { metadata } }) =>
-    objectOf(kind, metadata.namespace ?? "", metadata.name),
+    waitObject(kind, metadata.namespace ?? "", metadata.name),
   );
 }
 
-function objectOf(kind: Kind, namespace: string, name: string): WaitObject {
+/** An object to wait for, by its kind and name. */
+export function waitObject(kind: Kind, namespace: string, name: string): WaitObject {
   const room = kind.isNamespaced ? namespace : "";
   return {
     kind,

@@ -8,13 +8,20 @@ import { CliError, type Command, type CommandIo } from "./command.ts";
 import { connect } from "./connect.ts";
 import { CONNECTION_FLAGS, formatUsage, NAMESPACE_FLAG, parseCount, parseFlags } from "./flags.ts";
 import { FILE_FLAGS } from "./manifest-files.ts";
-import { findMonitoring, MONITORING_FLAG, type Monitoring, readPage } from "./monitoring-client.ts";
+import {
+  findMonitoring,
+  MONITORING_FLAG,
+  type Monitoring,
+  type MonitoringFlags,
+  readPage,
+} from "./monitoring-client.ts";
 import { conditionTest, jsonPathTest, lookAtObjects, type ObjectTest } from "./wait-condition.ts";
 import { lookAtDistribution, NOT_READ, type WaitVersion } from "./wait-distribution.ts";
 import { getObject, missingObject, readWaitObjects, type WaitObject } from "./wait-objects.ts";
 import { pollUntilDone, type WaitLook } from "./wait-poll.ts";
 
-const TIMEOUT = "30s";
+/** How long at most, when nobody says. */
+export const WAIT_TIMEOUT_DEFAULT = "30s";
 
 /** How long a control plane may take to read a folder, until what it lacks is not there. */
 const READ_MS_MAX = 3000;
@@ -24,7 +31,10 @@ const FLAGS = {
     value: "WHAT",
     help: "distribution (default), delete, condition=TYPE[=STATUS], jsonpath={.PATH}[=VALUE]",
   },
-  timeout: { value: "TIME", help: `how long at most, 0 looks once (default ${TIMEOUT})` },
+  timeout: {
+    value: "TIME",
+    help: `how long at most, 0 looks once (default ${WAIT_TIMEOUT_DEFAULT})`,
+  },
   proxy: { value: "POD[.NS]", help: "only this proxy has to have it (default all)" },
   generation: { value: "N", help: "the version to wait for (default the present one)" },
   ...FILE_FLAGS,
@@ -58,7 +68,7 @@ why; 2 when it was called wrongly or there is no such object.`,
   }),
   async run(args, io) {
     const { flags, positionals } = parseFlags("wait", args, FLAGS);
-    const timeoutMs = readTimeout(flags.timeout ?? TIMEOUT);
+    const timeoutMs = readWaitTimeout(flags.timeout);
     const what = flags.for ?? "distribution";
     const test = readTest(what);
     if (test !== undefined) return waitForTest(flags, positionals, io, { test, timeoutMs });
@@ -77,7 +87,8 @@ function readTest(what: string): ObjectTest | undefined {
   return undefined;
 }
 
-function readTimeout(text: string): number {
+/** A `--timeout` in milliseconds; throws a `CliError` when it is no time. */
+export function readWaitTimeout(text = WAIT_TIMEOUT_DEFAULT): number {
   const timeoutMs = parseDurationMs(/^\d+$/.test(text) ? `${text}s` : text);
   if (timeoutMs === undefined || timeoutMs < 0) {
     throw new CliError(`--timeout is a time such as 30s or 2m, not "${text}"`);
@@ -115,12 +126,7 @@ async function waitForProxies(
   io: CommandIo,
   { isForDelete, timeoutMs }: { readonly isForDelete: boolean; readonly timeoutMs: number },
 ): Promise<number> {
-  if (flags.kubeconfig !== undefined && flags["monitoring-addr"] === undefined) {
-    throw new CliError(
-      "with --kubeconfig say --monitoring-addr too, the control plane's; or wait for what it writes: --for=condition=Distributed",
-    );
-  }
-  const monitoring = findMonitoring(flags, io);
+  const monitoring = findWaitMonitoring(flags, io);
   const wait = (
     objects: readonly WaitVersion[],
     namespace: string,
@@ -164,6 +170,43 @@ async function waitForProxies(
   });
 }
 
+/**
+ * Waits until every proxy that needs them has acknowledged objects as the API has them now; the exit
+ * code. What goes to no proxy is left out.
+ */
+export async function waitUntilDistributed(
+  objects: readonly WaitObject[],
+  client: ApiClient,
+  {
+    monitoring,
+    io,
+    timeoutMs,
+  }: { readonly monitoring: Monitoring; readonly io: CommandIo; readonly timeoutMs: number },
+): Promise<number> {
+  const versions = await presentVersions(client, objects.filter(isOfMesh), {
+    generation: undefined,
+  });
+  const question = { monitoring, proxy: undefined, io };
+  return pollUntilDone(versions, (waiting) => lookAtDistribution(waiting, question, false), {
+    clock: nodeClock,
+    io,
+    timeoutMs,
+  });
+}
+
+/** Whom to ask what proxies have; throws a `CliError` where only the API is known. */
+export function findWaitMonitoring(
+  flags: MonitoringFlags & { readonly kubeconfig: string | undefined },
+  io: CommandIo,
+): Monitoring {
+  if (flags.kubeconfig !== undefined && flags["monitoring-addr"] === undefined) {
+    throw new CliError(
+      "with --kubeconfig say --monitoring-addr too, the control plane's; or wait for what it writes: weft wait --for=condition=Distributed",
+    );
+  }
+  return findMonitoring(flags, io);
+}
+
 /** What to say of an object that a control plane on a folder does not have. */
 async function unknownObject(
   monitoring: Monitoring,
@@ -186,7 +229,7 @@ async function unknownObject(
 async function presentVersions(
   client: ApiClient,
   objects: readonly WaitObject[],
-  flags: WaitFlags,
+  flags: Pick<WaitFlags, "generation">,
 ): Promise<readonly WaitVersion[]> {
   const asked = withGeneration(objects, flags);
   const versions: WaitVersion[] = [];
@@ -201,7 +244,7 @@ async function presentVersions(
 
 function withGeneration(
   objects: readonly WaitObject[],
-  { generation }: WaitFlags,
+  { generation }: Pick<WaitFlags, "generation">,
 ): readonly WaitVersion[] {
   if (generation === undefined) return objects;
   if (objects.length > 1) throw new CliError("--generation is for one object at a time");
@@ -210,13 +253,17 @@ function withGeneration(
 }
 
 function checkKinds(objects: readonly WaitObject[]): void {
-  for (const { kind, label } of objects) {
-    const isMesh = MESH_KINDS.some((one) => one.group === kind.group && one.kind === kind.kind);
-    if (isMesh) continue;
+  for (const one of objects) {
+    if (isOfMesh(one)) continue;
+    const { kind, label } = one;
     throw new CliError(
       `${label}: a ${kind.kind} goes to no proxy; wait for what it says: --for=condition=TYPE`,
     );
   }
+}
+
+function isOfMesh({ kind }: WaitObject): boolean {
+  return MESH_KINDS.some((one) => one.group === kind.group && one.kind === kind.kind);
 }
 
 function readProxy(proxy: string | undefined, namespace: string): string | undefined {

@@ -93,6 +93,33 @@ test("`weft proxy-status` looks at one pod, one namespace, as JSON", async () =>
   );
 });
 
+test("`weft proxy-status` tells who is in automatic scope, and who is not and why", async () => {
+  monitoring.routes.set("GET /debug/syncz", { json: [proxySync("a.x"), proxySync("b.x")] });
+  const proxies = [
+    { proxy: "a.x", workload: "x/a", isAutomatic: true, omittedClusters: 480 },
+    {
+      proxy: "b.x",
+      workload: "x/b",
+      isAutomatic: false,
+      obstacle: "it speaks state of the world",
+      omittedClusters: 0,
+    },
+  ];
+  monitoring.routes.set("GET /debug/scopez", { json: { workloads: [], proxies } });
+  try {
+    expect((await runCommand(proxyStatusCommand, [], here())).stdout.split("\n").slice(3)).toEqual([
+      "",
+      "a.x is in automatic scope: without 480 clusters that its workload was not seen to call",
+      "b.x is asked to be in automatic scope and is not: it speaks state of the world",
+      "",
+    ]);
+    const json = await runCommand(proxyStatusCommand, ["-n", "x", "-o", "json"], here());
+    expect(JSON.parse(json.stdout)).toMatchObject(proxies.map((scope) => ({ scope })));
+  } finally {
+    monitoring.routes.delete("GET /debug/scopez");
+  }
+});
+
 const dump = (clusters: readonly object[], addresses: readonly string[]): object => ({
   configs: [
     {

@@ -1,8 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RESOURCE_TYPE_URL } from "../../src/api/type-url.ts";
 import { nodeClock } from "../../src/base/node-clock.ts";
 import { createPrng } from "../../src/base/prng.ts";
+import { applyCommand } from "../../src/cli/apply.ts";
 import { waitCommand } from "../../src/cli/wait.ts";
 import { decodeYaml } from "../../src/config/yaml.ts";
 import { ControlPlane } from "../../src/controlplane/control-plane.ts";
@@ -103,6 +105,49 @@ function connect(name: string): Proxy {
 
 const wait = (...args: readonly string[]): Promise<CommandResult> =>
   runCommand(waitCommand, args, { home: api.home });
+
+describe("`weft apply --wait`", () => {
+  const routes = (version: string): string => {
+    const file = join(api.home, "routes.yaml");
+    writeFileSync(file, routeYaml(version));
+    return file;
+  };
+  const applyFiles = (...args: readonly string[]): Promise<CommandResult> =>
+    runCommand(applyCommand, args, { home: api.home });
+
+  test("ends when every proxy has acknowledged what was applied", async () => {
+    const proxy = connect("a");
+    await proxy.answer();
+    const applied = applyFiles("-f", routes("v2"), "--wait", "--timeout", "20s");
+    await proxy.answer();
+    expect(await applied).toEqual({
+      exitCode: 0,
+      stdout: `${LABEL} configured\n${LABEL} is distributed (1/1 proxies)\n`,
+      stderr: "",
+    });
+  });
+
+  test("says who is behind, and who refused", async () => {
+    const proxy = connect("a");
+    await proxy.answer();
+    const late = await applyFiles("-f", routes("v2"), "--wait", "--timeout", "300ms");
+    expect(late.exitCode).toBe(124);
+    expect(late.stderr).toContain("a.default: RDS STALE");
+    await proxy.answer("no such thing");
+    const refused = await applyFiles("-f", routes("v2"), "--wait");
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("rejected by a.default: no such thing");
+  });
+
+  test.each([
+    [["--timeout", "1s"], "--timeout goes with --wait alone"],
+    [["--wait", "--dry-run", "server"], "--wait waits for nothing with --dry-run"],
+    [["--wait", "--timeout", "soon"], '--timeout is a time such as 30s or 2m, not "soon"'],
+  ])("refuses %j", async (flags, message) => {
+    const result = await applyFiles("-f", routes("v2"), ...flags);
+    expect(result).toEqual({ exitCode: 2, stdout: "", stderr: `weft: ${message}\n` });
+  });
+});
 
 describe("`weft wait`", () => {
   test("ends when every proxy has acknowledged the object as it is now", async () => {
