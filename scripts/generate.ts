@@ -27,6 +27,7 @@ const ROOTS: readonly string[] = [
   "envoy/config/rbac/v3/rbac.proto",
   "envoy/config/route/v3/route.proto",
   "envoy/extensions/access_loggers/file/v3/file.proto",
+  "envoy/extensions/access_loggers/grpc/v3/als.proto",
   "envoy/extensions/access_loggers/stream/v3/stream.proto",
   "envoy/extensions/filters/http/cors/v3/cors.proto",
   "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto",
@@ -107,6 +108,7 @@ const ROOTS: readonly string[] = [
   "envoy/extensions/compression/gzip/decompressor/v3/gzip.proto",
   "envoy/extensions/compression/zstd/compressor/v3/zstd.proto",
   "envoy/extensions/compression/zstd/decompressor/v3/zstd.proto",
+  "envoy/service/accesslog/v3/als.proto",
   "envoy/service/discovery/v3/ads.proto",
   "envoy/service/discovery/v3/discovery.proto",
 ];

@@ -3,6 +3,10 @@ import { ScaleTimersOverloadActionConfigSchema } from "../api/gen/envoy/config/o
 import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from "../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
@@ -127,6 +131,8 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CorsPolicySchema,
   CorsSchema,
   FileAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
   GetAddrInfoDnsResolverConfigSchema,
   FilterConfigSchema,
   FixedHeapConfigSchema,

@@ -7,6 +7,7 @@ import { formatHostPort } from "../base/ip.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { AdsClient } from "../xdsclient/ads-client.ts";
+import { AccessLogs } from "./access-log/access-logs.ts";
 import { LogFiles, type StreamWriter } from "./access-log/log-file.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import type { ProxyBootstrap } from "./bootstrap.ts";
@@ -79,6 +80,7 @@ export class Proxy {
   readonly #routes: RouteSet;
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
+  readonly #accessLogs: AccessLogs;
   readonly #admin: AdminServer;
   readonly #readBuffer = createReadBuffer();
   readonly #stopping = new AbortController();
@@ -161,6 +163,7 @@ export class Proxy {
     };
     const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
     this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
+    this.#accessLogs = new AccessLogs(this.#logFiles, { ...context, node });
     this.#listeners = this.#createListeners(context, drainMs);
     this.#admin = this.#createAdmin(drainMs, strategy);
   }
@@ -169,7 +172,7 @@ export class Proxy {
     return new ListenerSet(
       {
         context,
-        logFiles: this.#logFiles,
+        logs: this.#accessLogs,
         routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
         drainMs,
         drain: this.#drain,
@@ -431,6 +434,7 @@ export class Proxy {
     this.#secrets.close();
     await this.#secretStreams.stop();
     await this.#admin.stop();
+    await this.#accessLogs.close();
     await this.#logFiles.close();
   }
 }

@@ -1,6 +1,9 @@
+import { create } from "@bufbuild/protobuf";
+import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
 import type { Prng } from "../../src/base/prng.ts";
 import type { SimClock } from "../../src/base/sim-clock.ts";
 import { NO_RUNTIME } from "../../src/match/runtime-reader.ts";
+import { AccessLogs } from "../../src/proxy/access-log/access-logs.ts";
 import { LogFiles, type StreamWriter } from "../../src/proxy/access-log/log-file.ts";
 import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
@@ -41,6 +44,8 @@ export interface SimProxy {
   readonly clusters: ClusterSet;
   readonly deps: ChainDeps;
 }
+
+const NODE = create(NodeSchema);
 
 /** Puts a proxy together that never opens a socket of its own. */
 export function createSimProxy(
@@ -102,7 +107,7 @@ export function createSimProxy(
   const draining = { clock, prng, durationMs: 1000, strategy: "immediate" } as const;
   const deps: ChainDeps = {
     context,
-    logFiles: new LogFiles(clock, log, writeStream),
+    logs: new AccessLogs(new LogFiles(clock, log, writeStream), { ...context, node: NODE }),
     routeSource: (name, statPrefix) => routes.source(name, statPrefix),
     findByAddress: () => undefined,
     drainMs: 1000,

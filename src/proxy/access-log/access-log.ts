@@ -6,11 +6,32 @@ export type EntryFormat = (info: StreamInfo) => string;
 /** Whether a stream is logged. */
 export type LogFilter = (info: StreamInfo) => boolean;
 
-/** Where an access log goes, what it writes there, and about which streams. */
-export interface AccessLogConfig {
+/** Lines in a file. */
+export interface FileSink {
+  readonly kind: "file";
   /** A file, or "/dev/stdout", "/dev/stderr". */
   readonly path: string;
   readonly format: EntryFormat;
+}
+
+/** Messages to a service that takes them by gRPC (Envoy, "gRPC Access Log Service"). */
+export interface GrpcSink {
+  readonly kind: "grpc";
+  readonly logName: string;
+  /** The cluster of the service. */
+  readonly cluster: string;
+  /** Whether its messages are about connections; else about requests. */
+  readonly isTcp: boolean;
+  /** How long an entry waits for others, and how many bytes wait at most; 0 sends each at once. */
+  readonly flushMs: number;
+  readonly bufferBytesMax: number;
+  /** The entry as it goes over the wire. */
+  readonly encode: (info: StreamInfo) => Uint8Array;
+}
+
+/** Where an access log goes, what it writes there, and about which streams. */
+export interface AccessLogConfig {
+  readonly sink: FileSink | GrpcSink;
   /** Absent: all of them. */
   readonly filter?: LogFilter;
 }
@@ -18,4 +39,9 @@ export interface AccessLogConfig {
 /** One configured log: takes what is known of a stream that ended, keeps nothing of it. */
 export interface AccessLog {
   log(info: StreamInfo): void;
+}
+
+/** What makes logs of their configuration. */
+export interface LogOpener {
+  open(config: AccessLogConfig): AccessLog;
 }

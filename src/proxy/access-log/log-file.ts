@@ -1,7 +1,7 @@
 import { close, open, write } from "node:fs";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../telemetry/log.ts";
-import type { AccessLog, AccessLogConfig } from "./access-log.ts";
+import type { AccessLog, FileSink } from "./access-log.ts";
 
 /** Lines wait so long for others; Envoy's own default is ten seconds. */
 const FLUSH_MS = 250;
@@ -53,14 +53,9 @@ export class LogFiles {
     this.#writeStream = writeStream;
   }
 
-  open({ path, format, filter }: AccessLogConfig): AccessLog {
+  open({ path, format }: FileSink): AccessLog {
     const file = this.#file(path);
-    if (filter === undefined) return { log: (info) => file.write(format(info)) };
-    return {
-      log(info) {
-        if (filter(info)) file.write(format(info));
-      },
-    };
+    return { log: (info) => file.write(format(info)) };
   }
 
   /** Takes lines with their ends, in UTF-8. */

@@ -21,6 +21,7 @@ import { compileFormat } from "../../match/substitution.ts";
 import type { AccessLogConfig, EntryFormat } from "../access-log/access-log.ts";
 import { compileJsonFormat } from "../access-log/json-format.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { GRPC_ACCESS_LOGS } from "./grpc-access-log.ts";
 import { decodeLogFilter } from "./log-filter.ts";
 
 /** Envoy's format when none is given. */
@@ -31,7 +32,8 @@ const DEFAULT_FORMAT =
   '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
 /** Every access log that is built. */
-const ACCESS_LOGS: readonly Extension<AccessLogConfig>[] = [
+const ACCESS_LOGS: readonly Extension<AccessLogConfig["sink"]>[] = [
+  ...GRPC_ACCESS_LOGS,
   extension(FileAccessLogSchema, (message, path, issues) => {
     const fields = ["path", "format", "json_format", "typed_json_format", "log_format"];
     issues.push(...refuseFields(FileAccessLogSchema, message, fields, path));
@@ -41,27 +43,30 @@ const ACCESS_LOGS: readonly Extension<AccessLogConfig>[] = [
     switch (given.case) {
       case "format": {
         const format = compileText(given.value, joinPath(path, "format"), issues);
-        return { path: message.path, format };
+        return { kind: "file", path: message.path, format };
       }
       case "jsonFormat":
       case "typedJsonFormat": {
         const options = { omitsEmpty: false, path: joinPath(path, "json_format"), issues };
-        return { path: message.path, format: compileJsonFormat(given.value, options) };
+        const format = compileJsonFormat(given.value, options);
+        return { kind: "file", path: message.path, format };
       }
       case "logFormat":
-      case undefined:
-        return { path: message.path, format: decodeLogFormat(given.value, path, issues) };
+      case undefined: {
+        const format = decodeLogFormat(given.value, path, issues);
+        return { kind: "file", path: message.path, format };
+      }
     }
   }),
   extension(StdoutAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StdoutAccessLogSchema, message, ["log_format"], path));
     const format = decodeLogFormat(message.accessLogFormat.value, path, issues);
-    return { path: "/dev/stdout", format };
+    return { kind: "file", path: "/dev/stdout", format };
   }),
   extension(StderrAccessLogSchema, (message, path, issues) => {
     issues.push(...refuseFields(StderrAccessLogSchema, message, ["log_format"], path));
     const format = decodeLogFormat(message.accessLogFormat.value, path, issues);
-    return { path: "/dev/stderr", format };
+    return { kind: "file", path: "/dev/stderr", format };
   }),
 ];
 
@@ -77,11 +82,11 @@ export function decodeAccessLogs(
     const fields = ["name", "filter", "typed_config"];
     issues.push(...refuseFields(AccessLogSchema, log, fields, logPath));
     const named = { name: log.name, any: log.configType.value, path: logPath };
-    const decoded = decodeExtension(ACCESS_LOGS, named, issues);
-    if (decoded === undefined) return [];
-    if (log.filter === undefined) return [decoded];
+    const sink = decodeExtension(ACCESS_LOGS, named, issues);
+    if (sink === undefined) return [];
+    if (log.filter === undefined) return [{ sink }];
     const filter = decodeLogFilter(log.filter, joinPath(logPath, "filter"), issues);
-    return [{ ...decoded, filter }];
+    return [{ sink, filter }];
   });
 }
 

@@ -2,8 +2,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { formatHostPort } from "../../base/ip.ts";
 import type { PeerAddress } from "../../match/connection-info.ts";
-import type { AccessLog } from "../access-log/access-log.ts";
-import type { LogFiles } from "../access-log/log-file.ts";
+import type { AccessLog, LogOpener } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
 import { refusedStreamInfo } from "../network-filter/tcp-stream-info.ts";
@@ -29,7 +28,7 @@ export interface BoundAddress {
 /** What listeners need besides their configuration. */
 export interface ListenerDeps {
   readonly context: ProxyContext;
-  readonly logFiles: LogFiles;
+  readonly logs: LogOpener;
   readonly routeSource: (rdsName: string, statPrefix: string) => RouteSource;
   /** The listener that is for connections to that address. */
   readonly findByAddress: (address: PeerAddress) => Listener | undefined;
@@ -88,7 +87,7 @@ export class Listener implements ChainOwner {
     this.#defaultChain = config.defaultChain && create(config.defaultChain);
     this.#own = new Set(this.#chains.values());
     if (this.#defaultChain !== undefined) this.#own.add(this.#defaultChain);
-    this.#refusalLogs = config.refusalLogs.map((log) => deps.logFiles.open(log));
+    this.#refusalLogs = config.refusalLogs.map((log) => deps.logs.open(log));
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
 

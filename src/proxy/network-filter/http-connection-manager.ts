@@ -25,7 +25,7 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
 }
 
 function createService(config: HttpConfig, deps: ChainDeps): HttpService {
-  const { context, logFiles, routeSource, drain } = deps;
+  const { context, logs, routeSource, drain } = deps;
   const statPrefix = `http.${config.statPrefix}`;
   if (config.inlineRoutes !== undefined) showCounters(config.inlineRoutes, context.counters);
   return {
@@ -35,7 +35,7 @@ function createService(config: HttpConfig, deps: ChainDeps): HttpService {
       isDisabled,
       create: open({ context, name, statPrefix }),
     })),
-    accessLogs: config.accessLogs.map((log) => logFiles.open(log)),
+    accessLogs: config.accessLogs.map((log) => logs.open(log)),
     routes:
       config.rdsName === ""
         ? { current: config.inlineRoutes }

@@ -71,8 +71,8 @@ export function tcpProxy(config: TcpProxyConfig): TerminalFilterConfig {
   return {
     isTerminal: true,
     http: undefined,
-    create({ context, logFiles }) {
-      const logs = config.accessLogs.map((log) => logFiles.open(log));
+    create({ context, logs: opener }) {
+      const logs = config.accessLogs.map((log) => opener.open(log));
       const counters = context.counters.get(`tcp.${config.statPrefix}`, ZERO);
       const service: TcpService = { config, context, logs, counters };
       return {
