@@ -46,7 +46,8 @@ function found<K, V>(
  *
  * For pure functions of immutable values, so that an unchanged input costs a look-up. A result
  * lives as long as the objects it was computed from: the first argument must be an object, and
- * text and numbers among the others should come from a small set.
+ * text and numbers among the others should come from a small set. All arguments count: given to
+ * `map` as it is, it would be called with the place and the list as well, and remember nothing.
  */
 export function memoise<Args extends readonly [object, ...unknown[]], R>(
   compute: (...args: Args) => R,

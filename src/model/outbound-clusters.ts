@@ -112,7 +112,7 @@ const NO_NEEDS: PlaceNeeds = { isPlaced: false, isOfNode: false, labelNames: [] 
 
 /** What all services need together, as text, which seldom changes. */
 function joinNeeds(services: readonly ServiceClusters[]): string {
-  const needs = services.map(needsOf).filter((one) => one !== NO_NEEDS);
+  const needs = services.map((one) => needsOf(one)).filter((one) => one !== NO_NEEDS);
   return JSON.stringify({
     isPlaced: needs.some(({ isPlaced }) => isPlaced),
     isOfNode: needs.some(({ isOfNode }) => isOfNode),

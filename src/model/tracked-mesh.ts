@@ -1,12 +1,15 @@
 import { CellMap } from "../base/cell-map.ts";
 import { type CellGraph, type Input, isSameList } from "../base/cells.ts";
+import { InputMap } from "../base/input-map.ts";
 import type { DestinationRule, NamespaceRules, RuleIndex } from "./destination-rule.ts";
+import type { ServiceEndpoints } from "./endpoint.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ServiceTarget } from "./service.ts";
 
 /** What a mesh is given as, part by part; the rules follow from the list of rules. */
-type Parts = Omit<Mesh, "registry" | "rules"> & Registry & { readonly index: RuleIndex };
+type Parts = Omit<Mesh, "registry" | "rules"> &
+  Omit<Registry, "endpoints" | "listed"> & { readonly index: RuleIndex };
 
 const NO_RULES: ReadonlyMap<string, readonly DestinationRule[]> = new Map();
 const NO_HOSTS: readonly string[] = [];
@@ -21,6 +24,8 @@ export class TrackedMesh implements Mesh {
   readonly registry: Registry;
   readonly rules: RuleIndex;
   readonly #inputs: { readonly [K in keyof Parts]: Input<Parts[K]> };
+  readonly #endpoints: InputMap<ServiceEndpoints>;
+  readonly #listed: InputMap<readonly ServiceTarget[]>;
 
   constructor(graph: CellGraph, mesh: Mesh) {
     const parts = partsOf(mesh);
@@ -28,10 +33,11 @@ export class TrackedMesh implements Mesh {
       Object.entries(parts).map(([name, value]) => [name, graph.input<unknown>(value)]),
     ) as unknown as { readonly [K in keyof Parts]: Input<Parts[K]> };
     this.#inputs = inputs;
-    const endpoints = new CellMap(graph, inputs.endpoints);
+    this.#endpoints = new InputMap(graph, mesh.registry.endpoints);
+    this.#listed = new InputMap(graph, mesh.registry.listed, isSameTargets);
     this.registry = {
-      endpoints,
-      listed: new CellMap(graph, inputs.listed, isSameTargets),
+      endpoints: this.#endpoints,
+      listed: this.#listed,
       get services() {
         return inputs.services.get();
       },
@@ -54,6 +60,8 @@ export class TrackedMesh implements Mesh {
     for (const name of Object.keys(parts) as (keyof Parts)[]) {
       (this.#inputs[name] as Input<unknown>).set(parts[name]);
     }
+    this.#endpoints.set(mesh.registry.endpoints);
+    this.#listed.set(mesh.registry.listed);
   }
 
   get settings(): Mesh["settings"] {
@@ -108,7 +116,8 @@ function isSameTargets(last: readonly ServiceTarget[], next: readonly ServiceTar
 }
 
 function partsOf({ registry, rules, ...rest }: Mesh): Parts {
-  return { ...rest, ...registry, index: rules };
+  const { endpoints: _endpoints, listed: _listed, ...whole } = registry;
+  return { ...rest, ...whole, index: rules };
 }
 
 function trackedRules(graph: CellGraph, index: Input<RuleIndex>): RuleIndex {

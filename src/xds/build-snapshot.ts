@@ -120,7 +120,7 @@ const clusterResource = memoise((cluster: Cluster, flags: string) => {
 });
 
 const endpointResources = memoise((services: readonly (readonly ClusterEndpoints[])[]) =>
-  joinEncoded(services.map(serviceEndpoints)),
+  joinEncoded(services.map((endpoints) => serviceEndpoints(endpoints))),
 );
 
 const serviceEndpoints = memoise((endpoints: readonly ClusterEndpoints[]) =>

@@ -146,21 +146,32 @@ function aliasesOf(
 /** Services that nobody selects pods for lead where their endpoints say. */
 const listedBy = memoise(
   (services: readonly Service[], endpoints: ReadonlyMap<string, ServiceEndpoints>) => {
-    const byAddress = new Map<string, ServiceTarget[]>();
+    const byAddress = new Map<string, readonly ServiceTarget[]>();
     for (const service of services) {
-      if (service.selector !== undefined) continue;
-      for (const port of service.ports) {
-        for (const endpoint of endpoints.get(service.id)?.get(port.name) ?? []) {
-          const target = { service, port, targetPort: endpoint.port };
-          const known = byAddress.get(endpoint.address);
-          if (known === undefined) byAddress.set(endpoint.address, [target]);
-          else known.push(target);
-        }
+      const own = endpoints.get(service.id);
+      if (service.selector !== undefined || own === undefined) continue;
+      for (const [address, targets] of targetsByAddress(service, own)) {
+        const known = byAddress.get(address);
+        byAddress.set(address, known === undefined ? targets : [...known, ...targets]);
       }
     }
     return byAddress;
   },
 );
+
+/** Where the endpoints of one service are, each address once. */
+const targetsByAddress = memoise((service: Service, endpoints: ServiceEndpoints) => {
+  const byAddress = new Map<string, ServiceTarget[]>();
+  for (const port of service.ports) {
+    for (const endpoint of endpoints.get(port.name) ?? []) {
+      const target = { service, port, targetPort: endpoint.port };
+      const known = byAddress.get(endpoint.address);
+      if (known === undefined) byAddress.set(endpoint.address, [target]);
+      else known.push(target);
+    }
+  }
+  return [...byAddress];
+});
 
 /** The same map while the endpoints of all services are the same. */
 const endpointMap = memoise(

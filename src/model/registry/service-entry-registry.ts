@@ -3,10 +3,11 @@ import { memoise } from "../../base/memo.ts";
 import { matchLabels } from "../../config/label-selector.ts";
 import type { ServiceEntry } from "../../config/service-entry.ts";
 import { compareAge, type ObjectIssue } from "../origin.ts";
+import type { Service } from "../service.ts";
 import { type Workload, workloadIndex } from "../workload.ts";
 import { allocateAddresses } from "./auto-address.ts";
 import type { RegistryInput } from "./registry.ts";
-import type { KnownService, RegistryPart } from "./registry-part.ts";
+import type { KnownService, MemoryEntry, RegistryPart } from "./registry-part.ts";
 import {
   buildEntryEndpoints,
   buildEntryServices,
@@ -24,25 +25,32 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
   );
   const built = objects.map((object) => {
     const entry = memory.entry(entryName(object));
-    // Endpoints come and go: the services, and all that follows from them, stay the same value.
-    const inputs = [withoutEndpoints(object), settings.exportTo];
-    const services = entry.remember("services", inputs, () =>
-      buildEntryServices(object, settings.exportTo),
-    );
-    return { object, entry, services };
+    return entry.remember("built", [object, settings.exportTo], (): BuiltEntry => {
+      // Endpoints come and go: the services, and all that follows from them, stay the same value.
+      const inputs = [withoutEndpoints(object), settings.exportTo];
+      const services = entry.remember("services", inputs, () =>
+        buildEntryServices(object, settings.exportTo),
+      );
+      const isAddressed = !services.some(needsAddress);
+      return { object, entry, services, isAddressed, issues: entryIssues(object) };
+    });
   });
   const addresses = addressesFor(
     memory.keep(
       "names that need addresses",
-      built.flatMap(({ services }) => services.filter(needsAddress).map(({ id }) => id)),
+      built.flatMap(({ services, isAddressed }) =>
+        isAddressed ? [] : services.filter(needsAddress).map(({ id }) => id),
+      ),
     ),
   );
-  const services = built.flatMap(({ object, entry, services: own }) => {
-    const selected = entry.keep("selected", selectedBy(object, input));
-    const given = own.map((service) =>
-      needsAddress(service) ? addresses.get(service.id) : undefined,
-    );
-    return entry.remember("known", [object, selected, ...own, ...given], () =>
+  const services = built.flatMap((one) => {
+    const { object, entry, services: own, isAddressed } = one;
+    const found = selectedBy(object, input);
+    const selected = found === NOBODY ? NOBODY : entry.keep("selected", found);
+    const given = isAddressed
+      ? NOT_GIVEN
+      : own.map((service) => (needsAddress(service) ? addresses.get(service.id) : undefined));
+    return entry.remember("known", [one, selected, ...given], () =>
       own.map((service, index): KnownService => {
         const pair = given[index];
         const whole = pair === undefined ? service : withAutoAddresses(service, ...pair);
@@ -50,8 +58,20 @@ export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
       }),
     );
   });
-  return { services, issues: built.flatMap(({ object }) => entryIssues(object)) };
+  return { services, issues: built.flatMap(({ issues }) => issues) };
 }
+
+/** What is made of a ServiceEntry alone; the same value while the object is. */
+interface BuiltEntry {
+  readonly object: ServiceEntry;
+  readonly entry: MemoryEntry;
+  readonly services: readonly Service[];
+  /** Whether none of them needs an address from the mesh. */
+  readonly isAddressed: boolean;
+  readonly issues: readonly ObjectIssue[];
+}
+
+const NOT_GIVEN: readonly (readonly [ipv4: string, ipv6: string] | undefined)[] = [];
 
 /** What is remembered of a ServiceEntry; no service's id is like it. */
 const entryName = memoise(
