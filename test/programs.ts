@@ -20,6 +20,8 @@ export type Program =
   | "taskset"
   | "cc"
   | "istioctl"
+  | "grpc-interop-client"
+  | "grpc-interop-server"
   | "prometheus"
   | "promtool"
   | "etcd"
@@ -28,8 +30,8 @@ export type Program =
 /**
  * The path of a program, or `undefined` where this machine lacks it: the tests that need it are
  * skipped then, and the runner says so. Envoy is also looked for in `ENVOY_PATH` and where
- * `npm run envoy` puts it, go-control-plane and istiod where the
- * scripts of those names do, and istioctl. A program that
+ * `npm run envoy` puts it, and what is built from Go modules where the scripts of those names put
+ * it. A program that
  * `WEFT_TEST_REQUIRE` lists must be there.
  */
 export function findProgram(program: Program): string | undefined {
@@ -76,13 +78,20 @@ export function findCases(): string | undefined {
 }
 
 /** Built from Go modules by the scripts of their names. */
-const BUILT_HERE: ReadonlySet<Program> = new Set(["go-control-plane", "istiod", "istioctl"]);
+const BUILT_HERE: ReadonlyMap<Program, string> = new Map([
+  ["go-control-plane", "go-control-plane/go-control-plane"],
+  ["istiod", "istiod/istiod"],
+  ["istioctl", "istioctl/istioctl"],
+  ["grpc-interop-client", "grpc-interop/client"],
+  ["grpc-interop-server", "grpc-interop/server"],
+]);
 
 function candidates(program: Program): string[] {
   const onPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, program));
-  if (BUILT_HERE.has(program)) return [join(repository, ".cache", program, program)];
+  const built = BUILT_HERE.get(program);
+  if (built !== undefined) return [join(repository, ".cache", built)];
   if (program === "kube-apiserver") return [join(KUBERNETES_BIN, program)];
   if (program !== "envoy") return onPath;
   const named = process.env["ENVOY_PATH"];
