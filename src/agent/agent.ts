@@ -44,6 +44,13 @@ export class Agent {
     }
   }
 
+  /** Whether an exception that has left everything concerns a proxy in this process, which goes on. */
+  noteFault(error: unknown): boolean {
+    if (!(this.#dataPlane instanceof WeftDataPlane)) return false;
+    this.#dataPlane.noteFault(error);
+    return true;
+  }
+
   /** Ends the proxy, with `isDraining` after its connections had time to end by themselves. */
   async stop({ isDraining }: { readonly isDraining: boolean }): Promise<void> {
     this.#isStopping = true;

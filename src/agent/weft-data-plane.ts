@@ -4,7 +4,7 @@ import { parseBootstrap } from "../proxy/bootstrap.ts";
 import { Proxy } from "../proxy/proxy.ts";
 import type { DataPlane, DataPlaneOptions } from "./data-plane.ts";
 
-/** weft's own proxy in this process. What crashes it ends the process, and the runtime starts another. */
+/** weft's own proxy in this process. What crashes the process is for the runtime, which starts another. */
 export class WeftDataPlane implements DataPlane {
   readonly #options: DataPlaneOptions;
   #proxy: Proxy | undefined;
@@ -27,6 +27,11 @@ export class WeftDataPlane implements DataPlane {
       onQuit,
     });
     await this.#proxy.start();
+  }
+
+  /** An exception has left everything in this process: it is counted and logged. */
+  noteFault(error: unknown): void {
+    this.#proxy?.noteFault(error);
   }
 
   isReady(): Promise<boolean> {

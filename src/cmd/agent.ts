@@ -6,6 +6,7 @@ import { nodeClock } from "../base/node-clock.ts";
 import { nodePrng } from "../base/node-prng.ts";
 import { CliError, type Command, type CommandIo, EXIT } from "../cli/command.ts";
 import { createLogger } from "../telemetry/log.ts";
+import { survive } from "./survive.ts";
 
 /** `weft agent`: what stands beside one workload. The runtime starts it, people rarely do. */
 export const agentCommand: Command = {
@@ -53,12 +54,16 @@ async function runAgent(args: readonly string[], io: CommandIo): Promise<number>
     },
   });
   await agent.start();
+  const endSurvival = survive((error) => {
+    if (!agent.noteFault(error)) throw error;
+  });
   const signal = AbortSignal.any([io.signal, quit.signal]);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await agent.stop({ isDraining: failure === undefined && io.signal.reason !== "SIGINT" });
+  endSurvival();
   if (failure !== undefined) throw new CliError(failure);
   return EXIT.done;
 }

@@ -9,6 +9,7 @@ import { Proxy, type ProxyDeps } from "../proxy/proxy.ts";
 import { createLogger, type LogLevel } from "../telemetry/log.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { HotRestartOptions } from "./hot-restart-flags.ts";
+import { survive } from "./survive.ts";
 
 /** How a proxy is to run. */
 export interface ServeOptions {
@@ -50,6 +51,7 @@ export async function serveProxy(bootstrap: ProxyBootstrap, options: ServeOption
     await restart?.close();
     throw new CliError(error instanceof Error ? error.message : String(error));
   }
+  const endSurvival = survive((error) => proxy.noteFault(error));
   collectGarbage();
   const reopenLogs = (): void => proxy.reopenLogs();
   process.on("SIGUSR1", reopenLogs);
@@ -59,6 +61,7 @@ export async function serveProxy(bootstrap: ProxyBootstrap, options: ServeOption
   if (told.aborted) log.info("draining", { drainMs: endMs });
   await proxy.stop(told.aborted ? endMs : 0);
   await restart?.close();
+  endSurvival();
 }
 
 async function joinRestart(

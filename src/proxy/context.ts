@@ -5,6 +5,7 @@ import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { CounterGroups } from "./counters.ts";
 import type { DnsCaches } from "./dns-cache/dns-caches.ts";
+import type { Faults } from "./fault-log.ts";
 import type { DateHeader } from "./http/date-header.ts";
 import type { DeadlineSetter, Deadlines } from "./net/deadlines.ts";
 import type { FlushQueue } from "./net/flush-queue.ts";
@@ -21,6 +22,8 @@ export interface ProxyContext {
   readonly prng: Prng;
   readonly runtime: RuntimeReader;
   readonly log: Logger;
+  /** Exceptions that nobody expected. */
+  readonly faults: Faults;
   readonly readBuffer: ReadBuffer;
   readonly flushQueue: FlushQueue;
   readonly deadlines: Deadlines;

@@ -17,6 +17,7 @@ import type { ProxyContext } from "./context.ts";
 import { CounterGroups } from "./counters.ts";
 import { DnsCaches } from "./dns-cache/dns-caches.ts";
 import { createResourceTypes } from "./dynamic-resources.ts";
+import { FaultLog } from "./fault-log.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { LayeredRuntime } from "./layered-runtime.ts";
 import { type DrainStrategy, ServerDrain } from "./listener/drain.ts";
@@ -25,7 +26,7 @@ import { LogLevels } from "./log-levels.ts";
 import { Deadlines } from "./net/deadlines.ts";
 import { DirectWriter } from "./net/direct-write.ts";
 import { FlushQueue } from "./net/flush-queue.ts";
-import { createReadBuffer } from "./net/socket.ts";
+import { createReadBuffer, type ReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { timeoutsOf } from "./overload/timeouts.ts";
@@ -82,7 +83,8 @@ export class Proxy {
   readonly #logFiles: LogFiles;
   readonly #accessLogs: AccessLogs;
   readonly #admin: AdminServer;
-  readonly #readBuffer = createReadBuffer();
+  readonly #readBuffer: ReadBuffer;
+  readonly #faults: FaultLog;
   readonly #stopping = new AbortController();
   readonly #secrets: SecretStore;
   readonly #secretStreams: SecretStreams;
@@ -107,6 +109,9 @@ export class Proxy {
     this.#bootstrap = bootstrap;
     this.#runtime = new LayeredRuntime(bootstrap.runtimeLayers);
     this.#deps = deps;
+    this.#faults = new FaultLog(clock, log, this.#counters);
+    const { note: onFault } = this.#faults;
+    this.#readBuffer = createReadBuffer(onFault);
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log.scope("file"), deps.writeStream);
@@ -135,14 +140,16 @@ export class Proxy {
     this.#clusters = this.#createClusters(tlsContexts);
     const { overload } = bootstrap;
     this.#overload =
-      overload && new OverloadManager(overload, { clock, prng, log, counters: this.#counters });
-    const deadlines = new Deadlines(clock);
-    const flushQueue = new FlushQueue(DirectWriter.create());
+      overload &&
+      new OverloadManager(overload, { clock, prng, log, counters: this.#counters, onFault });
+    const deadlines = new Deadlines(clock, onFault);
+    const flushQueue = new FlushQueue(DirectWriter.create(), onFault);
     const context: ProxyContext = {
       clock: new TurnClock(clock, flushQueue),
       prng,
       runtime: this.#runtime,
       log,
+      faults: this.#faults,
       readBuffer: this.#readBuffer,
       flushQueue,
       deadlines,
@@ -286,6 +293,11 @@ export class Proxy {
   /** Every counter and gauge. */
   stats(): readonly Stat[] {
     return this.#admin.stats();
+  }
+
+  /** An exception has left everything: it is counted, and what it did not touch goes on. */
+  noteFault(error: unknown): void {
+    this.#faults.note(error);
   }
 
   /** The addresses that are listened on, and their sockets for another process. */

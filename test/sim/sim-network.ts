@@ -1,6 +1,6 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import type { OnConnect } from "../../src/proxy/net/dial.ts";
-import type { SocketOwner } from "../../src/proxy/net/socket.ts";
+import type { ReadBuffer, SocketOwner } from "../../src/proxy/net/socket.ts";
 import { connectionError, SimSocket, type SimWires } from "./sim-socket.ts";
 import type { SimUpstream } from "./sim-upstream.ts";
 
@@ -25,7 +25,7 @@ export function enterNetwork(network: SimNetwork | undefined): void {
 /** Stands in for the proxy's own way to connect. */
 export function connectNow(
   to: NetConnectOpts,
-  buffer: Buffer,
+  { bytes: buffer }: ReadBuffer,
   owner: SocketOwner,
   onConnect: OnConnect,
 ): Socket {

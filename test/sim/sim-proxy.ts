@@ -9,6 +9,7 @@ import { ClusterSet } from "../../src/proxy/cluster/cluster-set.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { CounterGroups } from "../../src/proxy/counters.ts";
 import { DnsCaches } from "../../src/proxy/dns-cache/dns-caches.ts";
+import { RETHROW } from "../../src/proxy/fault-log.ts";
 import { DateHeader } from "../../src/proxy/http/date-header.ts";
 import { AcceptedConnection } from "../../src/proxy/listener/accepted-connection.ts";
 import type { ChainDeps } from "../../src/proxy/listener/chain.ts";
@@ -88,6 +89,7 @@ export function createSimProxy(
     prng,
     runtime,
     log,
+    faults: { note: RETHROW },
     readBuffer,
     flushQueue: new FlushQueue(undefined),
     deadlines,
@@ -133,7 +135,7 @@ export function connectClient(
     readonly onEnd: (connection: OpenConnection) => void;
   },
 ): ConnectedClient {
-  const socket = new SimSocket(wires, deps.context.readBuffer, false);
+  const socket = new SimSocket(wires, deps.context.readBuffer.bytes, false);
   const accepted = new AcceptedConnection(socket.asSocket());
   const connection = terminal.open(accepted, (owner) => socket.own(owner), told.onEnd);
   const client = new SimClient(socket, (answer) => told.onAnswer(client, answer));

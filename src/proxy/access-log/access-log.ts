@@ -1,4 +1,5 @@
 import type { StreamInfo } from "../../match/stream-info.ts";
+import type { OnFault } from "../fault-log.ts";
 
 /** Writes what is known of a stream as one entry, with its line end if it has one. */
 export type EntryFormat = (info: StreamInfo) => string;
@@ -39,6 +40,17 @@ export interface AccessLogConfig {
 /** One configured log: takes what is known of a stream that ended, keeps nothing of it. */
 export interface AccessLog {
   log(info: StreamInfo): void;
+}
+
+/** Writes to each log; one that throws keeps the others from nothing. */
+export function logToAll(logs: readonly AccessLog[], info: StreamInfo, onFault: OnFault): void {
+  for (const log of logs) {
+    try {
+      log.log(info);
+    } catch (error) {
+      onFault(error);
+    }
+  }
 }
 
 /** What makes logs of their configuration. */

@@ -1,4 +1,5 @@
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
+import type { OnFault } from "../fault-log.ts";
 import {
   type DynamicMetadata,
   FILTER,
@@ -18,6 +19,7 @@ export class FilterRun {
   #at = 0;
   /** What is answered before a route was looked for does not concern them. */
   #isBegun = false;
+  #hasLeft = false;
 
   constructor(configs: readonly OpenFilter[], stream: FilterStream) {
     this.#configs = configs;
@@ -30,6 +32,7 @@ export class FilterRun {
   begin(overrides: FilterOverrides | undefined): void {
     this.#at = 0;
     this.#isBegun = true;
+    this.#hasLeft = false;
     this.#filters = this.#all;
     if (!this.#leavesOut && (overrides === undefined || overrides.size === 0)) return;
     this.#filters = this.#all.filter((_, at) => {
@@ -50,7 +53,7 @@ export class FilterRun {
 
   /** The last filter sees the response first. */
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
-    if (!this.#isBegun) return;
+    if (!this.#isBegun || this.#hasLeft) return;
     const filters = this.#filters;
     for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
   }
@@ -66,9 +69,20 @@ export class FilterRun {
     return all;
   }
 
-  onStreamEnd(): void {
+  /** One of them has thrown, or what they work on: they see nothing more of the response. */
+  leave(): void {
+    this.#hasLeft = true;
+  }
+
+  onStreamEnd(onFault: OnFault): void {
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    for (const filter of this.#filters) filter.onStreamEnd?.();
+    for (const filter of this.#filters) {
+      try {
+        filter.onStreamEnd?.();
+      } catch (error) {
+        onFault(error);
+      }
+    }
   }
 }

@@ -6,6 +6,7 @@ import { type ClusterAction, type ClusterChoice, type Route } from "../../match/
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
+import { logToAll } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
@@ -26,7 +27,7 @@ import {
   type InformedStream,
   StreamTimes,
 } from "./http-stream-info.ts";
-import { type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
+import { FAILED, type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
@@ -72,6 +73,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
+  /** The head of the response has gone out. */
+  #isHeadSent = false;
   closes = false;
   isRestarted = false;
   #isClientBlocked = false;
@@ -224,7 +227,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.router.leave(response.status !== 303);
     // Envoy brings the body along, not what follows it.
     this.requestTrailers = undefined;
-    this.#filters.onStreamEnd();
+    this.#filters.onStreamEnd(this.context.faults.note);
     this.#begin();
     this.#runFilters();
     return true;
@@ -253,7 +256,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   restart(): void {
     if (!this.#way.isHeld || this.#isOver) return;
     this.isRestarted = true;
-    this.#filters.onStreamEnd();
+    this.#filters.onStreamEnd(this.context.faults.note);
     this.#findRoute();
     if (allowsUpgrade(this.head, this.route, this.config)) this.continueRequest();
     else this.localReply(UPGRADE_REFUSED);
@@ -280,6 +283,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#isRequestDone = isRequestDone;
     this.#way.reset(isRequestDone);
     this.#isResponseStarted = false;
+    this.#isHeadSent = false;
     this.#isOver = false;
     this.closes = false;
     this.isRestarted = false;
@@ -305,7 +309,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** Answers in the upstream's stead, or breaks off what it has begun. */
   onTimeout({ whole, partial }: TimeoutReply): void {
     const reply = this.#isRequestDone ? whole : partial;
-    if (this.#isResponseStarted) return this.#break(reply.flag, reply.details);
+    if (this.#isResponseStarted) return this.onUpstreamBroken(reply.flag, reply.details);
     this.router.destroy();
     this.localReply(reply);
   }
@@ -368,7 +372,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   onBadBody(reply: LocalReply): void {
     if (this.#isOver) return;
     this.router.destroy();
-    if (this.#isResponseStarted) this.#break("DPE", reply.details);
+    if (this.#isResponseStarted) this.onUpstreamBroken("DPE", reply.details);
     else this.localReply(reply);
   }
 
@@ -448,8 +452,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   interceptResponse(make: MakeSink): void {
-    this.#responseMakes ??= [];
-    this.#responseMakes.push(make);
+    (this.#responseMakes ??= []).push(make);
   }
 
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
@@ -506,10 +509,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.router.pauseResponse();
   }
 
-  onUpstreamBroken(flag: string, details: string): void {
-    this.#break(flag, details);
-  }
-
   // To the client.
 
   /** Answers in the upstream's stead; the one place where the proxy makes up a response. */
@@ -540,6 +539,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     prepareResponse(headers, this);
     const closes =
       this.closes || carrier.isDraining || this.context.overload?.endsKeepAlive(counters) === true;
+    this.#isHeadSent = true;
     this.closes = carrier.sendHead(head, this.head, hasBody, this.#isRequestDone, closes);
   }
 
@@ -550,11 +550,31 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   /** The response cannot be ended in order: the client must see that it is cut off. */
-  #break(flag: string, details: string): void {
+  onUpstreamBroken(flag: string, details: string): void {
     this.router.destroy();
     this.addFlag(flag);
     this.details = details;
     this.#over();
+    this.#carrier.breakResponse();
+  }
+
+  /**
+   * Something of this stream has thrown. Filters have no more say in it: it is answered with 500, or
+   * cut off where the answer has begun.
+   */
+  fail(): void {
+    if (this.#isOver) return;
+    if (this.#isHeadSent) return this.onUpstreamBroken("", FAILED.details);
+    this.router.destroy();
+    this.#filters.leave();
+    this.localReply(FAILED);
+  }
+
+  /** Lets the carrier go, whatever state this is in. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timers.cancel();
     this.#carrier.breakResponse();
   }
 
@@ -564,16 +584,14 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.#carrier.service.stats);
-    if (this.meter !== undefined) this.#log();
-    this.#filters.onStreamEnd();
+    if (this.meter !== undefined) {
+      logToAll(this.#carrier.service.accessLogs, this.info, this.context.faults.note);
+      this.meter.reset();
+      this.router.meter?.reset();
+    }
+    this.#filters.onStreamEnd(this.context.faults.note);
     this.responseHeaders = undefined;
     this.#responseSink = undefined;
-  }
-
-  #log(): void {
-    for (const log of this.#carrier.service.accessLogs) log.log(this.info);
-    this.meter?.reset();
-    this.router.meter?.reset();
   }
 
   /** Made by the first answer of our own. */

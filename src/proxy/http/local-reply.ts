@@ -51,6 +51,15 @@ const FLAG_BY_RESET: Readonly<Record<ResetReason, ResponseFlag>> = {
 
 const MAX_DURATION_DETAILS = "upstream_max_stream_duration_reached";
 
+/** To a stream that has thrown. */
+export const FAILED: LocalReply = {
+  status: 500,
+  body: "Internal Server Error",
+  flag: "",
+  details: "internal_error",
+  closes: true,
+};
+
 export const NO_PATH: LocalReply = {
   status: 404,
   body: "",

@@ -164,8 +164,13 @@ export class ListenerSet {
   }
 
   #accept(bound: BoundSocket, socket: Socket): void {
-    if (this.#gate === undefined) bound.owner.accept(socket);
-    else this.#gate.accept(bound, socket);
+    try {
+      if (this.#gate === undefined) bound.owner.accept(socket);
+      else this.#gate.accept(bound, socket);
+    } catch (error) {
+      this.#deps.context.faults.note(error);
+      socket.destroy();
+    }
   }
 
   async #activate(listener: Listener): Promise<void> {

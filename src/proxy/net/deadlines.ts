@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../base/clock.ts";
+import { type OnFault, RETHROW } from "../fault-log.ts";
 
 /** Something that ends when it takes too long; it stands in at most one lane at a time. */
 export interface DeadlineEntry {
@@ -34,13 +35,15 @@ export class Deadline {
 /** All deadlines of one length: they fall due in the order in which they were set. */
 class Lane {
   readonly #clock: Clock;
+  readonly #onFault: OnFault;
   #delayMs: number;
   #first: Deadline | undefined = undefined;
   #last: Deadline | undefined = undefined;
   #timer: Timer | undefined = undefined;
 
-  constructor(clock: Clock, delayMs: number) {
+  constructor(clock: Clock, delayMs: number, onFault: OnFault) {
     this.#clock = clock;
+    this.#onFault = onFault;
     this.#delayMs = delayMs;
   }
 
@@ -89,7 +92,11 @@ class Lane {
     const lastMs = nowMs + 0.5 - this.#delayMs;
     for (let next = this.#first; next !== undefined && next.sinceMs <= lastMs; ) {
       this.remove(next);
-      next.owner.onDeadline();
+      try {
+        next.owner.onDeadline();
+      } catch (error) {
+        this.#onFault(error);
+      }
       next = this.#first;
     }
     if (this.#first !== undefined && this.#timer === undefined) this.#armFor(this.#first, nowMs);
@@ -105,17 +112,19 @@ export interface DeadlineSetter {
 /** Deadlines in lanes by length, so that setting and cancelling one costs next to nothing. */
 export class Deadlines implements DeadlineSetter {
   readonly #clock: Clock;
+  readonly #onFault: OnFault;
   readonly #lanes = new Map<number, Lane>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onFault: OnFault = RETHROW) {
     this.#clock = clock;
+    this.#onFault = onFault;
   }
 
   set(deadline: Deadline, delayMs: number, nowMs: number): void {
     deadline.lane?.remove(deadline);
     let lane = this.#lanes.get(delayMs);
     if (lane === undefined) {
-      lane = new Lane(this.#clock, delayMs);
+      lane = new Lane(this.#clock, delayMs, this.#onFault);
       this.#lanes.set(delayMs, lane);
     }
     lane.add(deadline, nowMs);
@@ -125,11 +134,13 @@ export class Deadlines implements DeadlineSetter {
 /** Deadlines whose lengths all change together. */
 export class ResizableDeadlines implements DeadlineSetter {
   readonly #clock: Clock;
+  readonly #onFault: OnFault;
   readonly #lanes = new Map<number, Lane>();
   #resize: (delayMs: number) => number = (delayMs) => delayMs;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onFault: OnFault = RETHROW) {
     this.#clock = clock;
+    this.#onFault = onFault;
   }
 
   set(deadline: Deadline, delayMs: number, nowMs: number): void {
@@ -146,7 +157,7 @@ export class ResizableDeadlines implements DeadlineSetter {
   #lane(delayMs: number): Lane {
     let lane = this.#lanes.get(delayMs);
     if (lane === undefined) {
-      lane = new Lane(this.#clock, this.#resize(delayMs));
+      lane = new Lane(this.#clock, this.#resize(delayMs), this.#onFault);
       this.#lanes.set(delayMs, lane);
     }
     return lane;

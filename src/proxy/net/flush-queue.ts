@@ -1,9 +1,12 @@
+import { type OnFault, RETHROW } from "../fault-log.ts";
 import { ChunkPool } from "./chunk-pool.ts";
 import type { DirectWriter } from "./direct-write.ts";
 
 /** Who has something to write at the end of the turn. */
 interface Flushable {
   flushNow(): void;
+  /** It has thrown: its connection ends. */
+  breakOff(): void;
 }
 
 /**
@@ -14,6 +17,7 @@ interface Flushable {
 export class FlushQueue {
   /** How to write past `net.Socket`; `undefined` where this Node cannot. */
   readonly direct: DirectWriter | undefined;
+  readonly #onFault: OnFault;
   #dirty: Flushable[] = [];
   #flushing: Flushable[] = [];
   /** What senders of bytes write into. */
@@ -21,8 +25,9 @@ export class FlushQueue {
   #turn = 0;
   #isArmed = false;
 
-  constructor(direct: DirectWriter | undefined) {
+  constructor(direct: DirectWriter | undefined, onFault: OnFault = RETHROW) {
     this.direct = direct;
+    this.#onFault = onFault;
   }
 
   add(sender: Flushable): void {
@@ -47,7 +52,14 @@ export class FlushQueue {
     this.#turn++;
     const all = this.#dirty;
     this.#dirty = this.#flushing;
-    for (const sender of all) sender.flushNow();
+    for (const sender of all) {
+      try {
+        sender.flushNow();
+      } catch (error) {
+        this.#onFault(error);
+        sender.breakOff();
+      }
+    }
     all.length = 0;
     this.#flushing = all;
   };

@@ -33,6 +33,10 @@ export abstract class SocketWriter implements WriteOwner {
   /** Writes at once what was collected. */
   abstract flushNow(): void;
 
+  breakOff(): void {
+    this.socket.destroy(new Error("a write has failed"));
+  }
+
   /** Once the socket is connected and what was written before has left the stream. */
   protected isDirect(): boolean {
     if (this.#isDecided) return this.handle !== undefined;

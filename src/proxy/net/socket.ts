@@ -1,5 +1,6 @@
 import { connect, type NetConnectOpts, Socket } from "node:net";
 import type { PeerAddress } from "../../match/connection-info.ts";
+import { type OnFault, RETHROW } from "../fault-log.ts";
 import type { OnConnect } from "./dial.ts";
 
 /**
@@ -24,11 +25,21 @@ export interface SocketOwner {
  * The buffer that all sockets of one proxy read into. A read is used up within its callback, so
  * one buffer is enough, and no read allocates.
  */
-export type ReadBuffer = Buffer;
+export interface ReadBuffer {
+  readonly bytes: Buffer;
+  /** Told of what an owner has thrown, whose socket is destroyed then. */
+  readonly onFault: OnFault;
+}
 
 /** Creates the one buffer that a proxy's sockets share. */
-export function createReadBuffer(): ReadBuffer {
-  return Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+export function createReadBuffer(onFault: OnFault = RETHROW): ReadBuffer {
+  return { bytes: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES), onFault };
+}
+
+/** An owner has thrown: its connection ends, and whoever waits for it hears of that end as of any other. */
+function fail(socket: Socket, error: unknown, onFault: OnFault): void {
+  onFault(error);
+  socket.destroy(error instanceof Error ? error : new Error(String(error)));
 }
 
 /**
@@ -40,8 +51,14 @@ export function adoptSocket(accepted: Socket, buffer: ReadBuffer, owner: SocketO
   const bare = accepted as Socket & { _handle?: unknown };
   const handle = bare._handle;
   if (handle === undefined || handle === null) {
-    accepted.on("data", (bytes: Buffer) => owner.onBytes(bytes, bytes.length));
-    watch(accepted, owner);
+    accepted.on("data", (bytes: Buffer) => {
+      try {
+        owner.onBytes(bytes, bytes.length);
+      } catch (error) {
+        fail(accepted, error, buffer.onFault);
+      }
+    });
+    watch(accepted, buffer, owner);
     return accepted;
   }
   // The accepted one must not close the handle it no longer owns; destroyed, it leaves the
@@ -58,7 +75,7 @@ export function adoptHandle(handle: object, buffer: ReadBuffer, owner: SocketOwn
     onread: onRead(buffer, owner),
     allowHalfOpen: true,
   } as never);
-  watch(socket, owner);
+  watch(socket, buffer, owner);
   socket.resume();
   return socket;
 }
@@ -72,8 +89,14 @@ export function connectSocket(
   open: OpenSocket = openSocket,
 ): Socket {
   const socket = open(to, onRead(buffer, owner));
-  socket.once("connect", () => onConnect(socket));
-  watch(socket, owner);
+  socket.once("connect", () => {
+    try {
+      onConnect(socket);
+    } catch (error) {
+      fail(socket, error, buffer.onFault);
+    }
+  });
+  watch(socket, buffer, owner);
   return socket;
 }
 
@@ -87,25 +110,47 @@ export function openSocket(to: NetConnectOpts, reading?: object): Socket {
 }
 
 /** The options of a socket that reads into the shared buffer. */
-export function onRead(buffer: ReadBuffer, owner: SocketOwner): object {
+export function onRead({ bytes: buffer, onFault }: ReadBuffer, owner: SocketOwner): object {
   return {
     buffer,
-    callback: (length: number, bytes: Buffer): boolean => {
-      owner.onBytes(bytes, length);
+    callback(this: Socket, length: number, bytes: Buffer): boolean {
+      try {
+        owner.onBytes(bytes, length);
+      } catch (error) {
+        fail(this, error, onFault);
+      }
       return true;
     },
   };
 }
 
 /** Tells the owner of a socket what happens to it. */
-export function watch(socket: Socket, owner: SocketOwner): void {
-  let error: Error | undefined;
-  socket.on("error", (cause) => {
-    error = cause;
+export function watch(socket: Socket, { onFault }: ReadBuffer, owner: SocketOwner): void {
+  let cause: Error | undefined;
+  socket.on("error", (error) => {
+    cause = error;
   });
-  socket.on("end", () => owner.onEnd());
-  socket.on("drain", () => owner.onDrain());
-  socket.on("close", () => owner.onClose(error));
+  socket.on("end", () => {
+    try {
+      owner.onEnd();
+    } catch (error) {
+      fail(socket, error, onFault);
+    }
+  });
+  socket.on("drain", () => {
+    try {
+      owner.onDrain();
+    } catch (error) {
+      fail(socket, error, onFault);
+    }
+  });
+  socket.on("close", () => {
+    try {
+      owner.onClose(cause);
+    } catch (error) {
+      onFault(error);
+    }
+  });
 }
 
 /** The socket's own end; `undefined` for a Unix socket, whose clients have no address. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { CounterGroups } from "../counters.ts";
+import type { OnFault } from "../fault-log.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 import { type DeadlineSetter, ResizableDeadlines } from "../net/deadlines.ts";
@@ -35,6 +36,7 @@ export interface OverloadDeps {
   readonly prng: Prng;
   readonly log: Logger;
   readonly counters: CounterGroups;
+  readonly onFault: OnFault;
 }
 
 /** Envoy's: how often the heap is shrunk while there is too much of it. */
@@ -104,7 +106,7 @@ export class OverloadManager {
       this.#points.set(point.name, { level: new Level(point), counters: own });
     }
     for (const kind of config.timeoutMinima.keys()) {
-      this.#timeouts.set(kind, new ResizableDeadlines(clock));
+      this.#timeouts.set(kind, new ResizableDeadlines(clock, deps.onFault));
     }
     this.#refreshDelay = counters.histogram("overload.refresh_interval_delay");
     this.#heap = this.#actions.has(ACTION.shrinkHeap)

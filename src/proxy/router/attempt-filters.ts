@@ -8,6 +8,7 @@ import type { VirtualHost } from "../../match/virtual-host.ts";
 import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
+import type { OnFault } from "../fault-log.ts";
 import type { FilterNotes } from "../http/filter-notes.ts";
 import { FilterRun } from "../http/filter-run.ts";
 import type { HeaderList } from "../http/header-list.ts";
@@ -57,11 +58,13 @@ export class AttemptFilters {
       ? undefined
       : new AttemptFilters(config, stream, attempt);
   }
+  readonly #onFault: OnFault;
 
   private constructor(config: ClusterConfig, stream: FilterStream, attempt: FilteredAttempt) {
     const view: AttemptStream = new AttemptStream(stream, attempt, () => this.run());
     this.#run = new FilterRun(openFilters(config, stream.context), view);
     this.#run.begin(undefined);
+    this.#onFault = stream.context.faults.note;
   }
 
   /** Shows the attempt to those that have not seen it; false when one holds it or answered. */
@@ -71,7 +74,7 @@ export class AttemptFilters {
 
   /** The attempt is over, or has been answered by somebody else. */
   end(): void {
-    this.#run.onStreamEnd();
+    this.#run.onStreamEnd(this.#onFault);
   }
 }
 

@@ -131,7 +131,7 @@ export class UpstreamTls {
     if (context === undefined) {
       this.#stats.factory.upstream_context_secrets_not_ready++;
       const none = new Socket();
-      watch(none, owner);
+      watch(none, buffer, owner);
       none.destroy(new TransportError("TLS error: Secret is not supplied by SDS"));
       return none;
     }
@@ -183,7 +183,7 @@ export class UpstreamTls {
       keepSessions();
       onConnect(socket, info);
     });
-    watch(socket, {
+    watch(socket, buffer, {
       onBytes: () => undefined,
       // A host that ends in the middle of its handshake cannot be reached.
       onEnd: () => (isOpen ? owner.onEnd() : void socket.destroy()),
