@@ -19,6 +19,7 @@ import { KubernetesSource } from "../source/kubernetes-source.ts";
 import type { ConfigSource } from "../source/source.ts";
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../telemetry/log.ts";
 import { MetricRegistry } from "../telemetry/metrics.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 
 const GRPC_ADDR_DEFAULT = "127.0.0.1:15010";
 const HTTP_ADDR_DEFAULT = "127.0.0.1:8080";
@@ -111,6 +112,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     onFindings: (change) => print(change, say),
   });
   if (await start(controlPlane, io.signal)) {
+    // What proxies have in common is built now, and most of what will live: V8 goes on from there.
+    collectGarbage();
     const { grpc } = controlPlane.ports;
     say(`serving xDS on ${withPort(grpcAddr, grpc)}`);
     say(`serving status on ${pagesServed(pages, controlPlane)}`);
