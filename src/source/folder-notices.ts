@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
 
 /** How long a folder has to be quiet before it is read: editors write in several steps. */
-const QUIET_MS = 40;
+const QUIET_MS = 20;
 
 /** A folder that never is quiet is read after this time all the same. */
 const QUIET_MS_MAX = 500;

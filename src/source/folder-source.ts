@@ -17,6 +17,9 @@ const POLL_PER_SCAN = 20;
 /** Files that configuration is read from. */
 const FILE_NAME = /\.(?:ya?ml|json)$/;
 
+/** How long a file that is gone or empty is waited for: some programs clear it before they write it anew. */
+const CLEARED_MS = 40;
+
 const FILES_MAX = 10_000;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Folders inside folders; guards against links in a circle too. */
@@ -38,6 +41,7 @@ interface FoundFile {
   readonly path: string;
   /** Differs when the content may. */
   readonly signature: string;
+  readonly isEmpty: boolean;
 }
 
 /**
@@ -75,7 +79,7 @@ export class FolderSource implements ConfigSource {
       this.#lastRefused = NO_REFUSALS;
       let paths: readonly string[] | undefined;
       for (let isFirst = true; !signal.aborted; isFirst = false) {
-        if (paths === undefined || !(await this.#scanSome(paths))) {
+        if (paths === undefined || !(await this.#scanSome(paths, signal))) {
           const startMs = clock.monotonicMs();
           notices.watch(await this.#scan());
           notices.pollMs = Math.max(POLL_MS, POLL_PER_SCAN * (clock.monotonicMs() - startMs));
@@ -127,10 +131,16 @@ export class FolderSource implements ConfigSource {
   }
 
   /** Looks at these alone; false when one of them is more than a file that changed. */
-  async #scanSome(paths: readonly string[]): Promise<boolean> {
+  async #scanSome(paths: readonly string[], signal: AbortSignal): Promise<boolean> {
     if (this.#folderRefusals.length > 0) return false;
+    let hasWaited = false;
     for (const path of paths) {
-      const found = await findFile(path);
+      let found = await findFile(path);
+      if (!hasWaited && this.#isCleared(path, found)) {
+        hasWaited = true;
+        await this.#options.clock.sleep(CLEARED_MS, signal);
+        found = await findFile(path);
+      }
       if (found === undefined) {
         if (this.#state.hasFile(path)) this.#drop(path);
         // A folder, it may be; what is no configuration comes and goes as it likes.
@@ -142,6 +152,12 @@ export class FolderSource implements ConfigSource {
       }
     }
     return true;
+  }
+
+  /** Whether nothing is left of a file that something was in. */
+  #isCleared(path: string, found: FoundFile | "folder" | undefined): boolean {
+    if (found === "folder" || !this.#state.hasFile(path)) return false;
+    return found === undefined || found.isEmpty;
   }
 
   async #take({ path, signature }: FoundFile): Promise<void> {
@@ -232,7 +248,7 @@ async function findFile(path: string): Promise<FoundFile | "folder" | undefined>
   if (found?.isDirectory() === true) return "folder";
   if (found?.isFile() !== true) return undefined;
   const { ino, size, mtimeMs, ctimeMs } = found;
-  return { path, signature: `${ino} ${size} ${mtimeMs} ${ctimeMs}` };
+  return { path, signature: `${ino} ${size} ${mtimeMs} ${ctimeMs}`, isEmpty: size === 0 };
 }
 
 function ignoreGone(error: unknown): void {

@@ -1,8 +1,10 @@
+import { memoise } from "../../base/memo.ts";
 import type { Labels } from "../labels.ts";
 import type { Mesh } from "../mesh.ts";
 import { compareText } from "../origin.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { Scope } from "../scope.ts";
+import type { VirtualService } from "../virtual-service.ts";
 import { isPortable, OWN_ADDRESS, wildcardAddresses } from "./service-address.ts";
 
 /**
@@ -40,14 +42,18 @@ export function labelsAskedFor(
   virtualServices: Scope["virtualServices"],
 ): ReadonlySet<string> {
   const keys = new Set<string>();
-  const add = (labels: Labels | undefined): void => {
-    for (const key of Object.keys(labels ?? {})) keys.add(key);
-  };
-  for (const { selector } of rules) add(selector);
-  for (const { rules: http, tlsRules, tcpRules } of virtualServices) {
-    for (const { matches } of [...http, ...tlsRules, ...tcpRules]) {
-      for (const { sourceLabels } of matches) add(sourceLabels);
-    }
+  for (const { selector } of rules) {
+    if (selector !== undefined) for (const key of Object.keys(selector)) keys.add(key);
   }
+  for (const one of virtualServices) for (const key of sourceLabelKeys(one)) keys.add(key);
   return keys;
+}
+
+const sourceLabelKeys = memoise(
+  ({ rules: http, tlsRules, tcpRules }: VirtualService): readonly string[] =>
+    [...http, ...tlsRules, ...tcpRules].flatMap(({ matches }) => keysOf(matches)),
+);
+
+function keysOf(matches: readonly { readonly sourceLabels?: Labels }[]): readonly string[] {
+  return matches.flatMap(({ sourceLabels }) => Object.keys(sourceLabels ?? {}));
 }
