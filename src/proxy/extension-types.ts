@@ -12,14 +12,25 @@ import {
 } from "../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema as AggregateClusterSchema } from "../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { ClusterConfigSchema as DynamicForwardClusterSchema } from "../api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
+import { BrotliSchema as BrotliCompressorSchema } from "../api/gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.js";
+import { BrotliSchema as BrotliDecompressorSchema } from "../api/gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb.js";
+import { GzipSchema as GzipCompressorSchema } from "../api/gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb.js";
+import { GzipSchema as GzipDecompressorSchema } from "../api/gen/envoy/extensions/compression/gzip/decompressor/v3/gzip_pb.js";
+import { ZstdSchema as ZstdCompressorSchema } from "../api/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb.js";
+import { ZstdSchema as ZstdDecompressorSchema } from "../api/gen/envoy/extensions/compression/zstd/decompressor/v3/zstd_pb.js";
 import {
   BufferPerRouteSchema,
   BufferSchema,
 } from "../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from "../api/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.js";
+import {
   CorsPolicySchema,
   CorsSchema,
 } from "../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { DecompressorSchema } from "../api/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.js";
 import {
   FilterConfigSchema as DynamicForwardFilterSchema,
   PerRouteConfigSchema as DynamicForwardRouteSchema,
@@ -100,8 +111,17 @@ import { HttpProtocolOptionsSchema } from "../api/gen/envoy/extensions/upstreams
 /** Every type that may stand in an `Any` of a bootstrap. */
 export const EXTENSION_TYPES: Registry = createRegistry(
   AggregateClusterSchema,
+  BrotliCompressorSchema,
+  BrotliDecompressorSchema,
   BufferPerRouteSchema,
   BufferSchema,
+  CompressorPerRouteSchema,
+  CompressorSchema,
+  DecompressorSchema,
+  GzipCompressorSchema,
+  GzipDecompressorSchema,
+  ZstdCompressorSchema,
+  ZstdDecompressorSchema,
   CookieBasedSessionStateSchema,
   HeaderBasedSessionStateSchema,
   HealthCheckSchema,

@@ -226,6 +226,47 @@ const STATES_REFUSED: readonly (readonly [string, object, string])[] = [
   ],
 ];
 
+const COMPRESSOR = "compressor.v3.Compressor";
+const LIBRARIES = "type.googleapis.com/envoy.extensions.compression.";
+
+function library(type: string, options: object = {}): object {
+  return { name: "lib", typed_config: { "@type": `${LIBRARIES}${type}`, ...options } };
+}
+
+const COMPRESSION_REFUSED: readonly (readonly [string, object, string])[] = [
+  ["a compressor without a library", httpFilter(COMPRESSOR, {}), "compressor_library: is missing"],
+  [
+    "a compressor with what decompresses",
+    httpFilter(COMPRESSOR, { compressor_library: library("gzip.decompressor.v3.Gzip") }),
+    "compressor_library: Didn't find a registered implementation",
+  ],
+  [
+    "a compressor with too large a window",
+    httpFilter(COMPRESSOR, {
+      compressor_library: library("gzip.compressor.v3.Gzip", { window_bits: 16 }),
+    }),
+    "window_bits: ",
+  ],
+  [
+    "a compressor that leaves out a status twice",
+    httpFilter(COMPRESSOR, {
+      compressor_library: library("gzip.compressor.v3.Gzip"),
+      response_direction_config: { uncompressible_response_codes: [200, 200] },
+    }),
+    "uncompressible_response_codes",
+  ],
+  [
+    "a compressor of a route that says nothing",
+    ofRoute("compressor.v3.CompressorPerRoute", {}),
+    "must have one of disabled, overrides",
+  ],
+  [
+    "a decompressor without a library",
+    httpFilter("decompressor.v3.Decompressor", {}),
+    "decompressor_library: is missing",
+  ],
+];
+
 /** What Envoy does, and what would leave a request without what it must have. */
 export const UNBUILT_FILTERS: readonly RefusedBootstrap[] = [
   {
@@ -251,6 +292,8 @@ export const UNBUILT_FILTERS: readonly RefusedBootstrap[] = [
 ];
 
 /** HTTP filters, and what routes tell them, that nobody takes. */
-export const REFUSED_FILTERS: readonly RefusedBootstrap[] = [...TABLE, ...STATES_REFUSED].map(
-  ([name, refused, message]) => ({ name, bootstrap: refused, message }),
-);
+export const REFUSED_FILTERS: readonly RefusedBootstrap[] = [
+  ...TABLE,
+  ...STATES_REFUSED,
+  ...COMPRESSION_REFUSED,
+].map(([name, refused, message]) => ({ name, bootstrap: refused, message }));

@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { findProgram } from "../programs.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
 import { caseLog, markLog, readCaseLog } from "./case-log.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
 import { findOutcome, type Outcome } from "./outcome.ts";
 import { type Script, ScriptedUpstream } from "./scripted-upstream.ts";
+import { headerOf, type WireMessage } from "./wire-message.ts";
 
 /** Bytes for a connection manager with these options, which both proxies must take alike. */
 export interface OptionCase {
@@ -35,6 +37,10 @@ export interface OptionCase {
   readonly ignoredHeaders?: readonly string[];
   /** Part of the names of statistics, of its listener and its cluster, that must be alike. */
   readonly stats?: string;
+  /** Those of them that may differ. */
+  readonly ignoredStats?: RegExp;
+  /** Bodies are looked at as they were before they were compressed. */
+  readonly decodes?: true;
 }
 
 /** What a case did, without what may differ from run to run. */
@@ -82,7 +88,11 @@ export async function runSide(
       const kept = lines.filter((line) => ignored === undefined || !line.includes(ignored));
       const one = cases[index];
       const told =
-        one?.stats === undefined ? [] : statsOf(stats, keys.indexOf(keyOf(one)), one.stats);
+        one?.stats === undefined
+          ? []
+          : statsOf(stats, keys.indexOf(keyOf(one)), one.stats).filter(
+              (line) => one.ignoredStats?.test(line) !== true,
+            );
       return { ...outcome, logs: kept, stats: told };
     });
   } finally {
@@ -175,12 +185,28 @@ async function runCase(
     one.isUnordered === true
       ? outcome.upstream.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
       : outcome.upstream;
+  const read = one.decodes === true ? decodeBody : (message: WireMessage) => message;
   return {
     ...outcome,
-    upstream: upstreamSaw,
+    answers: outcome.answers.map(read),
+    upstream: upstreamSaw.map(read),
     rest,
     waited: performance.now() - startMs >= (one.waitsMs ?? 0) * 0.95,
   };
+}
+
+/** The message with its body as it was before it was compressed. */
+function decodeBody(message: WireMessage): WireMessage {
+  const bytes = Buffer.from(message.body, "latin1");
+  const encoding = headerOf(message, "content-encoding");
+  try {
+    if (encoding === "gzip") return { ...message, body: gunzipSync(bytes).toString("latin1") };
+    if (encoding !== "br") return message;
+    return { ...message, body: brotliDecompressSync(bytes).toString("latin1") };
+  } catch {
+    // Not what its head says: then both must have the same.
+    return message;
+  }
 }
 
 /** A case calls its cluster `up`. */

@@ -9,7 +9,9 @@ import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
 import { BUFFER, BUFFER_OF_ROUTE } from "./buffer.ts";
+import { COMPRESSOR, COMPRESSOR_OF_ROUTE } from "./compressor.ts";
 import { CORS, CORS_OF_ROUTE } from "./cors.ts";
+import { DECOMPRESSOR } from "./decompressor.ts";
 import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
@@ -50,6 +52,8 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   HEALTH_CHECK,
   STATEFUL_SESSION,
   SET_FILTER_STATE,
+  COMPRESSOR,
+  DECOMPRESSOR,
 ];
 
 /** What routes may say to one of them. */
@@ -64,6 +68,7 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   BUFFER_OF_ROUTE,
   STATEFUL_SESSION_OF_ROUTE,
   SET_FILTER_STATE_OF_ROUTE,
+  COMPRESSOR_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */

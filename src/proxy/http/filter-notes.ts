@@ -1,4 +1,6 @@
 import type { FilterStateObject } from "../../match/filter-state.ts";
+import type { StringPredicate } from "../../match/string-match.ts";
+import type { EncodingChoice, OfferedEncoding } from "../http-filter/accept-encoding.ts";
 
 /** The host that a request shall go to, instead of the one that the balancer would choose. */
 export interface OverrideHost {
@@ -8,6 +10,12 @@ export interface OverrideHost {
   readonly isStrict: boolean;
   /** Of the answer where no other will do and it is not there. */
   readonly missingStatus: number;
+}
+
+/** The compressors of a chain, and which of them the client has it from once that is known. */
+export interface CompressionNotes {
+  readonly offered: (OfferedEncoding & { readonly allowsType: StringPredicate })[];
+  choice: EncodingChoice | undefined;
 }
 
 interface Entry {
@@ -22,12 +30,15 @@ export class FilterNotes {
   overrideHost: OverrideHost | undefined = undefined;
   /** The first header whose value cannot stand in one: the request is not sent then; "" for none. */
   refusedHeader = "";
+  /** What compressors of the chain may do with the response; absent where there are none. */
+  compression: CompressionNotes | undefined = undefined;
   #state: Map<string, Entry> | undefined = undefined;
 
   reset(): void {
     this.isHealthCheck = false;
     this.overrideHost = undefined;
     this.refusedHeader = "";
+    this.compression = undefined;
     this.#state = undefined;
   }
 
