@@ -234,6 +234,9 @@ const UNBUILT: OperatorTable = Object.fromEntries(
 const attempted = (read: (upstream: UpstreamInfo) => string | undefined): Operator =>
   text(({ upstream }) => (upstream.connectionId === undefined ? undefined : read(upstream)));
 
+const REQUEST = ["DS_RX_BEG", "DS_TX_END"] as const;
+const CONNECTION = ["DS_CX_BEG", "DS_CX_END"] as const;
+
 const TIME_OPERATORS: OperatorTable = {
   START_TIME: time((info) => info.startMs, false),
   START_TIME_LOCAL: time((info) => info.startMs, true),
@@ -242,7 +245,10 @@ const TIME_OPERATORS: OperatorTable = {
   COMMON_DURATION: { argument: "required", takesLength: false, create: createDuration },
   DURATION: plain((info) => {
     const isTcp = info.protocol === undefined;
-    return between(isTcp ? "DS_CX_BEG" : "DS_RX_BEG", isTcp ? "DS_CX_END" : "DS_TX_END")(info);
+    const [from, to] = isTcp ? CONNECTION : REQUEST;
+    // Of what is not over yet: until now.
+    if (info.timeMs(to) < 0) return Math.max(0, Math.floor(info.nowMs - info.startMs));
+    return between(from, to)(info);
   }),
   REQUEST_DURATION: plain(between("DS_RX_BEG", "DS_RX_END")),
   REQUEST_TX_DURATION: plain(between("DS_RX_BEG", "US_TX_END")),

@@ -10,10 +10,12 @@ import {
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { UuidRequestIdConfigSchema } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import type { Issue } from "../../base/issue.ts";
+import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { RouteConfig } from "../../match/route-config.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
+import type { LogMoments } from "../http/stream-log.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { decodeClientCert } from "./client-cert.ts";
 import { isAds } from "./config-source.ts";
@@ -38,6 +40,9 @@ const FIELDS = [
   "drain_timeout",
   "delayed_close_timeout",
   "access_log",
+  "access_log_flush_interval",
+  "access_log_options",
+  "flush_access_log_on_new_request",
   "local_reply_config",
   "generate_request_id",
   "preserve_external_request_id",
@@ -81,11 +86,38 @@ export function decodeHttpConnectionManager(
     ...decodeTimeouts(message),
     ...decodeHttpFilters(message.httpFilters, path, issues),
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
+    logMoments: decodeLogMoments(message, path, issues),
     localReplies:
       message.localReplyConfig &&
       decodeLocalReplies(message.localReplyConfig, joinPath(path, "local_reply_config"), issues),
   };
   return issues.length === before ? config : undefined;
+}
+
+/** When entries are written besides; the fields outside of `access_log_options` are the old ones. */
+function decodeLogMoments(
+  message: HttpConnectionManager,
+  path: string,
+  issues: Issue[],
+): LogMoments | undefined {
+  const { accessLogOptions: options } = message;
+  const isOld = message.accessLogFlushInterval !== undefined || message.flushAccessLogOnNewRequest;
+  if (options === undefined) {
+    if (!isOld) return undefined;
+    const everyMs = durationMs(message.accessLogFlushInterval) ?? 0;
+    return { onRequest: message.flushAccessLogOnNewRequest, onTunnel: false, everyMs };
+  }
+  if (isOld) {
+    const what =
+      "Only one of access_log_options or specific access_log_flush_interval or " +
+      "flush_access_log_on_new_request can be specified.";
+    issues.push({ path: joinPath(path, "access_log_options"), message: what });
+  }
+  return {
+    onRequest: options.flushAccessLogOnNewRequest,
+    onTunnel: options.flushLogOnTunnelSuccessfullyEstablished,
+    everyMs: durationMs(options.accessLogFlushInterval) ?? 0,
+  };
 }
 
 /** UUIDs, which is what Envoy has without it. Its options concern traces, and none is kept. */

@@ -9,6 +9,7 @@ import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
 import type { LocalReplyConfig } from "./local-reply-config.ts";
 import type { TargetPreparer } from "./request-target.ts";
+import type { LogMoments } from "./stream-log.ts";
 
 /** Where a connection manager has its routes from; `current` changes when an update comes. */
 export interface RouteSource {
@@ -69,6 +70,8 @@ export interface HttpConfig {
   /** Whether the router leaves out the headers that it adds for Envoy's sake. */
   readonly suppressesEnvoyHeaders: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
+  /** `undefined`: entries are written at the end of a stream only. */
+  readonly logMoments: LogMoments | undefined;
   /** `undefined`: answers of our own are left as they are. */
   readonly localReplies: LocalReplyConfig | undefined;
 }

@@ -11,6 +11,7 @@ import {
   type UpstreamInfo,
   type WireBytes,
 } from "../../match/stream-info.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Router } from "../router/router.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import { type ByteMeter, listBytes } from "./byte-meter.ts";
@@ -62,6 +63,7 @@ export class StreamTimes {
 
   reset(nowMs: number): void {
     this.startMs = nowMs;
+    if (this.isKept) this.wallMs = this.#clock.nowMs();
     this.requestEndMs = -1;
     this.endMs = -1;
     this.headEndMs = -1;
@@ -99,7 +101,7 @@ export interface InformedStream extends FilterStream {
 export class HttpStreamInfo implements StreamInfo {
   readonly #stream: InformedStream;
   readonly upstream: UpstreamInfo;
-  readonly logType = "DownstreamEnd";
+  logType = "DownstreamEnd";
   /** Like Envoy, only the format of such a body may read it: it is empty at any other time. */
   localReplyBody = "";
   readonly terminationDetails = "";
@@ -151,6 +153,8 @@ export class HttpStreamInfo implements StreamInfo {
     return this.#stream.status;
   }
   get details(): string {
+    // Before there is a response nobody knows whose it will be.
+    if (this.#stream.status === 0 && this.logType !== "DownstreamEnd") return "";
     return this.#stream.details;
   }
   get flag(): string {
@@ -273,11 +277,16 @@ class HttpUpstreamInfo implements UpstreamInfo {
     this.#stream = stream;
   }
 
+  /** That of the route before the router has it. */
+  get #cluster(): Cluster | undefined {
+    const { router, choice, context } = this.#stream;
+    return router.cluster ?? (choice && context.findCluster(choice.name));
+  }
   get clusterAlias(): string | undefined {
-    return this.#stream.router.cluster?.config.alias;
+    return this.#cluster?.config.alias;
   }
   get cluster(): string | undefined {
-    return this.#stream.router.cluster?.config.name;
+    return this.#cluster?.config.name;
   }
   get host(): string | undefined {
     return this.#stream.router.host?.key;

@@ -6,17 +6,17 @@ import { type ClusterAction, type ClusterChoice, type Route } from "../../match/
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
 import type { VirtualHost } from "../../match/virtual-host.ts";
-import { logToAll } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
 import { countResponse } from "../stats/http-stats.ts";
 import type { BodySink } from "./body-sink.ts";
-import { ByteMeter } from "./byte-meter.ts";
+import type { ByteMeter } from "./byte-meter.ts";
 import { findClient } from "./client-address.ts";
 import { FilterNotes } from "./filter-notes.ts";
 import { FilterRun } from "./filter-run.ts";
+import { opensTunnel } from "./framing.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { HttpConfig } from "./http-config.ts";
@@ -34,6 +34,7 @@ import { prepareRequest } from "./request-headers.ts";
 import { chainSinks, type MakeSink, RequestWay, type WholeRequest } from "./request-way.ts";
 import { prepareResponse } from "./response-headers.ts";
 import type { StreamCarrier } from "./stream-carrier.ts";
+import { StreamLog } from "./stream-log.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
@@ -53,6 +54,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   readonly times: StreamTimes;
   /** Counts for logs what goes over the wire, for whoever carries the stream. */
   readonly meter: ByteMeter | undefined;
+  readonly #log: StreamLog | undefined;
   /** What header values and access logs read. */
   readonly info: HttpStreamInfo;
   readonly #timers: StreamTimers;
@@ -93,11 +95,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.head = head;
     this.context = carrier.context;
     this.#carrier = carrier;
-    const isLogged = carrier.service.accessLogs.length > 0;
-    this.meter = isLogged ? new ByteMeter() : undefined;
-    this.router = new Router(this, isLogged ? new ByteMeter() : undefined);
-    this.times = new StreamTimes(this.context.clock, isLogged);
     this.info = new HttpStreamInfo(this);
+    this.#log = StreamLog.of(carrier.service, this.info, this.context);
+    this.times = new StreamTimes(this.context.clock, this.#log !== undefined);
+    this.meter = this.#log?.meter;
+    this.router = new Router(this, this.#log?.upstreamMeter);
     this.#filters = new FilterRun(carrier.service.filters, this);
     this.#timers = new StreamTimers(this);
     this.#way = new RequestWay(this.#routerSink, () => this.#carrier.pauseReading());
@@ -164,6 +166,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       return this.localReply(NO_PATH);
     }
     this.#findRoute();
+    this.#log?.onRequest();
     if (!allowsUpgrade(head, this.route, config)) return this.localReply(UPGRADE_REFUSED);
     this.#runFilters();
   }
@@ -278,6 +281,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   #reset(isRequestDone: boolean): void {
     const nowMs = this.context.clock.monotonicMs();
     this.times.reset(nowMs);
+    this.router.reset();
     this.knownRemote = undefined;
     if (isRequestDone) this.times.requestEndMs = nowMs;
     this.#isRequestDone = isRequestDone;
@@ -303,7 +307,6 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.details = "via_upstream";
     this.bytesReceived = 0;
     this.bytesSent = 0;
-    if (this.times.isKept) this.times.wallMs = this.context.clock.nowMs();
   }
 
   /** Answers in the upstream's stead, or breaks off what it has begun. */
@@ -541,6 +544,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.closes || carrier.isDraining || this.context.overload?.endsKeepAlive(counters) === true;
     this.#isHeadSent = true;
     this.closes = carrier.sendHead(head, this.head, hasBody, this.#isRequestDone, closes);
+    if (status === 101 || opensTunnel(this.head.method, status)) this.#log?.onTunnel();
   }
 
   #finish(): void {
@@ -584,11 +588,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.#carrier.service.stats);
-    if (this.meter !== undefined) {
-      logToAll(this.#carrier.service.accessLogs, this.info, this.context.faults.note);
-      this.meter.reset();
-      this.router.meter?.reset();
-    }
+    this.#log?.end();
     this.#filters.onStreamEnd(this.context.faults.note);
     this.responseHeaders = undefined;
     this.#responseSink = undefined;

@@ -111,14 +111,18 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     return this.#pick.attempts;
   }
 
-  /** A request that a redirect sent here again brings its body along; others begin without. */
-  start(isRequestDone: boolean): void {
+  /** A request begins: of what was before it nothing is told, whoever answers it. */
+  reset(): void {
     this.cluster = undefined;
     this.upstreamConnection = undefined;
     this.transportFailure = "";
     this.poolReadyMs = -1;
     this.#pick.begin();
     this.#host = undefined;
+  }
+
+  /** A request that a redirect sent here again brings its body along; others begin without. */
+  start(isRequestDone: boolean): void {
     const { route, virtualHost, choice } = this.#stream;
     if (route === undefined || virtualHost === undefined) return this.#stream.localReply(NO_ROUTE);
     const { action } = route;
@@ -430,6 +434,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#abandon();
     this.#release();
     this.#shadows = NO_SHADOWS;
+    this.reset();
     if (!keepsBody) this.#kept.clear();
   }
 
