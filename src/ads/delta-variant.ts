@@ -46,7 +46,7 @@ function respond(
   const given = subscription.changesTo(offered.map);
   const changes = given.isAll && held.size > 0 ? changesFrom(subscription, offered, given) : given;
   const { isAll, changed, gone } = changes;
-  const version = versionOf(offered, selector);
+  const version = (): string => versionOf(offered, selector);
   const selections = isAll ? selectionsOf(offered, selector) : [];
   const picked = isAll ? [] : pick(offered, changed);
   const isAny = picked.length > 0 || selections.some((one) => one.resources.length > 0);
@@ -54,7 +54,7 @@ function respond(
     // Who asks for all of nothing is told so once: it may wait for it at its start.
     const isFirstOfNone = isForced && sent === undefined && held.size === 0;
     if (!isFirstOfNone) {
-      if (sent === undefined) subscription.resume(offered.map, version, atMs);
+      if (sent === undefined) subscription.resume(offered.map, version(), atMs);
       else subscription.moveTo(offered.map);
       return undefined;
     }
@@ -64,7 +64,7 @@ function respond(
     ? selections.flatMap((one) => one.body("resource"))
     : picked.flatMap((one) => resourceEntry("resource", kind, one, parents.get(one.name)));
   return {
-    version,
+    version: version(),
     body,
     removed: gone,
     ...(!isAll && { names: [...changed, ...gone] }),

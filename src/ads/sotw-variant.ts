@@ -46,10 +46,10 @@ function respond(
   if (subscription.isIdle) return undefined;
   const { kind, map } = offered;
   const { selector, sent, heldVersion } = subscription;
-  const version = versionOf(offered, selector);
-  if (sent === undefined && heldVersion === version) {
+  const version = (): string => versionOf(offered, selector);
+  if (sent === undefined && heldVersion !== "" && heldVersion === version()) {
     // Came back with what it is to have: sending it again would only make it work.
-    subscription.resume(map, version, atMs);
+    subscription.resume(map, heldVersion, atMs);
     return undefined;
   }
   const { isAll, changed } = subscription.changesTo(map);
@@ -57,17 +57,22 @@ function respond(
   const picked = isAll ? [] : pick(offered, changed);
   const isAny = picked.length > 0 || (isAll && selections.some((one) => one.resources.length > 0));
   // The same version is not sent twice, above all not to a client that refused it.
-  const isNews = isWholeState(kind) ? version !== sent?.version : isAny;
+  const isNews = isWholeState(kind) ? version() !== sent?.version : isAny;
   if (!isNews && !isForced) {
     subscription.moveTo(map);
     return undefined;
   }
   if (isWholeState(kind) || isAll) {
     const body = selections.flatMap((one) => one.body("any"));
-    return { version, body, removed: [], changed: isAll ? resourcesOf(selections) : picked };
+    return {
+      version: version(),
+      body,
+      removed: [],
+      changed: isAll ? resourcesOf(selections) : picked,
+    };
   }
   const body = picked.flatMap((one) => resourceEntry("any", kind, one, undefined));
-  return { version, body, removed: [], names: changed, changed: picked };
+  return { version: version(), body, removed: [], names: changed, changed: picked };
 }
 
 /** Those of an offer that have these names. */
