@@ -162,7 +162,7 @@ const UNBUILT = [
 `,
     "http_filters[1].matcher: is not supported yet",
   ],
-  ["          stat_prefix: ingress_http\n", "          codec_type: HTTP2\n", "codec_type: HTTP2"],
+  ["          stat_prefix: ingress_http\n", "          codec_type: HTTP3\n", "codec_type: HTTP3"],
   [
     "    lb_policy: ROUND_ROBIN\n",
     "    upstream_bind_config: {}\n    wait_for_warm_on_init: true\n    track_timeout_budgets: true\n",

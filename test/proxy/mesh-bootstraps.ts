@@ -210,11 +210,6 @@ export const UNBUILT_MESH: readonly RefusedBootstrap[] = [
     message: "filters[0].tracing: is not supported yet",
   },
   {
-    name: "a connection manager that speaks HTTP/2 alone",
-    bootstrap: manager({ codec_type: "HTTP2" }),
-    message: "filters[0].codec_type: HTTP2 is not supported yet",
-  },
-  {
     name: "a cluster that sends METADATA frames",
     bootstrap: cluster(
       http({ explicit_http_config: { http2_protocol_options: { allow_metadata: true } } }),

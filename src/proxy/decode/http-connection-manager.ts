@@ -22,6 +22,7 @@ import { isAds } from "./config-source.ts";
 import { decodeExtension, extension } from "./extension.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { decodeHttpOptions, decodeTimeouts, OPTION_FIELDS } from "./http-options.ts";
+import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeLocalReplies } from "./local-replies.ts";
 import { decodeRouteTable } from "./route-table.ts";
 
@@ -36,7 +37,7 @@ const FIELDS = [
   "server_header_transformation",
   "stream_idle_timeout",
   "request_headers_timeout",
-  // A draining listener closes each connection after its response, sooner than this.
+  // Of HTTP/1.1 each connection is closed after its response, sooner than this.
   "drain_timeout",
   "delayed_close_timeout",
   "access_log",
@@ -51,7 +52,6 @@ const FIELDS = [
   "set_current_client_cert_details",
   "upgrade_configs",
   "request_id_extension",
-  // Clients speak HTTP/1.1 where `codec_type` leaves it to them.
   "http2_protocol_options",
 ];
 
@@ -66,10 +66,6 @@ export function decodeHttpConnectionManager(
   if (message.statPrefix === "") {
     issues.push({ path: joinPath(path, "stat_prefix"), message: "is missing" });
   }
-  if (message.codecType !== CodecType.AUTO && message.codecType !== CodecType.HTTP1) {
-    const what = `${CodecType[message.codecType] ?? message.codecType} is not supported yet`;
-    issues.push({ path: joinPath(path, "codec_type"), message: what });
-  }
   if (message.requestIdExtension !== undefined) {
     decodeRequestId(message.requestIdExtension, joinPath(path, "request_id_extension"), issues);
   }
@@ -81,6 +77,7 @@ export function decodeHttpConnectionManager(
     keepsRequestId: message.preserveExternalRequestId,
     returnsRequestId: message.alwaysSetRequestIdInResponse,
     ...decodeHttpOptions(message, path, issues),
+    ...decodeCodec(message, path, issues),
     writeClientCert: decodeClientCert(message, path, issues),
     upgrades: decodeUpgrades(message, path, issues),
     ...decodeTimeouts(message),
@@ -118,6 +115,34 @@ function decodeLogMoments(
     onTunnel: options.flushLogOnTunnelSuccessfullyEstablished,
     everyMs: durationMs(options.accessLogFlushInterval) ?? 0,
   };
+}
+
+const DRAIN_TIMEOUT_MS = 5000;
+
+const CODECS: ReadonlyMap<CodecType, HttpConfig["codec"]> = new Map([
+  [CodecType.AUTO, "AUTO"],
+  [CodecType.HTTP1, "HTTP1"],
+  [CodecType.HTTP2, "HTTP2"],
+]);
+
+function decodeCodec(
+  message: HttpConnectionManager,
+  path: string,
+  issues: Issue[],
+): Pick<HttpConfig, "codec" | "http2" | "drainTimeoutMs"> {
+  const codec = CODECS.get(message.codecType);
+  if (codec === undefined) {
+    const what = `${CodecType[message.codecType] ?? message.codecType} is not supported yet`;
+    issues.push({ path: joinPath(path, "codec_type"), message: what });
+  }
+  const http2 = decodeHttp2Options(
+    message.http2ProtocolOptions,
+    joinPath(path, "http2_protocol_options"),
+    issues,
+    message.streamErrorOnInvalidHttpMessage,
+  );
+  const drainTimeoutMs = durationMs(message.drainTimeout) ?? DRAIN_TIMEOUT_MS;
+  return { codec: codec ?? "AUTO", http2, drainTimeoutMs };
 }
 
 /** UUIDs, which is what Envoy has without it. Its options concern traces, and none is kept. */

@@ -42,7 +42,7 @@ export const OPTION_FIELDS: readonly string[] = [
   "strip_trailing_host_dot",
   "strip_matching_host_port",
   "strip_any_host_port",
-  // Errors of HTTP/1.1 messages end the connection in either case.
+  // Of HTTP/2; errors of HTTP/1.1 messages end the connection in either case.
   "stream_error_on_invalid_http_message",
 ];
 

@@ -19,6 +19,7 @@ import { compileFilterChainSearch } from "../../match/filter-chain.ts";
 import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { AccessLogConfig } from "../access-log/access-log.ts";
+import type { HttpConfig } from "../http/http-config.ts";
 import type { ListenAddress } from "../listener/listen-address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
 import { downstreamTls } from "../tls/downstream-tls.ts";
@@ -201,15 +202,13 @@ function decodeChain(
       issues,
     ),
     ...filters,
-    transport: tls && downstreamTls(filters.terminal.http === undefined ? tls : withoutHttp2(tls)),
+    transport: tls && downstreamTls(spokenOnly(tls, filters.terminal.http)),
     transportTimeoutMs,
   };
 }
 
-/**
- * A connection manager speaks HTTP/1.1 only: the protocol that is agreed on must be one that is
- * spoken then, and every control plane offers both.
- */
-function withoutHttp2(tls: DownstreamTlsConfig): DownstreamTlsConfig {
+/** The protocol that is agreed on must be one that is spoken then. */
+function spokenOnly(tls: DownstreamTlsConfig, http: HttpConfig | undefined): DownstreamTlsConfig {
+  if (http?.codec !== "HTTP1") return tls;
   return { ...tls, alpn: tls.alpn.filter((name) => name !== "h2") };
 }

@@ -1,3 +1,4 @@
+import type { ResponseFlag } from "../../match/response-flags.ts";
 import type { HeaderList } from "./header-list.ts";
 import { HttpStream } from "./http-stream.ts";
 import type { LocalReply } from "./local-reply.ts";
@@ -35,9 +36,9 @@ export class GuardedStream extends HttpStream {
     }
   }
 
-  override refuse(reply: LocalReply): void {
+  override refuse(reply: LocalReply, told?: boolean): void {
     try {
-      super.refuse(reply);
+      super.refuse(reply, told);
     } catch (error) {
       this.#onFault(error);
     }
@@ -99,9 +100,9 @@ export class GuardedStream extends HttpStream {
     }
   }
 
-  override onDownstreamClose(): void {
+  override onDownstreamReset(flag: ResponseFlag | "", details: string): void {
     try {
-      super.onDownstreamClose();
+      super.onDownstreamReset(flag, details);
     } catch (error) {
       this.#onFault(error);
     }

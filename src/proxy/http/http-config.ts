@@ -2,6 +2,7 @@ import type { RouteConfig } from "../../match/route-config.ts";
 import type { AccessLog, AccessLogConfig } from "../access-log/access-log.ts";
 import type { NameFormat } from "../http1/header-case.ts";
 import type { HeadLimits } from "../http1/parse-head.ts";
+import type { Http2Options } from "../http2/http2-options.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
@@ -50,6 +51,11 @@ export interface HttpConfig {
   readonly passesTrailers: boolean;
   /** How names of headers to clients are written; `undefined` for lower case. */
   readonly nameFormat: NameFormat | undefined;
+  /** What clients speak; `AUTO` leaves it to them: by ALPN, or by how they begin. */
+  readonly codec: "AUTO" | "HTTP1" | "HTTP2";
+  readonly http2: Http2Options;
+  /** How long a connection of HTTP/2 that is to end still takes streams, at most. */
+  readonly drainTimeoutMs: number;
   /** Of a connection without requests; 0 is none. */
   readonly idleTimeoutMs: number;
   /** Of a request during which nothing moves; 0 is none. */

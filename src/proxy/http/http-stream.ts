@@ -1,7 +1,7 @@
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { FilterOverrides } from "../../match/filter-overrides.ts";
 import type { FilterStateObject } from "../../match/filter-state.ts";
-import { joinFlags } from "../../match/response-flags.ts";
+import { joinFlags, type ResponseFlag } from "../../match/response-flags.ts";
 import { type ClusterAction, type ClusterChoice, type Route } from "../../match/route.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import { routeWithin } from "../../match/tls-route.ts";
@@ -363,12 +363,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.onReadEnd();
   }
 
-  /** The head could not be read. */
-  refuse(reply: LocalReply): void {
+  /** The head could not be read; where the client is not `told`, that is logged only. */
+  refuse(reply: LocalReply, told = true): void {
     this.#reset(false);
     this.scheme = "";
     this.times.requestEndMs = this.times.startMs;
-    this.localReply(reply);
+    if (told) return this.localReply(reply);
+    this.onDownstreamReset(reply.flag, reply.details);
   }
 
   /** The body could not be read. */
@@ -379,11 +380,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     else this.localReply(reply);
   }
 
-  onDownstreamClose(): void {
+  /** There is no client any more, or none that the answer could be sent to. */
+  onDownstreamReset(flag: ResponseFlag | "", details: string): void {
     if (this.#isOver) return;
     this.router.destroy();
-    this.addFlag("DC");
-    this.details = "downstream_remote_disconnect";
+    this.addFlag(flag);
+    this.details = details;
     this.#over();
   }
 

@@ -60,6 +60,13 @@ export const FAILED: LocalReply = {
   closes: true,
 };
 
+/** Too much is to be done already. */
+export const DISPATCH_REFUSED: LocalReply = {
+  status: 500,
+  body: "Internal Server Error",
+  flag: "DPE",
+  details: "overload",
+};
 export const NO_PATH: LocalReply = {
   status: 404,
   body: "",

@@ -145,7 +145,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     const { connection } = this.host.load.config;
     const written = writeRequestEnd(this.#out, this.#coding, trailers, connection);
     if (this.#meter !== undefined) this.#meter.sent += written;
-    if (this.#isUpgrade) this.endTunnel();
+    if (this.#isUpgrade || this.#method === "CONNECT") this.endTunnel();
     else this.#isRequestDone = true;
   }
 

@@ -8,7 +8,7 @@ import { GuardedStream } from "../http/guarded-stream.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpService } from "../http/http-config.ts";
 import type { HttpStream } from "../http/http-stream.ts";
-import type { LocalReply } from "../http/local-reply.ts";
+import { DISPATCH_REFUSED } from "../http/local-reply.ts";
 import { type HeadError, RequestHead, type ResponseHead } from "../http/message-head.ts";
 import { reasonOf } from "../http/status-text.ts";
 import type { StreamCarrier } from "../http/stream-carrier.ts";
@@ -303,6 +303,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     this.#out.flush();
     this.#isActive = false;
     this.#counters.downstream_rq_active--;
+    if (!isRequestDone) this.#counters.downstream_rq_response_before_rq_complete++;
     if (closes || !isRequestDone) {
       this.#startClosing();
       return;
@@ -394,12 +395,13 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     if (this.#isActive) {
       this.#isActive = false;
       this.#counters.downstream_rq_active--;
-      this.#stream.onDownstreamClose();
+      this.#stream.onDownstreamReset("DC", "downstream_remote_disconnect");
     }
     this.#end.onConnectionEnd(this);
   }
 
   #countClose(): void {
+    this.#counters.downstream_cx_http1_active--;
     countDestroyed(this.#counters, this.#isClosing, this.#isActive);
     this.#counters.downstream_cx_tx_bytes_total += this.#socket.bytesWritten;
     const lengthMs = this.context.clock.monotonicMs() - this.#startMs;
@@ -410,14 +412,6 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     if (this.#isActive) this.#stream.onDownstreamDrain();
   }
 }
-
-/** Too much is to be done already. */
-const DISPATCH_REFUSED: LocalReply = {
-  status: 500,
-  body: "Internal Server Error",
-  flag: "DPE",
-  details: "overload",
-};
 
 /** Bodies of the refusals that Envoy makes above its codec, without a flag. */
 const MANAGERS_BODIES: ReadonlyMap<string, string> = new Map([

@@ -83,6 +83,8 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
   #isFull = false;
   #endQueued = false;
   #queuedTrailers: HeaderList | undefined = undefined;
+  /** What the stream is reset with when all is sent; -1 for not at all. */
+  #codeAtEnd = -1;
 
   constructor(handler: StreamHandler<Head>) {
     this.handler = handler;
@@ -106,6 +108,7 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     this.#isFull = false;
     this.#endQueued = false;
     this.#queuedTrailers = undefined;
+    this.#codeAtEnd = -1;
   }
 
   get isOpen(): boolean {
@@ -298,6 +301,7 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     if (this.queuedBytes === 0 && this.#endQueued) {
       this.#endQueued = false;
       this.sendEnd(this.#queuedTrailers);
+      if (this.#codeAtEnd !== -1) this.reset(this.#codeAtEnd);
     } else if (this.#isFull && !this.#session.isFull) {
       this.#isFull = false;
       this.handler.onSendDrain();
@@ -308,6 +312,13 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
   onSocketDrain(): void {
     if (this.#isFull || this.#endQueued) this.afterPump();
     else if (this.queuedBytes === 0) this.handler.onSendDrain();
+  }
+
+  /** Wants no more of the peer's message; what is sent goes to its end. Called after `sendEnd`. */
+  endEarly(code: number): void {
+    this.#isPaused = false;
+    if (this.isLocalDone) this.reset(code);
+    else this.#codeAtEnd = code;
   }
 
   /** Breaks the stream off; the handler hears no more of it. */

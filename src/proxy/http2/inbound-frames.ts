@@ -166,7 +166,7 @@ export class InboundFrames implements FrameSink {
       case FRAME.windowUpdate:
         return this.#onWindowUpdate(buffer, from, to);
       case FRAME.priority:
-        return this.#onPriority(from, to);
+        return this.#onPriority(buffer, from, to);
       case FRAME.pushPromise:
         // No client may push, and a server was told not to.
         return this.#session.fail(CODE.protocolError, "http2.push_promise");
@@ -224,7 +224,7 @@ export class InboundFrames implements FrameSink {
   #onPing(buffer: Buffer, from: number, to: number): void {
     if (!this.#isFit(to - from, 8, false)) return;
     if ((this.#flags & FLAG.ack) === 0) this.#session.writer.ping(buffer, from, true);
-    else this.#session.onPingAck();
+    else this.#session.onPingAck(buffer, from);
   }
 
   #onGoAway(buffer: Buffer, from: number, to: number): void {
@@ -262,8 +262,11 @@ export class InboundFrames implements FrameSink {
   }
 
   /** What it says is of no interest (RFC 9113 5.3.2). */
-  #onPriority(from: number, to: number): void {
+  #onPriority(buffer: Buffer, from: number, to: number): void {
     if (!this.#isFit(to - from, 5, true)) return;
+    if (readInt31(buffer, from) === this.#id) {
+      return this.#session.fail(CODE.protocolError, "http2.bad_priority");
+    }
     const flood = this.#session.guard.onPriority();
     if (flood !== undefined) this.#session.fail(CODE.enhanceYourCalm, flood);
   }

@@ -169,6 +169,7 @@ export class RequestFields extends MessageFields<RequestHead> {
     if (head.method !== "CONNECT" || !allowsConnect) return BAD_MESSAGE.rule;
     head.method = "GET";
     head.upgrade = this.#protocol;
+    head.connection = "upgrade";
     return undefined;
   }
 

@@ -26,6 +26,8 @@ export interface SessionOwner {
   onGoAway(lastStream: number, code: number): void;
   /** The peer said how it wants to be spoken to, first or anew. */
   onSettings(): void;
+  /** The peer has read what `announceEnd` said: which streams it opened is known. */
+  onAnnounced?(): void;
   /** Nothing can be said any more but what has been written: the socket is to be ended. */
   onSessionEnd(end: StreamEnd): void;
 }
@@ -39,6 +41,9 @@ export interface SessionParts {
   readonly out: ByteSender;
   readonly context: ProxyContext;
 }
+
+/** What the PING holds that follows the announcement of the end. */
+const ANNOUNCED = Buffer.from("goingend", "latin1");
 
 /** Streams that were reset here and may still get what was under way: so many are known. */
 const RESETS_MAX = 256;
@@ -69,6 +74,7 @@ export class Http2Session {
   readonly #owner: SessionOwner;
   readonly #out: ByteSender;
   readonly #frames: InboundFrames;
+  readonly #blocks: HeaderBlocks;
   readonly #reader: FrameReader;
   readonly #keepalive: KeepalivePings | undefined;
   /** The last stream that the peer opened, and that we did. */
@@ -97,7 +103,8 @@ export class Http2Session {
     this.receiving = new ReceiveWindow(this.writer, options);
     this.sending = new SendWindow(this.writer, this.guard);
     this.#lastStream = this.isServer ? 0 : -1;
-    this.#frames = new InboundFrames(this, owner, encoder, new HeaderBlocks(this, owner, limits));
+    this.#blocks = new HeaderBlocks(this, owner, limits);
+    this.#frames = new InboundFrames(this, owner, encoder, this.#blocks);
     this.#reader = new FrameReader(this.#frames);
     const { keepalive } = options;
     if (keepalive !== undefined) {
@@ -138,6 +145,10 @@ export class Http2Session {
   /** Client: no stream can be opened on it any more, however many end. */
   get isUsedUp(): boolean {
     return this.isRefusing || this.#isOver || this.#lastStream >= STREAM_ID_MAX - 1;
+  }
+  /** Whether a header block is not complete. */
+  get isInsideHead(): boolean {
+    return this.#blocks.openStream !== 0;
   }
   /** Whether the peer's first SETTINGS have come. */
   get isSettled(): boolean {
@@ -182,8 +193,10 @@ export class Http2Session {
     return at;
   }
 
-  onPingAck(): void {
-    this.#keepalive?.onAck();
+  /** The answer to a PING, whose payload is `buffer[at, at + 8)`. */
+  onPingAck(buffer: Buffer, at: number): void {
+    if (ANNOUNCED.equals(buffer.subarray(at, at + 8))) this.#owner.onAnnounced?.();
+    else this.#keepalive?.onAck();
   }
 
   // Flow control: what streams say of themselves.
@@ -283,6 +296,7 @@ export class Http2Session {
   /** Says that no more streams are taken; those that are under way to here still are. */
   announceEnd(): void {
     this.#goAway(STREAM_ID_MAX, CODE.noError, "");
+    this.writer.ping(ANNOUNCED, 0, false);
   }
 
   /** Takes no more streams from now on; those that are open go on. */

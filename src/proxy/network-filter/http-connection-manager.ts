@@ -1,8 +1,8 @@
 import type { HttpConfig, HttpService } from "../http/http-config.ts";
-import { ServerConnection } from "../http1/server-connection.ts";
 import type { ChainDeps } from "../listener/chain.ts";
 import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";
+import { openConnection } from "./codec-choice.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
 
 /** The connection manager as the last filter of a chain. */
@@ -16,8 +16,7 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
         service,
         open(connection, adopt, onEnd) {
           if (service.accessLogs.length > 0) connection.keepAddresses();
-          const end = { onConnectionEnd: onEnd };
-          return new ServerConnection(service, deps.context, end, adopt, connection);
+          return openConnection({ service, context: deps.context, connection, onEnd }, adopt);
         },
       };
     },

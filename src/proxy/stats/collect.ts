@@ -99,7 +99,7 @@ function addServer({ state, uptimeS, counters, processes }: StatSources, add: Ad
 
 /** Names that go up and down; every other one only goes up. */
 const GAUGE =
-  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.vhds\..*\.(?:hosts_asked|rq_waiting)|\.active_(?:connections|faults)|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^runtime\.(?:admin|num)_\w+|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
+  /(?:_active|_open|\.(?:membership_(?:degraded|excluded|healthy|total)|health_check\.(?:degraded|healthy)|max_host_weight|remaining_\w+|connected_state|write_total_buffered)|^listener_manager\.total_\w+|^cluster_manager\.(?:active|warming)_clusters|\.vhds\..*\.(?:hosts_asked|rq_waiting)|\.active_(?:connections|faults)|\bhttp2\.pending_send_bytes|\.(?:ring_hash|maglev)_lb\.\w+|^overload\..+\.(?:active|pressure|scale_percent)|^runtime\.(?:admin|num)_\w+|^server\.(?:concurrency|hot_restart_epoch|live|memory_\w+|parent_connections|state|total_connections|uptime))$/;
 
 function isGauge(name: string): boolean {
   return GAUGE.test(name);

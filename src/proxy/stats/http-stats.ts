@@ -12,6 +12,8 @@ const ZERO = {
   downstream_cx_drain_close: 0,
   downstream_cx_http1_active: 0,
   downstream_cx_http1_total: 0,
+  downstream_cx_http2_active: 0,
+  downstream_cx_http2_total: 0,
   downstream_cx_idle_timeout: 0,
   downstream_cx_max_duration_reached: 0,
   downstream_cx_max_requests_reached: 0,
@@ -29,14 +31,18 @@ const ZERO = {
   downstream_rq_completed: 0,
   downstream_rq_header_timeout: 0,
   downstream_rq_http1_total: 0,
+  downstream_rq_http2_total: 0,
   downstream_rq_idle_timeout: 0,
   downstream_rq_max_duration_reached: 0,
   downstream_rq_non_relative_path: 0,
   downstream_rq_overload_close: 0,
+  downstream_rq_response_before_rq_complete: 0,
   downstream_rq_rx_reset: 0,
   downstream_rq_timeout: 0,
   downstream_rq_too_large: 0,
+  downstream_rq_too_many_premature_resets: 0,
   downstream_rq_total: 0,
+  downstream_rq_tx_reset: 0,
   no_cluster: 0,
   no_route: 0,
   rq_direct_response: 0,
@@ -87,7 +93,6 @@ export function countDestroyed(
   hadRequest: boolean,
 ): void {
   counters.downstream_cx_active--;
-  counters.downstream_cx_http1_active--;
   counters.downstream_cx_destroy++;
   if (isLocal) counters.downstream_cx_destroy_local++;
   else counters.downstream_cx_destroy_remote++;

@@ -17,13 +17,14 @@ const ZERO = {
   stream_refused_errors: 0,
   streams_active: 0,
   trailers: 0,
+  tx_flush_timeout: 0,
   tx_reset: 0,
 };
 
 /** What connections of HTTP/2 count, by Envoy's names: `http2.…`, and `cluster.<name>.http2.…`. */
 export type Http2Counters = typeof ZERO;
 
-/** Counters that are all zero. */
+/** Counters that are all zero: they are there with the first connection. */
 export function http2Counters(): Http2Counters {
   return { ...ZERO };
 }
