@@ -15,7 +15,7 @@ import { SERVER_NAMES, Server, type ServerName } from "./server.ts";
 const RESULTS = fileURLToPath(new URL("../results/control-plane.json", import.meta.url));
 
 const SERVICES_MAX = 2000;
-const CLIENTS_MAX = 2000;
+const CLIENTS_MAX = 5000;
 /** Runs of a comparison, and writes of each kind in one. */
 const COMPARE_ROUNDS = "3";
 const COMPARE_WRITES = "3";
