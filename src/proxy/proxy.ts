@@ -137,13 +137,13 @@ export class Proxy {
       createResolver: createNameResolver,
     });
     const tlsContexts = new ContextCache();
-    this.#clusters = this.#createClusters(tlsContexts);
+    const deadlines = new Deadlines(clock, onFault);
+    const flushQueue = new FlushQueue(DirectWriter.create(), onFault);
+    this.#clusters = this.#createClusters({ tlsContexts, deadlines, flushQueue });
     const { overload } = bootstrap;
     this.#overload =
       overload &&
       new OverloadManager(overload, { clock, prng, log, counters: this.#counters, onFault });
-    const deadlines = new Deadlines(clock, onFault);
-    const flushQueue = new FlushQueue(DirectWriter.create(), onFault);
     const context: ProxyContext = {
       clock: new TurnClock(clock, flushQueue),
       prng,
@@ -215,7 +215,11 @@ export class Proxy {
     });
   }
 
-  #createClusters(tlsContexts: ContextCache): ClusterSet {
+  #createClusters({
+    tlsContexts,
+    deadlines,
+    flushQueue,
+  }: Pick<ProxyContext, "tlsContexts" | "deadlines" | "flushQueue">): ClusterSet {
     const { clock, prng, log } = this.#deps;
     const { clusterManager, node } = this.#bootstrap;
     const runtime = this.#runtime;
@@ -231,7 +235,7 @@ export class Proxy {
       writeEjection: ejectionLog === undefined ? undefined : this.#logFiles.writer(ejectionLog),
       own: clusterName === "" ? undefined : { clusterName, locality: node.locality },
       tls: { tlsContexts, secrets: this.#secrets, counters, clock },
-      health: { clock, prng, runtime, counters, readBuffer, openLog },
+      health: { clock, prng, runtime, counters, readBuffer, openLog, flushQueue, deadlines },
       dnsCaches: this.#dnsCaches,
       createResolver: createNameResolver,
     });

@@ -109,7 +109,7 @@ const CASES: readonly (readonly [name: string, bootstrap: object, message: strin
   [
     "gRPC over HTTP/1.1",
     check({ http_health_check: undefined, grpc_health_check: {} }),
-    "grpc_health_check: is not supported yet",
+    "up cluster must support HTTP/2 for gRPC healthchecking",
   ],
   [
     "two checks",

@@ -70,6 +70,8 @@ export function createSimProxy(
     throw new Error("no names are resolved here");
   };
   const dnsCaches = new DnsCaches({ clock, prng, counters, createResolver });
+  const deadlines = new Deadlines(clock);
+  const io = { readBuffer, flushQueue: new FlushQueue(undefined), deadlines };
   const clusters = new ClusterSet({
     clock,
     prng,
@@ -77,22 +79,19 @@ export function createSimProxy(
     log,
     writeEjection: undefined,
     own: undefined,
-    health: { clock, prng, runtime, counters, readBuffer, openLog: () => () => undefined },
+    health: { clock, prng, runtime, counters, ...io, openLog: () => () => undefined },
     tls: { tlsContexts, secrets, counters, clock },
     dnsCaches,
     createResolver,
   });
   let connectionIds = 0;
-  const deadlines = new Deadlines(clock);
   const context: ProxyContext = {
     clock,
     prng,
     runtime,
     log,
     faults: { note: RETHROW },
-    readBuffer,
-    flushQueue: new FlushQueue(undefined),
-    deadlines,
+    ...io,
     timeouts: timeoutsOf(undefined, deadlines),
     overload: undefined,
     date: new DateHeader(clock),

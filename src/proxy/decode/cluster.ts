@@ -83,6 +83,11 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
   const lb = decodeLoadBalancing(message, issues);
   checkProvided(message, discovery.type, lb.policy, issues);
   const { assignment } = discovery;
+  const healthCheck = decodeHealthChecks(message.healthChecks, issues);
+  if (healthCheck?.check.kind === "GRPC" && options.version === "HTTP/1.1") {
+    const what = `${message.name} cluster must support HTTP/2 for gRPC healthchecking`;
+    issues.push({ path: "health_checks[0].grpc_health_check", message: what });
+  }
   if (lb.hashing !== undefined && assignment !== undefined) checkWeights(assignment, issues);
   const config: ClusterConfig = {
     name: message.name,
@@ -97,7 +102,7 @@ export function decodeCluster(message: Cluster, body: Uint8Array): Result<Cluste
     bufferBytesMax: message.perConnectionBufferLimitBytes ?? BUFFER_BYTES,
     maxStreamDurationMs: options.maxStreamDurationMs,
     ...decodeCommon(message, issues),
-    healthCheck: decodeHealthChecks(message.healthChecks, issues),
+    healthCheck,
     dropsHealthyHosts: message.ignoreHealthOnHostRemoval,
     closesOnHostFailure: message.closeConnectionsOnHostHealthFailure,
     httpVersion: options.version,

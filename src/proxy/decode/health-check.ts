@@ -10,15 +10,10 @@ import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { Metadata } from "../cluster/cluster-config.ts";
 import { TRANSPORT_MATCH_NAMESPACE } from "../cluster/cluster-transports.ts";
-import type {
-  HealthCheckConfig,
-  HttpCheckConfig,
-  IntervalConfig,
-  TcpCheckConfig,
-} from "../health/health-config.ts";
+import type { HealthCheckConfig, IntervalConfig } from "../health/health-config.ts";
 import { checkWritable } from "./access-log.ts";
 import { decodeExtension, extension } from "./extension.ts";
-import { decodeHttpCheck, decodeTcpCheck } from "./health-probe.ts";
+import { decodeGrpcCheck, decodeHttpCheck, decodeTcpCheck } from "./health-probe.ts";
 
 /** Envoy's default. */
 const NO_TRAFFIC_MS = 60_000;
@@ -36,6 +31,7 @@ const FIELDS = [
   "reuse_connection",
   "http_health_check",
   "tcp_health_check",
+  "grpc_health_check",
   "no_traffic_interval",
   "no_traffic_healthy_interval",
   "unhealthy_interval",
@@ -84,14 +80,15 @@ function decodeCheck(
   { healthChecker }: HealthCheck,
   path: string,
   issues: Issue[],
-): HttpCheckConfig | TcpCheckConfig | undefined {
+): HealthCheckConfig["check"] | undefined {
   switch (healthChecker.case) {
     case "httpHealthCheck":
       return decodeHttpCheck(healthChecker.value, joinPath(path, "http_health_check"), issues);
     case "tcpHealthCheck":
       return decodeTcpCheck(healthChecker.value, joinPath(path, "tcp_health_check"), issues);
-    // Refused as a field, or by the rule that there must be one.
     case "grpcHealthCheck":
+      return decodeGrpcCheck(healthChecker.value, joinPath(path, "grpc_health_check"), issues);
+    // Refused as a field, or by the rule that there must be one.
     case "customHealthCheck":
     case undefined:
       return undefined;

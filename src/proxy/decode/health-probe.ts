@@ -1,5 +1,7 @@
 import { RequestMethod } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
+  type HealthCheck_GrpcHealthCheck,
+  HealthCheck_GrpcHealthCheckSchema,
   type HealthCheck_HttpHealthCheck,
   HealthCheck_HttpHealthCheckSchema,
   type HealthCheck_Payload,
@@ -18,7 +20,12 @@ import { decodeAdditions, type HeaderMutations } from "../../match/header-mutati
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { compileStringMatch } from "../../match/string-match.ts";
 import { wireText } from "../../match/wire-text.ts";
-import type { HttpCheckConfig, StatusRange, TcpCheckConfig } from "../health/health-config.ts";
+import type {
+  GrpcCheckConfig,
+  HttpCheckConfig,
+  StatusRange,
+  TcpCheckConfig,
+} from "../health/health-config.ts";
 
 /** Envoy's defaults. */
 const BODY_BYTES = 1024;
@@ -134,6 +141,24 @@ function decodeRanges(
     if (what !== "") issues.push({ path: rangePath, message: `${prefix} ${what}` });
     return { start: Number(start), end: Number(end) };
   });
+}
+
+/** Decodes a check by gRPC. */
+export function decodeGrpcCheck(
+  message: HealthCheck_GrpcHealthCheck,
+  path: string,
+  issues: Issue[],
+): GrpcCheckConfig {
+  const fields = ["service_name", "authority", "initial_metadata"];
+  issues.push(...refuseFields(HealthCheck_GrpcHealthCheckSchema, message, fields, path));
+  const { serviceName, authority, initialMetadata } = message;
+  const add = decodeAdditions(initialMetadata, joinPath(path, "initial_metadata"), issues);
+  return {
+    kind: "GRPC",
+    serviceName,
+    authority,
+    headers: add.length === 0 ? undefined : { add, remove: [] },
+  };
 }
 
 /** Decodes a check by a connection. */

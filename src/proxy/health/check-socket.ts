@@ -28,7 +28,13 @@ export class CheckSocket implements SocketOwner {
   #isConnected = false;
   #isClosed = false;
 
-  constructor(host: Host, config: HealthCheckConfig, buffer: ReadBuffer, events: CheckEvents) {
+  constructor(
+    host: Host,
+    config: HealthCheckConfig,
+    buffer: ReadBuffer,
+    events: CheckEvents,
+    ownAlpn: readonly string[] = [],
+  ) {
     this.#events = events;
     const { transports, config: cluster } = host.load;
     const dial = dialAddress(checkAddress(host), cluster.connection);
@@ -38,7 +44,7 @@ export class CheckSocket implements SocketOwner {
       header: transports?.headerFor(metadata),
       client: undefined,
       keepAlive: cluster.connection.keepAlive,
-      hello: { alpn: config.alpn, hostname: host.state.hostname },
+      hello: { alpn: config.alpn, ownAlpn, hostname: host.state.hostname },
     };
     this.#socket = dialHost(dial, hop, buffer, this, () => this.#onConnect());
   }
@@ -49,6 +55,11 @@ export class CheckSocket implements SocketOwner {
     // Behind the PROXY header that the host may have been told.
     for (const bytes of this.#early.splice(0)) this.#socket.write(bytes);
     this.#events.onConnect();
+  }
+
+  /** For whoever writes frames; to be used once it is connected. */
+  get socket(): Socket {
+    return this.#socket;
   }
 
   /** Its two ends; nowhere before it is connected, and for a Unix socket. */

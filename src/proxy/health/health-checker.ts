@@ -6,8 +6,11 @@ import type { ClusterConfig } from "../cluster/cluster-config.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG } from "../cluster/host-health.ts";
 import type { CounterGroups } from "../counters.ts";
+import type { Deadlines } from "../net/deadlines.ts";
+import type { FlushQueue } from "../net/flush-queue.ts";
 import type { ReadBuffer } from "../net/socket.ts";
 import { firstWaitMs, nextWaitMs, type Transition } from "./check-interval.ts";
+import { GrpcProbe } from "./grpc-probe.ts";
 import type { HealthCheckConfig } from "./health-config.ts";
 import { HealthEvents, type WriteLine } from "./health-events.ts";
 import {
@@ -38,6 +41,8 @@ export interface HealthDeps {
   readonly runtime: RuntimeReader;
   readonly counters: CounterGroups;
   readonly readBuffer: ReadBuffer;
+  readonly flushQueue: FlushQueue;
+  readonly deadlines: Deadlines;
   /** Opens a file of event lines. */
   readonly openLog: (path: string) => WriteLine;
 }
@@ -116,6 +121,7 @@ export class HealthChecker implements HostObserver {
     const { config, stats } = this.#owner;
     const { clock, prng, runtime, readBuffer: buffer } = this.#deps;
     const { check } = config;
+    if (check.kind === "GRPC") return new GrpcProbe(host, { ...this.#deps, config, check }, sink);
     return check.kind === "TCP"
       ? new TcpProbe(host, config, check, buffer, sink)
       : new HttpProbe(host, { config, check, buffer, stats, clock, prng, runtime }, sink);

@@ -4,7 +4,7 @@ import type { Metadata } from "../cluster/cluster-config.ts";
 
 /** How the hosts of a cluster are checked, decoded; times in milliseconds. */
 export interface HealthCheckConfig {
-  readonly check: HttpCheckConfig | TcpCheckConfig;
+  readonly check: HttpCheckConfig | TcpCheckConfig | GrpcCheckConfig;
   /** How long one check may take. */
   readonly timeoutMs: number;
   readonly unhealthyThreshold: number;
@@ -62,6 +62,16 @@ export interface HttpCheckConfig {
   readonly retriable: readonly StatusRange[];
   /** What the host must call itself; `undefined` for anything. */
   readonly serviceName: StringPredicate | undefined;
+}
+
+/** A call of `grpc.health.v1.Health.Check`. */
+export interface GrpcCheckConfig {
+  readonly kind: "GRPC";
+  /** "": the server as a whole. */
+  readonly serviceName: string;
+  /** "": the cluster's name. */
+  readonly authority: string;
+  readonly headers: HeaderMutations | undefined;
 }
 
 /** A connection, and what is said over it. */

@@ -13,11 +13,11 @@ export type WriteLine = (line: string) => void;
  * writes its `HealthCheckEvent`.
  */
 export class HealthEvents {
-  readonly #kind: "HTTP" | "TCP";
+  readonly #kind: "HTTP" | "TCP" | "GRPC";
   readonly #clock: Clock;
   readonly #logs: readonly WriteLine[];
 
-  constructor(kind: "HTTP" | "TCP", clock: Clock, logs: readonly WriteLine[]) {
+  constructor(kind: "HTTP" | "TCP" | "GRPC", clock: Clock, logs: readonly WriteLine[]) {
     this.#kind = kind;
     this.#clock = clock;
     this.#logs = logs;

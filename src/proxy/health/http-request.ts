@@ -34,7 +34,7 @@ export function checkRequest(host: Host, check: HttpCheckConfig, clock: Clock): 
 const LOOPBACK = { address: "127.0.0.1", port: 0 };
 
 /** A check as the operators of header values read it: it has no client and no answer. */
-function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
+export function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
   const nowMs = clock.nowMs();
   const { config } = host.load;
   return {

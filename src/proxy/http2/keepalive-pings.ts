@@ -6,7 +6,7 @@ import type { KeepaliveOptions } from "./http2-options.ts";
 /** Asks a peer now and then whether it is there, and gives it up when it stays silent. */
 export class KeepalivePings {
   readonly #options: KeepaliveOptions;
-  readonly #context: ProxyContext;
+  readonly #context: Pick<ProxyContext, "clock" | "prng" | "deadlines">;
   readonly #writer: FrameWriter;
   readonly #pace = new Deadline({ onDeadline: () => this.#ping() });
   readonly #answer: Deadline;
@@ -15,7 +15,7 @@ export class KeepalivePings {
 
   constructor(
     options: KeepaliveOptions,
-    context: ProxyContext,
+    context: Pick<ProxyContext, "clock" | "prng" | "deadlines">,
     writer: FrameWriter,
     onSilence: () => void,
   ) {

@@ -39,7 +39,7 @@ export interface SessionParts {
   readonly limits: FieldLimits;
   readonly counters: Http2Counters;
   readonly out: ByteSender;
-  readonly context: ProxyContext;
+  readonly context: Pick<ProxyContext, "clock" | "prng" | "deadlines">;
 }
 
 /** What the PING holds that follows the announcement of the end. */
