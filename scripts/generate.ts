@@ -1,6 +1,6 @@
 /**
  * Generates `src/api/gen` from the protobuf trees that `@grpc/grpc-js-xds` ships, and from what
- * `newer-fields.ts` adds to them.
+ * `newer-fields.ts` and `newer-files.ts` add to them.
  *
  * Only the files in `ROOTS` and what they import are taken: the whole tree takes a minute, this
  * takes seconds. The result is not committed; a stamp of the inputs makes a second run a no-op.
@@ -11,7 +11,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { addNewerFields, NEWER_FILES } from "./newer-fields.ts";
+import { addNewerFields } from "./newer-fields.ts";
+import { NEWER_FILES } from "./newer-files.ts";
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 const OUT = join(REPOSITORY, "src", "api", "gen");
@@ -24,6 +25,8 @@ const ROOTS: readonly string[] = [
   "envoy/config/cluster/v3/cluster.proto",
   "envoy/config/endpoint/v3/endpoint.proto",
   "envoy/config/listener/v3/listener.proto",
+  "envoy/config/trace/v3/opentelemetry.proto",
+  "envoy/config/trace/v3/zipkin.proto",
   "envoy/config/rbac/v3/rbac.proto",
   "envoy/config/route/v3/route.proto",
   "envoy/extensions/access_loggers/file/v3/file.proto",
@@ -65,6 +68,11 @@ const ROOTS: readonly string[] = [
   "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.proto",
   "envoy/extensions/request_id/uuid/v3/uuid.proto",
   "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
+  "envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.proto",
+  "envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector.proto",
+  "envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler.proto",
+  "envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler.proto",
+  "envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler.proto",
   "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto",
@@ -111,6 +119,8 @@ const ROOTS: readonly string[] = [
   "envoy/service/accesslog/v3/als.proto",
   "envoy/service/discovery/v3/ads.proto",
   "envoy/service/discovery/v3/discovery.proto",
+  "opentelemetry/proto/collector/trace/v1/trace_service.proto",
+  "zipkin.proto",
 ];
 
 const require = createRequire(import.meta.url);
@@ -120,7 +130,7 @@ const TREES = ["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((tre
 );
 
 /** Imports that no tree carries: dropped, and with them the one field that used them. */
-const UNAVAILABLE = /^(?:opencensus|opentelemetry)\//;
+const UNAVAILABLE = /^opencensus\//;
 
 function readProto(path: string): string | undefined {
   for (const tree of TREES) {
@@ -152,7 +162,7 @@ function adapt(text: string): string {
     text
       // A rule that this tree's validate.proto does not know.
       .replaceAll(/,?\s*ignore_empty: true/g, "")
-      .replaceAll(/^import (?:public )?"(?:opencensus|opentelemetry)\/[^"]+";\n/gm, "")
+      .replaceAll(/^import (?:public )?"opencensus\/[^"]+";\n/gm, "")
   );
 }
 

@@ -1,21 +1,8 @@
 /**
- * What Envoy 1.40 knows and the protobuf trees of `@grpc/grpc-js-xds` do not yet: whole files, and
- * declarations that are written into the messages of theirs. Names, numbers and rules are those of
+ * What Envoy 1.40 knows and the protobuf trees of `@grpc/grpc-js-xds` do not yet: declarations that
+ * are written into the messages of theirs. Names, numbers and rules are those of
  * the descriptors inside Envoy's program.
  */
-
-/** By path: files that no tree carries. */
-export const NEWER_FILES: Readonly<Record<string, string>> = {
-  "envoy/type/matcher/v3/address.proto": [
-    'syntax = "proto3";',
-    "package envoy.type.matcher.v3;",
-    'import "xds/core/v3/cidr.proto";',
-    "message AddressMatcher {",
-    "  repeated xds.core.v3.CidrRange ranges = 1;",
-    "  bool invert_match = 2;",
-    "}",
-  ].join("\n"),
-};
 
 /** A place in a file, which must be there once, and what comes after it. */
 interface Addition {
@@ -27,6 +14,66 @@ const NOT_EMPTY = "[(validate.rules).string = {min_len: 1}]";
 
 /** By path: what is written into files of the trees. */
 const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
+  "envoy/config/trace/v3/zipkin.proto": [
+    {
+      after: 'import "google/protobuf/wrappers.proto";',
+      text: 'import "envoy/config/core/v3/http_service.proto";',
+    },
+    {
+      after: "message ZipkinConfig {",
+      text: `
+        enum TraceContextOption {
+          USE_B3 = 0;
+          USE_B3_WITH_W3C_PROPAGATION = 1;
+        }
+        TraceContextOption trace_context_option = 8;
+        core.v3.HttpService collector_service = 9;
+        bool timestamp_trace_ids = 10;`,
+    },
+  ],
+  "envoy/config/trace/v3/opentelemetry.proto": [
+    {
+      after: 'import "envoy/config/core/v3/http_service.proto";',
+      text: 'import "google/protobuf/wrappers.proto";',
+    },
+    {
+      after: "message OpenTelemetryConfig {",
+      text: `
+        core.v3.TypedExtensionConfig exporter = 10;
+        google.protobuf.UInt32Value max_cache_size = 6;
+        google.protobuf.BoolValue set_telemetry_sdk_resource_attributes = 7;
+        google.protobuf.BoolValue set_service_name_resource_attribute = 8;
+        google.protobuf.BoolValue set_instrumentation_scope = 9;`,
+    },
+  ],
+  "envoy/config/core/v3/http_service.proto": [
+    {
+      after: 'import "envoy/config/core/v3/http_uri.proto";',
+      text: 'import "envoy/config/core/v3/extension.proto";',
+    },
+    { after: "message HttpService {", text: "repeated TypedExtensionConfig formatters = 3;" },
+  ],
+  "envoy/type/tracing/v3/custom_tag.proto": [
+    {
+      after: "message CustomTag {",
+      text: `
+        enum ValueType {
+          UNSPECIFIED = 0;
+          STRING = 1;
+          INT = 2;
+          DOUBLE = 3;
+          BOOL = 4;
+        }
+        ValueType value_type = 7 [(validate.rules).enum = {defined_only: true}];`,
+    },
+    { after: "oneof type {", text: "string value = 6;" },
+  ],
+  "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto": [
+    {
+      after: "google.protobuf.BoolValue spawn_upstream_span = 10;",
+      text: "string operation = 11; string upstream_operation = 12; bool no_context_propagation = 13;",
+    },
+  ],
   "envoy/config/core/v3/proxy_protocol.proto": [
     {
       after: 'import "udpa/annotations/status.proto";',
@@ -208,6 +255,10 @@ const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
       ].join("\n"),
     },
     {
+      after: "message Tracing {",
+      text: "string operation = 5; string upstream_operation = 6;",
+    },
+    {
       after: "message RateLimit {",
       text: `
         enum XRateLimitOption {
@@ -277,6 +328,16 @@ const RELAXED: Readonly<Record<string, readonly (readonly [from: string, to: str
     [
       "string runtime_key = 2 [(validate.rules).string = {min_len: 1}];\r\n}\r\n\r\nmessage KeyValue {",
       "string runtime_key = 2;\r\n}\r\n\r\nmessage KeyValue {",
+    ],
+  ],
+  "envoy/config/trace/v3/zipkin.proto": [
+    [
+      "string collector_cluster = 1 [(validate.rules).string = {min_len: 1}];",
+      "string collector_cluster = 1;",
+    ],
+    [
+      "string collector_endpoint = 2 [(validate.rules).string = {min_len: 1}];",
+      "string collector_endpoint = 2;",
     ],
   ],
   "envoy/type/v3/token_bucket.proto": [

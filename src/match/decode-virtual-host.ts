@@ -18,7 +18,9 @@ import type { Route, RouteAction } from "./route.ts";
 import { decodeClusterAction, decodeMirrors } from "./route-action.ts";
 import type { LevelContext, RouteContext } from "./route-context.ts";
 import { compileRouteMatch } from "./route-match.ts";
+import { decodeRouteTracing } from "./route-tracing.ts";
 import type { VirtualHost } from "./virtual-host.ts";
+import { wireText } from "./wire-text.ts";
 
 const HOST_FIELDS = [
   "name",
@@ -118,6 +120,7 @@ const ROUTE_FIELDS = [
   "direct_response",
   "metadata",
   "decorator",
+  "tracing",
   "typed_per_filter_config",
   ...MUTATION_FIELDS,
   "per_request_buffer_limit_bytes",
@@ -159,7 +162,12 @@ export function decodeRoute(message: RouteMessage, host: HostContext): Route {
     filterOverrides: context.overrides,
     cors: decodeRouteCors(message, host),
     bufferBytesMax: message.perRequestBufferLimitBytes ?? host.bufferBytesMax,
-    operation: message.decorator?.operation ?? "",
+    decorator: {
+      operation: wireText(message.decorator?.operation ?? ""),
+      isPropagated: message.decorator?.propagate ?? true,
+    },
+    tracing:
+      message.tracing && decodeRouteTracing(message.tracing, joinPath(path, "tracing"), issues),
     statPrefix: message.statPrefix,
     metadata: message.metadata?.filterMetadata ?? NO_METADATA,
   };

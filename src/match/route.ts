@@ -10,6 +10,7 @@ import type { MatchRecorder, MatchRequest, MetadataValue } from "./match-request
 import type { MirrorPolicy } from "./mirror-policy.ts";
 import type { RateLimitRule } from "./rate-limit.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
+import type { Decorator, RouteTracing } from "./route-tracing.ts";
 import type { SubsetCriteria } from "./subset-criteria.ts";
 
 /** The host header that an upstream gets instead of the request's. */
@@ -129,8 +130,9 @@ export interface Route {
   readonly cors: CorsPolicy | undefined;
   /** The most of a body that is kept to send it again; `undefined`: the listener's. */
   readonly bufferBytesMax: number | undefined;
-  /** The operation's name for traces; "" for none. */
-  readonly operation: string;
+  readonly decorator: Decorator;
+  /** `undefined`: its spans are as the connection manager says. */
+  readonly tracing: RouteTracing | undefined;
   /** Names statistics of the route; "" for none. */
   readonly statPrefix: string;
   /** JSON by namespace, for filters that ask for it. */

@@ -4,11 +4,9 @@ import {
   type RuntimeFractionalPercent,
   RuntimeFractionalPercentSchema,
 } from "../api/gen/envoy/config/core/v3/base_pb.js";
-import {
-  FractionalPercent_DenominatorType as Denominator,
-  type FractionalPercent,
-} from "../api/gen/envoy/type/v3/percent_pb.js";
+import type { FractionalPercent } from "../api/gen/envoy/type/v3/percent_pb.js";
 import type { Issue } from "../base/issue.ts";
+import { type Fraction, fractionOf } from "./fraction.ts";
 import { refuseFields } from "./refuse-fields.ts";
 
 /** Values that may change how configuration is read, by key (Envoy's runtime). */
@@ -39,15 +37,22 @@ export interface RuntimeShare {
   readonly defaultShare: number;
 }
 
-const DENOMINATORS: Readonly<Record<Denominator, number>> = {
-  [Denominator.HUNDRED]: 100,
-  [Denominator.TEN_THOUSAND]: 10_000,
-  [Denominator.MILLION]: 1_000_000,
-};
-
 /** A fraction as a share, 0 to 1. */
-export function shareOf({ numerator, denominator }: FractionalPercent): number {
-  return Math.min(1, numerator / (DENOMINATORS[denominator] ?? 100));
+export function shareOf(message: FractionalPercent): number {
+  const { numerator, denominator } = fractionOf(message);
+  return Math.min(1, numerator / denominator);
+}
+
+/** The fraction that holds now: a runtime key may have another one, or a number of per cent. */
+export function currentFraction(
+  key: string,
+  configured: Fraction,
+  runtime: RuntimeReader,
+): Fraction {
+  const percent = runtime.integer(key);
+  if (percent !== undefined) return { numerator: percent, denominator: 100 };
+  const share = runtime.share(key);
+  return share === undefined ? configured : { numerator: share * 10_000, denominator: 10_000 };
 }
 
 /** Decodes a fraction that a runtime key may change. */

@@ -88,6 +88,9 @@ export interface StreamInfo extends MatchRequest {
   readonly localReplyBody: string;
   /** The stream's UUID, which is its `x-request-id`. */
   readonly streamId: string | undefined;
+  /** Of the span that the request is, in hexadecimal digits; `undefined` where nothing is traced. */
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
   /** A new UUID each time. */
   readonly uniqueId: string;
   /** When the stream began and what time it is now, in milliseconds since 1970. */

@@ -15,7 +15,8 @@ const TLS_ROUTE: Route = {
   filterOverrides: NO_OVERRIDES,
   cors: undefined,
   bufferBytesMax: undefined,
-  operation: "",
+  decorator: { operation: "", isPropagated: true },
+  tracing: undefined,
   statPrefix: "",
   metadata: {},
 };

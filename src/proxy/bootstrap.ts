@@ -30,7 +30,7 @@ import { decodeStatsConfig } from "./decode/stats-config.ts";
 import { EXTENSION_TYPES } from "./extension-types.ts";
 import { formatListenAddress } from "./listener/listen-address.ts";
 import { allChains, type ListenerConfig } from "./listener/listener-config.ts";
-import { checkRouteClusters } from "./listener/route-clusters.ts";
+import { checkRouteClusters, checkTracerClusters } from "./listener/route-clusters.ts";
 import type { OverloadConfig } from "./overload/overload-config.ts";
 import { parsePlainJson } from "./plain-json.ts";
 import { decodeRuntime, type RuntimeLayerConfig } from "./runtime.ts";
@@ -272,9 +272,11 @@ function checkStatic(
     if (uses && !hasAds) {
       issues.push({ path, message: "asks for routes over ADS, and there is no ads_config" });
     }
-    for (const issue of checkRouteClusters(listener, (name) => names.has(name))) {
-      issues.push({ ...issue, path });
-    }
+    const hasCluster = (name: string): boolean => names.has(name);
+    const unknown = [checkRouteClusters, checkTracerClusters].flatMap((check) =>
+      check(listener, hasCluster),
+    );
+    for (const issue of unknown) issues.push({ ...issue, path });
   }
 }
 

@@ -15,6 +15,7 @@ import type { OverloadManager } from "./overload/overload-manager.ts";
 import type { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import type { SecretStore } from "./secret/secret-store.ts";
 import type { ContextCache } from "./tls/secure-context.ts";
+import type { TracerSet } from "./tracing/tracer-set.ts";
 
 /** What every connection of one proxy shares. There is no global state: each proxy has its own. */
 export interface ProxyContext {
@@ -46,6 +47,10 @@ export interface ProxyContext {
   readonly nodeCluster: string;
   /** Whether somebody has said over the admin port that health checks shall fail. */
   readonly isHealthCheckFailed: () => boolean;
+  /** The node's own name, and the zone that it stands in; "" where the bootstrap does not say. */
+  readonly nodeId: string;
+  readonly nodeZone: string;
+  readonly tracers: TracerSet;
   /** The machine's own address, as others know it. */
   readonly localAddress: string;
   /** Counts connections, from 1. */

@@ -1,6 +1,8 @@
 import { createRegistry, type Registry } from "@bufbuild/protobuf";
 import { ScaleTimersOverloadActionConfigSchema } from "../api/gen/envoy/config/overload/v3/overload_pb.js";
 import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { OpenTelemetryConfigSchema } from "../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
+import { ZipkinConfigSchema } from "../api/gen/envoy/config/trace/v3/zipkin_pb.js";
 import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import {
   HttpGrpcAccessLogConfigSchema,
@@ -100,6 +102,11 @@ import { OmitCanaryHostsPredicateSchema } from "../api/gen/envoy/extensions/retr
 import { OmitHostMetadataConfigSchema } from "../api/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.js";
 import { PreviousHostsPredicateSchema } from "../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
+import { EnvironmentResourceDetectorConfigSchema } from "../api/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js";
+import { StaticConfigResourceDetectorConfigSchema } from "../api/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.js";
+import { AlwaysOnSamplerConfigSchema } from "../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.js";
+import { ParentBasedSamplerConfigSchema } from "../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler_pb.js";
+import { TraceIdRatioBasedSamplerConfigSchema } from "../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -198,4 +205,11 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   UpstreamCodecSchema,
   UpstreamTlsContextSchema,
   UuidRequestIdConfigSchema,
+  ZipkinConfigSchema,
+  OpenTelemetryConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
+  StaticConfigResourceDetectorConfigSchema,
+  AlwaysOnSamplerConfigSchema,
+  ParentBasedSamplerConfigSchema,
+  TraceIdRatioBasedSamplerConfigSchema,
 );

@@ -39,6 +39,7 @@ import { SecretStreams } from "./secret/secret-streams.ts";
 import type { Stat } from "./stats/collect.ts";
 import { ContextCache } from "./tls/secure-context.ts";
 import type { GrpcSource } from "./tls/tls-config.ts";
+import { TracerSet } from "./tracing/tracer-set.ts";
 
 /** Envoy's `--drain-time-s`, when nobody says otherwise. */
 const DRAIN_MS = 600_000;
@@ -90,6 +91,7 @@ export class Proxy {
   readonly #secretStreams: SecretStreams;
   readonly #overload: OverloadManager | undefined;
   readonly #dnsCaches: DnsCaches;
+  readonly #tracers = new TracerSet();
   readonly #runtime: LayeredRuntime;
   readonly #drain: ServerDrain;
   #ads: AdsClient | undefined = undefined;
@@ -161,10 +163,10 @@ export class Proxy {
       secrets: this.#secrets,
       tlsContexts,
       findCluster: (name) => this.#clusters.find(name),
-      nodeCluster: node.cluster,
+      ...describeNode(node),
       isHealthCheckFailed: () => this.#drain.isHealthCheckFailed,
+      tracers: this.#tracers,
       sharedBuckets: new SharedBuckets(),
-      localAddress: findLocalAddress(),
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),
     };
@@ -444,6 +446,7 @@ export class Proxy {
     this.#drain.stop();
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
+    this.#tracers.close();
     this.#clusters.close();
     this.#routes.close();
     this.#dnsCaches.close();
@@ -456,6 +459,18 @@ export class Proxy {
 }
 
 const NOBODY = (): readonly [] => [];
+
+/** What of the node and its machine is told to others. */
+function describeNode({
+  id: nodeId,
+  cluster: nodeCluster,
+  locality,
+}: ProxyBootstrap["node"]): Pick<
+  ProxyContext,
+  "nodeCluster" | "nodeId" | "nodeZone" | "localAddress"
+> {
+  return { nodeId, nodeCluster, nodeZone: locality?.zone ?? "", localAddress: findLocalAddress() };
+}
 
 /** The first address that is not loopback; without one, loopback. */
 function findLocalAddress(): string {

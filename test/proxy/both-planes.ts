@@ -14,7 +14,7 @@ export interface Plane<Name extends string> {
   readonly name: "weft" | "envoy";
   readonly ports: Readonly<Record<Name | "admin", number>>;
   /** All statistics whose names contain `filter`. */
-  readonly stats: (filter: string) => Promise<Readonly<Record<string, number>>>;
+  readonly stats: (filter: string) => Promise<Record<string, number>>;
 }
 
 /** weft's proxy and, where it is on this machine, Envoy, on one bootstrap but for the ports. */

@@ -261,10 +261,11 @@ describe.each(VARIANTS)("a proxy under a control plane that speaks %s", (variant
       "r: virtual_hosts[0].routes[0]: has no action",
     );
     expect((await get()).body).toBe("two");
-    const bad = httpListener("in", port, { ...rds("r"), tracing: {} });
+    const bad = httpListener("in", port, { ...rds("r"), tracing: { provider: { name: "t" } } });
     controlPlane.set("listener", { in: bad });
     expect(await controlPlane.refusal("listener", "tracing")).toBe(
-      "in: filter_chains[0].filters[0].tracing: is not supported yet",
+      "in: filter_chains[0].filters[0].tracing.provider: " +
+        "Didn't find a registered implementation for 't' with type URL: ''",
     );
     expect((await get()).body).toBe("two");
   });

@@ -205,9 +205,20 @@ export const UNBUILT_MESH: readonly RefusedBootstrap[] = [
     message: "listeners[0].socket_options: is not supported yet",
   },
   {
-    name: "tracing",
-    bootstrap: manager({ tracing: { random_sampling: { value: 1 } } }),
-    message: "filters[0].tracing: is not supported yet",
+    name: "a tracer that is not built",
+    bootstrap: manager({
+      tracing: {
+        provider: {
+          name: "envoy.tracers.datadog",
+          typed_config: {
+            "@type": "type.googleapis.com/envoy.config.trace.v3.DatadogConfig",
+            collector_cluster: "up",
+            service_name: "shop",
+          },
+        },
+      },
+    }),
+    message: "could not find @type 'type.googleapis.com/envoy.config.trace.v3.DatadogConfig'",
   },
   {
     name: "a cluster that sends METADATA frames",

@@ -26,6 +26,7 @@ import { SharedBuckets } from "../../src/proxy/rate-limit/shared-buckets.ts";
 import { RouteSet } from "../../src/proxy/route-set.ts";
 import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
 import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
+import { TracerSet } from "../../src/proxy/tracing/tracer-set.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
 import { type Answer, SimClient } from "./sim-client.ts";
 import { SimSocket, type SimWires } from "./sim-socket.ts";
@@ -35,6 +36,8 @@ const NOTHING = (): undefined => undefined;
 /** What the proxy knows of itself and its machine. */
 const SURROUNDINGS = {
   nodeCluster: "",
+  nodeId: "",
+  nodeZone: "",
   isHealthCheckFailed: () => false,
   localAddress: "127.0.0.1",
   createRequestId: () => "00000000-0000-4000-8000-000000000000",
@@ -47,6 +50,11 @@ export interface SimProxy {
 }
 
 const NODE = create(NodeSchema);
+
+function createDrain(clock: SimClock, prng: Prng): ChainDeps["drain"] {
+  const drain = new ServerDrain({ clock, prng, durationMs: 1000, strategy: "immediate" });
+  return drain.ofChain({ isInbound: false, heedsHealth: true });
+}
 
 /** Puts a proxy together that never opens a socket of its own. */
 export function createSimProxy(
@@ -101,19 +109,20 @@ export function createSimProxy(
     tlsContexts,
     findCluster: (name) => clusters.find(name),
     ...SURROUNDINGS,
+    tracers: new TracerSet(),
     sharedBuckets: new SharedBuckets(),
     nextConnectionId: () => ++connectionIds,
   };
   const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });
-  const draining = { clock, prng, durationMs: 1000, strategy: "immediate" } as const;
   const deps: ChainDeps = {
     context,
     logs: new AccessLogs(new LogFiles(clock, log, writeStream), { ...context, node: NODE }),
     routeSource: (name, statPrefix) => routes.source(name, statPrefix),
     findByAddress: () => undefined,
     drainMs: 1000,
-    drain: new ServerDrain(draining).ofChain({ isInbound: false, heedsHealth: true }),
+    drain: createDrain(clock, prng),
     onDrained: () => undefined,
+    isOutbound: false,
   };
   return { clusters, deps };
 }

@@ -319,9 +319,8 @@ export const STREAM_OPERATORS: OperatorTable = {
   RESPONSE_FLAGS: plain((info) => info.flag || "-"),
   RESPONSE_FLAGS_LONG: plain((info) => longFlags(info.flag) || "-"),
   ROUTE_NAME: text((info) => info.routeName),
-  // Nothing is traced.
-  SPAN_ID: plain(() => undefined),
-  TRACE_ID: plain(() => undefined),
+  SPAN_ID: text((info) => info.spanId),
+  TRACE_ID: text((info) => info.traceId),
   STREAM_ID: text((info) => info.streamId),
   UNIQUE_ID: plain((info) => info.uniqueId),
 };

@@ -16,15 +16,17 @@ import type { RouteConfig } from "../../match/route-config.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { HttpConfig, ServerHeader } from "../http/http-config.ts";
 import type { LogMoments } from "../http/stream-log.ts";
+import type { RequestIdOptions } from "../tracing/trace-decision.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { decodeClientCert } from "./client-cert.ts";
 import { isAds } from "./config-source.ts";
-import { decodeExtension, extension } from "./extension.ts";
+import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { decodeHttpFilters } from "./http-filters.ts";
 import { decodeHttpOptions, decodeTimeouts, OPTION_FIELDS } from "./http-options.ts";
 import { decodeHttp2Options } from "./http2-options.ts";
 import { decodeLocalReplies } from "./local-replies.ts";
 import { decodeRouteTable } from "./route-table.ts";
+import { decodeTracing } from "./tracing.ts";
 
 const FIELDS = [
   ...OPTION_FIELDS,
@@ -52,6 +54,7 @@ const FIELDS = [
   "set_current_client_cert_details",
   "upgrade_configs",
   "request_id_extension",
+  "tracing",
   "http2_protocol_options",
 ];
 
@@ -66,9 +69,7 @@ export function decodeHttpConnectionManager(
   if (message.statPrefix === "") {
     issues.push({ path: joinPath(path, "stat_prefix"), message: "is missing" });
   }
-  if (message.requestIdExtension !== undefined) {
-    decodeRequestId(message.requestIdExtension, joinPath(path, "request_id_extension"), issues);
-  }
+  const requestIds = decodeRequestId(message.requestIdExtension, path, issues);
   const config: HttpConfig = {
     statPrefix: message.statPrefix,
     ...decodeRoutes(message, path, issues),
@@ -82,6 +83,9 @@ export function decodeHttpConnectionManager(
     upgrades: decodeUpgrades(message, path, issues),
     ...decodeTimeouts(message),
     ...decodeHttpFilters(message.httpFilters, path, issues),
+    tracing:
+      message.tracing &&
+      decodeTracing(message.tracing, requestIds, joinPath(path, "tracing"), issues),
     accessLogs: decodeAccessLogs(message.accessLog, path, issues),
     logMoments: decodeLogMoments(message, path, issues),
     localReplies:
@@ -145,16 +149,31 @@ function decodeCodec(
   return { codec: codec ?? "AUTO", http2, drainTimeoutMs };
 }
 
-/** UUIDs, which is what Envoy has without it. Its options concern traces, and none is kept. */
-const UUID = extension(UuidRequestIdConfigSchema, (message, path, issues) => {
-  const fields = ["pack_trace_reason", "use_request_id_for_trace_sampling"];
-  issues.push(...refuseFields(UuidRequestIdConfigSchema, message, fields, path));
-  return message;
-});
+/** UUIDs, which is what Envoy has without it. Its options concern traces. */
+const UUID: Extension<RequestIdOptions> = extension(
+  UuidRequestIdConfigSchema,
+  (message, path, issues) => {
+    const fields = ["pack_trace_reason", "use_request_id_for_trace_sampling"];
+    issues.push(...refuseFields(UuidRequestIdConfigSchema, message, fields, path));
+    return {
+      packsReason: message.packTraceReason ?? true,
+      samplesById: message.useRequestIdForTraceSampling ?? true,
+    };
+  },
+);
 
-function decodeRequestId(message: RequestIDExtension, path: string, issues: Issue[]): void {
+const REQUEST_IDS: RequestIdOptions = { packsReason: true, samplesById: true };
+
+function decodeRequestId(
+  message: RequestIDExtension | undefined,
+  parent: string,
+  issues: Issue[],
+): RequestIdOptions {
+  if (message === undefined) return REQUEST_IDS;
+  const path = joinPath(parent, "request_id_extension");
   issues.push(...refuseFields(RequestIDExtensionSchema, message, ["typed_config"], path));
-  decodeExtension([UUID], { name: "", any: message.typedConfig, path }, issues);
+  const any = message.typedConfig;
+  return decodeExtension([UUID], { name: "", any, path }, issues) ?? REQUEST_IDS;
 }
 
 function decodeRoutes(

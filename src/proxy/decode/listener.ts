@@ -112,6 +112,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       chains,
       findChain,
       defaultChain,
+      isOutbound: message.trafficDirection === TrafficDirection.OUTBOUND,
       backlog: message.tcpBacklogSize ?? BACKLOG,
       bypassesOverload: message.bypassOverloadManager,
       ignoresConnectionLimit: message.ignoreGlobalConnLimit,

@@ -48,6 +48,8 @@ export function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
     routeName: "",
     localReplyBody: "",
     streamId: undefined,
+    traceId: undefined,
+    spanId: undefined,
     uniqueId: "",
     startMs: nowMs,
     nowMs,

@@ -5,6 +5,7 @@ import type { HeadLimits } from "../http1/parse-head.ts";
 import type { Http2Options } from "../http2/http2-options.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
+import type { HttpTracing, TracingConfig } from "../tracing/http-tracing.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
 import type { ClientCertWriter } from "./client-cert-header.ts";
 import type { HttpFilterConfig, OpenFilter } from "./http-filter.ts";
@@ -78,6 +79,8 @@ export interface HttpConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   /** `undefined`: entries are written at the end of a stream only. */
   readonly logMoments: LogMoments | undefined;
+  /** `undefined`: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   /** `undefined`: answers of our own are left as they are. */
   readonly localReplies: LocalReplyConfig | undefined;
 }
@@ -89,6 +92,10 @@ export interface HttpService {
   readonly stats: HttpStats;
   readonly filters: readonly OpenFilter[];
   readonly accessLogs: readonly AccessLog[];
+  /** Whether anybody wants to know when what happened to a request. */
+  readonly keepsTimes: boolean;
+  /** `undefined` where nothing is traced. */
+  readonly tracing: HttpTracing | undefined;
   /**
    * Whether the response that is being sent is the last of its connection, because the listener or
    * the process is going. Asked once for each response: while it drains, chance says.

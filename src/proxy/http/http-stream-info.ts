@@ -14,12 +14,14 @@ import {
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Router } from "../router/router.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
+import type { StreamTrace } from "../tracing/stream-trace.ts";
 import { type ByteMeter, listBytes } from "./byte-meter.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { FilterStream } from "./http-filter.ts";
 
 type NotedTime =
   | "answerBeginMs"
+  | "answerEndMs"
   | "headEndMs"
   | "readBeginMs"
   | "readBodyMs"
@@ -37,7 +39,7 @@ export class StreamTimes {
   startMs = 0;
   requestEndMs = -1;
   endMs = -1;
-  /** Only kept for logs: the head read, sending to the upstream, reading from it, sending to the client. */
+  /** Only kept for logs and traces: the head read, sending to the upstream, reading from it, to the client. */
   headEndMs = -1;
   sendBeginMs = -1;
   sendEndMs = -1;
@@ -45,6 +47,7 @@ export class StreamTimes {
   readBodyMs = -1;
   readEndMs = -1;
   answerBeginMs = -1;
+  answerEndMs = -1;
 
   constructor(clock: Clock, isKept: boolean) {
     this.#clock = clock;
@@ -61,6 +64,15 @@ export class StreamTimes {
     if (this.isKept && this[point] === -1) this[point] = this.#clock.monotonicMs();
   }
 
+  /** What was noted of an attempt is about another one from now on. */
+  startAttempt(): void {
+    this.sendEndMs = -1;
+    this.readBeginMs = -1;
+    this.readBodyMs = -1;
+    this.readEndMs = -1;
+    this.note("sendBeginMs");
+  }
+
   reset(nowMs: number): void {
     this.startMs = nowMs;
     if (this.isKept) this.wallMs = this.#clock.nowMs();
@@ -73,6 +85,7 @@ export class StreamTimes {
     this.readBeginMs = -1;
     this.readEndMs = -1;
     this.answerBeginMs = -1;
+    this.answerEndMs = -1;
   }
 }
 
@@ -80,6 +93,8 @@ export class StreamTimes {
 export interface InformedStream extends FilterStream {
   readonly router: Router;
   readonly times: StreamTimes;
+  /** `undefined` where nothing is traced. */
+  readonly trace: StreamTrace | undefined;
   /** What the client speaks. */
   readonly protocol: string;
   readonly status: number;
@@ -166,6 +181,12 @@ export class HttpStreamInfo implements StreamInfo {
   get streamId(): string | undefined {
     return this.#stream.head.headers.get("x-request-id");
   }
+  get traceId(): string | undefined {
+    return this.#stream.trace?.traceId;
+  }
+  get spanId(): string | undefined {
+    return this.#stream.trace?.spanId;
+  }
   get uniqueId(): string {
     return this.#stream.context.createRequestId();
   }
@@ -234,7 +255,7 @@ export class HttpStreamInfo implements StreamInfo {
       case "DS_TX_BEG":
         return times.answerBeginMs;
       case "DS_TX_END":
-        return times.endMs;
+        return times.answerEndMs;
       // Of TCP only.
       case "DS_CX_BEG":
       case "DS_CX_END":

@@ -11,7 +11,8 @@ import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
 import { countResponse } from "../stats/http-stats.ts";
-import type { BodySink } from "./body-sink.ts";
+import { StreamTrace } from "../tracing/stream-trace.ts";
+import { type BodySink, writeText } from "./body-sink.ts";
 import type { ByteMeter } from "./byte-meter.ts";
 import { findClient } from "./client-address.ts";
 import { FilterNotes } from "./filter-notes.ts";
@@ -32,7 +33,7 @@ import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
 import { chainSinks, type MakeSink, RequestWay, type WholeRequest } from "./request-way.ts";
-import { prepareResponse } from "./response-headers.ts";
+import { prepareResponse, tellServiceTime } from "./response-headers.ts";
 import type { StreamCarrier } from "./stream-carrier.ts";
 import { StreamLog } from "./stream-log.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
@@ -69,6 +70,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** Routes that an internal redirect led away from, by name. */
   redirects: string[] = [];
   readonly #way: RequestWay;
+  readonly trace: StreamTrace | undefined;
   /** What filters put before the client, and the first of it; absent when none did. */
   #responseMakes: MakeSink[] | undefined = undefined;
   #responseSink: BodySink | undefined = undefined;
@@ -95,11 +97,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.head = head;
     this.context = carrier.context;
     this.#carrier = carrier;
+    const { tracing, keepsTimes } = carrier.service;
     this.info = new HttpStreamInfo(this);
     this.#log = StreamLog.of(carrier.service, this.info, this.context);
-    this.times = new StreamTimes(this.context.clock, this.#log !== undefined);
+    this.times = new StreamTimes(this.context.clock, keepsTimes);
     this.meter = this.#log?.meter;
     this.router = new Router(this, this.#log?.upstreamMeter);
+    this.trace = tracing && new StreamTrace(tracing, this);
     this.#filters = new FilterRun(carrier.service.filters, this);
     this.#timers = new StreamTimers(this);
     this.#way = new RequestWay(this.#routerSink, () => this.#carrier.pauseReading());
@@ -148,8 +152,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#reset(isRequestDone);
     const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
-    const isTunnel = head.upgrade !== "" || head.method === "CONNECT";
-    if (isTunnel) this.#isRequestDone = false;
+    if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
     this.times.note("headEndMs");
     const reply =
       this.context.overload?.replyToHead(this.#carrier.service.stats.counters) ??
@@ -168,6 +171,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#findRoute();
     this.#log?.onRequest();
     if (!allowsUpgrade(head, this.route, config)) return this.localReply(UPGRADE_REFUSED);
+    this.trace?.begin();
     this.#runFilters();
   }
 
@@ -177,10 +181,9 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   refreshRoute(): void {
-    const { routes } = this.#carrier.service;
-    const virtualHost = routes.current?.findVirtualHost(this.head.authority);
-    this.virtualHost = virtualHost;
-    const route = virtualHost && routeWithin(virtualHost, this, this.context.prng);
+    const { current } = this.#carrier.service.routes;
+    this.virtualHost = current?.findVirtualHost(this.head.authority);
+    const route = this.virtualHost && routeWithin(this.virtualHost, this, this.context.prng);
     this.route = route;
     this.choice = undefined;
     if (route !== undefined && route.action.kind === "cluster") {
@@ -206,8 +209,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   /** What is noted under a namespace comes together, key by key. */
   setDynamicMetadata(namespace: string, values: DynamicMetadata): void {
-    this.#metadata ??= new Map();
-    this.#metadata.set(namespace, { ...this.#metadata.get(namespace), ...values });
+    (this.#metadata ??= new Map()).set(namespace, { ...this.#metadata.get(namespace), ...values });
   }
 
   dynamicMetadata(namespace: string): DynamicMetadata | undefined {
@@ -227,11 +229,16 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       return false;
     }
     this.redirects.push(before.route?.name ?? "");
+    // What a trace says of the redirect is its answer.
+    this.status = response.status;
     this.router.leave(response.status !== 303);
+    this.trace?.finish();
     // Envoy brings the body along, not what follows it.
     this.requestTrailers = undefined;
     this.#filters.onStreamEnd(this.context.faults.note);
     this.#begin();
+    this.status = 0;
+    this.trace?.beginAgain();
     this.#runFilters();
     return true;
   }
@@ -415,16 +422,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   // From the upstream.
 
   onUpstreamInterim(head: ResponseHead): void {
-    if (!this.config.proxies100Continue || this.#isResponseStarted) return;
-    this.#carrier.sendInterim(head);
+    if (this.config.proxies100Continue && !this.#isResponseStarted) this.#carrier.sendInterim(head);
   }
 
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
     this.#timers.moved();
-    if (this.#isRequestDone && !this.config.suppressesEnvoyHeaders) {
-      const tookMs = Math.round(this.context.clock.monotonicMs() - this.times.requestEndMs);
-      head.headers.set("x-envoy-upstream-service-time", String(tookMs));
-    }
+    if (this.#isRequestDone) tellServiceTime(head.headers, this);
     this.router.tellCookies(head.headers);
     this.status = head.status;
     if (this.head.upgrade !== "" && head.status !== 101) return this.#refuseTunnel(head, hasBody);
@@ -506,9 +509,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   flushResponse(): void {
     if (this.#isOver) return;
-    const carrier = this.#carrier;
-    carrier.flush();
-    if (!carrier.isFull || this.#isClientBlocked) return;
+    this.#carrier.flush();
+    if (!this.#carrier.isFull || this.#isClientBlocked) return;
     this.#isClientBlocked = true;
     this.#isUpstreamPaused = true;
     this.router.pauseResponse();
@@ -529,28 +531,26 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const hasBody = body !== "" && this.head.method !== "HEAD";
     this.#respond(this.#localHead, hasBody);
     if (!hasBody) return this.#finish();
-    const sink = this.#responseSink ?? this.#clientSink;
-    const bytes = Buffer.from(body, "latin1");
-    sink.onBodyBytes(bytes, 0, bytes.length);
-    sink.onBodyEnd();
+    writeText(this.#responseSink ?? this.#clientSink, body);
   }
 
   #sendHead(head: ResponseHead, hasBody: boolean): void {
-    const { status, headers } = head;
     this.times.note("answerBeginMs");
     const carrier = this.#carrier;
     const { counters } = carrier.service.stats;
-    if (!this.notes.isHealthCheck) countResponse(counters, status);
-    prepareResponse(headers, this);
+    if (!this.notes.isHealthCheck) countResponse(counters, head.status);
+    prepareResponse(head.headers, this);
+    this.trace?.onResponseHead(head.headers);
     const closes =
       this.closes || carrier.isDraining || this.context.overload?.endsKeepAlive(counters) === true;
     this.#isHeadSent = true;
     this.closes = carrier.sendHead(head, this.head, hasBody, this.#isRequestDone, closes);
-    if (status === 101 || opensTunnel(this.head.method, status)) this.#log?.onTunnel();
+    if (head.status === 101 || opensTunnel(this.head.method, head.status)) this.#log?.onTunnel();
   }
 
   #finish(): void {
     if (this.#isOver) return;
+    this.times.note("answerEndMs");
     this.#over();
     this.#carrier.finishResponse(this.#isRequestDone, this.closes);
   }
@@ -591,6 +591,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.#carrier.service.stats);
     this.#log?.end();
+    this.trace?.finish();
     this.#filters.onStreamEnd(this.context.faults.note);
     this.responseHeaders = undefined;
     this.#responseSink = undefined;

@@ -129,6 +129,11 @@ export function maxDurationReached(isRequestDone: boolean): LocalReply {
   };
 }
 
+/** The response flag of an attempt that ended so. */
+export function flagOfReset(reason: ResetReason): ResponseFlag {
+  return FLAG_BY_RESET[reason];
+}
+
 /** How access logs call the end of a response that had begun. */
 export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: string } {
   if (reason === RESET.maxDuration) return { flag: "UMSDR", details: MAX_DURATION_DETAILS };

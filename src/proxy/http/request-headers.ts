@@ -1,6 +1,7 @@
 import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { RouteConfig } from "../../match/route-config.ts";
 import type { ProxyContext } from "../context.ts";
+import { withoutReason } from "../tracing/trace-decision.ts";
 import { findClient } from "./client-address.ts";
 import type { HeaderList } from "./header-list.ts";
 import { INTERNAL_NAMES } from "./header-name.ts";
@@ -48,8 +49,11 @@ export function prepareRequest(stream: PreparedStream, routes: RouteConfig | und
   }
   if (!config.generatesRequestId) return;
   const isForeign = isEdge && !config.keepsRequestId;
-  if (isForeign || !headers.has("x-request-id")) {
+  const requestId = headers.first("x-request-id");
+  if (isForeign || requestId === undefined) {
     headers.set("x-request-id", context.createRequestId());
+  } else if (isEdge) {
+    headers.set("x-request-id", withoutReason(requestId));
   }
 }
 

@@ -4,6 +4,24 @@ import type { HttpConfig } from "./http-config.ts";
 import type { RequestHead } from "./message-head.ts";
 import { appendVia } from "./request-headers.ts";
 
+/** Says how long the upstream took, where Envoy's own headers are not left out. */
+export function tellServiceTime(
+  headers: HeaderList,
+  {
+    config,
+    context,
+    times,
+  }: {
+    readonly config: HttpConfig;
+    readonly context: ProxyContext;
+    readonly times: { readonly requestEndMs: number };
+  },
+): void {
+  if (config.suppressesEnvoyHeaders) return;
+  const tookMs = Math.round(context.clock.monotonicMs() - times.requestEndMs);
+  headers.set("x-envoy-upstream-service-time", String(tookMs));
+}
+
 /** Adds what this proxy says in every response. */
 export function prepareResponse(
   headers: HeaderList,

@@ -5,17 +5,20 @@ import type { Adopt, OpenConnection, TerminalFilter } from "../network-filter/ne
 import type { AcceptedConnection } from "./accepted-connection.ts";
 import type { ChainDrain, DrainTraits } from "./drain.ts";
 import type { ListenerDeps } from "./listener.ts";
-import type { FilterChainConfig } from "./listener-config.ts";
+import type { FilterChainConfig, ListenerConfig } from "./listener-config.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { DownstreamTransport, Handshake } from "./transport.ts";
 
 /** What the last filter of a chain needs besides its configuration. */
 export interface ChainDeps extends Omit<ListenerDeps, "drain"> {
   readonly drain: ChainDrain;
+  /** Whether its listener is for what goes out. */
+  readonly isOutbound: boolean;
 }
 
 /** The listener that a chain belongs to. */
 export interface ChainOwner {
+  readonly config: ListenerConfig;
   readonly counters: ListenerCounters;
   /** One of its connections is gone. */
   onConnectionEnd(): void;
@@ -44,7 +47,11 @@ export class Chain {
     this.#deps = deps;
     this.owner = owner;
     this.#drain = deps.drain.ofChain(traits);
-    this.terminal = config.terminal.create({ ...deps, drain: this.#drain });
+    this.terminal = config.terminal.create({
+      ...deps,
+      drain: this.#drain,
+      isOutbound: owner.config.isOutbound,
+    });
     const filters = config.filters.map((filter) => filter.create(deps));
     this.#plan = filters.length === 0 ? undefined : { filters, terminal: this.terminal };
     this.transport = config.transport?.create(deps);

@@ -53,6 +53,8 @@ export interface ListenerConfig {
   readonly findChain: FilterChainSearch<FilterChainConfig>;
   readonly defaultChain: FilterChainConfig | undefined;
   readonly backlog: number;
+  /** Whether it is for what goes out, which makes spans those of a client. */
+  readonly isOutbound: boolean;
   /** Whether its connections and requests are taken however much there is to do. */
   readonly bypassesOverload: boolean;
   /** Whether its connections do not count among those that are limited together. */

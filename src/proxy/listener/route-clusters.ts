@@ -21,6 +21,18 @@ export function checkRouteClusters(
   });
 }
 
+/** The collectors' clusters that are not there, as far as Envoy looks for them. */
+export function checkTracerClusters(
+  listener: ListenerConfig,
+  hasCluster: (name: string) => boolean,
+): Issue[] {
+  return allChains(listener).flatMap(({ terminal }) => {
+    const name = terminal.http?.tracing?.tracer?.neededCluster ?? "";
+    if (name === "" || hasCluster(name)) return [];
+    return [{ path: "", message: `envoy.tracers.zipkin: unknown cluster '${name}'` }];
+  });
+}
+
 function unknownOf(action: ClusterAction, hasCluster: (name: string) => boolean): Issue[] {
   const shadows = action.mirrors.flatMap(({ cluster }) => (cluster === "" ? [] : [cluster]));
   const unknown = (names: readonly string[], what: string): Issue[] =>

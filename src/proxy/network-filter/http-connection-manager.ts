@@ -2,6 +2,7 @@ import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import type { ChainDeps } from "../listener/chain.ts";
 import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";
+import { openTracing, tracingCounters } from "../tracing/http-tracing.ts";
 import { openConnection } from "./codec-choice.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
 
@@ -26,6 +27,7 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
 function createService(config: HttpConfig, deps: ChainDeps): HttpService {
   const { context, logs, routeSource, drain } = deps;
   const statPrefix = `http.${config.statPrefix}`;
+  tracingCounters(context.counters, statPrefix);
   if (config.inlineRoutes !== undefined) showCounters(config.inlineRoutes, context.counters);
   return {
     config,
@@ -39,6 +41,10 @@ function createService(config: HttpConfig, deps: ChainDeps): HttpService {
       config.rdsName === ""
         ? { current: config.inlineRoutes }
         : routeSource(config.rdsName, statPrefix),
+    keepsTimes: config.accessLogs.length > 0 || config.tracing?.isVerbose === true,
+    tracing:
+      config.tracing &&
+      openTracing(config.tracing, context, { statPrefix, isEgress: deps.isOutbound }),
     stats: httpStats(context.counters, statPrefix),
     get isDraining() {
       return drain.closes;

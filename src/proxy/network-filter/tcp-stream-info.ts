@@ -89,6 +89,8 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     routeName: "",
     localReplyBody: "",
     streamId: context.createRequestId(),
+    traceId: undefined,
+    spanId: undefined,
     get uniqueId() {
       return context.createRequestId();
     },

@@ -4,6 +4,7 @@ import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import type { StreamTimes } from "../http/http-stream-info.ts";
 import type { ResponseHead } from "../http/message-head.ts";
+import type { StreamTrace } from "../tracing/stream-trace.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
@@ -11,6 +12,8 @@ export interface RoutedStream extends FilterStream {
   readonly config: HttpConfig;
   /** What its client speaks. */
   readonly protocol: string;
+  /** `undefined` where nothing is traced. */
+  readonly trace: StreamTrace | undefined;
   /** What logs say of the response's origin. */
   details: string;
   /** Behind the last chunk of the request, once that has come. */

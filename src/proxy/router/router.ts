@@ -204,6 +204,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (action !== undefined && this.#stream.choice?.hostRewrite?.kind === "auto") {
       takeHostName(this.#stream, action, host);
     }
+    this.#stream.trace?.startAttempt(host, this.attempts);
     this.#filters = AttemptFilters.of(host, this.#stream, this);
     // An attempt that filters hold has begun; any other one begins with its connection.
     if (this.#filters !== undefined) this.#startPerTry();
@@ -259,7 +260,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#endPoolWait();
     this.transportFailure = "";
     connection.host.outlier?.onConnected();
-    this.#stream.times.note("sendBeginMs");
+    this.#stream.times.startAttempt();
     this.#tellAttempt(head);
     connection.begin(this, head, this.#stream.scheme, this.#isWhole);
     if (connection.protocol === undefined) this.#isTunnelShut = false;
@@ -380,6 +381,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#timers.endPerTry();
     this.#timers.moved();
     this.#stream.times.note("readBeginMs");
+    if (!hasBody) this.#stream.times.note("readEndMs");
+    this.#stream.trace?.onAttemptHead(head, hasBody);
     judgeResponse(this.#host, this.#stream.head, head);
     this.#host?.countResponse(head.status);
     heedImmediateFail(this.#host, head);
@@ -446,6 +449,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   onBodyEnd(trailers?: HeaderList): void {
     this.#stream.times.note("readEndMs");
+    this.#stream.trace?.endAttempt(trailers);
     this.#connection = undefined;
     this.#filters?.end();
     this.#release();
@@ -463,6 +467,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     if (connection !== undefined) this.transportFailure = connection.transportFailure;
     this.#connection = undefined;
     judgeReset(this.#host, reason);
+    this.#stream.trace?.failAttempt(reason);
     if (this.#isResponseStarted) {
       this.#end();
       const { flag, details } = brokenOff(reason);
@@ -509,6 +514,9 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
       this.#host?.outlier?.onTimeout(this.#limits.answersTimeoutWith204 ? 204 : 504);
     }
     if (this.cluster !== undefined) countTimeout(this.cluster.load, kind);
+    if (kind !== TIMEOUT.response && !this.#isResponseStarted) {
+      this.#stream.trace?.onAttemptTimeout();
+    }
     const policy = this.#pick.policy;
     if (kind !== TIMEOUT.response && !this.#isResponseStarted && policy?.onReset === true) {
       this.#isTimeoutRetry = true;
@@ -548,6 +556,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   #abandon(): void {
     this.#filters?.end();
+    this.#stream.trace?.cancelAttempt();
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();

@@ -19,6 +19,9 @@ import { KeptBody } from "./kept-body.ts";
 /** What of a copy's body waits for its connection; one that falls further behind is given up. */
 const EARLY_BYTES_MAX = 1_048_576;
 
+/** It is over: the status, and what gRPC says of it; 0 where there was no answer, or not all of it. */
+export type OnEnd = (status: number, grpcStatus: string | undefined) => void;
+
 /**
  * A copy of a request on its way to another cluster. Nobody waits for it: its response is read and
  * dropped, and whatever goes wrong with it ends only itself.
@@ -30,12 +33,15 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   readonly #isGrpc: boolean;
   readonly #pool: UpstreamPool;
   readonly #timeout: Deadline;
+  readonly #onEnd: OnEnd | undefined;
   readonly #early = new KeptBody();
   #connection: UpstreamExchange | undefined = undefined;
   #trailers: HeaderList | undefined = undefined;
   #isRequestDone = false;
   #isWaiting = true;
-  #isAnswered = false;
+  /** Of the answer; 0 before it. */
+  #status = 0;
+  #grpcStatus: string | undefined = undefined;
   #isOver = false;
 
   /** `head` is its own, which nobody changes any more; 0 for `timeoutMs` is without end. */
@@ -48,12 +54,15 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
       readonly isGrpc: boolean;
       readonly timeoutMs: number;
       readonly names: UpstreamNames | undefined;
+      /** Told how it ended; absent where nobody wants to know. */
+      readonly onEnd?: OnEnd;
     },
   ) {
     this.#host = host;
     this.#head = options.head;
     this.#scheme = options.scheme;
     this.#isGrpc = options.isGrpc;
+    this.#onEnd = options.onEnd;
     this.#timeout = new Deadline(this);
     this.#pool = HttpPool.of(host, context, { names: options.names });
     if (options.timeoutMs !== 0) {
@@ -106,7 +115,8 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
 
   onResponseHead(head: ResponseHead): void {
     const { status } = head;
-    this.#isAnswered = true;
+    this.#status = status;
+    this.#grpcStatus = head.headers.first("grpc-status");
     const { outlier } = this.#host;
     if (outlier !== undefined) judgeAnswer(outlier, head, this.#isGrpc);
     heedImmediateFail(this.#host, head);
@@ -119,9 +129,9 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
   onReadEnd(): void {}
   onSendDrain(): void {}
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: HeaderList): void {
     this.#connection = undefined;
-    this.#end();
+    this.#end(this.#status, trailers?.first("grpc-status") ?? this.#grpcStatus);
   }
 
   onReset(reason: ResetReason): void {
@@ -133,7 +143,7 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
 
   /** It took too long. */
   onDeadline(): void {
-    const isAwaited = this.#connection !== undefined && !this.#isAnswered;
+    const isAwaited = this.#connection !== undefined && this.#status === 0;
     if (isAwaited) this.#host.outlier?.onTimeout(504);
     this.#host.requestTimeouts++;
     this.#host.load.requestTimeouts++;
@@ -149,10 +159,11 @@ export class ShadowRequest implements ResponseSink, Waiter, DeadlineEntry {
     this.#end();
   }
 
-  #end(): void {
+  #end(status = 0, grpcStatus?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#timeout.cancel();
     this.#early.clear();
+    this.#onEnd?.(status, grpcStatus);
   }
 }
