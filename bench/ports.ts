@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { Measured } from "./measured.ts";
 
-const START_MS_MAX = 15_000;
+const START_MS_MAX = 60_000;
 
 /** So many ports of 127.0.0.1 that nobody listens on now. */
 export async function freePorts(count: number): Promise<readonly number[]> {

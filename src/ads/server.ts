@@ -359,7 +359,7 @@ export class AdsServer {
   }
 }
 
-/** Also who is nobody is counted. */
+/** By version; where nobody is connected one series says so. */
 function clientGauge(
   versions: ReadonlyMap<string, number>,
 ): readonly (readonly [{ readonly version: string }, number])[] {

@@ -117,6 +117,11 @@ class SoakProcess {
   });
   readonly #closed = new Promise<void>((resolve) => this.#child.once("close", () => resolve()));
 
+  constructor() {
+    // What cannot be told to one that is gone: that it is, `close` says.
+    this.#child.on("error", () => undefined);
+  }
+
   start(): Promise<SoakReport & { is: "serving" }> {
     return this.#answer("serving");
   }
