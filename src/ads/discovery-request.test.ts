@@ -87,6 +87,36 @@ describe("decodeSotwRequest()", () => {
   });
 });
 
+test("decodeSotwRequest() knows a long list again, and what is more, less or in another place", () => {
+  const sets = new NameSets();
+  const long = Array.from({ length: 500 }, (_, at) => `cluster-${String(at).padStart(3, "0")}`);
+  const read = (resourceNames: string[], more = ""): ReadonlySet<string> => {
+    const request = create(DiscoveryRequestSchema, { typeUrl, resourceNames, versionInfo: "1" });
+    const bytes = Buffer.concat([
+      toBinary(DiscoveryRequestSchema, request),
+      Buffer.from(more, "hex"),
+    ]);
+    const got = decodeSotwRequest(bytes, sets);
+    if (!got.ok) throw new Error(got.issues[0]?.message);
+    expect([...got.value.names.names]).toEqual([
+      ...new NameSets().of([...got.value.names.names]).names,
+    ]);
+    expect(got.value).toMatchObject({ typeUrl, versionInfo: "1" });
+    return got.value.names.names;
+  };
+  const first = read(long);
+  expect(first.size).toBe(500);
+  expect(read(long)).toBe(first);
+  expect(read([...long, "more"])).toEqual(new Set([...long, "more"]));
+  expect(read(long)).toEqual(new Set(long));
+  expect(read(long.slice(1))).toEqual(new Set(long.slice(1)));
+  expect(read(["before", ...long]).size).toBe(501);
+  expect(read(long)).toEqual(new Set(long));
+  // A name behind another field.
+  expect(read(long, "1a016e")).toEqual(new Set([...long, "n"]));
+  expect(read(["a"])).toEqual(new Set(["a"]));
+});
+
 test("decodeDeltaRequest() reads what the library writes", () => {
   const bytes = toBinary(
     DeltaDiscoveryRequestSchema,

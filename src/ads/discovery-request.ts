@@ -46,7 +46,7 @@ export function decodeSotwRequest(bytes: Uint8Array, sets: NameSets): Result<Sot
     let node: Uint8Array | undefined;
     let error: string | undefined;
     let hasLocators = false;
-    const names = new NameList(bytes, 3);
+    const names = new NameList(bytes, 3, sets);
     while (fields.next()) {
       const { field } = fields;
       if (field === 3) names.note(fields);
@@ -61,7 +61,7 @@ export function decodeSotwRequest(bytes: Uint8Array, sets: NameSets): Result<Sot
       nonce: texts[5] ?? "",
       ...(error !== undefined && { error }),
       hasLocators,
-      names: names.intern(sets),
+      names: names.intern(),
       node: () => nodeOf(node),
     };
   });
@@ -75,7 +75,7 @@ export function decodeDeltaRequest(bytes: Uint8Array, sets: NameSets): Result<De
     let node: Uint8Array | undefined;
     let error: string | undefined;
     let hasLocators = false;
-    const subscribe = new NameList(bytes, 3);
+    const subscribe = new NameList(bytes, 3, sets);
     const unsubscribe: string[] = [];
     const initialVersions = new Map<string, string>();
     while (fields.next()) {
@@ -93,7 +93,7 @@ export function decodeDeltaRequest(bytes: Uint8Array, sets: NameSets): Result<De
       nonce: texts[6] ?? "",
       ...(error !== undefined && { error }),
       hasLocators,
-      subscribe: subscribe.intern(sets),
+      subscribe: subscribe.intern(),
       unsubscribe,
       initialVersions,
       node: () => nodeOf(node),
@@ -105,27 +105,40 @@ export function decodeDeltaRequest(bytes: Uint8Array, sets: NameSets): Result<De
 class NameList {
   readonly #bytes: Uint8Array;
   readonly #field: number;
+  readonly #sets: NameSets;
   #start = 0;
   #end = 0;
   #isOneStretch = true;
+  /** While there is no more than the list that came last. */
+  #last: NameSet | undefined;
 
-  constructor(bytes: Uint8Array, field: number) {
+  constructor(bytes: Uint8Array, field: number, sets: NameSets) {
     this.#bytes = bytes;
     this.#field = field;
+    this.#sets = sets;
   }
 
-  /** One more stands where the walk is. */
-  note({ start, end }: FieldWalk): void {
-    if (this.#end === 0) this.#start = start;
-    else if (start !== this.#end) this.#isOneStretch = false;
-    this.#end = end;
+  /** One more stands where the walk is, which goes on behind those that are known together. */
+  note(fields: FieldWalk): void {
+    const { start } = fields;
+    if (this.#end === 0) {
+      this.#start = start;
+      const last = this.#sets.lastAt(fields.whole, start);
+      this.#last = last?.set;
+      if (last !== undefined) fields.end = last.end;
+    } else {
+      this.#last = undefined;
+      if (start !== this.#end) this.#isOneStretch = false;
+    }
+    this.#end = fields.end;
   }
 
-  intern(sets: NameSets): NameSet {
+  intern(): NameSet {
+    if (this.#last !== undefined) return this.#last;
     if (this.#end === 0) return NO_NAMES;
     const stretch = this.#bytes.subarray(this.#start, this.#end);
     const decode = (): readonly string[] => this.#read(stretch);
-    return this.#isOneStretch ? sets.ofBytes(stretch, decode) : sets.of(decode());
+    return this.#isOneStretch ? this.#sets.ofBytes(stretch, decode) : this.#sets.of(decode());
   }
 
   #read(bytes: Uint8Array): readonly string[] {
@@ -149,6 +162,11 @@ class FieldWalk {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** All that is walked over. */
+  get whole(): Buffer {
+    return this.#bytes;
   }
 
   /** False when there is none left. */

@@ -11,6 +11,9 @@ export interface NameSet {
 /** Most names that are remembered in all sets together. */
 const NAMES_MAX_DEFAULT = 200_000;
 
+/** Bytes of a list from which on it pays to know it again without reading it. */
+const LONG_LIST = 4096;
+
 /** No name at all. */
 export const NO_NAMES: NameSet = { names: new Set(), digest: 0n };
 
@@ -24,6 +27,8 @@ export class NameSets {
   /** By digest, or by the hash of a list as it came over the wire. Oldest first. */
   readonly #entries = new Map<bigint | string, NameSet>();
   #kept = 0;
+  /** The long list that came last: the next one is mostly the same. */
+  #last: { readonly bytes: Buffer; readonly set: NameSet } | undefined;
 
   constructor(namesMax = NAMES_MAX_DEFAULT) {
     this.#namesMax = namesMax;
@@ -39,14 +44,25 @@ export class NameSets {
     return this.with(NO_NAMES, names);
   }
 
+  /** The list that came last, where it stands in some bytes from a place on. */
+  lastAt(
+    bytes: Buffer,
+    start: number,
+  ): { readonly set: NameSet; readonly end: number } | undefined {
+    if (this.#last === undefined) return undefined;
+    const end = start + this.#last.bytes.length;
+    if (end > bytes.length || this.#last.bytes.compare(bytes, start, end) !== 0) return undefined;
+    return { set: this.#last.set, end };
+  }
+
   /** The set of a list that came as bytes; `decode` is called when these bytes are new. */
   ofBytes(bytes: Uint8Array, decode: () => readonly string[]): NameSet {
     if (bytes.length === 0) return NO_NAMES;
     const key = hash("sha256", bytes, "base64");
     const known = this.#find(key);
-    if (known !== undefined) return known;
-    const set = this.of(decode());
-    this.#keep(key, set);
+    const set = known ?? this.of(decode());
+    if (known === undefined) this.#keep(key, set);
+    if (bytes.length >= LONG_LIST) this.#last = { bytes: Buffer.from(bytes), set };
     return set;
   }
 
