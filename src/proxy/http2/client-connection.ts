@@ -32,7 +32,7 @@ export class Http2ClientConnection implements ClientCodec, SessionOwner {
     this.#pool = pool;
     this.#left = connection.maxRequests === 0 ? Number.POSITIVE_INFINITY : connection.maxRequests;
     this.#out = new ByteSender(socket, context.flushQueue);
-    load.http2 ??= http2Counters();
+    load.http2 ??= context.counters.get(`cluster.${load.config.statName}.http2`, http2Counters());
     this.session = new Http2Session(
       {
         side: "client",

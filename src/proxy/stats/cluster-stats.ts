@@ -102,9 +102,6 @@ export function clusterStats(cluster: Cluster): Stat[] {
   for (const [name, value] of Object.entries(load.outlier?.counters ?? NONE)) {
     stats.push([`${prefix}.outlier_detection.${name}`, value]);
   }
-  for (const [name, value] of Object.entries(load.http2 ?? NONE)) {
-    stats.push([`${prefix}.http2.${name}`, value]);
-  }
   stats.push(...hashStats(cluster, prefix));
   if (config.type === "EDS") {
     stats.push([`${prefix}.init_fetch_timeout`, load.firstAnswerTimeouts]);
