@@ -90,6 +90,25 @@ const withTls: Setup = (context) =>
 const withAccessLog: Setup = (context) =>
   single({ accessLog: `${context.folder}/access.log` })(context);
 
+/** So many per cent of requests are told to Zipkin, which is the upstream as well. */
+const traced = (percent: number): Setup =>
+  single({
+    fields: {
+      tracing: {
+        randomSampling: { value: percent },
+        provider: {
+          name: "envoy.tracers.zipkin",
+          typedConfig: {
+            "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
+            collectorCluster: "upstream",
+            collectorEndpoint: "/api/v2/spans",
+            collectorEndpointVersion: "HTTP_JSON",
+          },
+        },
+      },
+    },
+  });
+
 const tcp: Setup = ({ ports: [port = 0, adminPort = 0], upstreamPort }) => ({
   entryPort: port,
   bootstraps: [
@@ -197,6 +216,8 @@ const LOAD: readonly LoadScenario[] = [
 /** What a feature costs: the plain case and one thing more. */
 const FEATURES: readonly LoadScenario[] = [
   { name: "access-log", title: "plain + access log", setup: withAccessLog },
+  { name: "tracing-1", title: "plain + tracing, 1 % sampled", setup: traced(1) },
+  { name: "tracing-100", title: "plain + tracing, all sampled", setup: traced(100) },
   {
     name: "rbac",
     title: "plain + RBAC",

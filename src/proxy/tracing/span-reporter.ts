@@ -24,7 +24,7 @@ export interface ReportCounter {
 export interface ReporterOptions<Record> {
   /** The runtime keys begin with it: `tracing.zipkin`. */
   readonly runtimePrefix: string;
-  /** The most spans that wait; more are dropped. `undefined`: as many as are sent at once. */
+  /** The most spans that wait; the next is dropped, and they go. `undefined`: as many as are sent at once. */
   readonly spansMax: number | undefined;
   readonly encode: (records: readonly Record[]) => Uint8Array;
   readonly sender: ReportSender;
@@ -62,7 +62,10 @@ export class SpanReporter<Record> {
     if (this.#isClosed) return;
     const { runtimePrefix, spansMax, counter } = this.#options;
     const enough = this.#runtime.integer(`${runtimePrefix}.min_flush_spans`) ?? FLUSH_SPANS;
-    if (this.#waiting.length >= (spansMax ?? Math.max(1, enough))) return counter.countDropped();
+    if (this.#waiting.length >= (spansMax ?? Math.max(1, enough))) {
+      counter.countDropped();
+      return this.#flush();
+    }
     this.#waiting.push(record);
     if (this.#waiting.length >= enough) this.#flush();
     else this.#timer ??= this.#startTimer();
