@@ -7,7 +7,7 @@ import type { ProxyDeps } from "../proxy/proxy.ts";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/log.ts";
 import { checkSeconds } from "./check-seconds.ts";
 import { HOT_RESTART_FLAGS, readHotRestart } from "./hot-restart-flags.ts";
-import { serveProxy } from "./serve-proxy.ts";
+import { type BootstrapSource, serveProxy } from "./serve-proxy.ts";
 
 /** Envoy's levels that are called otherwise here. */
 const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = {
@@ -24,7 +24,7 @@ const FLAGS = {
   "config-yaml": { value: "TEXT", help: "merged over the file, or alone" },
   mode: { value: "MODE", help: "serve, or validate: check the bootstrap and end (default serve)" },
   "log-level": { short: "l", value: "LEVEL", help: `${LOG_LEVELS.join(", ")} (default info)` },
-  concurrency: { value: "N", help: "only 1 yet" },
+  concurrency: { value: "N", help: "how many processes share the work (default 1)" },
   "drain-time-s": {
     value: "S",
     help: `how long requests in flight get at the end (default ${DRAIN_S_DEFAULT})`,
@@ -51,9 +51,7 @@ plane. SIGTERM and Ctrl-C let requests in flight end.`,
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { flags, positionals } = parseFlags("proxy", args, FLAGS);
   if (positionals.length > 0) throw new CliError(`unexpected argument "${positionals[0]}"`);
-  if (flags.concurrency !== undefined && flags.concurrency !== "1") {
-    throw new CliError(`--concurrency ${flags.concurrency} is not supported yet, only 1`);
-  }
+  const concurrency = checkConcurrency(flags.concurrency ?? "1");
   const mode = flags.mode ?? "serve";
   if (mode !== "serve" && mode !== "validate") {
     throw new CliError(`--mode ${mode} is neither serve nor validate`);
@@ -61,8 +59,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const level = checkLevel(flags["log-level"] ?? "info");
   const drainMs = checkSeconds("drain-time-s", flags["drain-time-s"], DRAIN_S_DEFAULT) * 1000;
   const hotRestart = readHotRestart(flags);
+  if (hotRestart !== undefined && concurrency > 1) {
+    throw new CliError(
+      `--concurrency ${concurrency} cannot be restarted hot yet: use --concurrency 1, or leave --restart-epoch, --base-id and --use-dynamic-base-id out`,
+    );
+  }
   const path = flags["config-path"];
-  const bootstrap = await readBootstrap(path, flags["config-yaml"]);
+  const { bootstrap, source } = await readBootstrap(path, flags["config-yaml"]);
   if (mode === "validate") {
     io.stdout(`configuration '${path ?? ""}' OK\n`);
     return EXIT.done;
@@ -72,14 +75,15 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     drainStrategy: checkStrategy(flags["drain-strategy"] ?? "gradual"),
     ...(flags["drain-time-s"] === undefined ? {} : { drainMs }),
   };
-  await serveProxy(bootstrap, { io, level, endMs: drainMs, drain, hotRestart });
+  const options = { io, level, endMs: drainMs, drain, hotRestart, concurrency, source };
+  await serveProxy(bootstrap, options);
   return EXIT.done;
 }
 
 async function readBootstrap(
   path: string | undefined,
   overlay: string | undefined,
-): Promise<ProxyBootstrap> {
+): Promise<{ readonly bootstrap: ProxyBootstrap; readonly source: BootstrapSource }> {
   let text = overlay ?? "";
   if (path === undefined && overlay === undefined) {
     throw new CliError("at least one of --config-path or --config-yaml is needed");
@@ -92,8 +96,9 @@ async function readBootstrap(
       throw new CliError(`cannot read ${path}: ${cause}`);
     }
   }
-  const parsed = parseBootstrap(text, path === undefined ? undefined : overlay);
-  if (parsed.ok) return parsed.value;
+  const source = { text, overlay: path === undefined ? undefined : overlay };
+  const parsed = parseBootstrap(source.text, source.overlay);
+  if (parsed.ok) return { bootstrap: parsed.value, source };
   const lines = parsed.issues.map((issue) => `  ${formatIssue(issue)}`);
   throw new CliError(`${path ?? "--config-yaml"} is refused:\n${lines.join("\n")}`);
 }
@@ -103,6 +108,17 @@ function checkLevel(text: string): LogLevel {
   if (level === undefined)
     throw new CliError(`--log-level ${text} is none of ${LOG_LEVELS.join(", ")}`);
   return level;
+}
+
+/** More processes than this only cost memory. */
+const CONCURRENCY_MAX = 256;
+
+function checkConcurrency(text: string): number {
+  const number = Number(text);
+  if (text !== "" && Number.isInteger(number) && number >= 1 && number <= CONCURRENCY_MAX) {
+    return number;
+  }
+  throw new CliError(`--concurrency ${text} is no number from 1 to ${CONCURRENCY_MAX}`);
 }
 
 function checkStrategy(text: string): NonNullable<ProxyDeps["drainStrategy"]> {

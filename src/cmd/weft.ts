@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import("./agent.ts")).agentCommand,
   pilot: async () => (await import("./pilot.ts")).pilotCommand,
   proxy: async () => (await import("./proxy.ts")).proxyCommand,
+  "proxy-worker": async () => (await import("./proxy-worker.ts")).proxyWorkerCommand,
 };
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

@@ -23,6 +23,8 @@ export interface ProxyContext {
   readonly prng: Prng;
   readonly runtime: RuntimeReader;
   readonly log: Logger;
+  /** How many processes share what a proxy may have in all. */
+  readonly processes: number;
   /** Exceptions that nobody expected. */
   readonly faults: Faults;
   readonly readBuffer: ReadBuffer;

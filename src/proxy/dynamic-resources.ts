@@ -24,6 +24,8 @@ export interface ResourceTargets {
   readonly routes: RouteSet;
   /** Whether virtual hosts may come by themselves: in delta only. */
   readonly hasVirtualHosts: boolean;
+  /** How many processes take them: each would ask for virtual hosts of its own. */
+  readonly processes: number;
   readonly listeners: ListenerSet;
   readonly secrets: SecretStore;
   /** What asks for a secret where there is none. */
@@ -149,6 +151,9 @@ function routes({ routes: target, listeners: users, ...targets }: ResourceTarget
   const decode: typeof decodeEncodedTable = (body, previous) => {
     const decoded = decodeEncodedTable(body, previous);
     const isWrong = decoded.ok && decoded.value.config.onDemand !== undefined;
+    if (isWrong && targets.processes > 1) {
+      return { ok: false, issues: [{ path: "vhds", message: "needs --concurrency 1" }] };
+    }
     if (!isWrong || targets.hasVirtualHosts) return decoded;
     return { ok: false, issues: [{ path: "vhds.config_source", message: DELTA_ONLY }] };
   };

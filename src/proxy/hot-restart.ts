@@ -61,8 +61,12 @@ export class HotRestart {
         parentShutdownMs,
       },
       sockets: parent?.sockets ?? OWN_SOCKETS,
-      stats: () => (parent === undefined || skipsParentStats ? [] : [parent.stats]),
+      numbers: () =>
+        parent === undefined || skipsParentStats
+          ? []
+          : [{ stats: parent.stats, histograms: [], hosts: [] }],
       refresh: () => parent?.refresh() ?? Promise.resolve(),
+      isFollower: false,
     };
   }
 

@@ -7,6 +7,7 @@ import { formatHostPort } from "../base/ip.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { AdsClient } from "../xdsclient/ads-client.ts";
+import type { Rejection, ResourceType, ResourceUpdate } from "../xdsclient/resource-type.ts";
 import { AccessLogs } from "./access-log/access-logs.ts";
 import { LogFiles, type StreamWriter } from "./access-log/log-file.ts";
 import { AdminServer } from "./admin/admin-server.ts";
@@ -30,7 +31,12 @@ import { createReadBuffer, type ReadBuffer } from "./net/socket.ts";
 import { TurnClock } from "./net/turn-clock.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { timeoutsOf } from "./overload/timeouts.ts";
-import { ALONE, type ProxyPeers } from "./process/process-info.ts";
+import {
+  type AdminCommand,
+  ALONE,
+  type PeerNumbers,
+  type ProxyPeers,
+} from "./process/process-info.ts";
 import { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import { RouteSet } from "./route-set.ts";
 import { checkSecretRefs } from "./secret/secret-refs.ts";
@@ -62,6 +68,9 @@ export interface ProxyDeps {
   /** Somebody asked the admin port to end the process. */
   readonly onQuit: () => void;
 }
+
+/** What both sides of a proxy share. */
+type Basics = Pick<ProxyContext, "tlsContexts" | "deadlines" | "flushQueue">;
 
 /** Envoy's names of how far a proxy has come. */
 export type ProxyState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
@@ -95,6 +104,7 @@ export class Proxy {
   readonly #runtime: LayeredRuntime;
   readonly #drain: ServerDrain;
   #ads: AdsClient | undefined = undefined;
+  #types: readonly ResourceType[] = [];
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
   /** Whether static listeners wait for static clusters. */
@@ -113,6 +123,7 @@ export class Proxy {
     this.#deps = deps;
     this.#faults = new FaultLog(clock, log, this.#counters);
     const { note: onFault } = this.#faults;
+    const processes = deps.peers?.info.concurrency ?? 1;
     this.#readBuffer = createReadBuffer(onFault);
     if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
     else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
@@ -145,12 +156,31 @@ export class Proxy {
     const { overload } = bootstrap;
     this.#overload =
       overload &&
-      new OverloadManager(overload, { clock, prng, log, counters: this.#counters, onFault });
-    const context: ProxyContext = {
+      new OverloadManager(overload, {
+        clock,
+        prng,
+        log,
+        counters: this.#counters,
+        onFault,
+        processes,
+      });
+    const context = this.#createContext({ tlsContexts, deadlines, flushQueue });
+    const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
+    this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
+    this.#accessLogs = new AccessLogs(this.#logFiles, { ...context, node });
+    this.#listeners = this.#createListeners(context, drainMs);
+    this.#admin = this.#createAdmin(drainMs, strategy);
+  }
+
+  #createContext({ tlsContexts, deadlines, flushQueue }: Basics): ProxyContext {
+    const { clock, prng, log, peers } = this.#deps;
+    const { node } = this.#bootstrap;
+    return {
       clock: new TurnClock(clock, flushQueue),
       prng,
       runtime: this.#runtime,
       log,
+      processes: peers?.info.concurrency ?? 1,
       faults: this.#faults,
       readBuffer: this.#readBuffer,
       flushQueue,
@@ -170,11 +200,6 @@ export class Proxy {
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),
     };
-    const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
-    this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
-    this.#accessLogs = new AccessLogs(this.#logFiles, { ...context, node });
-    this.#listeners = this.#createListeners(context, drainMs);
-    this.#admin = this.#createAdmin(drainMs, strategy);
   }
 
   #createListeners(context: ProxyContext, drainMs: number): ListenerSet {
@@ -211,17 +236,14 @@ export class Proxy {
       drainMs,
       drainStrategy,
       processes: peers?.info ?? ALONE,
-      peerStats: peers?.stats ?? NOBODY,
-      refreshPeers: peers?.refresh ?? (() => Promise.resolve()),
+      peers: peers?.numbers ?? NOBODY,
+      refreshPeers: peers?.refresh ?? NOTHING,
+      tellPeers: peers?.tell ?? NOTHING,
       onQuit,
     });
   }
 
-  #createClusters({
-    tlsContexts,
-    deadlines,
-    flushQueue,
-  }: Pick<ProxyContext, "tlsContexts" | "deadlines" | "flushQueue">): ClusterSet {
+  #createClusters({ tlsContexts, deadlines, flushQueue }: Basics): ClusterSet {
     const { clock, prng, log } = this.#deps;
     const { clusterManager, node } = this.#bootstrap;
     const runtime = this.#runtime;
@@ -238,6 +260,7 @@ export class Proxy {
       own: clusterName === "" ? undefined : { clusterName, locality: node.locality },
       tls: { tlsContexts, secrets: this.#secrets, counters, clock },
       health: { clock, prng, runtime, counters, readBuffer, openLog, flushQueue, deadlines },
+      processes: this.#deps.peers?.info.concurrency ?? 1,
       dnsCaches: this.#dnsCaches,
       createResolver: createNameResolver,
     });
@@ -296,6 +319,21 @@ export class Proxy {
     return this.#admin.stop();
   }
 
+  /** Takes what a control plane said to the process that this one follows. */
+  async apply(typeUrl: string, update: ResourceUpdate): Promise<readonly Rejection[]> {
+    return (await this.#types.find((type) => type.typeUrl === typeUrl)?.apply(update)) ?? [];
+  }
+
+  /** What the process that this one follows shows, and what it was asked for. */
+  numbers(endsInterval: boolean): PeerNumbers {
+    if (endsInterval) this.#admin.endInterval();
+    return this.#admin.numbers();
+  }
+
+  obey(command: AdminCommand): Promise<void> {
+    return this.#admin.obey(command);
+  }
+
   /** Every counter and gauge. */
   stats(): readonly Stat[] {
     return this.#admin.stats();
@@ -350,6 +388,7 @@ export class Proxy {
       // The library's way to name a Unix socket.
       address.startsWith("/") ? `unix:${address}` : formatHostPort(address, port),
     );
+    const processes = this.#deps.peers?.info.concurrency ?? 1;
     const types = createResourceTypes({
       clusters: this.#clusters,
       secrets: this.#secrets,
@@ -361,13 +400,24 @@ export class Proxy {
         }),
       routes: this.#routes,
       hasVirtualHosts: variant === "DELTA_GRPC",
+      processes,
       listeners: this.#listeners,
       onApplied: (typeUrl) => this.#onApplied(typeUrl),
       onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
     }).filter(({ typeUrl }) => this.#isAsked(typeUrl));
     const { node } = this.#bootstrap;
+    const { isFollower = false, spread } = this.#deps.peers ?? {};
+    this.#types = types;
+    if (isFollower) return;
     const deps = { clock, prng, log };
-    const ads = new AdsClient({ addresses, node, variant, repeatsNode, types, ...deps });
+    const ads = new AdsClient({
+      addresses,
+      node,
+      variant,
+      repeatsNode,
+      types: spread === undefined ? types : types.map(spread),
+      ...deps,
+    });
     this.#ads = ads;
     this.#clusters.setOnChange(() => this.#askSoon());
     this.#askForNames();
@@ -459,6 +509,7 @@ export class Proxy {
 }
 
 const NOBODY = (): readonly [] => [];
+const NOTHING = (): Promise<void> => Promise.resolve();
 
 /** What of the node and its machine is told to others. */
 function describeNode({

@@ -162,7 +162,7 @@ describe("weft proxy", () => {
   const wrong: [string, string[], string][] = [
     ["no bootstrap", [], "at least one of --config-path or --config-yaml is needed"],
     ["a file that is missing", ["-c", "/nonexistent"], "cannot read /nonexistent"],
-    ["two workers", ["-c", "x", "--concurrency", "2"], "--concurrency 2 is not supported yet"],
+    ["no workers", ["-c", "x", "--concurrency", "0"], "--concurrency 0 is no number from 1"],
     ["another mode", ["-c", "x", "--mode", "init_only"], "--mode init_only is neither"],
     ["an unknown flag", ["--restart-epochs", "1"], "restart-epochs"],
     [

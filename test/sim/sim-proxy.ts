@@ -38,6 +38,7 @@ const SURROUNDINGS = {
   nodeCluster: "",
   nodeId: "",
   nodeZone: "",
+  processes: 1,
   isHealthCheckFailed: () => false,
   localAddress: "127.0.0.1",
   createRequestId: () => "00000000-0000-4000-8000-000000000000",
@@ -49,6 +50,7 @@ export interface SimProxy {
   readonly deps: ChainDeps;
 }
 
+const ONE_PROCESS = { processes: 1 };
 const NODE = create(NodeSchema);
 
 function createDrain(clock: SimClock, prng: Prng): ChainDeps["drain"] {
@@ -87,6 +89,7 @@ export function createSimProxy(
     log,
     writeEjection: undefined,
     own: undefined,
+    ...ONE_PROCESS,
     health: { clock, prng, runtime, counters, ...io, openLog: () => () => undefined },
     tls: { tlsContexts, secrets, counters, clock },
     dnsCaches,

@@ -2,17 +2,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Timer } from "../../base/clock.ts";
 import { formatHostPort } from "../../base/ip.ts";
-import { collectHistograms, collectStats, type Stat, type StatSources } from "../stats/collect.ts";
-import type { AdminState, Page, Rendered, Streamed } from "./page.ts";
+import type { AdminCommand, PeerNumbers } from "../process/process-info.ts";
+import { collectStats, ownHistograms, type Stat, type StatSources } from "../stats/collect.ts";
+import { hostNumbers } from "./clusters-page.ts";
+import type { AdminState, Page, PageRequest, Rendered, Streamed } from "./page.ts";
 import { helpText, PAGES } from "./pages.ts";
 import { Profiler } from "./profiler.ts";
 
 /** What the admin port needs. */
 export interface AdminOptions extends AdminState {
   readonly onQuit: () => void;
-  /** Numbers of other processes, and how to bring them up to date. */
-  readonly peerStats: () => Iterable<readonly Stat[]>;
-  readonly refreshPeers: () => Promise<void>;
+  /** Brings the numbers of other processes up to date, and tells them what to do. */
+  readonly refreshPeers: (endsInterval: boolean) => Promise<void>;
+  readonly tellPeers: (command: AdminCommand) => Promise<void>;
 }
 
 /** What paths are read against; nobody sees it. */
@@ -52,6 +54,32 @@ export class AdminServer {
     });
   }
 
+  /** What histograms show as of late begins anew. */
+  endInterval(): void {
+    for (const histogram of ownHistograms(this.#sources).values()) histogram.endInterval();
+  }
+
+  /** The numbers of this process, for another one that shows them. */
+  numbers(): PeerNumbers {
+    const histograms = [...ownHistograms(this.#sources)].filter(([, one]) => !one.isEmpty);
+    return {
+      stats: collectStats(this.#sources),
+      histograms: histograms.map(([name, one]) => ({
+        name,
+        interval: one.interval(),
+        cumulative: one.cumulative(),
+      })),
+      hosts: hostNumbers(this.#options.clusters),
+    };
+  }
+
+  /** Does what another process was asked for. */
+  async obey({ path, query, body }: AdminCommand): Promise<void> {
+    const page = PAGES.find((one) => one.path === path);
+    if (page?.isForAll !== true) throw new Error(`${path} is not for all processes`);
+    await page.render(this.#request(new URLSearchParams(query), body, this.#closing.signal));
+  }
+
   /** Every number, as the pages would tell it, resets aside. */
   stats(): readonly Stat[] {
     return collectStats(this.#sources);
@@ -82,8 +110,8 @@ export class AdminServer {
   #startInterval(): void {
     const { clock, bootstrap } = this.#options;
     this.#flushTimer = clock.setTimer(bootstrap.statsFlushMs, () => {
-      void this.#options.refreshPeers();
-      for (const histogram of collectHistograms(this.#sources).values()) histogram.endInterval();
+      void this.#options.refreshPeers(true);
+      this.endInterval();
       this.#startInterval();
     });
   }
@@ -130,18 +158,27 @@ export class AdminServer {
     page: Page,
     { url, body, response }: { url: URL; body: string; response: ServerResponse },
   ): Promise<Rendered | Streamed> {
-    if (page.readsStats === true) await this.#options.refreshPeers();
+    if (page.readsStats === true) await this.#options.refreshPeers(false);
     const left = new AbortController();
     response.once("close", () => left.abort());
-    return page.render({
+    const signal = AbortSignal.any([left.signal, this.#closing.signal]);
+    const rendered = await page.render(this.#request(url.searchParams, body, signal));
+    if (page.isForAll === true) {
+      await this.#options.tellPeers({ path: page.path, query: url.search, body });
+    }
+    return rendered;
+  }
+
+  #request(query: URLSearchParams, body: string, signal: AbortSignal): PageRequest {
+    return {
       state: this.#options,
-      query: url.searchParams,
+      query,
       body,
       sources: this.#sources,
       profiler: this.#profiler,
-      signal: AbortSignal.any([left.signal, this.#closing.signal]),
+      signal,
       resetCounters: () => this.#resetCounters(),
-    });
+    };
   }
 
   #send(

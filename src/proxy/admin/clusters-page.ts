@@ -3,9 +3,11 @@ import { compileFinder } from "../../match/regex.ts";
 import { PRIORITY } from "../cluster/breakers.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Thresholds } from "../cluster/cluster-config.ts";
+import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { Host } from "../cluster/host.ts";
 import { HEALTH_FLAG, type HealthFlag, healthFlagsText } from "../cluster/host-health.ts";
 import { NO_RATE, NO_SUCCESS_RATES } from "../health/outlier-statistics.ts";
+import type { PeerHost, PeerNumbers } from "../process/process-info.ts";
 import type { PageRequest, Rendered } from "./page.ts";
 
 /** The clusters in use, as text or in the shape of Envoy's `Clusters`. */
@@ -18,12 +20,45 @@ export function renderClusters({ state, query }: PageRequest): Rendered {
   const clusters = state.clusters.active.filter(
     ({ config }) => filter.value(config.name) !== undefined,
   );
-  if (query.get("format") !== "json") return { body: clusters.map(clusterText).join("") };
-  return { body: { cluster_statuses: clusters.map(clusterStatus) } };
+  const counts = countsOfAll(state.peers());
+  if (query.get("format") !== "json") {
+    return { body: clusters.map((cluster) => clusterText(cluster, counts)).join("") };
+  }
+  return { body: { cluster_statuses: clusters.map((cluster) => clusterStatus(cluster, counts)) } };
+}
+
+/** What all processes have counted of a host. */
+type CountHost = (cluster: string, host: Host) => Record<string, number>;
+
+function countsOfAll(peers: readonly PeerNumbers[]): CountHost {
+  const others = new Map<string, Record<string, number>>();
+  for (const { cluster, key, counts } of peers.flatMap(({ hosts }) => hosts)) {
+    const name = `${cluster} ${key}`;
+    others.set(name, addCounts(others.get(name) ?? {}, counts));
+  }
+  return (cluster, host) => addCounts(counts(host), others.get(`${cluster} ${host.key}`) ?? {});
+}
+
+function addCounts(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum = { ...one };
+  for (const [name, value] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + value;
+  return sum;
+}
+
+/** What this process has counted of hosts that it used. */
+export function hostNumbers({ active }: ClusterSet): PeerHost[] {
+  return active.flatMap(({ config, hosts }) =>
+    hosts
+      .filter((host) => host.connectionsTotal > 0 || host.connectFails > 0)
+      .map((host) => ({ cluster: config.name, key: host.key, counts: counts(host) })),
+  );
 }
 
 /** One cluster in Envoy's text form. */
-function clusterText(cluster: Cluster): string {
+function clusterText(cluster: Cluster, count: CountHost): string {
   const { config } = cluster;
   const lines = [
     `observability_name::${config.alias}`,
@@ -32,7 +67,9 @@ function clusterText(cluster: Cluster): string {
     ...thresholdLines("high", config.thresholds[PRIORITY.high]),
     `added_via_api::${cluster.isDynamic}`,
     ...inOrder(cluster.hosts).flatMap((host) =>
-      Object.entries(hostValues(host)).map(([name, value]) => `${host.key}::${name}::${value}`),
+      Object.entries(hostValues(host, count(config.name, host))).map(
+        ([name, value]) => `${host.key}::${name}::${value}`,
+      ),
     ),
   ];
   return lines.map((line) => `${config.name}::${line}\n`).join("");
@@ -78,11 +115,14 @@ function counts(host: Host): Record<string, number> {
   };
 }
 
-function hostValues(host: Host): Record<string, string | number> {
+function hostValues(
+  host: Host,
+  counted: Readonly<Record<string, number>>,
+): Record<string, string | number> {
   const { hostname, weight, locality, priority } = host.state;
   const { region, zone, subZone } = locality;
   return {
-    ...counts(host),
+    ...counted,
     hostname,
     health_flags: healthFlagsText(host.healthFlags),
     weight,
@@ -99,7 +139,7 @@ function hostValues(host: Host): Record<string, string | number> {
 const GAUGES: ReadonlySet<string> = new Set(["cx_active", "rq_active"]);
 
 /** One cluster in the shape of Envoy's `ClusterStatus`. */
-function clusterStatus({ config, load, hosts, isDynamic }: Cluster): JsonValue {
+function clusterStatus({ config, load, hosts, isDynamic }: Cluster, count: CountHost): JsonValue {
   const { external, localOrigin } = load.outlier ?? NO_RATES;
   return {
     name: config.name,
@@ -112,7 +152,7 @@ function clusterStatus({ config, load, hosts, isDynamic }: Cluster): JsonValue {
       const { region, zone, subZone } = locality;
       return {
         address: addressJson(host),
-        stats: Object.entries(counts(host)).map(([name, value]) => ({
+        stats: Object.entries(count(config.name, host)).map(([name, value]) => ({
           ...(GAUGES.has(name) ? { type: "GAUGE" } : {}),
           ...(value === 0 ? {} : { value: String(value) }),
           name,

@@ -12,18 +12,21 @@ export const DRAIN_PAGES: readonly Page[] = [
       inboundonly: "Only listeners whose traffic_direction is INBOUND",
     },
     isPost: true,
+    isForAll: true,
     render: drainListeners,
   },
   {
     path: "/healthcheck/fail",
     help: "cause the server to fail health checks",
     isPost: true,
+    isForAll: true,
     render: (request) => setFailed(request, true),
   },
   {
     path: "/healthcheck/ok",
     help: "cause the server to pass health checks",
     isPost: true,
+    isForAll: true,
     render: (request) => setFailed(request, false),
   },
 ];

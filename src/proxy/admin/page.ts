@@ -9,7 +9,7 @@ import type { LayeredRuntime } from "../layered-runtime.ts";
 import type { DrainStrategy, ServerDrain } from "../listener/drain.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
 import type { LogLevels } from "../log-levels.ts";
-import type { ProcessInfo } from "../process/process-info.ts";
+import type { PeerNumbers, ProcessInfo } from "../process/process-info.ts";
 import type { RouteSet } from "../route-set.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
 import type { StatSources } from "../stats/collect.ts";
@@ -32,6 +32,8 @@ export interface AdminState {
   readonly drainMs: number;
   readonly drainStrategy: DrainStrategy;
   readonly processes: ProcessInfo;
+  /** Numbers of other processes. */
+  readonly peers: () => readonly PeerNumbers[];
   readonly adsStatus: () => readonly TypeStatus[];
   readonly isConnected: () => boolean | undefined;
 }
@@ -74,6 +76,8 @@ export interface Page {
   readonly takesBody?: boolean;
   /** Whether it tells the numbers of all processes. */
   readonly readsStats?: boolean;
+  /** Whether every process of the proxy has to do it. */
+  readonly isForAll?: boolean;
   /** JSON goes out in one line. */
   readonly isCompact?: boolean;
   readonly render: (request: PageRequest) => Rendered | Streamed | Promise<Rendered>;

@@ -21,6 +21,7 @@ const OWN_PAGES: readonly Page[] = [
   },
   {
     path: "/clusters",
+    readsStats: true,
     help: "upstream cluster status",
     params: { filter: FILTER, format: "One of (text, json)" },
     render: renderClusters,
@@ -69,6 +70,7 @@ const OWN_PAGES: readonly Page[] = [
       level: "The level of all of them",
     },
     isPost: true,
+    isForAll: true,
     render: ({ state, query }) => state.logLevels.answer(query),
   },
   {
@@ -94,6 +96,7 @@ const OWN_PAGES: readonly Page[] = [
     path: "/reopen_logs",
     help: "reopen access logs",
     isPost: true,
+    isForAll: true,
     render({ state }) {
       state.logFiles.reopen();
       return OK;

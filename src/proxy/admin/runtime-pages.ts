@@ -17,6 +17,7 @@ export const RUNTIME_PAGES: readonly Page[] = [
     path: "/runtime_modify",
     help: "change runtime values: key1=value1&key2=value2, an empty value takes one out",
     isPost: true,
+    isForAll: true,
     takesBody: true,
     render: modify,
   },

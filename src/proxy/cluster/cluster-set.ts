@@ -31,6 +31,8 @@ export interface ClusterDeps {
   readonly writeEjection: ((line: string) => void) | undefined;
   /** The proxy's own cluster and where it stands; `undefined` where nobody says. */
   readonly own: OwnPlace | undefined;
+  /** How many processes share the circuit breakers. */
+  readonly processes: number;
   readonly tls: UpstreamTlsDeps;
   readonly health: HealthDeps;
   /** The names that dynamic forward proxies have been asked for. */
@@ -130,7 +132,14 @@ export class ClusterSet {
     const { prng, tls } = this.#deps;
     const { transport, statName } = config;
     const transports = transport && new ClusterTransports(transport, `cluster.${statName}`, tls);
-    const cluster = new Cluster(config, isDynamic, prng, transports, this.#surroundings(name));
+    const cluster = new Cluster(
+      config,
+      isDynamic,
+      prng,
+      transports,
+      this.#surroundings(name),
+      this.#deps.processes,
+    );
     if (name === this.#ownZone?.clusterName) cluster.watchHosts(() => this.#onOwnChange());
     this.#observe(cluster);
     // Before the one that it replaces goes: what is known of their endpoints stays known.

@@ -98,11 +98,12 @@ export class Cluster {
     prng: Prng,
     transports?: ClusterTransports,
     surroundings = NO_SURROUNDINGS,
+    processes = 1,
   ) {
     this.config = config;
     this.isDynamic = isDynamic;
     this.#prng = prng;
-    this.load = new ClusterLoad(config, transports);
+    this.load = new ClusterLoad(config, transports, processes);
     this.#byKey = config.type === "EDS" ? new Map() : undefined;
     const { subsets, slowStart } = config.lb;
     this.#subsets = subsets && new SubsetBalancer(subsets, this.load);

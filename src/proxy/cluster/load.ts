@@ -1,4 +1,5 @@
 import { OutlierRecord } from "../health/outlier-record.ts";
+import { shareOfThresholds } from "../process/share.ts";
 import { Histogram } from "../stats/histogram.ts";
 import type { Http2Counters } from "../stats/http2-stats.ts";
 import { Breakers } from "./breakers.ts";
@@ -122,12 +123,16 @@ export class ClusterLoad {
   assignmentTimeouts = 0;
   assignmentsStale = 0;
 
-  constructor(config: ClusterConfig, transports: ClusterTransports | undefined) {
+  /** `processes`: how many share its circuit breakers. */
+  constructor(config: ClusterConfig, transports: ClusterTransports | undefined, processes = 1) {
     this.config = config;
     this.transports = transports;
     this.outlier = config.outlier && new OutlierRecord();
     const [normal, high] = config.thresholds;
-    this.breakers = [new Breakers(normal), new Breakers(high)];
+    this.breakers = [
+      new Breakers(shareOfThresholds(normal, processes)),
+      new Breakers(shareOfThresholds(high, processes)),
+    ];
   }
 
   /** A retry begins, after a wait that the response asked for or that was drawn. */

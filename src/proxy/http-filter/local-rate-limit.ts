@@ -13,6 +13,7 @@ import {
   type HttpFilter,
 } from "../http/http-filter.ts";
 import type { ResponseHead } from "../http/message-head.ts";
+import { shareOfLimiter } from "../process/share.ts";
 import {
   LocalRateLimiter,
   type LocalRateLimiterConfig,
@@ -69,8 +70,8 @@ export class LocalRateLimitPolicy implements CountingSettings {
   }
 
   /** The buckets, which are full when they are asked for first. */
-  limiterOf(nowMs: number): LocalRateLimiter {
-    this.#limiter ??= new LocalRateLimiter(this.settings.limiter, nowMs);
+  limiterOf(nowMs: number, processes: number): LocalRateLimiter {
+    this.#limiter ??= new LocalRateLimiter(shareOfLimiter(this.settings.limiter, processes), nowMs);
     return this.#limiter;
   }
 }
@@ -124,7 +125,7 @@ export class LocalRateLimitFilter implements HttpFilter {
     const nowMs = context.clock.monotonicMs();
     const limiter = settings.isPerConnection
       ? limiterOfConnection(connection, settings.limiter, nowMs)
-      : policy.limiterOf(nowMs);
+      : policy.limiterOf(nowMs, context.processes);
     const verdict = this.#verdict;
     limiter.decide(this.#describe(settings), nowMs, verdict);
     if (verdict.isAllowed) {

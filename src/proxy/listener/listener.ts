@@ -7,6 +7,7 @@ import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
 import { refusedStreamInfo } from "../network-filter/tcp-stream-info.ts";
 import { timeoutsOf } from "../overload/timeouts.ts";
+import { shareOf } from "../process/share.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Chain, type ChainOwner } from "./chain.ts";
 import type { ServerDrain } from "./drain.ts";
@@ -164,7 +165,9 @@ export class Listener implements ChainOwner {
   /** Takes a connection that one of its sockets accepted, and gives its place back in the end. */
   accept(socket: Socket, giveBack?: () => void): void {
     const { downstream_cx_active: active, downstream_pre_cx_active: coming } = this.#counters;
-    const max = this.#deps.context.runtime.integer(this.#limitKey) ?? Number.POSITIVE_INFINITY;
+    const { runtime, processes } = this.#deps.context;
+    const all = runtime.integer(this.#limitKey) ?? Number.POSITIVE_INFINITY;
+    const max = shareOf(all, processes);
     if (active + coming >= max) {
       this.#counters.downstream_cx_overflow++;
       socket.destroy();

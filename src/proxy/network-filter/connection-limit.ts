@@ -1,6 +1,7 @@
 import { isOn, type RuntimeFlag } from "../../match/runtime-reader.ts";
 import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
+import { shareOf } from "../process/share.ts";
 import type { FilteredSocket, PassingFilter, PassingFilterConfig } from "./network-filter.ts";
 
 /** A connection limit, decoded and checked. */
@@ -21,6 +22,7 @@ export function connectionLimit(config: ConnectionLimitConfig): PassingFilterCon
     isTerminal: false,
     create({ context }) {
       const counters = context.counters.get(`connection_limit.${config.statPrefix}`, ZERO);
+      const connectionsMax = shareOf(config.connectionsMax, context.processes);
       let open = 0;
       return (socket) => {
         const { enabled } = config;
@@ -31,7 +33,7 @@ export function connectionLimit(config: ConnectionLimitConfig): PassingFilterCon
           onNewConnection() {
             // Envoy's gauge counts those that are being refused, too.
             counters.active_connections++;
-            if (open < config.connectionsMax) {
+            if (open < connectionsMax) {
               open++;
               isCounted = true;
               return true;

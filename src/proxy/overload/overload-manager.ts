@@ -6,6 +6,7 @@ import type { OnFault } from "../fault-log.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 import { type DeadlineSetter, ResizableDeadlines } from "../net/deadlines.ts";
+import { shareOf } from "../process/share.ts";
 import type { Histogram } from "../stats/histogram.ts";
 import type { HttpCounters } from "../stats/http-stats.ts";
 import { collectGarbage } from "./collect-garbage.ts";
@@ -37,6 +38,8 @@ export interface OverloadDeps {
   readonly log: Logger;
   readonly counters: CounterGroups;
   readonly onFault: OnFault;
+  /** How many processes share what is limited. */
+  readonly processes: number;
 }
 
 /** Envoy's: how often the heap is shrunk while there is too much of it. */
@@ -88,7 +91,7 @@ export class OverloadManager {
     const { counters, clock } = deps;
     this.#resources = config.monitors.map((monitor) => ({
       name: monitor.name,
-      monitor: createMonitor(monitor, clock),
+      monitor: createMonitor(monitor, clock, deps.processes),
       counters: counters.get(`overload.${monitor.name}`, {
         failed_updates: 0,
         pressure: 0,
@@ -278,10 +281,11 @@ export class OverloadManager {
   }
 }
 
-function createMonitor(config: MonitorConfig, clock: Clock): Monitor {
-  if (config.kind === "heap") return heapMonitor(config.bytesMax);
+/** Of what is limited in all, this process has its share. */
+function createMonitor(config: MonitorConfig, clock: Clock, processes: number): Monitor {
+  if (config.kind === "heap") return heapMonitor(shareOf(config.bytesMax, processes));
   if (config.kind === "file") return new FileMonitor(config.path, clock);
-  return new ConnectionMonitor(config.connectionsMax);
+  return new ConnectionMonitor(shareOf(config.connectionsMax, processes));
 }
 
 /** What is above the minimum is scaled. */

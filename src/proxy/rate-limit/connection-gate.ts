@@ -1,5 +1,6 @@
 import { isOn, type RuntimeFlag } from "../../match/runtime-reader.ts";
 import type { ProxyContext } from "../context.ts";
+import { shareOfBucket } from "../process/share.ts";
 import { TokenBucket, type TokenBucketConfig } from "./token-bucket.ts";
 
 /** How often connections may come, decoded and checked. */
@@ -33,10 +34,11 @@ export class ConnectionGate {
     this.#counters = context.counters.get(statPrefix, ZERO);
     if (bucket === undefined) return;
     const nowMs = context.clock.monotonicMs();
+    const own = shareOfBucket(bucket, context.processes);
     this.#bucket =
       shareKey === ""
-        ? new TokenBucket(bucket, nowMs)
-        : context.sharedBuckets.get(shareKey, bucket, nowMs);
+        ? new TokenBucket(own, nowMs)
+        : context.sharedBuckets.get(shareKey, own, nowMs);
   }
 
   passes(): boolean {

@@ -3,9 +3,9 @@ import type { ClusterSet } from "../cluster/cluster-set.ts";
 import type { CounterGroups } from "../counters.ts";
 import type { LayeredRuntime } from "../layered-runtime.ts";
 import type { ListenerSet } from "../listener/listener-set.ts";
-import type { ProcessInfo } from "../process/process-info.ts";
+import type { PeerNumbers, ProcessInfo } from "../process/process-info.ts";
 import { clusterStats } from "./cluster-stats.ts";
-import type { Histogram } from "./histogram.ts";
+import { type Histogram, type HistogramView, mergeRecorded } from "./histogram.ts";
 import { mergeStats } from "./merge.ts";
 
 /** One counter or gauge. */
@@ -28,7 +28,7 @@ export interface StatSources {
   readonly state: () => string;
   readonly uptimeS: () => number;
   /** Numbers of other processes of the same proxy, which count as its own. */
-  readonly peerStats: () => Iterable<readonly Stat[]>;
+  readonly peers: () => readonly PeerNumbers[];
   readonly processes: ProcessInfo;
   /** A counter without what it had when counters were reset. */
   readonly sinceReset: (stat: Stat) => Stat;
@@ -58,7 +58,10 @@ export function collectStats(sources: StatSources): Stat[] {
   for (const [name, value] of counters.entries()) add(name, value);
   for (const [name, value] of Object.entries(sources.runtime.stats)) add(`runtime.${name}`, value);
   addServer(sources, add);
-  return mergeStats(stats, sources.peerStats());
+  return mergeStats(
+    stats,
+    sources.peers().map((peer) => peer.stats),
+  );
 }
 
 type Add = (name: string, value: number) => void;
@@ -105,8 +108,24 @@ function isGauge(name: string): boolean {
   return GAUGE.test(name);
 }
 
-/** Every histogram by its name. */
-export function collectHistograms({ clusters, counters }: StatSources): Map<string, Histogram> {
+/** Every histogram by its name, those of other processes included. */
+export function collectHistograms(sources: StatSources): Map<string, HistogramView> {
+  const merged = new Map<string, HistogramView>(ownHistograms(sources));
+  for (const { name, interval, cumulative } of sources.peers().flatMap((peer) => peer.histograms)) {
+    const own = merged.get(name);
+    const all = own === undefined ? [cumulative] : [own.cumulative(), cumulative];
+    const recent = own === undefined ? [interval] : [own.interval(), interval];
+    merged.set(name, {
+      isEmpty: false,
+      interval: () => mergeRecorded(recent),
+      cumulative: () => mergeRecorded(all),
+    });
+  }
+  return merged;
+}
+
+/** Every histogram of this process by its name. */
+export function ownHistograms({ clusters, counters }: StatSources): Map<string, Histogram> {
   const histograms = new Map(counters.histograms);
   for (const { config, load } of clusters.active) {
     const prefix = `cluster.${config.statName}`;

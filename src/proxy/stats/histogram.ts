@@ -72,12 +72,35 @@ export interface Recorded {
   readonly bins: readonly Bin[];
 }
 
+/** What of a histogram is shown. */
+export interface HistogramView {
+  readonly isEmpty: boolean;
+  /** Of the last interval that ended. */
+  interval(): Recorded;
+  /** Of all intervals that ended. */
+  cumulative(): Recorded;
+}
+
+/** What several processes recorded, as if it were one. */
+export function mergeRecorded(parts: readonly Recorded[]): Recorded {
+  const bins = new Map<number, Bin>();
+  for (const bin of parts.flatMap((part) => part.bins)) {
+    const known = bins.get(bin.start);
+    bins.set(bin.start, known === undefined ? bin : { ...bin, count: known.count + bin.count });
+  }
+  return {
+    count: parts.reduce((count, part) => count + part.count, 0),
+    sum: parts.reduce((sum, part) => sum + part.sum, 0),
+    bins: [...bins.values()].sort((one, two) => one.start - two.start),
+  };
+}
+
 /**
  * A histogram of whole numbers that are not negative: adding costs a few instructions, quantiles
  * are worked out when somebody reads them. What it tells apart are the first two digits, as
  * Envoy's do, so that both print the same.
  */
-export class Histogram {
+export class Histogram implements HistogramView {
   #current = new Bins();
   #interval = new Bins();
   readonly #all = new Bins();

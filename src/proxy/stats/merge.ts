@@ -27,6 +27,15 @@ export function isAdditive({ isGauge, name }: Stat): boolean {
   return !isGauge || ADDITIVE.test(name);
 }
 
+/** What happens to configuration happens in every process, and is told once. */
+const OF_CONFIGURATION =
+  /\.(?:update_(?:attempt|success|failure|empty|no_rebuild|rejected)|membership_change|assignment_\w+|init_fetch_timeout|lb_subsets_(?:created|removed)|ssl_context_update_by_sds)$|^listener_manager\./;
+
+/** Whether a number of another process that does the same work counts beside this one's. */
+export function isShared(stat: Stat): boolean {
+  return isAdditive(stat) && !OF_CONFIGURATION.test(stat.name);
+}
+
 /** What has been counted since `before`, and the gauges that add up; nothing that is 0. */
 export function sinceThen(now: readonly Stat[], before: ReadonlyMap<string, number>): Stat[] {
   return now.flatMap((stat) => {

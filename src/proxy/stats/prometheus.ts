@@ -1,4 +1,4 @@
-import { countsUpTo, type Histogram, QUANTILES, quantilesOf } from "./histogram.ts";
+import { countsUpTo, type HistogramView, QUANTILES, quantilesOf } from "./histogram.ts";
 import { boundsOf, type StatsConfig } from "./stats-config.ts";
 import type { Selected } from "./stats-page.ts";
 import { extractTags } from "./tags.ts";
@@ -45,7 +45,7 @@ export function renderPrometheus(
   return text;
 }
 
-function bucketLines(start: string, histogram: Histogram, bounds: readonly number[]): string[] {
+function bucketLines(start: string, histogram: HistogramView, bounds: readonly number[]): string[] {
   const recorded = histogram.cumulative();
   const lines = countsUpTo(recorded, bounds).map(
     (count, at) => `${start}le="${bounds[at] ?? 0}"} ${count}\n`,
@@ -54,7 +54,7 @@ function bucketLines(start: string, histogram: Histogram, bounds: readonly numbe
 }
 
 /** Of the last interval, as Envoy's summaries are. */
-function quantileLines(start: string, histogram: Histogram): string[] {
+function quantileLines(start: string, histogram: HistogramView): string[] {
   return quantilesOf(histogram.interval()).map((value, at) => {
     const quantile = Number(((QUANTILES[at] ?? 0) / 100).toPrecision(6));
     return `${start}quantile="${quantile}"} ${Number.isNaN(value) ? "nan" : value}\n`;

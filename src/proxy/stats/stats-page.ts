@@ -2,7 +2,7 @@ import type { Result } from "../../base/issue.ts";
 import { compileFinder } from "../../match/regex.ts";
 import { wireText } from "../../match/wire-text.ts";
 import { collectHistograms, collectStats, type Stat, type StatSources } from "./collect.ts";
-import { countsUpTo, type Histogram, QUANTILES, quantilesOf } from "./histogram.ts";
+import { countsUpTo, type HistogramView, QUANTILES, quantilesOf } from "./histogram.ts";
 import { renderPrometheus } from "./prometheus.ts";
 import { boundsOf, type StatsConfig } from "./stats-config.ts";
 
@@ -29,7 +29,7 @@ interface StatsQuery {
 /** Numbers that a request asks for. */
 export interface Selected {
   readonly stats: readonly Stat[];
-  readonly histograms: readonly (readonly [name: string, histogram: Histogram])[];
+  readonly histograms: readonly (readonly [name: string, histogram: HistogramView])[];
 }
 
 /** Answers `/stats` and `/stats/prometheus` (`format` is given for the latter). */
@@ -127,7 +127,7 @@ function renderText(
 
 function histogramText(
   name: string,
-  histogram: Histogram,
+  histogram: HistogramView,
   config: StatsConfig,
   buckets: string,
 ): string {
@@ -197,7 +197,7 @@ function renderJson(
   return [...list, { histograms: { [quantiles]: QUANTILES, [entries]: computed } }];
 }
 
-function jsonOf(histogram: Histogram, buckets: string): object {
+function jsonOf(histogram: HistogramView, buckets: string): object {
   const [interval, all] = [histogram.interval(), histogram.cumulative()];
   const [recent, ever] = [quantilesOf(interval), quantilesOf(all)];
   const values = QUANTILES.map((_, at) => ({
