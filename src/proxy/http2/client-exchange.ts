@@ -117,9 +117,9 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
   abandon(): void {
     this.#sink = undefined;
     this.#countEnd();
-    // What is complete on both sides closes right after this by itself.
-    if (this.#stream.isRemoteDone && this.#stream.isLocalDone) return;
-    this.#break();
+    // Of what is complete on both sides nothing has to be said.
+    if (this.#stream.isRemoteDone && this.#stream.isLocalDone) this.#stream.reset(CODE.noError);
+    else this.#break();
   }
 
   /** Breaks the stream off on our own account. */

@@ -20,9 +20,10 @@ export class FrameWriter {
   readonly #encoder: HpackEncoder;
   readonly #limits: OutputLimits;
   readonly #owner: FloodOwner;
-  /** Frames that came since the peer stopped reading. */
+  /** Frames since the last write that left at once, and when that was. */
   #frames = 0;
   #controlFrames = 0;
+  #writes = 0;
   /** The last HEADERS or DATA frame, which may still become the last of its stream. */
   #lastStream = 0;
   #lastChunk: Buffer | undefined = undefined;
@@ -183,17 +184,15 @@ export class FrameWriter {
     this.#out.at += 4;
   }
 
-  /** Whatever waited has left. */
-  onDrain(): void {
-    this.#frames = 0;
-    this.#controlFrames = 0;
-  }
-
-  /** Frames count while the peer does not take what was written before. */
+  /** Counts what waits: for the end of the turn, or for a peer that does not read. */
   #count(isControl: boolean): void {
     const out = this.#out;
     out.flush();
-    if (!out.isFull) return;
+    if (out.writes !== this.#writes && !out.isFull) {
+      this.#writes = out.writes;
+      this.#frames = 0;
+      this.#controlFrames = 0;
+    }
     this.#frames++;
     if (isControl) this.#controlFrames++;
     if (this.#controlFrames > this.#limits.outboundControlFramesMax) {

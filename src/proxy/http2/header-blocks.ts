@@ -152,6 +152,8 @@ export class HeaderBlocks {
     stream.isRemoteDone = isEnd;
     stream.lengthLeft = head.contentLength;
     stream.handler.onHead(isEnd);
+    // What follows may take its time: the head goes on by itself.
+    if (!isEnd && stream.isOpen) stream.handler.onReadEnd();
   }
 
   #onResponse(
@@ -180,6 +182,7 @@ export class HeaderBlocks {
     stream.isRemoteDone = isEnd;
     handler.onHead(isEnd);
     if (isEnd) this.#session.closeIfDone(stream);
+    else if (stream.isOpen) handler.onReadEnd();
   }
 
   /** Of a stream that is closed. */

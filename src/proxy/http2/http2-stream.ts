@@ -115,6 +115,11 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     return this.#session !== undefined;
   }
 
+  /** Both sides have ended, and the handler knows. */
+  get isFinished(): boolean {
+    return this.isRemoteDone && this.isLocalDone && !this.#endHeld;
+  }
+
   /** Called by the session: nothing comes or goes any more. */
   close(): void {
     const session = this.#session;
@@ -321,9 +326,10 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     else this.#codeAtEnd = code;
   }
 
-  /** Breaks the stream off; the handler hears no more of it. */
+  /** Breaks the stream off, where there is still something to break; the handler hears no more. */
   reset(code: number): void {
-    this.#session?.resetStream(this, code);
+    if (this.isRemoteDone && this.isLocalDone) this.#session?.close(this, undefined);
+    else this.#session?.resetStream(this, code);
   }
 }
 

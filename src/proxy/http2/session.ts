@@ -230,7 +230,6 @@ export class Http2Session {
   /** The socket has taken all that was written. */
   onSocketDrain(): void {
     if (this.#isOver) return;
-    this.writer.onDrain();
     this.sending.pump();
     for (const stream of this.streams.values()) {
       if (this.isFull) return;
@@ -258,7 +257,7 @@ export class Http2Session {
 
   /** Closes a stream that both sides have ended. */
   closeIfDone(stream: Http2Stream): void {
-    if (stream.isRemoteDone && stream.isLocalDone) this.close(stream, undefined);
+    if (stream.isFinished) this.close(stream, undefined);
   }
 
   /** Breaks a stream off, which its handler wants or hears by `end`. */

@@ -17,6 +17,8 @@ export class ByteSender extends SocketWriter {
   chunk: Buffer = NOTHING;
   /** Where the next byte goes. */
   at = 0;
+  /** How often something was handed to the socket. */
+  writes = 0;
   #isQueued = false;
 
   constructor(socket: Socket, queue: FlushQueue) {
@@ -67,6 +69,7 @@ export class ByteSender extends SocketWriter {
     this.chunk = NOTHING;
     this.at = 0;
     this.bytesSent += at;
+    this.writes++;
     const bytes = chunk.subarray(0, at);
     const { direct, chunks } = this.queue;
     if (!this.isDirect() || this.handle === undefined || direct === undefined) {
