@@ -436,8 +436,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   /** The upstream does not change the protocol. Of a WebSocket's refusal only the head is sent. */
   #refuseTunnel(head: ResponseHead, hasBody: boolean): void {
-    this.details = "websocket_handshake_unsuccessful";
-    if (!hasBody || !emptyRefusal(this.head, head)) return this.#respond(head, hasBody);
+    if (this.protocol !== "HTTP/2") this.details = "websocket_handshake_unsuccessful";
+    if (!hasBody || !emptyRefusal(this, head)) return this.#respond(head, hasBody);
     this.#respond(head, false);
     this.router.destroy();
     this.#finish();

@@ -25,10 +25,10 @@ export function allowsUpgrade(
   return policy?.isEnabled ?? config.upgrades.has(wanted);
 }
 
-/** Whether the end of the response is that of a tunnel over HTTP, not of bare TCP. */
+/** Whether the response's end is that of a tunnel which the upstream had no other way to end. */
 export function endsTunnel({ method, status, router }: InformedStream): boolean {
-  if (status === 101) return true;
-  return opensTunnel(method, status) && router.upstreamConnection?.protocol !== undefined;
+  const isTunnel = status === 101 || opensTunnel(method, status);
+  return isTunnel && router.upstreamConnection?.protocol === "HTTP/1.1";
 }
 
 /** Takes out an upgrade that nobody speaks, as Envoy does with h2c; false for another. */
@@ -39,9 +39,13 @@ export function passOverUpgrade(head: RequestHead): boolean {
   return true;
 }
 
-/** Of the refusal of a WebSocket Envoy sends the head only; whether it is one. */
-export function emptyRefusal({ upgrade }: RequestHead, response: ResponseHead): boolean {
-  if (upgrade.toLowerCase() !== "websocket") return false;
+/** Of the refusal of a WebSocket Envoy sends the head only, in HTTP/1.1; whether it is one. */
+export function emptyRefusal(
+  { head, protocol, router }: InformedStream,
+  response: ResponseHead,
+): boolean {
+  if (head.upgrade.toLowerCase() !== "websocket") return false;
+  if (protocol === "HTTP/2" || router.upstreamConnection?.protocol === "HTTP/2") return false;
   response.headers.set("content-length", "0");
   response.contentLength = 0;
   return true;

@@ -82,12 +82,17 @@ export function kindOfValue(nameKind: number, value: string): number {
       return SCHEME.test(value) ? nameKind : FIELD.malformed;
     case FIELD.host:
     case FIELD.authority:
-      return isAuthority(value) && !value.includes("@") ? nameKind : FIELD.malformed;
+      return isHost(value) ? nameKind : FIELD.malformed;
     case FIELD.status:
       return STATUS.test(value) ? nameKind : FIELD.malformed;
     default:
       return nameKind;
   }
+}
+
+/** Without the user information that may stand before it in a URL. */
+function isHost(value: string): boolean {
+  return value !== "" && isAuthority(value) && !value.includes("@");
 }
 
 function isPath(value: string): boolean {

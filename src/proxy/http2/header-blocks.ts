@@ -105,8 +105,7 @@ export class HeaderBlocks {
       if (session.isServer) this.#onNewStream(id, isEnd, buffer, from, to);
       else this.#onStrayResponse(id, buffer, from, to);
     } else if (stream.isRemoteDone) {
-      if (!this.#decode(buffer, from, to, NO_FIELDS)) return;
-      session.endStream(stream, CODE.streamClosed, "http2.stream_closed");
+      session.fail(CODE.streamClosed, "http2.stream_closed");
     } else if (stream.hasHead) {
       this.#onTrailers(stream, isEnd, buffer, from, to);
     } else {

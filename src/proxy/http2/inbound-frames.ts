@@ -86,7 +86,7 @@ export class InboundFrames implements FrameSink {
       if (!this.#session.isAwaited(id))
         this.#session.fail(CODE.streamClosed, "http2.stream_closed");
     } else if (stream.isRemoteDone) {
-      this.#session.endStream(stream, CODE.streamClosed, "http2.stream_closed");
+      this.#session.fail(CODE.streamClosed, "http2.stream_closed");
     } else if (!stream.hasHead) {
       this.#session.endStream(stream, CODE.protocolError, "http2.violation.of.messaging.rule");
     } else {
