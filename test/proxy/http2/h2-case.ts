@@ -12,5 +12,5 @@ export interface H2Case {
   /** Whether they go out one after the other, and not all at once. */
   readonly inTurn?: boolean;
   /** What may differ, and why stands beside the case. */
-  readonly ignores?: readonly ("body" | "upstream" | "log" | "reset")[];
+  readonly ignores?: readonly ("body" | "upstream" | "log" | "reset" | "time")[];
 }

@@ -111,7 +111,10 @@ const FRAMES: readonly FrameCase[] = [
   {
     name: "a stream below the last",
     send: [get(5, "/direct"), get(3, "/direct")],
-    differs: { weft: ["HEADERS 5 418", "DATA 5 teapot END", "GOAWAY 5"], why: "Envoy passes it over" },
+    differs: {
+      weft: ["HEADERS 5 418", "DATA 5 teapot END", "GOAWAY 5"],
+      why: "Envoy passes it over",
+    },
   },
   { name: "stream 0", send: [get(0, "/direct")] },
   { name: "DATA on stream 0", send: [frame(FRAME.data, 0, 0, Buffer.from("x"))] },

@@ -32,6 +32,8 @@ export const UPSTREAM_CASES: readonly H2Case[] = [
     name: "a megabyte there and back",
     requests: [two("/echo", { body: [Buffer.alloc(1_000_000, "z")] }, POST)],
     status: [200],
+    // It stands there only where the upstream answers behind the end of the request.
+    ignores: ["time"],
   },
   { name: "nothing but a head from it", requests: [two("/empty")], status: [200] },
   { name: "a body in parts from it", requests: [two("/parts")], status: [200] },
