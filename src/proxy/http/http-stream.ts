@@ -231,8 +231,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.redirects.push(before.route?.name ?? "");
     // What a trace says of the redirect is its answer.
     this.status = response.status;
-    this.router.leave(response.status !== 303);
     this.trace?.finish();
+    this.router.leave(response.status !== 303);
     // Envoy brings the body along, not what follows it.
     this.requestTrailers = undefined;
     this.#filters.onStreamEnd(this.context.faults.note);

@@ -22,8 +22,18 @@ export interface B3Headers {
 
 /** Reads B3 headers; `"invalid"` where they cannot be read, `undefined` where there are none. */
 export function readB3(headers: HeaderList): B3Headers | "invalid" | undefined {
+  if (!hasB3(headers)) return undefined;
   const single = headers.first("b3");
   return single === undefined ? readSeveral(headers) : readSingle(single);
+}
+
+/** One look at each name, since most requests have none of them. */
+function hasB3({ entries, end }: HeaderList): boolean {
+  for (let at = 0; at < end; at += 2) {
+    const name = entries[at] ?? "";
+    if (name.startsWith("x-b3-") || name === "b3") return true;
+  }
+  return false;
 }
 
 function readSeveral(headers: HeaderList): B3Headers | "invalid" | undefined {

@@ -28,6 +28,8 @@ const REASONS = new Map(
   Object.entries(DIGITS).map(([reason, digit]) => [digit, reason as TraceReason]),
 );
 
+const DIGITS_FIRST = /^[\da-f]{8}/i;
+
 /** What the decision depends on, besides the headers. */
 export interface DecisionContext {
   readonly sampling: Sampling;
@@ -73,8 +75,7 @@ export function decideTrace(
 
 /** What stands for the request where something concerns so many of ten thousand. */
 function numberOf(id: string): number | undefined {
-  const first = id.substring(0, 8);
-  return /^[\da-f]{8}$/i.test(first) ? Number.parseInt(first, 16) % 10_000 : undefined;
+  return DIGITS_FIRST.test(id) ? Number.parseInt(id.substring(0, 8), 16) % 10_000 : undefined;
 }
 
 function withReason(id: string, reason: TraceReason): string {
