@@ -76,7 +76,7 @@ const TAGS = [
   { tag: "header", request_header: { name: "X-Tag", default_value: "none" } },
   { tag: "gone", request_header: { name: "x-gone" } },
   { tag: "environment", environment: { name: "WEFT_NO_SUCH_VARIABLE", default_value: "else" } },
-  { tag: "format", value: "%REQ(:PATH)% %TRACE_ID%" },
+  { tag: "format", value: "%REQ(:PATH)% %TRACE_ID% %SPAN_ID%" },
   { tag: "number", value: "%RESPONSE_CODE%", value_type: "INT" },
   { tag: "no-number", value: "x12", value_type: "INT" },
   { tag: "double", value: "1.5", value_type: "DOUBLE" },
