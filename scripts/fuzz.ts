@@ -1,11 +1,12 @@
 /**
  * Fuzzes the HTTP/1.1 codec: `npm run fuzz -- [--seconds N] [--seed S]`, or one case again with
  * `--seed S --case I`. What fails is printed as small as it can be made. With `--envoy` the same
- * cases go through weft's proxy and Envoy side by side.
+ * cases go through weft's proxy and Envoy side by side; with `--http2` sessions of HTTP/2 are fuzzed.
  */
 import { parseArgs } from "node:util";
 import { createCase, fuzzCodec, tryCase } from "../test/fuzz/fuzz.ts";
 import { fuzzBesideEnvoy } from "../test/fuzz/fuzz-envoy.ts";
+import { fuzzHttp2 } from "../test/fuzz/fuzz-http2.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     case: { type: "string" },
     envoy: { type: "boolean", default: false },
+    http2: { type: "boolean", default: false },
   },
 });
 
@@ -36,7 +38,8 @@ if (index !== -1) {
 } else {
   const endMs = performance.now() + readNumber("seconds", 60) * 1000;
   const isOver = (): boolean => performance.now() > endMs;
-  const report = values.envoy ? await fuzzBesideEnvoy(seed, isOver) : fuzzCodec(seed, isOver);
+  const fuzz = values.http2 ? fuzzHttp2 : values.envoy ? fuzzBesideEnvoy : fuzzCodec;
+  const report = await fuzz(seed, isOver);
   const { cases, failure } = report ?? { cases: 0, failure: "no Envoy: npm run envoy fetches it" };
   process.stdout.write(`${cases} cases${failure === undefined ? ", nothing found" : ""}\n`);
   if (failure !== undefined) {

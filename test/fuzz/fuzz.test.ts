@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createCase, fuzzCodec, tryCase } from "./fuzz.ts";
+import { fuzzHttp2 } from "./fuzz-http2.ts";
 import { shrink } from "./shrink.ts";
 import { traceWeft } from "./weft-trace.ts";
 
@@ -11,6 +12,15 @@ test(`the HTTP/1.1 codec stands ${seconds} s of fuzzing, seed ${seed}`, {
 }, () => {
   const endMs = performance.now() + seconds * 1000;
   const report = fuzzCodec(seed, () => performance.now() > endMs);
+  process.stdout.write(`fuzz: ${report.cases} cases of seed ${seed}\n`);
+  expect(report.failure).toBeUndefined();
+});
+
+test(`a session of HTTP/2 stands ${seconds} s of fuzzing, seed ${seed}`, {
+  timeout: seconds * 1000 + 60_000,
+}, () => {
+  const endMs = performance.now() + seconds * 1000;
+  const report = fuzzHttp2(seed, () => performance.now() > endMs);
   process.stdout.write(`fuzz: ${report.cases} cases of seed ${seed}\n`);
   expect(report.failure).toBeUndefined();
 });
