@@ -1,10 +1,9 @@
 import type { SupportTable } from "./entry.ts";
-import { needsNothingOnWeft, works, worksOnEnvoy } from "./entry.ts";
+import { works, worksOnEnvoy } from "./entry.ts";
 
 const GOLDEN = "test/golden";
 const POLICY = "spec.trafficPolicy";
 const POOL = `${POLICY}.connectionPool`;
-const HTTP1 = "warning: has no effect on weft's own proxy, which speaks HTTP/1.1 to upstreams";
 
 /** DestinationRule. */
 export const DESTINATION_RULE: SupportTable = {
@@ -24,13 +23,10 @@ export const DESTINATION_RULE: SupportTable = {
     `${GOLDEN}/endpoint-failover-priority`,
   ),
   [POOL]: works(`${GOLDEN}/policy-connection-pool`),
-  [`${POOL}.http.h2UpgradePolicy`]: worksOnEnvoy(HTTP1, `${GOLDEN}/policy-connection-pool`),
-  [`${POOL}.http.maxConcurrentStreams`]: worksOnEnvoy(HTTP1, `${GOLDEN}/policy-connection-pool`),
-  [`${POOL}.http.http2KeepAlive`]: worksOnEnvoy(HTTP1, `${GOLDEN}/policy-connection-pool`),
-  [`${POOL}.http.useClientProtocol`]: needsNothingOnWeft(
-    "clients and upstreams both speak HTTP/1.1",
-    `${GOLDEN}/policy-connection-pool`,
-  ),
+  [`${POOL}.http.h2UpgradePolicy`]: works(`${GOLDEN}/policy-connection-pool`),
+  [`${POOL}.http.maxConcurrentStreams`]: works(`${GOLDEN}/policy-connection-pool`),
+  [`${POOL}.http.http2KeepAlive`]: works(`${GOLDEN}/policy-connection-pool`),
+  [`${POOL}.http.useClientProtocol`]: works(`${GOLDEN}/policy-connection-pool`),
   [`${POLICY}.outlierDetection`]: works(`${GOLDEN}/policy-outlier-detection`),
   [`${POLICY}.tls`]: works(`${GOLDEN}/policy-tls`, `${GOLDEN}/policy-tls-without-certificates`),
   [`${POLICY}.tls.credentialName`]: worksOnEnvoy(

@@ -13,7 +13,7 @@ export const MESH_CONFIG: SupportTable = {
   trustDomainAliases: needsNothingOnWeft(NO_MUTUAL_TLS, MODEL),
   meshMTLS: needsNothingOnWeft(NO_MUTUAL_TLS, `${GOLDEN}/mesh-config-clusters`),
   "meshMTLS.ecdhCurves": says("refused: may not be set: mutual TLS of the mesh has its own", MODEL),
-  h2UpgradePolicy: needsNothingOnWeft("it speaks HTTP/1.1 to upstreams", MODEL),
+  h2UpgradePolicy: works(MODEL),
   extensionProviders: says("warning: has no effect: what would use it is not built yet", MODEL),
   "extensionProviders[].name": shownBy(`${GOLDEN}/mesh-config-gateway`),
   "extensionProviders[].envoyFileAccessLog": shownBy(`${GOLDEN}/mesh-config-gateway`, MODEL),

@@ -1,11 +1,10 @@
 import type { SupportTable } from "./entry.ts";
-import { needsNothing, needsNothingOnWeft, says, works } from "./entry.ts";
+import { needsNothing, says, works } from "./entry.ts";
 
 const RULES = "src/config/sidecar.test.ts";
 const TLS = "spec.ingress[].tls";
 const POOL = "spec.ingress[].connectionPool";
 const OF_THE_PORT = "the app is spoken to in the protocol of the port, as in Istio";
-const HTTP1 = "it speaks HTTP/1.1 to the app";
 
 /** Sidecar. */
 export const SIDECAR: SupportTable = {
@@ -22,8 +21,6 @@ export const SIDECAR: SupportTable = {
   [`${TLS}.credentialNames`]: says("refused: not for a Sidecar, as in Istio", RULES),
   [`${TLS}.tlsCertificates`]: says("refused: not for a Sidecar, as in Istio", RULES),
   [`${TLS}.caCertCredentialName`]: says("refused: not for a Sidecar, as in Istio", RULES),
-  [`${POOL}.http.maxConcurrentStreams`]: needsNothingOnWeft(HTTP1),
-  [`${POOL}.http.http2KeepAlive`]: needsNothingOnWeft(HTTP1),
   [`${POOL}.http.h2UpgradePolicy`]: needsNothing(OF_THE_PORT),
   [`${POOL}.http.useClientProtocol`]: needsNothing(OF_THE_PORT),
 };

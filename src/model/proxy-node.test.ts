@@ -39,7 +39,6 @@ describe("decodeProxyNode()", () => {
         interceptionMode: "NONE",
         httpProxyPort: 15_002,
         isWeft: false,
-        speaksHttp2: true,
         hasCertificates: false,
         takesHttp10: false,
         answersDns: false,

@@ -62,7 +62,6 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     httpProxyPort: read.proxyPort("HTTP_PROXY_PORT") ?? httpProxyPortOf(interceptionMode),
     answersDns: read.text("DNS_CAPTURE") === "true",
     isWeft,
-    speaksHttp2: !isWeft,
     hasCertificates: isGivenCertificates(metadata, interceptionMode),
     takesHttp10: read.text("HTTP10") === "1",
     idleTimeoutMs: read.duration("IDLE_TIMEOUT"),

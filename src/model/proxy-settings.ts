@@ -49,7 +49,6 @@ export interface ProxySettings {
   readonly takesHttp10: boolean;
   readonly idleTimeoutMs: number | undefined;
   readonly isWeft: boolean;
-  readonly speaksHttp2: boolean;
   /** See `ProxyNode.hasCertificates`. */
   readonly hasCertificates: boolean;
   readonly lookup: Lookup;
@@ -60,14 +59,14 @@ const SERVER_NAME = "istio-envoy";
 
 /** What holds for one proxy. */
 export function proxySettings(proxy: ProxyNode, mesh: MeshSettings): ProxySettings {
-  const { takesHttp10, idleTimeoutMs, isWeft, speaksHttp2, hasCertificates } = proxy;
+  const { takesHttp10, idleTimeoutMs, isWeft, hasCertificates } = proxy;
   const own = Object.keys(proxy.proxyConfig).length > 0 ? proxy.proxyConfig : mesh.proxyConfig;
   const { proxyHeaders, gatewayTopology } = own;
   const abilities: Abilities = {
     takesHttp10,
     idleTimeoutMs,
     isWeft,
-    speaksHttp2,
+
     hasCertificates,
     lookup: lookupOf(proxy, mesh),
   };
@@ -77,7 +76,7 @@ export function proxySettings(proxy: ProxyNode, mesh: MeshSettings): ProxySettin
 
 type Abilities = Pick<
   ProxySettings,
-  "takesHttp10" | "idleTimeoutMs" | "isWeft" | "speaksHttp2" | "hasCertificates" | "lookup"
+  "takesHttp10" | "idleTimeoutMs" | "isWeft" | "hasCertificates" | "lookup"
 >;
 
 const fromText = memoise((mesh: MeshSettings, text: string): ProxySettings => {
@@ -109,7 +108,6 @@ const fromText = memoise((mesh: MeshSettings, text: string): ProxySettings => {
     takesHttp10: abilities.takesHttp10,
     idleTimeoutMs: abilities.idleTimeoutMs,
     isWeft: abilities.isWeft,
-    speaksHttp2: abilities.speaksHttp2,
     hasCertificates: abilities.hasCertificates,
     lookup: abilities.lookup,
   };

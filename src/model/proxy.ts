@@ -37,8 +37,6 @@ export interface ProxyNode {
   readonly answersDns: boolean;
   /** Whether it is weft's own proxy, which cannot do all that Envoy can. */
   readonly isWeft: boolean;
-  /** Whether it can speak HTTP/2 to upstreams; weft's own proxy says that it cannot yet. */
-  readonly speaksHttp2: boolean;
   /**
    * Whether its agent hands it certificates over SDS, as Istio's does. weft's own agent has none to
    * give yet, and an Envoy that somebody starts as an explicit proxy without Istio's agent has

@@ -25,10 +25,9 @@ export interface SnapshotResult {
 export const buildSnapshot = memoise((view: ProxyView): SnapshotResult => {
   const { proxy, own, shared, issues } = view;
   const settings = proxySettings(proxy, view.settings);
-  const { speaksHttp2, hasCertificates } = proxy;
-  const flags = `${speaksHttp2} ${hasCertificates}`;
-  const clusters = sharedClusters(view.clusters, flags);
-  const ownClusters = clusterResources(own.clusters, flags);
+  const { hasCertificates } = proxy;
+  const clusters = sharedClusters(view.clusters, hasCertificates);
+  const ownClusters = clusterResources(own.clusters, hasCertificates);
   const endpoints = endpointResources(view.endpoints);
   const listeners = listenerResources(shared.listeners, settings);
   const ownListeners = listenerResources(own.listeners, settings);
@@ -103,21 +102,18 @@ function originsOf(value: Named): readonly Origin[] {
   return hosts.flatMap(({ routes }) => routes.flatMap(({ origin }) => origin ?? []));
 }
 
-const sharedClusters = memoise((services: readonly (readonly Cluster[])[], flags: string) =>
-  joinEncoded(services.map((clusters) => clusterResources(clusters, flags))),
+const sharedClusters = memoise(
+  (services: readonly (readonly Cluster[])[], hasCertificates: boolean) =>
+    joinEncoded(services.map((clusters) => clusterResources(clusters, hasCertificates))),
 );
 
-const clusterResources = memoise((clusters: readonly Cluster[], flags: string) =>
-  encodeAll(clusters, (cluster) => clusterResource(cluster, flags)),
+const clusterResources = memoise((clusters: readonly Cluster[], hasCertificates: boolean) =>
+  encodeAll(clusters, (cluster) => clusterResource(cluster, hasCertificates)),
 );
 
-const clusterResource = memoise((cluster: Cluster, flags: string) => {
-  const [speaksHttp2, hasCertificates] = flags.split(" ").map((flag) => flag === "true");
-  return encodeCluster(cluster, {
-    speaksHttp2: speaksHttp2 === true,
-    hasCertificates: hasCertificates === true,
-  });
-});
+const clusterResource = memoise((cluster: Cluster, hasCertificates: boolean) =>
+  encodeCluster(cluster, { hasCertificates }),
+);
 
 const endpointResources = memoise((services: readonly (readonly ClusterEndpoints[])[]) =>
   joinEncoded(services.map((endpoints) => serviceEndpoints(endpoints))),

@@ -15,7 +15,6 @@ import { type ClusterFields, duration } from "./wire.ts";
 
 /** What of a proxy decides how a cluster is written. */
 export interface ClusterAbilities {
-  readonly speaksHttp2: boolean;
   /** Whether an agent hands it certificates; else it reads files by itself. */
   readonly hasCertificates: boolean;
 }
@@ -23,7 +22,7 @@ export interface ClusterAbilities {
 /** A cluster on the wire; the endpoints of `eds` clusters come by themselves, under the same name. */
 export function encodeCluster(
   cluster: Cluster,
-  { speaksHttp2, hasCertificates }: ClusterAbilities,
+  { hasCertificates }: ClusterAbilities,
 ): XdsResource {
   const { name, origins, policy, keepalive } = cluster;
   const message = create(ClusterSchema, {
@@ -37,7 +36,7 @@ export function encodeCluster(
       outlierDetection: outlierDetection(policy.outlierDetection),
     }),
     ...(keepalive !== undefined && { upstreamConnectionOptions: connectionOptions(keepalive) }),
-    typedExtensionProtocolOptions: protocolOptions(cluster, speaksHttp2),
+    typedExtensionProtocolOptions: protocolOptions(cluster),
     metadata: clusterMetadata(cluster),
   });
   return encodeResource(ClusterSchema, message, { name, origins });

@@ -28,8 +28,7 @@ export function downstreamTls(
     ...tlsParameters(tls),
     ...certificates(tls.certificates, settings),
     ...validation(tls, settings),
-    // A proxy that cannot speak HTTP/2 must not offer it.
-    alpnProtocols: tls.alpn.filter((name) => settings.speaksHttp2 || name !== "h2"),
+    alpnProtocols: [...tls.alpn],
   };
   const context = create(DownstreamTlsContextSchema, {
     commonTlsContext: common,

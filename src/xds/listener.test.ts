@@ -209,11 +209,11 @@ describe("TLS of a chain", () => {
     });
   });
 
-  test("lets a proxy without an agent for that read its files, and never offer h2 in vain", () => {
+  test("lets a proxy without an agent for that read its files", () => {
     const given = { metadata: { WEFT_PROXY: "weft" } };
     const encoded = json({ chains: [chain({ tls: FILES })] }, given);
     expect(at(encoded, ...TLS_CONTEXT, "common_tls_context")).toMatchObject({
-      alpn_protocols: ["http/1.1"],
+      alpn_protocols: ["h2", "http/1.1"],
       tls_certificates: [
         { certificate_chain: { filename: "/c.pem" }, private_key: { filename: "/k.pem" } },
       ],

@@ -17,13 +17,15 @@ type Options = MessageInitShape<typeof HttpProtocolOptionsSchema>;
 type CommonOptions = MessageInitShape<typeof CommonOptionsSchema>;
 
 /**
- * How upstreams are spoken to. HTTP/1.1 and bytes need no word. A proxy that cannot speak HTTP/2
- * tries HTTP/1.1, which most servers of HTTP/2 understand too.
+ * How upstreams are spoken to. HTTP/1.1 and bytes need no word.
  */
-export function protocolOptions(
-  { policy, httpIdleTimeoutMs, transport, upstreamProtocol, discovery }: Cluster,
-  speaksHttp2: boolean,
-): Record<string, ReturnType<typeof packAny>> {
+export function protocolOptions({
+  policy,
+  httpIdleTimeoutMs,
+  transport,
+  upstreamProtocol,
+  discovery,
+}: Cluster): Record<string, ReturnType<typeof packAny>> {
   const { isSniFromHost, isNameFromHost } = transport?.tls ?? NO_NAMES;
   const facts: OptionFacts = {
     httpIdleTimeoutMs,
@@ -31,7 +33,6 @@ export function protocolOptions(
     isNameFromHost,
     upstreamProtocol,
     isDynamic: discovery.type === "dynamic-dns",
-    speaksHttp2,
   };
   return optionsOf(policy, JSON.stringify(facts));
 }
@@ -45,7 +46,6 @@ interface OptionFacts {
   readonly isNameFromHost: boolean;
   readonly upstreamProtocol: Cluster["upstreamProtocol"];
   readonly isDynamic: boolean;
-  readonly speaksHttp2: boolean;
 }
 
 /** The same for all clusters with a policy, most of which differ in nothing else. */
@@ -105,9 +105,8 @@ const EXPLICIT_HTTP1: Version = {
 
 function versionOptions(
   policy: Cluster["policy"],
-  { upstreamProtocol, speaksHttp2 }: OptionFacts,
+  { upstreamProtocol }: OptionFacts,
 ): HttpProtocolOptions["upstreamProtocolOptions"] | Version | undefined {
-  if (!speaksHttp2) return undefined;
   const http2 = http2Options(policy.connectionPool);
   if (upstreamProtocol === "http2") {
     return {

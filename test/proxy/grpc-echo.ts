@@ -41,8 +41,8 @@ export interface GrpcEcho {
   stop(): void;
 }
 
-/** Starts one on 127.0.0.1. */
-export async function startGrpcEcho(): Promise<GrpcEcho> {
+/** Starts one; on 127.0.0.1 and any port unless told otherwise. */
+export async function startGrpcEcho(address = "127.0.0.1:0"): Promise<GrpcEcho> {
   let cancelled = 0;
   const attempts = new Map<string, number>();
   const server = new Server({ "grpc.max_receive_message_length": MESSAGE_BYTES_MAX });
@@ -92,7 +92,7 @@ export async function startGrpcEcho(): Promise<GrpcEcho> {
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
@@ -119,8 +119,10 @@ interface CallOptions {
 export class GrpcEchoClient {
   readonly #client: Client;
 
-  constructor(port: number) {
-    this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  /** `authority` is what it asks for where that is not the address. */
+  constructor(port: number, host = "127.0.0.1", authority?: string) {
+    this.#client = new Client(`${host}:${port}`, credentials.createInsecure(), {
+      ...(authority === undefined ? {} : { "grpc.default_authority": authority }),
       "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
       "grpc.use_local_subchannel_pool": 1,
     });

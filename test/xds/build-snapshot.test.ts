@@ -90,7 +90,6 @@ function node(type: ProxyNode["type"], change: Partial<ProxyNode> = {}): ProxyNo
     serviceAccount: "default",
     interceptionMode: "NONE",
     appAddress: "127.65.128.1",
-    speaksHttp2: true,
     ips: ["127.65.0.1"],
     clusterId: "Kubernetes",
     network: "",

@@ -11,7 +11,6 @@ export interface ClientFacts {
   /** Whether nothing is captured, so that no connection has an original destination. */
   readonly isPortable: boolean;
   readonly isWeft: boolean;
-  readonly speaksHttp2: boolean;
   /** Whether an agent hands it certificates over SDS. */
   readonly hasCertificates: boolean;
   readonly lookupFamily: LookupFamily;
@@ -19,12 +18,11 @@ export interface ClientFacts {
 
 /** What is decisive of a proxy, as text: every proxy is an object of its own. */
 export function factsText(proxy: ProxyNode): string {
-  const { type, interceptionMode, isWeft, speaksHttp2, hasCertificates } = proxy;
+  const { type, interceptionMode, isWeft, hasCertificates } = proxy;
   const facts: Omit<ClientFacts, "settings"> = {
     isGateway: type === "router",
     isPortable: interceptionMode === "NONE",
     isWeft,
-    speaksHttp2,
     hasCertificates,
     lookupFamily: lookupFamilyOf(proxy),
   };

@@ -14,24 +14,13 @@ export function clientIssues(policy: TrafficPolicy, facts: ClientFacts): readonl
     issues.push(warning(loadBalancer, "simple", message));
   }
   if (connectionPool === undefined) return issues;
-  const { h2Upgrade, maxConcurrentStreams, http2KeepAlive, keepalive } = policy.connectionPool;
+  const { keepalive } = policy.connectionPool;
   if (facts.isWeft) {
     for (const field of ["probes", "interval"] as const) {
       if (keepalive?.[field === "probes" ? "probes" : "intervalSeconds"] === undefined) continue;
       const message = "has no effect on weft's own proxy, which sends 10 probes, one each second";
       issues.push(warning(connectionPool, `tcp.tcpKeepalive.${field}`, message));
     }
-  }
-  if (facts.speaksHttp2) return issues;
-  const fields = [
-    ["http.h2UpgradePolicy", h2Upgrade === "always"],
-    ["http.maxConcurrentStreams", maxConcurrentStreams !== undefined],
-    ["http.http2KeepAlive", http2KeepAlive !== undefined],
-  ] as const;
-  for (const [field, isSet] of fields) {
-    if (!isSet) continue;
-    const message = "has no effect on weft's own proxy, which speaks HTTP/1.1 to upstreams";
-    issues.push(warning(connectionPool, field, message));
   }
   return issues;
 }

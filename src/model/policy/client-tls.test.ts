@@ -11,7 +11,6 @@ const FACTS: ClientFacts = {
   isGateway: false,
   isPortable: false,
   isWeft: false,
-  speaksHttp2: true,
   hasCertificates: true,
   lookupFamily: "v4",
 };

@@ -166,7 +166,7 @@ function clusterPlan(
     facts,
     service,
     sni: sniName(port.number, name, service.hostname),
-    isHttp2: protocol === "http2" && facts.speaksHttp2,
+    isHttp2: protocol === "http2",
     identities: identity.identities,
     takers:
       policy.loadBalancer === "PASSTHROUGH" && identity.takers === "chosen"
