@@ -186,7 +186,7 @@ describe("weft proxy --concurrency with a control plane", { timeout: 90_000 }, (
 
   afterEach(() => controlPlane.stop());
 
-  test("acknowledges what all processes have, and tells a new one", async () => {
+  test("takes what all processes take, refuses for all, and tells a new one", async () => {
     await controlPlane.start();
     controlPlane.set("cluster", { up: edsCluster("up") });
     controlPlane.set("endpoint", { up: assignment("up", [upstream.port]) });
@@ -201,6 +201,11 @@ describe("weft proxy --concurrency with a control plane", { timeout: 90_000 }, (
       "another process to serve",
       LONG_MS,
     );
+    expect(await askMany("/", 40)).toEqual({ 200: 40 });
+    const bad = { match: { prefix: "/" }, direct_response: { status: 1 } };
+    const refusal = controlPlane.refusal("route", "table");
+    controlPlane.set("route", { table: { ...routeTable([bad]), name: "table" } });
+    expect(await refusal).toContain("status");
     expect(await askMany("/", 40)).toEqual({ 200: 40 });
     const direct = { match: { prefix: "/" }, direct_response: { status: 418 } };
     controlPlane.set("route", { table: { ...routeTable([direct]), name: "table" } });
