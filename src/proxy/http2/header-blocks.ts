@@ -201,7 +201,8 @@ export class HeaderBlocks {
     const error = fields.end() ?? (isEnd ? undefined : BAD_MESSAGE.rule);
     if (error !== undefined) return this.#onBadMessage(stream, error);
     if (stream.lengthLeft > 0) return this.#onBadMessage(stream, BAD_MESSAGE.rule);
-    session.counters.trailers++;
+    // Those of requests, as in Envoy.
+    if (session.isServer) session.counters.trailers++;
     const { id } = stream;
     stream.onBodyEnd(head.headers);
     if (stream.isOpen && stream.id === id) stream.handler.onReadEnd();
