@@ -132,11 +132,6 @@ describe("parseBootstrap()", () => {
       "cluster_manager.outlier_detection.event_service: is not supported yet",
     ],
     [
-      "HTTP/2 to upstreams",
-      CLUSTER("http2_protocol_options: {}"),
-      "static_resources.clusters(c): HTTP/2 to upstreams is not supported yet, but for the control plane's cluster",
-    ],
-    [
       "EDS without a control plane",
       CLUSTER("type: EDS\neds_cluster_config: { eds_config: { ads: {} } }"),
       "static_resources.clusters(c): asks for endpoints over ADS, and there is no ads_config",
