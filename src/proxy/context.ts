@@ -14,6 +14,7 @@ import type { TimeoutKind } from "./overload/overload-config.ts";
 import type { OverloadManager } from "./overload/overload-manager.ts";
 import type { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import type { SecretStore } from "./secret/secret-store.ts";
+import type { Taps } from "./tap/taps.ts";
 import type { ContextCache } from "./tls/secure-context.ts";
 import type { TracerSet } from "./tracing/tracer-set.ts";
 
@@ -37,6 +38,8 @@ export interface ProxyContext {
   readonly date: DateHeader;
   /** What has counters by a prefix of its own. */
   readonly counters: CounterGroups;
+  /** What somebody taps over the admin port. */
+  readonly taps: Taps;
   /** Token buckets that network filters share. */
   readonly sharedBuckets: SharedBuckets;
   /** The names that dynamic forward proxies have been asked for. */

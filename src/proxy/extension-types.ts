@@ -58,6 +58,7 @@ import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
 } from "../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { TapSchema } from "../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
 import { UpstreamCodecSchema } from "../api/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js";
 import { HttpInspectorSchema } from "../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { LocalRateLimitSchema as ListenerRateLimitSchema } from "../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
@@ -202,6 +203,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   SubsetSchema,
   TcpProxySchema,
   TlsInspectorSchema,
+  TapSchema,
   UpstreamCodecSchema,
   UpstreamTlsContextSchema,
   UuidRequestIdConfigSchema,

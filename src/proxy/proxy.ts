@@ -43,6 +43,7 @@ import { checkSecretRefs } from "./secret/secret-refs.ts";
 import { ADS_STREAM, SecretStore } from "./secret/secret-store.ts";
 import { SecretStreams } from "./secret/secret-streams.ts";
 import type { Stat } from "./stats/collect.ts";
+import { Taps } from "./tap/taps.ts";
 import { ContextCache } from "./tls/secure-context.ts";
 import type { GrpcSource } from "./tls/tls-config.ts";
 import { TracerSet } from "./tracing/tracer-set.ts";
@@ -91,6 +92,7 @@ export class Proxy {
   readonly #routes: RouteSet;
   readonly #listeners: ListenerSet;
   readonly #logFiles: LogFiles;
+  readonly #taps = new Taps();
   readonly #accessLogs: AccessLogs;
   readonly #admin: AdminServer;
   readonly #readBuffer: ReadBuffer;
@@ -197,6 +199,7 @@ export class Proxy {
       isHealthCheckFailed: () => this.#drain.isHealthCheckFailed,
       tracers: this.#tracers,
       sharedBuckets: new SharedBuckets(),
+      taps: this.#taps,
       nextConnectionId: () => ++this.#connectionIds,
       createRequestId: () => randomUUID(),
     };
@@ -232,6 +235,7 @@ export class Proxy {
       logFiles: this.#logFiles,
       logLevels,
       runtime: this.#runtime,
+      taps: this.#taps,
       drain: this.#drain,
       drainMs,
       drainStrategy,

@@ -25,6 +25,7 @@ import { timeoutsOf } from "../../src/proxy/overload/timeouts.ts";
 import { SharedBuckets } from "../../src/proxy/rate-limit/shared-buckets.ts";
 import { RouteSet } from "../../src/proxy/route-set.ts";
 import { SecretStore } from "../../src/proxy/secret/secret-store.ts";
+import { Taps } from "../../src/proxy/tap/taps.ts";
 import { ContextCache } from "../../src/proxy/tls/secure-context.ts";
 import { TracerSet } from "../../src/proxy/tracing/tracer-set.ts";
 import { silentLogger } from "../../src/telemetry/log.ts";
@@ -74,7 +75,6 @@ export function createSimProxy(
     onProgress: () => undefined,
   });
   const tlsContexts = new ContextCache();
-  const runtime = NO_RUNTIME;
   const readBuffer = createReadBuffer();
   const createResolver = (): never => {
     throw new Error("no names are resolved here");
@@ -85,12 +85,12 @@ export function createSimProxy(
   const clusters = new ClusterSet({
     clock,
     prng,
-    runtime,
+    runtime: NO_RUNTIME,
     log,
     writeEjection: undefined,
     own: undefined,
     ...ONE_PROCESS,
-    health: { clock, prng, runtime, counters, ...io, openLog: () => () => undefined },
+    health: { clock, prng, runtime: NO_RUNTIME, counters, ...io, openLog: () => () => undefined },
     tls: { tlsContexts, secrets, counters, clock },
     dnsCaches,
     createResolver,
@@ -99,7 +99,7 @@ export function createSimProxy(
   const context: ProxyContext = {
     clock,
     prng,
-    runtime,
+    runtime: NO_RUNTIME,
     log,
     faults: { note: RETHROW },
     ...io,
@@ -114,6 +114,7 @@ export function createSimProxy(
     ...SURROUNDINGS,
     tracers: new TracerSet(),
     sharedBuckets: new SharedBuckets(),
+    taps: new Taps(),
     nextConnectionId: () => ++connectionIds,
   };
   const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });

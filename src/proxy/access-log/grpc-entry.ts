@@ -1,6 +1,5 @@
 import { create, type JsonObject, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { AddressSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import { RequestMethod } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
   type AccessLogCommonSchema,
@@ -15,6 +14,8 @@ import {
 } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
 import type { CertificateInfo, ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { StreamInfo, TimePoint } from "../../match/stream-info.ts";
+import { addressMessage } from "../net/address-message.ts";
+import { utf8Text } from "../net/utf8-text.ts";
 
 /** Which headers an entry has besides those that every one has; names in lower case. */
 export interface LoggedHeaders {
@@ -26,7 +27,7 @@ export interface LoggedHeaders {
 /** What is known of a request, as Envoy's `HTTPAccessLogEntry` over the wire. */
 export function encodeHttpEntry(info: StreamInfo, headers: LoggedHeaders): Uint8Array {
   const { upstream, wire } = info;
-  const header = (name: string): string => utf8(info.requestHeader(name) ?? "");
+  const header = (name: string): string => utf8Text(info.requestHeader(name) ?? "");
   const method = info.requestHeader(":method") ?? "";
   return toBinary(
     HTTPAccessLogEntrySchema,
@@ -55,7 +56,7 @@ export function encodeHttpEntry(info: StreamInfo, headers: LoggedHeaders): Uint8
         responseBodyBytes: BigInt(info.bytesSent),
         responseHeaders: pick(headers.response, (name) => info.responseHeader(name)),
         responseTrailers: pick(headers.trailers, (name) => info.responseTrailer(name)),
-        responseCodeDetails: utf8(info.details),
+        responseCodeDetails: utf8Text(info.details),
         upstreamHeaderBytesReceived: BigInt(upstream.wire.headReceived),
         downstreamHeaderBytesSent: BigInt(wire.headSent),
       },
@@ -100,7 +101,7 @@ function pick(
   const found: Record<string, string> = {};
   for (const name of names) {
     const value = read(name);
-    if (value !== undefined) found[name] = utf8(value);
+    if (value !== undefined) found[name] = utf8Text(value);
   }
   return found;
 }
@@ -115,9 +116,9 @@ function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCo
   const tls = tlsProperties(connection);
   const flags = info.flag === "" ? undefined : responseFlags(info.flag);
   return {
-    downstreamRemoteAddress: address(info.remote),
-    downstreamDirectRemoteAddress: address(connection.directRemote),
-    downstreamLocalAddress: address(connection.local),
+    downstreamRemoteAddress: addressMessage(info.remote),
+    downstreamDirectRemoteAddress: addressMessage(connection.directRemote),
+    downstreamLocalAddress: addressMessage(connection.local),
     ...(tls === undefined ? {} : { tlsProperties: tls }),
     startTime: {
       seconds: BigInt(startSeconds),
@@ -136,15 +137,15 @@ function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCo
     ...(upstream.host === undefined
       ? {}
       : {
-          upstreamRemoteAddress: address(hostAddress(upstream.host)),
+          upstreamRemoteAddress: addressMessage(hostAddress(upstream.host)),
           upstreamCluster: upstream.cluster ?? "",
         }),
-    ...(upstream.localAddress && { upstreamLocalAddress: address(upstream.localAddress) }),
-    upstreamTransportFailureReason: utf8(upstream.transportFailure),
-    downstreamTransportFailureReason: utf8(connection.transportFailure),
+    ...(upstream.localAddress && { upstreamLocalAddress: addressMessage(upstream.localAddress) }),
+    upstreamTransportFailureReason: utf8Text(upstream.transportFailure),
+    downstreamTransportFailureReason: utf8Text(connection.transportFailure),
     routeName: info.routeName,
     upstreamRequestAttemptCount: upstream.attempts,
-    connectionTerminationDetails: utf8(info.terminationDetails),
+    connectionTerminationDetails: utf8Text(info.terminationDetails),
     ...(flags === undefined ? {} : { responseFlags: flags }),
     streamId: info.streamId ?? "",
     intermediateLogEntry: end < 0,
@@ -171,17 +172,6 @@ function times<T extends Record<string, Span | undefined>>(
 ): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const found = Object.entries(all).filter(([, span]) => span !== undefined);
   return Object.fromEntries(found) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
-function address({ address: host, port }: PeerAddress): MessageInitShape<typeof AddressSchema> {
-  if (port === 0 && host.startsWith("/")) {
-    return { address: { case: "pipe", value: { path: host } } };
-  }
-  const value = {
-    address: host,
-    portSpecifier: { case: "portValue" as const, value: port },
-  };
-  return { address: { case: "socketAddress", value } };
 }
 
 /** `address:port`, or a path. */
@@ -285,15 +275,4 @@ function certificate(
     ...dnsSans.map((value) => ({ san: { case: "dns" as const, value } })),
   ];
   return { subject, subjectAltName: names };
-}
-
-const DECODER = new TextDecoder();
-
-/** Text as it came over the wire; what is no UTF-8 is replaced, as Envoy replaces it. */
-function utf8(text: string): string {
-  for (let at = 0; at < text.length; at++) {
-    if (text.charCodeAt(at) < 0x80) continue;
-    return DECODER.decode(Buffer.from(text, "latin1")).replaceAll("\ufffd", "!");
-  }
-  return text;
 }

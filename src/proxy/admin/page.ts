@@ -13,6 +13,7 @@ import type { PeerNumbers, ProcessInfo } from "../process/process-info.ts";
 import type { RouteSet } from "../route-set.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
 import type { StatSources } from "../stats/collect.ts";
+import type { Taps } from "../tap/taps.ts";
 import type { Profiler } from "./profiler.ts";
 
 /** What the pages show. */
@@ -28,6 +29,7 @@ export interface AdminState {
   readonly logFiles: LogFiles;
   readonly logLevels: LogLevels;
   readonly runtime: LayeredRuntime;
+  readonly taps: Taps;
   readonly drain: ServerDrain;
   readonly drainMs: number;
   readonly drainStrategy: DrainStrategy;

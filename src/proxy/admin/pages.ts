@@ -9,6 +9,7 @@ import { OK, type Page } from "./page.ts";
 import { PROFILE_PAGES } from "./profile-pages.ts";
 import { RUNTIME_PAGES } from "./runtime-pages.ts";
 import { memoryInfo, serverInfo } from "./server-info.ts";
+import { TAP_PAGE } from "./tap-page.ts";
 
 const FILTER = "Only names that this regular expression (RE2) matches";
 
@@ -152,6 +153,7 @@ export const PAGES: readonly Page[] = [
   ...OWN_PAGES,
   ...DRAIN_PAGES,
   ...PROFILE_PAGES,
+  TAP_PAGE,
   ...RUNTIME_PAGES,
 ].sort((one, two) => (one.path < two.path ? -1 : 1));
 

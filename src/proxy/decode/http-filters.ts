@@ -22,6 +22,7 @@ import { ON_DEMAND, ON_DEMAND_OF_ROUTE } from "./on-demand.ts";
 import { RBAC, RBAC_OF_ROUTE } from "./rbac.ts";
 import { SET_FILTER_STATE, SET_FILTER_STATE_OF_ROUTE } from "./set-filter-state.ts";
 import { STATEFUL_SESSION, STATEFUL_SESSION_OF_ROUTE } from "./stateful-session.ts";
+import { TAP } from "./tap.ts";
 
 /** The filter that ends every chain. */
 interface RouterConfig {
@@ -54,6 +55,7 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   SET_FILTER_STATE,
   COMPRESSOR,
   DECOMPRESSOR,
+  TAP,
 ];
 
 /** What routes may say to one of them. */
