@@ -9,7 +9,7 @@ describe("MetricRegistry", () => {
     metrics.set("pilot_xds", 4, { version: 'a"b\n', cluster: "c\\d" });
     expect(metrics.text()).toBe(
       [
-        "# HELP pilot_xds Number of proxies connected over xDS.",
+        "# HELP pilot_xds Number of proxies connected over xDS, by the Istio version that they say they are of.",
         "# TYPE pilot_xds gauge",
         'pilot_xds{cluster="c\\\\d",version="a\\"b\\n"} 4',
         "# HELP pilot_xds_pushes Responses sent to proxies, by resource type.",
