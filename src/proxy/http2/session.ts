@@ -45,7 +45,7 @@ export interface SessionParts {
 /** What the PING holds that follows the announcement of the end. */
 const ANNOUNCED = Buffer.from("goingend", "latin1");
 
-/** Streams that were reset here and may still get what was under way: so many are known. */
+/** Streams that were reset here and may still get what was under way: so many are known one by one. */
 const RESETS_MAX = 256;
 
 /**
@@ -87,6 +87,8 @@ export class Http2Session {
   #prefaceBytes = 0;
   #isOver = false;
   readonly #resets = new Set<number>();
+  /** Every stream up to this one may be one that was reset: they were too many to know each. */
+  #resetsUpTo = 0;
 
   constructor(
     { side, options, limits, counters, out, context }: SessionParts,
@@ -247,7 +249,7 @@ export class Http2Session {
 
   /** Whether something may still be under way for a stream that is closed. */
   isAwaited(id: number): boolean {
-    return this.#resets.has(id) || id > this.#acceptedMax;
+    return this.#resets.has(id) || id <= this.#resetsUpTo || id > this.#acceptedMax;
   }
 
   /** Whether a stream that the peer opens now is taken. */
@@ -274,6 +276,7 @@ export class Http2Session {
     if (this.#resets.size <= RESETS_MAX) return;
     for (const oldest of this.#resets) {
       this.#resets.delete(oldest);
+      this.#resetsUpTo = Math.max(this.#resetsUpTo, oldest);
       break;
     }
   }

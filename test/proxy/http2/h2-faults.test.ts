@@ -10,6 +10,7 @@ import { isHttp2Built } from "./h2-built.ts";
 import { exchangeH2, sendH2 } from "./h2-client.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import {
+  exchangeFrames,
   FLAG,
   FRAME,
   frame,
@@ -330,6 +331,21 @@ describe.runIf(isHttp2Built())("one connection", () => {
     session.destroy();
     expect(done).toBe(10_000);
   }, 60_000);
+
+  test("outlives many early answers whose requests go on for a while", async () => {
+    const ids = Array.from({ length: 600 }, (_, at) => 2 * at + 1);
+    const sent = [
+      ...ids.map((id) => headers(id, getBlock("/direct", [], "a"), FLAG.endHeaders)),
+      ...ids.map((id) => frame(FRAME.data, FLAG.endStream, id, Buffer.from("late"))),
+      get(1_201, "/direct"),
+    ];
+    await planes.each(async (plane) => {
+      const { frames, end } = await exchangeFrames(plane.ports.in, [Buffer.concat(sent)]);
+      expect(frames.filter((line) => line.startsWith("HEADERS "))).toHaveLength(601);
+      expect(frames.filter((line) => line.startsWith("GOAWAY"))).toEqual([]);
+      expect(end).toBe("open");
+    });
+  });
 
   test("ends in order when its client says GOAWAY in the middle", async () => {
     await planes.each(async (plane) => {
