@@ -1,13 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
-import { RESOURCE_TYPE_URL } from "../api/type-url.ts";
-import type { Clock, Timer } from "../base/clock.ts";
-import { formatHostPort } from "../base/ip.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { AdsClient } from "../xdsclient/ads-client.ts";
-import type { Rejection, ResourceType, ResourceUpdate } from "../xdsclient/resource-type.ts";
+import type { Rejection, ResourceUpdate } from "../xdsclient/resource-type.ts";
 import { AccessLogs } from "./access-log/access-logs.ts";
 import { LogFiles, type StreamWriter } from "./access-log/log-file.ts";
 import { AdminServer } from "./admin/admin-server.ts";
@@ -16,8 +13,8 @@ import { ClusterSet } from "./cluster/cluster-set.ts";
 import { createNameResolver } from "./cluster/name-resolver.ts";
 import type { ProxyContext } from "./context.ts";
 import { CounterGroups } from "./counters.ts";
+import { Discovery } from "./discovery.ts";
 import { DnsCaches } from "./dns-cache/dns-caches.ts";
-import { createResourceTypes } from "./dynamic-resources.ts";
 import { FaultLog } from "./fault-log.ts";
 import { DateHeader } from "./http/date-header.ts";
 import { LayeredRuntime } from "./layered-runtime.ts";
@@ -39,13 +36,11 @@ import {
 } from "./process/process-info.ts";
 import { SharedBuckets } from "./rate-limit/shared-buckets.ts";
 import { RouteSet } from "./route-set.ts";
-import { checkSecretRefs } from "./secret/secret-refs.ts";
-import { ADS_STREAM, SecretStore } from "./secret/secret-store.ts";
+import { SecretStore } from "./secret/secret-store.ts";
 import { SecretStreams } from "./secret/secret-streams.ts";
 import type { Stat } from "./stats/collect.ts";
 import { Taps } from "./tap/taps.ts";
 import { ContextCache } from "./tls/secure-context.ts";
-import type { GrpcSource } from "./tls/tls-config.ts";
 import { TracerSet } from "./tracing/tracer-set.ts";
 
 /** Envoy's `--drain-time-s`, when nobody says otherwise. */
@@ -105,18 +100,12 @@ export class Proxy {
   readonly #tracers = new TracerSet();
   readonly #runtime: LayeredRuntime;
   readonly #drain: ServerDrain;
-  #ads: AdsClient | undefined = undefined;
-  #types: readonly ResourceType[] = [];
+  readonly #discovery: Discovery;
   #adsDone: Promise<void> = Promise.resolve();
   #isStarted = false;
   /** Whether static listeners wait for static clusters. */
   #isWaiting = false;
   #connectionIds = 0;
-  /** The type without whose first answer nothing can be served. */
-  readonly #awaited: string | undefined;
-  #hasAwaited = false;
-  #firstAnswer: Timer | undefined = undefined;
-  #isAskSet = false;
 
   constructor(bootstrap: ProxyBootstrap, deps: ProxyDeps) {
     const { clock, prng, log } = deps;
@@ -127,8 +116,6 @@ export class Proxy {
     const { note: onFault } = this.#faults;
     const processes = deps.peers?.info.concurrency ?? 1;
     this.#readBuffer = createReadBuffer(onFault);
-    if (bootstrap.asksListeners) this.#awaited = RESOURCE_TYPE_URL.listener;
-    else if (bootstrap.asksClusters) this.#awaited = RESOURCE_TYPE_URL.cluster;
     this.#logFiles = new LogFiles(clock, log.scope("file"), deps.writeStream);
     this.#secrets = new SecretStore({
       clock,
@@ -140,7 +127,7 @@ export class Proxy {
     this.#routes = new RouteSet({
       counters: this.#counters,
       clock,
-      onHostNames: () => this.#askForHosts(),
+      onHostNames: () => this.#discovery.askForHosts(),
       onReady: () => this.#activateListeners(),
     });
     const { node, clusters } = bootstrap;
@@ -171,6 +158,17 @@ export class Proxy {
     this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
     this.#accessLogs = new AccessLogs(this.#logFiles, { ...context, node });
     this.#listeners = this.#createListeners(context, drainMs);
+    this.#discovery = new Discovery({
+      bootstrap,
+      clock,
+      prng,
+      log,
+      peers: deps.peers,
+      clusters: this.#clusters,
+      secrets: this.#secrets,
+      routes: this.#routes,
+      listeners: this.#listeners,
+    });
     this.#admin = this.#createAdmin(drainMs, strategy);
   }
 
@@ -213,7 +211,7 @@ export class Proxy {
         routeSource: (name, statPrefix) => this.#routes.source(name, statPrefix),
         drainMs,
         drain: this.#drain,
-        onDrained: () => this.#askForNames(),
+        onDrained: () => this.#discovery.askForNames(),
       },
       this.#deps.peers?.sockets,
     );
@@ -230,8 +228,8 @@ export class Proxy {
       routes: this.#routes,
       counters: this.#counters,
       secrets: this.#secrets,
-      adsStatus: () => this.#ads?.status() ?? [],
-      isConnected: () => this.#ads?.isConnected,
+      adsStatus: () => this.#discovery.status(),
+      isConnected: () => this.#discovery.isConnected,
       logFiles: this.#logFiles,
       logLevels,
       runtime: this.#runtime,
@@ -274,7 +272,7 @@ export class Proxy {
   get state(): ProxyState {
     if (this.#stopping.signal.aborted) return "DRAINING";
     if (!this.#isStarted) return "PRE_INITIALIZING";
-    if (this.#awaited === undefined || this.#hasAwaited) {
+    if (this.#discovery.isInitialized) {
       if (this.#listeners.isWarming) return "INITIALIZING";
       return this.#drain.isHealthCheckFailed ? "DRAINING" : "LIVE";
     }
@@ -298,7 +296,7 @@ export class Proxy {
       for (const cluster of clusters) {
         if (cluster.name !== ads?.cluster) this.#clusters.put(cluster, false);
       }
-      if (ads !== undefined) this.#startAds(ads);
+      if (ads !== undefined) this.#adsDone = this.#discovery.run(ads, this.#stopping.signal);
       let isWarm = false;
       this.#clusters.whenStaticWarm(() => {
         isWarm = true;
@@ -324,8 +322,8 @@ export class Proxy {
   }
 
   /** Takes what a control plane said to the process that this one follows. */
-  async apply(typeUrl: string, update: ResourceUpdate): Promise<readonly Rejection[]> {
-    return (await this.#types.find((type) => type.typeUrl === typeUrl)?.apply(update)) ?? [];
+  apply(typeUrl: string, update: ResourceUpdate): Promise<readonly Rejection[]> {
+    return this.#discovery.apply(typeUrl, update);
   }
 
   /** What the process that this one follows shows, and what it was asked for. */
@@ -385,92 +383,8 @@ export class Proxy {
     }
   }
 
-  #startAds({ cluster: clusterName, variant, repeatsNode }: GrpcSource): void {
-    const { clock, prng, log } = this.#deps;
-    const cluster = this.#bootstrap.clusters.find(({ name }) => name === clusterName);
-    const addresses = (cluster?.assignment?.endpoints ?? []).map(({ address, port }) =>
-      // The library's way to name a Unix socket.
-      address.startsWith("/") ? `unix:${address}` : formatHostPort(address, port),
-    );
-    const processes = this.#deps.peers?.info.concurrency ?? 1;
-    const types = createResourceTypes({
-      clusters: this.#clusters,
-      secrets: this.#secrets,
-      checkSecrets: (asked) =>
-        checkSecretRefs(asked, {
-          statics: this.#bootstrap.secrets,
-          hasAds: true,
-          clusters: this.#bootstrap.clusters,
-        }),
-      routes: this.#routes,
-      hasVirtualHosts: variant === "DELTA_GRPC",
-      processes,
-      listeners: this.#listeners,
-      onApplied: (typeUrl) => this.#onApplied(typeUrl),
-      onListenerFailure: (name, cause) => log.error("listener cannot start", { name, cause }),
-    }).filter(({ typeUrl }) => this.#isAsked(typeUrl));
-    const { node } = this.#bootstrap;
-    const { isFollower = false, spread } = this.#deps.peers ?? {};
-    this.#types = types;
-    if (isFollower) return;
-    const deps = { clock, prng, log };
-    const ads = new AdsClient({
-      addresses,
-      node,
-      variant,
-      repeatsNode,
-      types: spread === undefined ? types : types.map(spread),
-      ...deps,
-    });
-    this.#ads = ads;
-    this.#clusters.setOnChange(() => this.#askSoon());
-    this.#askForNames();
-    this.#askForSecrets();
-    this.#adsDone = ads.run(this.#stopping.signal);
-    const { firstAnswerMs } = this.#bootstrap;
-    if (this.#awaited === undefined || firstAnswerMs === 0) return;
-    // Nobody answers: what is static serves, and the rest may come later.
-    this.#firstAnswer = clock.setTimer(firstAnswerMs, () => {
-      this.#hasAwaited = true;
-    });
-  }
-
-  #isAsked(typeUrl: string): boolean {
-    if (typeUrl === RESOURCE_TYPE_URL.cluster) return this.#bootstrap.asksClusters;
-    return typeUrl !== RESOURCE_TYPE_URL.listener || this.#bootstrap.asksListeners;
-  }
-
-  #onApplied(typeUrl: string): void {
-    if (typeUrl === this.#awaited) {
-      this.#hasAwaited = true;
-      this.#firstAnswer?.cancel();
-    }
-    this.#askForNames();
-  }
-
-  /** Many clusters become active in one turn: names are collected once after it. */
-  #askSoon(): void {
-    if (this.#isAskSet) return;
-    this.#isAskSet = true;
-    queueMicrotask(() => {
-      this.#isAskSet = false;
-      this.#askForNames();
-    });
-  }
-
-  #askForNames(): void {
-    this.#ads?.setNames(RESOURCE_TYPE_URL.endpoint, this.#clusters.edsNames());
-    const rdsNames = this.#listeners.rdsNames();
-    this.#ads?.setNames(RESOURCE_TYPE_URL.route, rdsNames);
-    this.#routes.keepOnly(rdsNames);
-  }
-
-  #askForHosts(): void {
-    this.#ads?.setNames(RESOURCE_TYPE_URL.virtualHost, this.#routes.hostNames());
-  }
-
   #askForSecrets(): void {
-    this.#ads?.setNames(RESOURCE_TYPE_URL.secret, this.#secrets.names(ADS_STREAM));
+    this.#discovery.askForSecrets();
     if (!this.#stopping.signal.aborted) this.#secretStreams.follow(this.#secrets);
   }
 
@@ -495,7 +409,6 @@ export class Proxy {
   /** Accepts nothing more, lets requests end for at most `drainMs`, then closes everything. */
   async stop(drainMs: number): Promise<void> {
     this.#stopping.abort();
-    this.#firstAnswer?.cancel();
     this.#overload?.stop();
     this.#drain.stop();
     await this.#listeners.stop(drainMs);
