@@ -1,6 +1,7 @@
 import type { FilterStateObject } from "../../match/filter-state.ts";
 import type { StringPredicate } from "../../match/string-match.ts";
 import type { EncodingChoice, OfferedEncoding } from "../http-filter/accept-encoding.ts";
+import type { DynamicMetadata } from "./http-filter.ts";
 
 /** The host that a request shall go to, instead of the one that the balancer would choose. */
 export interface OverrideHost {
@@ -33,6 +34,7 @@ export class FilterNotes {
   /** What compressors of the chain may do with the response; absent where there are none. */
   compression: CompressionNotes | undefined = undefined;
   #state: Map<string, Entry> | undefined = undefined;
+  #metadata: Map<string, DynamicMetadata> | undefined = undefined;
 
   reset(): void {
     this.isHealthCheck = false;
@@ -40,6 +42,16 @@ export class FilterNotes {
     this.refusedHeader = "";
     this.compression = undefined;
     this.#state = undefined;
+    this.#metadata = undefined;
+  }
+
+  /** What is noted under a namespace comes together, key by key. */
+  addMetadata(namespace: string, values: DynamicMetadata): void {
+    (this.#metadata ??= new Map()).set(namespace, { ...this.metadataOf(namespace), ...values });
+  }
+
+  metadataOf(namespace: string): DynamicMetadata | undefined {
+    return this.#metadata?.get(namespace);
   }
 
   /** An object of the filter state; `undefined` when there is none. */

@@ -1,12 +1,6 @@
-import type { ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
-import type { FilterOverrides } from "../../match/filter-overrides.ts";
-import type { FilterStateObject } from "../../match/filter-state.ts";
-import { joinFlags, type ResponseFlag } from "../../match/response-flags.ts";
-import { type ClusterAction, type ClusterChoice, type Route } from "../../match/route.ts";
-import type { RuntimeReader } from "../../match/runtime-reader.ts";
+import { type ResponseFlag } from "../../match/response-flags.ts";
+import { type ClusterAction } from "../../match/route.ts";
 import { routeWithin } from "../../match/tls-route.ts";
-import type { VirtualHost } from "../../match/virtual-host.ts";
-import type { ProxyContext } from "../context.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
@@ -14,27 +8,21 @@ import { countResponse } from "../stats/http-stats.ts";
 import { StreamTrace } from "../tracing/stream-trace.ts";
 import { type BodySink, writeText } from "./body-sink.ts";
 import type { ByteMeter } from "./byte-meter.ts";
-import { findClient } from "./client-address.ts";
-import { FilterNotes } from "./filter-notes.ts";
 import { FilterRun } from "./filter-run.ts";
 import { opensTunnel } from "./framing.ts";
 import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
-import type { HttpConfig } from "./http-config.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
-import {
-  countStream,
-  HttpStreamInfo,
-  type InformedStream,
-  StreamTimes,
-} from "./http-stream-info.ts";
+import { countStream, HttpStreamInfo, type InformedStream } from "./http-stream-info.ts";
 import { FAILED, type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
-import { chainSinks, type MakeSink, RequestWay, type WholeRequest } from "./request-way.ts";
+import { type MakeSink, RequestWay, type WholeRequest } from "./request-way.ts";
 import { prepareResponse, tellServiceTime } from "./response-headers.ts";
+import { type ResponseClient, ResponseWay } from "./response-way.ts";
 import type { StreamCarrier } from "./stream-carrier.ts";
+import { StreamFacts } from "./stream-facts.ts";
 import { StreamLog } from "./stream-log.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
@@ -47,12 +35,11 @@ import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgr
  * request on. The response goes through the filters the other way round. Whatever answers instead
  * does so through `localReply`.
  */
-export class HttpStream implements RoutedStream, FilterStream, InformedStream, TimedStream {
-  readonly head: RequestHead;
-  readonly context: ProxyContext;
-  readonly #carrier: StreamCarrier;
+export class HttpStream
+  extends StreamFacts
+  implements RoutedStream, FilterStream, InformedStream, TimedStream
+{
   readonly router: Router;
-  readonly times: StreamTimes;
   /** Counts for logs what goes over the wire, for whoever carries the stream. */
   readonly meter: ByteMeter | undefined;
   readonly #log: StreamLog | undefined;
@@ -60,91 +47,29 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   readonly info: HttpStreamInfo;
   readonly #timers: StreamTimers;
   readonly #filters: FilterRun;
-  readonly notes = new FilterNotes();
-  #metadata: Map<string, DynamicMetadata> | undefined = undefined;
-  scheme = "http";
-  knownRemote: PeerAddress | undefined = undefined;
-  route: Route | undefined = undefined;
-  choice: ClusterChoice | undefined = undefined;
-  virtualHost: VirtualHost | undefined = undefined;
-  /** Routes that an internal redirect led away from, by name. */
-  redirects: string[] = [];
   readonly #way: RequestWay;
+  readonly #answer: ResponseWay;
   readonly trace: StreamTrace | undefined;
-  /** What filters put before the client, and the first of it; absent when none did. */
-  #responseMakes: MakeSink[] | undefined = undefined;
-  #responseSink: BodySink | undefined = undefined;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
   /** The head of the response has gone out. */
   #isHeadSent = false;
-  closes = false;
-  isRestarted = false;
   #isClientBlocked = false;
   #isUpstreamPaused = false;
 
-  status = 0;
-  flag = "";
-  details = "";
-  bytesReceived = 0;
-  bytesSent = 0;
-  responseHeaders: HeaderList | undefined = undefined;
-  requestTrailers: HeaderList | undefined = undefined;
-  responseTrailers: HeaderList | undefined = undefined;
-
   constructor(carrier: StreamCarrier, head: RequestHead) {
-    this.head = head;
-    this.context = carrier.context;
-    this.#carrier = carrier;
-    const { tracing, keepsTimes } = carrier.service;
+    super(carrier, head);
+    const { service } = this;
     this.info = new HttpStreamInfo(this);
-    this.#log = StreamLog.of(carrier.service, this.info, this.context);
-    this.times = new StreamTimes(this.context.clock, keepsTimes);
+    this.#log = StreamLog.of(service, this.info, this.context);
     this.meter = this.#log?.meter;
     this.router = new Router(this, this.#log?.upstreamMeter);
-    this.trace = tracing && new StreamTrace(tracing, this);
-    this.#filters = new FilterRun(carrier.service.filters, this);
+    this.trace = service.tracing && new StreamTrace(service.tracing, this);
+    this.#filters = new FilterRun(service.filters, this);
     this.#timers = new StreamTimers(this);
-    this.#way = new RequestWay(this.#routerSink, () => this.#carrier.pauseReading());
-  }
-
-  // What the matchers and access logs see.
-  get method(): string {
-    return this.head.method;
-  }
-  get path(): string {
-    return this.head.path;
-  }
-  get authority(): string {
-    return this.head.authority;
-  }
-  get headers(): HeaderList {
-    return this.head.headers;
-  }
-  get config(): HttpConfig {
-    return this.#carrier.service.config;
-  }
-
-  get protocol(): string {
-    return this.#carrier.protocol;
-  }
-  get connection(): ConnectionInfo {
-    return this.#carrier.connection;
-  }
-  get remote(): PeerAddress {
-    this.knownRemote ??= findClient(
-      this.config.client,
-      this.head.headers.get("x-forwarded-for"),
-      this.connection,
-    ).remote;
-    return this.knownRemote;
-  }
-  get runtime(): RuntimeReader {
-    return this.context.runtime;
-  }
-  filterState(key: string): FilterStateObject | undefined {
-    return this.notes.stateOf(key);
+    this.#way = new RequestWay(this.#routerSink, () => this.carrier.pauseReading());
+    this.#answer = new ResponseWay(this.#filters, this.#client);
   }
 
   /** The head has been read. */
@@ -155,10 +80,10 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
     this.times.note("headEndMs");
     const reply =
-      this.context.overload?.replyToHead(this.#carrier.service.stats.counters) ??
+      this.context.overload?.replyToHead(this.service.stats.counters) ??
       config.prepareTarget?.(head, this.connection.local.port);
     if (reply !== undefined) return this.localReply(reply);
-    prepareRequest(this, this.#carrier.service.routes.current);
+    prepareRequest(this, this.service.routes.current);
     if (passOverUpgrade(head)) this.#isRequestDone = isRequestDone;
     if (head.expectsContinue && config.proxies100Continue) {
       head.headers.set("expect", "100-continue");
@@ -181,7 +106,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   refreshRoute(): void {
-    const { current } = this.#carrier.service.routes;
+    const { current } = this.service.routes;
     this.virtualHost = current?.findVirtualHost(this.head.authority);
     const route = this.virtualHost && routeWithin(this.virtualHost, this, this.context.prng);
     this.route = route;
@@ -195,25 +120,11 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** The filters have seen nothing of what is on its way now. */
   #begin(): void {
     this.#way.begin();
-    this.#filters.begin(this.#overrides);
-  }
-
-  /** What the route, all levels of it, says to filters. */
-  get #overrides(): FilterOverrides | undefined {
-    return this.choice?.filterOverrides ?? this.route?.filterOverrides;
-  }
-
-  routeConfig(filter: string): object | undefined {
-    return this.#overrides?.get(filter)?.config;
-  }
-
-  /** What is noted under a namespace comes together, key by key. */
-  setDynamicMetadata(namespace: string, values: DynamicMetadata): void {
-    (this.#metadata ??= new Map()).set(namespace, { ...this.#metadata.get(namespace), ...values });
+    this.#filters.begin(this.overrides);
   }
 
   dynamicMetadata(namespace: string): DynamicMetadata | undefined {
-    return this.#filters.addMetadata(namespace, this.#metadata?.get(namespace));
+    return this.#filters.addMetadata(namespace, this.notes.metadataOf(namespace));
   }
 
   redirectInternally(action: ClusterAction, response: ResponseHead): boolean {
@@ -251,16 +162,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       if (!this.#isOver) way.hold();
       return;
     }
-    const { counters } = this.#carrier.service.stats;
+    const { counters } = this.service.stats;
     counters.rq_total++;
     const reply = this.context.overload?.replyAtRouter(this, counters);
     if (reply !== undefined) return this.localReply(reply);
     this.router.start(isEnd && way.isClear);
     if (!way.isClear && !this.#isOver) way.open();
-  }
-
-  get onDemand(): FilterStream["onDemand"] {
-    return this.#carrier.service.routes.onDemand;
   }
 
   restart(): void {
@@ -278,42 +185,19 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#runFilters();
     if (this.#way.isHeld || this.#isOver) return;
     this.router.flushRequest();
-    if (!this.#isRequestDone) this.#carrier.resumeReading();
-  }
-
-  addFlag(flag: string): void {
-    this.flag = joinFlags(this.flag, flag);
+    if (!this.#isRequestDone) this.carrier.resumeReading();
   }
 
   #reset(isRequestDone: boolean): void {
-    const nowMs = this.context.clock.monotonicMs();
-    this.times.reset(nowMs);
+    this.resetFacts(isRequestDone);
     this.router.reset();
-    this.knownRemote = undefined;
-    if (isRequestDone) this.times.requestEndMs = nowMs;
     this.#isRequestDone = isRequestDone;
     this.#way.reset(isRequestDone);
     this.#isResponseStarted = false;
     this.#isHeadSent = false;
     this.#isOver = false;
-    this.closes = false;
-    this.isRestarted = false;
     this.#isClientBlocked = false;
     this.#isUpstreamPaused = false;
-    this.#metadata = undefined;
-    this.notes.reset();
-    this.route = undefined;
-    this.virtualHost = undefined;
-    this.choice = undefined;
-    if (this.redirects.length > 0) this.redirects = [];
-    this.responseHeaders = undefined;
-    this.requestTrailers = undefined;
-    this.responseTrailers = undefined;
-    this.status = 0;
-    this.flag = "";
-    this.details = "via_upstream";
-    this.bytesReceived = 0;
-    this.bytesSent = 0;
   }
 
   /** Answers in the upstream's stead, or breaks off what it has begun. */
@@ -363,7 +247,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   gatherRequest(whole: WholeRequest): void {
     this.#way.gather(whole);
-    if (!this.#isRequestDone) this.#carrier.resumeReading();
+    if (!this.#isRequestDone) this.carrier.resumeReading();
   }
 
   flushRequest(): void {
@@ -412,17 +296,17 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   }
 
   pauseRequest(): void {
-    this.#carrier.pauseReading();
+    this.carrier.pauseReading();
   }
 
   resumeRequest(): void {
-    if (!this.#isOver) this.#carrier.resumeReading();
+    if (!this.#isOver) this.carrier.resumeReading();
   }
 
   // From the upstream.
 
   onUpstreamInterim(head: ResponseHead): void {
-    if (this.config.proxies100Continue && !this.#isResponseStarted) this.#carrier.sendInterim(head);
+    if (this.config.proxies100Continue && !this.#isResponseStarted) this.carrier.sendInterim(head);
   }
 
   onUpstreamHead(head: ResponseHead, hasBody: boolean): void {
@@ -446,27 +330,22 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
   /** Sends a head, the upstream's or our own, through the filters to the client. */
   #respond(head: ResponseHead, hasBody: boolean): void {
     this.#isResponseStarted = true;
-    this.#responseMakes = undefined;
-    this.#responseSink = undefined;
     const mutations = (this.choice ?? this.route)?.mutations.response;
     if (mutations !== undefined && mutations.length > 0) mutateHead(mutations, head, this.info);
     this.status = head.status;
     this.responseHeaders = head.headers;
-    this.#filters.onResponseHead(head, hasBody);
-    if (this.#responseMakes !== undefined) {
-      this.#responseSink = chainSinks(this.#responseMakes, this.#clientSink);
-    }
-    this.#sendHead(head, hasBody);
+    this.#answer.begin(head, hasBody);
   }
 
   interceptResponse(make: MakeSink): void {
-    (this.#responseMakes ??= []).push(make);
+    this.#answer.intercept(make);
   }
 
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
     this.#timers.moved();
-    if (this.#responseSink === undefined) this.#sendBytes(buffer, from, to);
-    else this.#responseSink.onBodyBytes(buffer, from, to);
+    const { sink } = this.#answer;
+    if (sink === undefined) this.#sendBytes(buffer, from, to);
+    else sink.onBodyBytes(buffer, from, to);
   }
 
   onUpstreamEnd(trailers: HeaderList | undefined): void {
@@ -475,13 +354,15 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
       this.addFlag("UC");
       this.details = "upstream_reset_after_response_started{connection_termination}";
     }
-    if (this.#responseSink === undefined) return this.#sendEnd(trailers);
+    const { sink } = this.#answer;
+    if (sink === undefined) return this.#sendEnd(trailers);
     this.responseTrailers = trailers;
-    this.#responseSink.onBodyEnd(trailers);
+    sink.onBodyEnd(trailers);
   }
 
-  /** The last of the response's sinks. */
-  readonly #clientSink: BodySink = {
+  /** Where the response leaves the filters. */
+  readonly #client: ResponseClient = {
+    onResponseHead: (head, hasBody) => this.#sendHead(head, hasBody),
     onBodyBytes: (buffer, from, to) => {
       if (this.#isOver) return;
       this.#timers.moved();
@@ -494,12 +375,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   #sendBytes(buffer: Buffer, from: number, to: number): void {
     this.bytesSent += to - from;
-    this.#carrier.sendBytes(buffer, from, to);
+    this.carrier.sendBytes(buffer, from, to);
   }
 
   #sendEnd(trailers: HeaderList | undefined): void {
     this.responseTrailers = trailers;
-    this.#carrier.sendEnd(trailers);
+    this.carrier.sendEnd(trailers);
     this.#finish();
   }
 
@@ -509,8 +390,8 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
 
   flushResponse(): void {
     if (this.#isOver) return;
-    this.#carrier.flush();
-    if (!this.#carrier.isFull || this.#isClientBlocked) return;
+    this.carrier.flush();
+    if (!this.carrier.isFull || this.#isClientBlocked) return;
     this.#isClientBlocked = true;
     this.#isUpstreamPaused = true;
     this.router.pauseResponse();
@@ -531,13 +412,13 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     const hasBody = body !== "" && this.head.method !== "HEAD";
     this.#respond(this.#localHead, hasBody);
     if (!hasBody) return this.#finish();
-    writeText(this.#responseSink ?? this.#clientSink, body);
+    writeText(this.#answer.sink ?? this.#client, body);
   }
 
   #sendHead(head: ResponseHead, hasBody: boolean): void {
     this.times.note("answerBeginMs");
-    const carrier = this.#carrier;
-    const { counters } = carrier.service.stats;
+    const carrier = this.carrier;
+    const { counters } = this.service.stats;
     if (!this.notes.isHealthCheck) countResponse(counters, head.status);
     prepareResponse(head.headers, this);
     this.trace?.onResponseHead(head.headers);
@@ -552,7 +433,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (this.#isOver) return;
     this.times.note("answerEndMs");
     this.#over();
-    this.#carrier.finishResponse(this.#isRequestDone, this.closes);
+    this.carrier.finishResponse(this.#isRequestDone, this.closes);
   }
 
   /** The response cannot be ended in order: the client must see that it is cut off. */
@@ -561,7 +442,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.addFlag(flag);
     this.details = details;
     this.#over();
-    this.#carrier.breakResponse();
+    this.carrier.breakResponse();
   }
 
   /**
@@ -581,7 +462,7 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     if (this.#isOver) return;
     this.#isOver = true;
     this.#timers.cancel();
-    this.#carrier.breakResponse();
+    this.carrier.breakResponse();
   }
 
   #over(): void {
@@ -589,12 +470,12 @@ export class HttpStream implements RoutedStream, FilterStream, InformedStream, T
     this.#way.drop();
     this.#timers.cancel();
     this.times.endMs = this.context.clock.monotonicMs();
-    countStream(this, this.#carrier.service.stats);
+    countStream(this, this.service.stats);
     this.#log?.end();
     this.trace?.finish();
     this.#filters.onStreamEnd(this.context.faults.note);
     this.responseHeaders = undefined;
-    this.#responseSink = undefined;
+    this.#answer.end();
   }
 
   /** Made by the first answer of our own. */
