@@ -70,3 +70,18 @@ test("`formatUsage()` lists forms, flags and examples", () => {
     ].join("\n"),
   );
 });
+
+test("the help of a long flag stands apart from it, in line with the others", () => {
+  const usage = formatUsage({
+    forms: ["x"],
+    text: "Does x.",
+    flags: {
+      "a-very-long-name-of-a-flag": { value: "SECONDS", help: "long" },
+      f: { short: "f", help: "short" },
+    },
+    examples: [],
+  });
+  const lines = usage.split("\n").filter((line) => line.includes("--"));
+  expect(lines.map((line) => line.search(/(long|short)$/))).toEqual([44, 44]);
+  expect(lines[0]).toContain("--a-very-long-name-of-a-flag SECONDS  long");
+});

@@ -120,10 +120,13 @@ export function formatUsage(usage: {
   readonly flags: Flags;
   readonly examples: readonly string[];
 }): string {
-  const rows = Object.entries(usage.flags).map(([name, { short, value, help }]) => {
-    const long = `--${name}${value === undefined ? "" : ` ${value}`}`;
-    return `  ${short === undefined ? "    " : `-${short}, `}${long.padEnd(24)}${help}\n`;
-  });
+  const flags = Object.entries(usage.flags).map(([name, { short, value, help }]) => ({
+    long: `--${name}${value === undefined ? "" : ` ${value}`}`,
+    short: short === undefined ? "    " : `-${short}, `,
+    help,
+  }));
+  const width = Math.max(24, ...flags.map(({ long }) => long.length + 2));
+  const rows = flags.map(({ long, short, help }) => `  ${short}${long.padEnd(width)}${help}\n`);
   return [
     `Usage: ${usage.forms.map((form) => `weft ${form}`).join("\n       ")}\n`,
     `\n${usage.text.trim()}\n`,
