@@ -42,10 +42,7 @@ export interface HttpListenerOptions {
 }
 
 export function httpListener(options: HttpListenerOptions): object {
-  const router = {
-    name: "envoy.filters.http.router",
-    typedConfig: { "@type": `${FILTERS}.http.router.v3.Router` },
-  };
+  const router = httpFilter("router", "Router");
   return listener(options.port, options.transportSocket, {
     name: "envoy.filters.network.http_connection_manager",
     typedConfig: {
@@ -89,7 +86,18 @@ function fileLog(path: string): object {
   };
 }
 
-export function cluster(name: string, port: number, transportSocket?: object): object {
+/** Makes a cluster of one over HTTP/2. */
+export const HTTP2_UPSTREAM = {
+  typedExtensionProtocolOptions: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      explicitHttpConfig: { http2ProtocolOptions: {} },
+    },
+  },
+};
+
+/** A cluster of one host, with further fields. */
+export function cluster(name: string, port: number, fields: object = {}): object {
   return {
     name,
     type: "STATIC",
@@ -102,7 +110,7 @@ export function cluster(name: string, port: number, transportSocket?: object): o
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ endpoint: { address: address(port) } }] }],
     },
-    ...(transportSocket === undefined ? {} : { transportSocket }),
+    ...fields,
   };
 }
 
@@ -131,6 +139,14 @@ export const RETRY_POLICY = {
   retriableStatusCodes: [503],
 };
 
+/** An HTTP filter by its name, which is also that of its message's package. */
+export function httpFilter(name: string, message: string, fields: object = {}): object {
+  return {
+    name: `envoy.filters.http.${name}`,
+    typedConfig: { "@type": `${FILTERS}.http.${name}.v3.${message}`, ...fields },
+  };
+}
+
 /** Headers set and removed in both directions. */
 export const HEADER_MUTATIONS = {
   requestHeadersToAdd: [
@@ -145,16 +161,12 @@ export const HEADER_MUTATIONS = {
 
 /** Allows what `permission` and `principal` both say. */
 export function rbacFilter(permission: object, principal: object): object {
-  return {
-    name: "envoy.filters.http.rbac",
-    typedConfig: {
-      "@type": `${FILTERS}.http.rbac.v3.RBAC`,
-      rules: {
-        action: "ALLOW",
-        policies: { bench: { permissions: [permission], principals: [principal] } },
-      },
+  return httpFilter("rbac", "RBAC", {
+    rules: {
+      action: "ALLOW",
+      policies: { bench: { permissions: [permission], principals: [principal] } },
     },
-  };
+  });
 }
 
 /** The server's side of TLS; with `peer` it wants a certificate with that SPIFFE ID. */
@@ -163,7 +175,7 @@ export function downstreamTls(files: CertificateFiles, peer?: string): object {
     name: "envoy.transport_sockets.tls",
     typedConfig: {
       "@type": `${TLS}.DownstreamTlsContext`,
-      commonTlsContext: commonTls(files, peer),
+      commonTlsContext: { ...commonTls(files, peer), alpnProtocols: ["h2", "http/1.1"] },
       ...(peer === undefined ? {} : { requireClientCertificate: true }),
     },
   };

@@ -3,16 +3,21 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findProgram } from "../test/programs.ts";
+import { type Http2Traffic, runHttp2Load } from "./h2load.ts";
 import { pinned } from "./measured.ts";
 
 const execFileAsync = promisify(execFile);
 
-/** What is asked for, over and over. */
-export interface Traffic {
+/** What is asked for, over and over, of `wrk` or of `h2load`. */
+export type Traffic = Http1Traffic | Http2Traffic;
+
+/** What is asked for over HTTP/1.1. */
+export interface Http1Traffic {
   readonly path: string;
   readonly connections: number;
   /** A POST with a body of this size; a GET without. */
   readonly postBytes?: number;
+  readonly headers?: readonly string[];
   readonly isHttps?: boolean;
   /** A new connection for every request. */
   readonly closes?: boolean;
@@ -25,16 +30,29 @@ export interface LoadResult {
   readonly seconds: number;
 }
 
-/** Closed-loop load with `wrk`: each connection asks again as soon as it is answered. */
-export async function runLoad(
+/** How long, and where files may be put. */
+interface LoadOptions {
+  readonly seconds: number;
+  readonly folder: string;
+}
+
+/** Closed-loop load: a request that is answered is followed by the next one at once. */
+export function runLoad(port: number, traffic: Traffic, options: LoadOptions): Promise<LoadResult> {
+  return "streams" in traffic
+    ? runHttp2Load(port, traffic, options)
+    : runHttp1Load(port, traffic, options);
+}
+
+async function runHttp1Load(
   port: number,
-  traffic: Traffic,
-  { seconds, folder }: { readonly seconds: number; readonly folder: string },
+  traffic: Http1Traffic,
+  { seconds, folder }: LoadOptions,
 ): Promise<LoadResult> {
   const wrk = findProgram("wrk");
   if (wrk === undefined) throw new Error("the bench needs wrk (Debian package wrk)");
-  const { connections, path, postBytes, isHttps, closes } = traffic;
+  const { connections, path, postBytes, isHttps, closes, headers = [] } = traffic;
   const args = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s"];
+  args.push(...headers.flatMap((header) => ["-H", header]));
   if (closes === true) args.push("-H", "Connection: close");
   if (postBytes !== undefined) {
     const script = join(folder, `post-${postBytes}.lua`);

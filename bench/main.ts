@@ -13,19 +13,28 @@ import { baselineScenarios, isKept, saveBaseline } from "./baseline.ts";
 import { createCertificates } from "./certificates.ts";
 import { runControlPlane } from "./control-plane/run.ts";
 import { measureDemo } from "./demo.ts";
+import { type Http2Ports, startHttp2Upstream } from "./http2-upstream.ts";
 import { buildOpenLoop } from "./load.ts";
 import { type MemorySample, measureLoad, measureMemory, measureRate } from "./measure.ts";
 import { Measured } from "./measured.ts";
-import { PROXY_NAMES, type ProxyName, programOf, type Started, startProxy } from "./peers.ts";
-import { freePorts, waitFor } from "./ports.ts";
-import { formatTable, loadRows, memoryRows, type Row, rateRows } from "./report.ts";
 import {
-  type LoadScenario,
-  type MemoryScenario,
-  type ProxyScenario,
-  SCENARIOS,
-  type Scenario,
-} from "./scenarios.ts";
+  PROXY_NAMES,
+  type ProxyName,
+  programOf,
+  type Setup,
+  type Started,
+  startProxy,
+} from "./peers.ts";
+import { freePorts, waitFor } from "./ports.ts";
+import { costRows, formatTable, loadRows, memoryRows, type Row, rateRows } from "./report.ts";
+import type {
+  CostScenario,
+  LoadScenario,
+  MemoryScenario,
+  ProxyScenario,
+  Scenario,
+} from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { pairedRatios, spread } from "./statistics.ts";
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -33,6 +42,8 @@ const weft = join(repository, "bin", "weft");
 
 const MEMORY_ROUNDS = 3;
 const COMPARE_ROUNDS_MIN = 9;
+/** A difference is smaller than what it is one of, so it wants more rounds. */
+const COST_ROUNDS_MORE = 2;
 
 const [part, ...partArgs] = process.argv.slice(2);
 /** A part of its own, with flags of its own. */
@@ -59,6 +70,7 @@ interface Bench {
   readonly seconds: number;
   readonly rounds: number;
   readonly upstreamPort: number;
+  readonly http2Ports: Http2Ports | undefined;
   readonly certificates: Awaited<ReturnType<typeof createCertificates>>;
   readonly openLoop: string | undefined;
   readonly proxies: readonly ProxyName[];
@@ -80,12 +92,14 @@ async function main(): Promise<void> {
     source,
     String(upstreamPort),
   ]);
+  const http2 = await startHttp2Upstream(folder);
   try {
     const bench: Bench = {
       folder,
       seconds: number("--seconds", flags.seconds ?? (flags.quick || isCompare ? "1" : "2"), 600),
       rounds: number("--rounds", flags.rounds ?? defaultRounds(isCompare), 200),
       upstreamPort,
+      http2Ports: http2?.ports,
       certificates: await createCertificates(folder),
       openLoop: chosen.some(({ kind }) => kind === "rate")
         ? await buildOpenLoop(join(repository, "bench", "open-loop.c"), folder)
@@ -99,7 +113,7 @@ async function main(): Promise<void> {
     if (isCompare) await compare(bench, chosen);
     else await runAll(bench, chosen);
   } finally {
-    await upstream.stop();
+    await Promise.all([upstream.stop(), http2?.stop()]);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -115,12 +129,19 @@ function baselineNames(): readonly string[] {
 
 function choose(names: readonly string[]): readonly Scenario[] {
   if (names.length === 0) return SCENARIOS.filter(({ onlyByName }) => onlyByName !== true);
-  return names.map((name) => {
-    const found = SCENARIOS.find((scenario) => scenario.name === name);
-    if (found !== undefined) return found;
-    const known = SCENARIOS.map((scenario) => scenario.name).join(", ");
+  return names.flatMap((name) => {
+    const found = SCENARIOS.filter(
+      (scenario) => scenario.name === name || groupOf(scenario) === name,
+    );
+    if (found.length > 0) return found;
+    const groups = SCENARIOS.map(groupOf).filter((group) => group !== undefined);
+    const known = [...SCENARIOS.map((scenario) => scenario.name), ...new Set(groups)].join(", ");
     throw new Error(`no scenario "${name}"; there are ${known}`);
   });
+}
+
+function groupOf(scenario: Scenario): string | undefined {
+  return "group" in scenario ? scenario.group : undefined;
 }
 
 async function runAll(bench: Bench, scenarios: readonly Scenario[]): Promise<void> {
@@ -157,6 +178,8 @@ async function runScenario(bench: Bench, scenario: Scenario): Promise<readonly R
   switch (scenario.kind) {
     case "load":
       return loadRows(scenario, await runLoadScenario(bench, scenario));
+    case "cost":
+      return costRows(scenario, await runCostScenario(bench, scenario));
     case "rate": {
       const { openLoop } = bench;
       // Its absence has been told when it was looked for.
@@ -181,6 +204,15 @@ function runLoadScenario(bench: Bench, scenario: LoadScenario): ReturnType<typeo
   return withProxies(bench, scenario, (proxies) => measureLoad(scenario, proxies, bench));
 }
 
+/** Each proxy twice, with what costs something and right after it without. */
+function runCostScenario(bench: Bench, scenario: CostScenario): ReturnType<typeof measureLoad> {
+  const setups = [scenario.setup, scenario.without];
+  const rounds = bench.rounds + COST_ROUNDS_MORE;
+  const run = (proxies: readonly Started[]): ReturnType<typeof measureLoad> =>
+    measureLoad(scenario, proxies, { ...bench, rounds });
+  return withProxies(bench, scenario, run, setups);
+}
+
 /** The proxies that take part in a scenario and are on this machine. */
 function takingPart(bench: Bench, scenario: ProxyScenario): ProxyName[] {
   return bench.proxies.filter((name) => {
@@ -201,7 +233,7 @@ async function start(
       mode: scenario.peers,
       context: bench,
       weft,
-      isHttps: scenario.kind === "load" && scenario.traffic.isHttps === true,
+      isHttps: "traffic" in scenario && scenario.traffic.isHttps === true,
     });
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
@@ -216,12 +248,15 @@ async function withProxies<T>(
   bench: Bench,
   scenario: ProxyScenario,
   run: (proxies: readonly Started[]) => Promise<T>,
+  setups: readonly Setup[] = [scenario.setup],
 ): Promise<T> {
   const proxies: Started[] = [];
   try {
     for (const name of takingPart(bench, scenario)) {
-      const started = await start(bench, scenario, name);
-      if (started !== undefined) proxies.push(started);
+      for (const setup of setups) {
+        const started = await start(bench, { ...scenario, setup }, name);
+        if (started !== undefined) proxies.push(started);
+      }
     }
     return await run(proxies);
   } finally {
@@ -242,7 +277,7 @@ async function runMemoryScenario(
     proxy,
     samples: [] as MemorySample[],
   }));
-  const rounds = scenario.requests === undefined ? MEMORY_ROUNDS : 1;
+  const rounds = scenario.load === undefined ? MEMORY_ROUNDS : 1;
   for (let round = 0; round < rounds; round++) {
     for (const { proxy, samples } of all) {
       const started = await start(bench, scenario, proxy);

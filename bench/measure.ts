@@ -2,7 +2,13 @@ import { createConnection, type Socket } from "node:net";
 import { type Latency, runLoad, runOpenLoop } from "./load.ts";
 import { proportionalMiB, residentMiB } from "./measured.ts";
 import type { Started } from "./peers.ts";
-import type { LoadScenario, MemoryScenario, RateScenario } from "./scenarios.ts";
+import type {
+  CostScenario,
+  LoadScenario,
+  MemoryLoad,
+  MemoryScenario,
+  RateScenario,
+} from "./scenario.ts";
 
 /** How long, and where files may be put. */
 export interface RunOptions {
@@ -59,7 +65,7 @@ function checkErrors(name: string, errors: number, requests: number): void {
 
 /** CPU for each request, or for each MiB. */
 export function measureLoad(
-  scenario: LoadScenario,
+  scenario: LoadScenario | CostScenario,
   proxies: readonly Started[],
   { rounds, ...options }: RunOptions,
 ): Promise<readonly Runs<LoadSample>[]> {
@@ -67,7 +73,8 @@ export function measureLoad(
     const beforeMicros = cpuMicrosOf(proxy);
     const load = await runLoad(proxy.port, scenario.traffic, options);
     checkErrors(proxy.name, load.errors, load.requests);
-    const units = load.requests * (scenario.mebibytes ?? 1);
+    const mebibytes = scenario.kind === "load" ? scenario.mebibytes : undefined;
+    const units = load.requests * (mebibytes ?? 1);
     return {
       cpuMicros: (cpuMicrosOf(proxy) - beforeMicros) / units,
       perSecond: units / load.seconds,
@@ -92,10 +99,12 @@ export function measureRate(
 export interface MemorySample {
   readonly residentMiB: number;
   readonly proportionalMiB: number;
+  /** KiB that were resident more for each million requests, over the second half of them. */
+  readonly growthKiB?: number;
 }
 
 const SETTLE_MS = 2000;
-const SLICE_SECONDS = 20;
+const SLICE_SECONDS = 5;
 
 /** Brings a fresh proxy into the state that the scenario is about, and weighs it. */
 export async function measureMemory(
@@ -105,20 +114,43 @@ export async function measureMemory(
 ): Promise<MemorySample> {
   const held = await holdConnections(proxy.port, scenario.idleConnections ?? 0);
   try {
-    for (let done = 0; done < (scenario.requests ?? 0); ) {
-      const traffic = { path: "/", connections: 32 };
-      const load = await runLoad(proxy.port, traffic, { seconds: SLICE_SECONDS, folder });
-      checkErrors(proxy.name, load.errors, load.requests);
-      done += load.requests;
-    }
+    const growthKiB =
+      scenario.load === undefined ? undefined : await growthUnder(scenario.load, proxy, folder);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     return {
       residentMiB: residentMiBOf(proxy),
       proportionalMiB: proxy.processes.reduce((sum, { pid }) => sum + proportionalMiB(pid), 0),
+      ...(growthKiB !== undefined && { growthKiB }),
     };
   } finally {
     for (const socket of held) socket.destroy();
   }
+}
+
+/** Asks for as much as is said; a first half is for what grows once. */
+async function growthUnder(
+  { requests, traffic }: MemoryLoad,
+  proxy: Started,
+  folder: string,
+): Promise<number> {
+  const weighed: { readonly done: number; readonly kibibytes: number }[] = [];
+  for (let done = 0; done < requests; ) {
+    const load = await runLoad(proxy.port, traffic, { seconds: SLICE_SECONDS, folder });
+    checkErrors(proxy.name, load.errors, load.requests);
+    done += load.requests;
+    weighed.push({ done, kibibytes: residentMiBOf(proxy) * 1024 });
+  }
+  return 1_000_000 * slope(weighed.filter(({ done }) => done >= requests / 2));
+}
+
+/** KiB for each request, by least squares. */
+function slope(points: readonly { readonly done: number; readonly kibibytes: number }[]): number {
+  const middle = (of: readonly number[]): number =>
+    of.reduce((sum, each) => sum + each, 0) / of.length;
+  const x = middle(points.map(({ done }) => done));
+  const y = middle(points.map(({ kibibytes }) => kibibytes));
+  const above = points.reduce((sum, { done, kibibytes }) => sum + (done - x) * (kibibytes - y), 0);
+  return above / points.reduce((sum, { done }) => sum + (done - x) ** 2, 0);
 }
 
 /** Connections that were answered once and stay open. */

@@ -4,6 +4,7 @@ import { get } from "node:https";
 import { join } from "node:path";
 import { findProgram } from "../test/programs.ts";
 import type { CertificateFiles } from "./bootstrap.ts";
+import type { Http2Ports } from "./http2-upstream.ts";
 import { Measured } from "./measured.ts";
 import { freePorts, waitFor } from "./ports.ts";
 
@@ -15,6 +16,8 @@ export interface SetupContext {
   /** Where the scenario's proxies may listen. */
   readonly ports: readonly number[];
   readonly upstreamPort: number;
+  /** Absent where there is no C compiler for the upstream over HTTP/2. */
+  readonly http2Ports: Http2Ports | undefined;
   readonly folder: string;
   readonly certificates: { readonly client: CertificateFiles; readonly server: CertificateFiles };
 }

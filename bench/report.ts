@@ -1,7 +1,7 @@
 import type { Latency } from "./load.ts";
 import type { LoadSample, MemorySample, Runs } from "./measure.ts";
-import type { ProxyName } from "./peers.ts";
-import type { LoadScenario, Scenario } from "./scenarios.ts";
+import { PROXY_NAMES, type ProxyName } from "./peers.ts";
+import type { CostScenario, LoadScenario, Scenario } from "./scenario.ts";
 import { pairedRatios, type Spread, spread } from "./statistics.ts";
 
 /** One line of a table, and of the JSON. */
@@ -40,6 +40,30 @@ export function loadRows(
       },
       ...(peer === undefined ? {} : { ratio: spread(pairedRatios(own, ofPeer)) }),
     };
+  });
+}
+
+/** Rows of what something costs, of runs with it, each followed by those without it. */
+export function costRows(
+  { kind, name, title }: CostScenario,
+  runs: readonly Runs<LoadSample>[],
+): readonly Row[] {
+  return PROXY_NAMES.flatMap((proxy) => {
+    const [withIt, without] = runs.filter((each) => each.proxy.name === proxy);
+    if (withIt === undefined || without === undefined) return [];
+    const costs = withIt.samples.map(
+      ({ cpuMicros }, round) => cpuMicros - (without.samples[round]?.cpuMicros ?? Number.NaN),
+    );
+    const { median, lower, upper } = spread(costs);
+    const base = spread(without.samples.map(({ cpuMicros }) => cpuMicros)).median;
+    const values = {
+      "cost µs/request": median,
+      "half from": lower,
+      "half to": upper,
+      "% of the rest": (median / base) * 100,
+      "CPU µs without": base,
+    };
+    return [{ kind, scenario: name, title, proxy, values }];
   });
 }
 
@@ -85,6 +109,7 @@ export function memoryRows(
   const ofPeer = peer?.samples.map(({ residentMiB }) => residentMiB) ?? [];
   return all.map(({ proxy, samples }) => {
     const own = samples.map(({ residentMiB }) => residentMiB);
+    const grown = samples.flatMap(({ growthKiB }) => growthKiB ?? []);
     return {
       kind: "memory",
       scenario: name,
@@ -93,6 +118,7 @@ export function memoryRows(
       values: {
         [MIB]: spread(own).median,
         "proportional MiB": spread(samples.map(({ proportionalMiB }) => proportionalMiB)).median,
+        ...(grown.length > 0 && { "KiB per million requests": spread(grown).median }),
       },
       ...(peer === undefined ? {} : { ratio: spread(pairedRatios(own, ofPeer)) }),
     };
@@ -129,6 +155,6 @@ export function formatTable(rows: readonly Row[]): string {
 function formatNumber(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString("en");
   if (value === 0) return "0";
-  if (value < 1) return value.toFixed(2);
+  if (value < 1 && value > -1) return value.toFixed(2);
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
 }

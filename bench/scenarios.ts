@@ -1,192 +1,9 @@
-import {
-  anyHost,
-  bootstrap,
-  cluster,
-  downstreamTls,
-  HEADER_MUTATIONS,
-  type HttpListenerOptions,
-  httpListener,
-  manyRoutes,
-  RETRY_POLICY,
-  rbacFilter,
-  tcpListener,
-  upstreamTls,
-} from "./bootstrap.ts";
-import { CLIENT_ID, SERVER_ID } from "./certificates.ts";
+import { anyHost, HEADER_MUTATIONS, manyRoutes, RETRY_POLICY } from "./bootstrap.ts";
+import { COST_SCENARIOS } from "./filter-scenarios.ts";
+import { HTTP2_SCENARIOS } from "./http2-scenarios.ts";
 import type { Traffic } from "./load.ts";
-import type { PeerMode, Setup } from "./peers.ts";
-
-interface Common {
-  readonly name: string;
-  readonly title: string;
-  readonly setup: Setup;
-  /** As what nginx and haproxy take part; not at all when absent. */
-  readonly peers?: PeerMode;
-  /** Runs only when it is named. */
-  readonly onlyByName?: boolean;
-}
-
-/** CPU per request under closed-loop load. */
-export interface LoadScenario extends Common {
-  readonly kind: "load";
-  readonly traffic: Traffic;
-  /** Counts MiB instead of requests: so many in one. */
-  readonly mebibytes?: number;
-}
-
-/** Latency at a fixed rate. */
-export interface RateScenario extends Common {
-  readonly kind: "rate";
-  readonly rate: number;
-  readonly connections: number;
-}
-
-/** Resident memory after a start and, perhaps, something more. */
-export interface MemoryScenario extends Common {
-  readonly kind: "memory";
-  readonly idleConnections?: number;
-  readonly requests?: number;
-}
-
-/** What the processes of `weft up --demo` take together. */
-export interface DemoScenario {
-  readonly kind: "demo";
-  readonly name: string;
-  readonly title: string;
-  readonly onlyByName?: boolean;
-}
-
-/** What choosing a host costs, and an update of one of many, inside of this process. */
-export interface BalanceScenario {
-  readonly kind: "balance";
-  readonly name: string;
-  readonly title: string;
-  readonly onlyByName?: boolean;
-}
-
-/** Of proxies that run beside each other. */
-export type ProxyScenario = LoadScenario | RateScenario | MemoryScenario;
-export type Scenario = ProxyScenario | DemoScenario | BalanceScenario;
-
-/** One process with one HTTP listener in front of the upstream. */
-function single(options: Partial<Omit<HttpListenerOptions, "port">> = {}): Setup {
-  return ({ ports: [port = 0, adminPort = 0], upstreamPort }) => ({
-    entryPort: port,
-    bootstraps: [
-      bootstrap({
-        adminPort,
-        listeners: [httpListener({ port, virtualHosts: [anyHost()], ...options })],
-        clusters: [cluster("upstream", upstreamPort)],
-      }),
-    ],
-  });
-}
-
-const plain = single();
-
-const withTls: Setup = (context) =>
-  single({ transportSocket: downstreamTls(context.certificates.server) })(context);
-
-const withAccessLog: Setup = (context) =>
-  single({ accessLog: `${context.folder}/access.log` })(context);
-
-/** So many per cent of requests are told to Zipkin, which is the upstream as well. */
-const traced = (percent: number): Setup =>
-  single({
-    fields: {
-      tracing: {
-        randomSampling: { value: percent },
-        provider: {
-          name: "envoy.tracers.zipkin",
-          typedConfig: {
-            "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
-            collectorCluster: "upstream",
-            collectorEndpoint: "/api/v2/spans",
-            collectorEndpointVersion: "HTTP_JSON",
-          },
-        },
-      },
-    },
-  });
-
-const tcp: Setup = ({ ports: [port = 0, adminPort = 0], upstreamPort }) => ({
-  entryPort: port,
-  bootstraps: [
-    bootstrap({
-      adminPort,
-      listeners: [tcpListener(port, "upstream")],
-      clusters: [cluster("upstream", upstreamPort)],
-    }),
-  ],
-});
-
-/** Two sidecars: mutual TLS between them, RBAC at the second, retries, logs of both. */
-const pair: Setup = ({ ports, upstreamPort, folder, certificates: { client, server } }) => {
-  const [port = 0, adminPort = 0, innerPort = 0, innerAdminPort = 0] = ports;
-  const outbound = bootstrap({
-    adminPort,
-    listeners: [
-      httpListener({
-        port,
-        virtualHosts: [anyHost({ cluster: "server", retryPolicy: RETRY_POLICY, timeout: "15s" })],
-        accessLog: `${folder}/client.log`,
-      }),
-    ],
-    clusters: [cluster("server", innerPort, upstreamTls(client, SERVER_ID))],
-  });
-  const inbound = bootstrap({
-    adminPort: innerAdminPort,
-    listeners: [
-      httpListener({
-        port: innerPort,
-        virtualHosts: [anyHost()],
-        filters: [
-          rbacFilter(
-            {
-              andRules: { rules: [{ header: { name: ":method", stringMatch: { exact: "GET" } } }] },
-            },
-            { authenticated: { principalName: { exact: CLIENT_ID } } },
-          ),
-        ],
-        accessLog: `${folder}/server.log`,
-        transportSocket: downstreamTls(server, CLIENT_ID),
-        fields: {
-          forwardClientCertDetails: "APPEND_FORWARD",
-          setCurrentClientCertDetails: { uri: true },
-        },
-      }),
-    ],
-    clusters: [cluster("upstream", upstreamPort)],
-  });
-  return { entryPort: port, bootstraps: [outbound, inbound] };
-};
-
-const SERVICES = 500;
-
-/** As a sidecar of a mesh with so many services: a cluster, a virtual host and routes of each. */
-const services: Setup = ({ ports: [port = 0, adminPort = 0], upstreamPort }) => {
-  const names = Array.from({ length: SERVICES }, (_, at) => `service-${at}.default.svc.local`);
-  const virtualHosts = names.map((name) => ({
-    name,
-    domains: [name, `${name}:80`, name.replace(".svc.local", "")],
-    routes: ["/v1/", "/v2/", "/"].map((prefix) => ({
-      name: `${name}${prefix}`,
-      match: { prefix, headers: [{ name: "x-user", presentMatch: prefix === "/v2/" }] },
-      route: { cluster: `outbound|80||${name}`, retryPolicy: RETRY_POLICY, timeout: "15s" },
-    })),
-  }));
-  const clusters = names.map((name) => cluster(`outbound|80||${name}`, upstreamPort));
-  return {
-    entryPort: port,
-    bootstraps: [
-      bootstrap({
-        adminPort,
-        listeners: [httpListener({ port, virtualHosts: [...virtualHosts, anyHost()] })],
-        clusters: [...clusters, cluster("upstream", upstreamPort)],
-      }),
-    ],
-  };
-};
+import type { LoadScenario, Scenario } from "./scenario.ts";
+import { pair, plain, services, single, tcp, traced, withAccessLog, withTls } from "./setups.ts";
 
 const get = (path: string, connections = 32): Traffic => ({ path, connections });
 const post = (postBytes: number, connections = 32): Traffic => ({
@@ -216,17 +33,7 @@ const LOAD: readonly LoadScenario[] = [
 /** What a feature costs: the plain case and one thing more. */
 const FEATURES: readonly LoadScenario[] = [
   { name: "access-log", title: "plain + access log", setup: withAccessLog },
-  { name: "tracing-1", title: "plain + tracing, 1 % sampled", setup: traced(1) },
   { name: "tracing-100", title: "plain + tracing, all sampled", setup: traced(100) },
-  {
-    name: "rbac",
-    title: "plain + RBAC",
-    setup: single({
-      filters: [
-        rbacFilter({ header: { name: ":method", stringMatch: { exact: "GET" } } }, { any: true }),
-      ],
-    }),
-  },
   {
     name: "headers",
     title: "plain + header mutations",
@@ -254,14 +61,17 @@ const FEATURES: readonly LoadScenario[] = [
   },
 ].map((scenario) => ({ ...scenario, kind: "load", traffic: get("/") }));
 
+/** Everything that can be asked for, in the order in which it runs. */
 export const SCENARIOS: readonly Scenario[] = [
   ...LOAD,
   ...FEATURES,
+  ...HTTP2_SCENARIOS,
+  ...COST_SCENARIOS,
   {
     kind: "load",
     name: "tls",
     title: "plain + TLS from the client",
-    setup: withTls,
+    setup: withTls(),
     peers: "https",
     traffic: { ...get("/"), isHttps: true },
   },
@@ -269,7 +79,7 @@ export const SCENARIOS: readonly Scenario[] = [
     kind: "load",
     name: "pair",
     title: "pair: mTLS, RBAC, retries, logs",
-    setup: pair,
+    setup: pair(),
     traffic: get("/"),
   },
   {
@@ -284,7 +94,7 @@ export const SCENARIOS: readonly Scenario[] = [
     kind: "load",
     name: "connect-tls",
     title: "a TLS connection a request",
-    setup: withTls,
+    setup: withTls(),
     peers: "https",
     traffic: { ...get("/"), closes: true, isHttps: true },
   },
@@ -330,7 +140,18 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "memory-10m",
     title: "after 10 million requests",
     setup: plain,
-    requests: 10_000_000,
+    load: { requests: 10_000_000, traffic: get("/") },
+    onlyByName: true,
+  },
+  {
+    kind: "memory",
+    name: "memory-10m-h2",
+    title: "after 10 million requests over HTTP/2",
+    setup: single({ http2: "small" }),
+    load: {
+      requests: 10_000_000,
+      traffic: { path: "/", connections: 4, streams: 100, answerBytes: 23 },
+    },
     onlyByName: true,
   },
   { kind: "demo", name: "demo", title: "weft up --demo, all processes" },

@@ -1,30 +1,36 @@
 /**
  * The bench's upstream: answers every request with 23 bytes, or with as many as its path says
- * (`/1024`), after it has read a body of known length. It does no more than it must, so that it is
+ * (`/1024`, or compressed `/gzip/1024`), after it has read a body of known length. It does no more than it must, so that it is
  * not what is measured.
  */
 import { createServer, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 
 const HEAD_END = "\r\n\r\n";
 const PATH_BYTES = /^\w+ \/(?:\S*\/)?(\d*) /;
+const GZIP_PATH = /^\w+ \/gzip\//;
 const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i;
 /** A head is looked for in so many bytes of a read; what follows is body. */
 const HEAD_BYTES_MAX = 16_384;
 
-function response(bytes: number): Buffer {
-  return Buffer.from(
-    `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`,
-  );
+function response(bytes: number, isGzip: boolean): Buffer {
+  const text = Buffer.alloc(bytes, "x");
+  const body = isGzip ? gzipSync(text) : text;
+  const encoding = isGzip ? "content-encoding: gzip\r\n" : "";
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n${encoding}content-length: ${body.length}`;
+  return Buffer.concat([Buffer.from(`${head}${HEAD_END}`), body]);
 }
 
 const responses = new Map<string, Buffer>();
 
 function responseTo(head: string): Buffer {
-  const path = PATH_BYTES.exec(head)?.[1] ?? "";
-  let prepared = responses.get(path);
+  const size = PATH_BYTES.exec(head)?.[1] ?? "";
+  const isGzip = GZIP_PATH.test(head);
+  const key = isGzip ? `gzip ${size}` : size;
+  let prepared = responses.get(key);
   if (prepared === undefined) {
-    prepared = response(path === "" ? 23 : Number(path));
-    responses.set(path, prepared);
+    prepared = response(size === "" ? 23 : Number(size), isGzip);
+    responses.set(key, prepared);
   }
   return prepared;
 }

@@ -11,6 +11,7 @@ export type Program =
   | "nft"
   | "kubectl"
   | "wrk"
+  | "h2load"
   | "curl"
   | "go-control-plane"
   | "istiod"
