@@ -14,7 +14,7 @@ const OK: Script = { send: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Up: Yes\r\
 /** Answers by path and keeps what it was sent. */
 export class ScriptedUpstream {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Socket, MessageReader>();
   readonly #scripts: Readonly<Record<string, Script>>;
   /** Whole requests, in the order in which they came. */
   readonly requests: WireMessage[] = [];
@@ -47,10 +47,15 @@ export class ScriptedUpstream {
     return this.#sockets.size;
   }
 
+  /** What came of requests that are not complete, on the connections that are open. */
+  get unfinished(): string {
+    return [...this.#sockets.values()].map(({ rest }) => rest).join("");
+  }
+
   #accept(socket: Socket): void {
     this.connections++;
-    this.#sockets.add(socket);
     const reader = new MessageReader("request", []);
+    this.#sockets.set(socket, reader);
     let answered = 0;
     socket.on("error", () => undefined);
     socket.on("close", () => this.#sockets.delete(socket));
@@ -85,7 +90,7 @@ export class ScriptedUpstream {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }

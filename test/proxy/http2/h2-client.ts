@@ -8,6 +8,7 @@ import {
   type SecureClientSessionOptions,
 } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../../controlplane/until.ts";
 import { plainHeaders } from "./plain-headers.ts";
 
 /** How long a stream may take; then whatever came is the answer. */
@@ -22,7 +23,10 @@ export interface H2Request {
   readonly trailers?: OutgoingHttpHeaders;
   /** Never ends its side. */
   readonly staysOpen?: boolean;
-  /** Resets the stream with this code when so much of the answer came. */
+  /**
+   * Resets the stream with this code when so much of the answer came; `sent`: when the upstream has
+   * the request, as `hasArrived` says.
+   */
   readonly reset?: { readonly at: "head" | "body" | "sent"; readonly code: number };
 }
 
@@ -40,21 +44,31 @@ export interface H2Answer {
   readonly isOpen?: true;
 }
 
+/** How requests go out. */
+export interface ExchangeOptions {
+  readonly inTurn?: boolean;
+  readonly tls?: SecureClientSessionOptions;
+  /** Whether an upstream has the request that is to be reset. */
+  readonly hasArrived?: (request: H2Request) => boolean;
+}
+
 /** Sends requests over one connection, all at once or one after the other, and says what came. */
 export async function exchangeH2(
   port: number,
   requests: readonly H2Request[],
-  options: { readonly inTurn?: boolean; readonly tls?: SecureClientSessionOptions } = {},
+  options: ExchangeOptions = {},
 ): Promise<readonly H2Answer[]> {
   const scheme = options.tls === undefined ? "http" : "https";
   const session = connect(`${scheme}://127.0.0.1:${port}`, { ...options.tls });
   session.on("error", () => undefined);
+  const send = (request: H2Request): Promise<H2Answer> =>
+    sendH2(session, request, { scheme, hasArrived: () => options.hasArrived?.(request) ?? true });
   try {
     if (options.inTurn !== true) {
-      return await Promise.all(requests.map((request) => sendH2(session, request, scheme)));
+      return await Promise.all(requests.map(send));
     }
     const answers: H2Answer[] = [];
-    for (const request of requests) answers.push(await sendH2(session, request, scheme));
+    for (const request of requests) answers.push(await send(request));
     return answers;
   } finally {
     session.destroy();
@@ -65,7 +79,7 @@ export async function exchangeH2(
 export async function sendH2(
   session: ClientHttp2Session,
   { headers, body, trailers, staysOpen = false, reset }: H2Request,
-  scheme = "http",
+  { scheme = "http", hasArrived }: { scheme?: string; hasArrived?: () => boolean } = {},
 ): Promise<H2Answer> {
   const stream = session.request(
     { ":method": "GET", ":scheme": scheme, ":path": "/", ...headers },
@@ -82,7 +96,7 @@ export async function sendH2(
     stream.write(part);
   }
   if (reset?.at === "sent") {
-    await sleep(50);
+    await until(hasArrived ?? (() => true), "the request to arrive");
     stream.close(reset.code);
   } else if (!staysOpen && stream.writable) stream.end();
   return answer.whole;

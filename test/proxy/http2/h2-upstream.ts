@@ -50,6 +50,7 @@ export class H2Upstream {
   /** In the order in which they began. */
   readonly requests: H2Seen[] = [];
   connections = 0;
+  openStreams = 0;
 
   private constructor(scripts: Readonly<Record<string, H2Script>>, settings: object) {
     this.#scripts = scripts;
@@ -86,8 +87,10 @@ export class H2Upstream {
     const script = this.#scripts[path] ?? OK;
     const seen: H2Seen = { headers: plainHeaders(headers), body: "", trailers: [] };
     this.requests.push(seen);
+    this.openStreams++;
     stream.on("error", () => undefined);
     stream.on("close", () => {
+      this.openStreams--;
       if (stream.rstCode !== 0 && script.reset === undefined) {
         seen.reset = codeName(stream.rstCode ?? 0);
       }

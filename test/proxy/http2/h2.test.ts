@@ -16,7 +16,7 @@ import { UPSTREAM_CASES } from "./cases/upstreams.ts";
 import { H2_LISTENERS, type H2Listener, h2Bootstrap } from "./h2-bootstrap.ts";
 import { isHttp2Built } from "./h2-built.ts";
 import type { H2Case } from "./h2-case.ts";
-import { exchangeH2, type H2Answer } from "./h2-client.ts";
+import { exchangeH2, type H2Answer, type H2Request } from "./h2-client.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import { exchangeFrames, type FramesSeen } from "./raw-frames.ts";
 
@@ -69,7 +69,8 @@ async function run(one: H2Case, plane: Plane<H2Listener>): Promise<Outcome> {
     ...request,
     headers: { ...request.headers, mark },
   }));
-  const answers = await exchangeH2(plane.ports[listener], requests, { inTurn });
+  const answers = await exchangeH2(plane.ports[listener], requests, { inTurn, hasArrived });
+  await until(() => http2.openStreams === 0, "the upstream's streams to end");
   const log = await linesOf(plane, mark, requests.length);
   const without = (line: string): string => line.replace(mark, "").trim();
   return {
@@ -84,6 +85,12 @@ async function run(one: H2Case, plane: Plane<H2Listener>): Promise<Outcome> {
     upstream: ignores.includes("upstream") ? [] : JSON.parse(seen().replaceAll(mark, "")),
     log: ignores.includes("log") ? [] : log.map(without),
   };
+}
+
+/** The only request of a case: all of it, or all that its client sends. */
+function hasArrived({ body = [] }: H2Request): boolean {
+  if (http1.requests.length + http2.requests.length > 0) return true;
+  return body.length > 0 && http1.unfinished.includes(body.join(""));
 }
 
 /** What both upstreams were sent; the order of headers means nothing. */
@@ -111,16 +118,12 @@ async function linesOf(
 ): Promise<readonly string[]> {
   const path = logs[planes.planes.indexOf(plane)] ?? "";
   let lines: string[] = [];
-  await until(
-    () => {
-      lines = readFileSync(path, "utf8")
-        .split("\n")
-        .filter((line) => line.startsWith(`${mark} `));
-      return lines.length >= count;
-    },
-    "the log to have them",
-    3_000,
-  ).catch(() => undefined);
+  await until(() => {
+    lines = readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith(`${mark} `));
+    return lines.length >= count;
+  }, "the log to have them").catch(() => undefined);
   return lines.sort();
 }
 

@@ -6,6 +6,7 @@ const GRPC = { ":status": 200, "content-type": "application/grpc" };
 /** What the upstream of HTTP/1.1 answers, by path; everything else is 200 `hi`. */
 export const H1_SCRIPTS: Readonly<Record<string, Script>> = {
   "/silent": {},
+  "/mute": {},
   "/idle": {},
   "/long": {},
   "/asked": {},
@@ -46,6 +47,7 @@ export const H1_SCRIPTS: Readonly<Record<string, Script>> = {
 /** What the upstream of HTTP/2 answers, by path; everything else is 200 `hi`. */
 export const H2_SCRIPTS: Readonly<Record<string, H2Script>> = {
   "/silent": {},
+  "/mute": {},
   "/idle": {},
   "/long": {},
   "/asked": {},

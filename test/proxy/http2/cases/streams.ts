@@ -185,14 +185,14 @@ export const STREAM_CASES: readonly H2Case[] = [
   },
   {
     name: "a client that resets when it has sent",
-    requests: [one("/silent", { reset: { at: "sent", code: 8 } })],
+    requests: [one("/mute", { reset: { at: "sent", code: 8 } })],
     status: [0],
   },
   {
     name: "a client that resets a body",
     requests: [
       one(
-        "/silent",
+        "/mute",
         { body: ["abc"], staysOpen: true, reset: { at: "sent", code: 8 } },
         { ":method": "POST" },
       ),

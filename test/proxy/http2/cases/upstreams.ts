@@ -89,12 +89,12 @@ export const UPSTREAM_CASES: readonly H2Case[] = [
   { name: "cookies to it", requests: [two("/", {}, { cookie: ["a=1", "b=2"] })], status: [200] },
   {
     name: "a client that cancels what it asked of it",
-    requests: [two("/silent", { reset: { at: "sent", code: 8 } })],
+    requests: [two("/mute", { reset: { at: "sent", code: 8 } })],
     status: [0],
   },
   {
     name: "a client that cancels with another code",
-    requests: [two("/silent", { reset: { at: "sent", code: 2 } })],
+    requests: [two("/mute", { reset: { at: "sent", code: 2 } })],
     status: [0],
   },
   {
