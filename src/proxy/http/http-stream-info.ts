@@ -239,9 +239,9 @@ export class HttpStreamInfo implements StreamInfo {
       case "DS_RX_END":
         return times.requestEndMs;
       case "US_CX_BEG":
-        return router.upstreamConnection?.connectStartMs ?? -1;
+        return router.search.last?.line.connectStartMs ?? -1;
       case "US_CX_END":
-        return router.upstreamConnection?.connectedMs ?? -1;
+        return router.search.last?.line.connectedMs ?? -1;
       case "US_TX_BEG":
         return times.sendBeginMs;
       case "US_TX_END":
@@ -317,28 +317,28 @@ class HttpUpstreamInfo implements UpstreamInfo {
     return host && (host.state.hostname || host.key);
   }
   get localAddress(): PeerAddress | undefined {
-    return this.#stream.router.upstreamConnection?.localAddress;
+    return this.#stream.router.search.last?.line.localAddress;
   }
   get remoteAddress(): PeerAddress | undefined {
-    return this.#stream.router.upstreamConnection?.remoteAddress;
+    return this.#stream.router.search.last?.line.remoteAddress;
   }
   get protocol(): string | undefined {
-    return this.#stream.router.upstreamConnection?.protocol;
+    return this.#stream.router.search.last?.protocol;
   }
   get attempts(): number {
     return this.#stream.router.attempts;
   }
   get transportFailure(): string {
-    return this.#stream.router.transportFailure;
+    return this.#stream.router.search.transportFailure;
   }
   get tls(): TlsInfo | undefined {
-    return this.#stream.router.upstreamConnection?.tls;
+    return this.#stream.router.search.last?.line.tls;
   }
   get connectionId(): number | undefined {
-    return this.#stream.router.upstreamConnection?.id;
+    return this.#stream.router.search.last?.line.id;
   }
   get poolReadyMs(): number {
-    return this.#stream.router.poolReadyMs;
+    return this.#stream.router.search.poolReadyMs;
   }
   get wire(): WireBytes {
     return this.#stream.router.meter ?? NO_BYTES;

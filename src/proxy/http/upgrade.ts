@@ -28,7 +28,7 @@ export function allowsUpgrade(
 /** Whether the response's end is that of a tunnel which the upstream had no other way to end. */
 export function endsTunnel({ method, status, router }: InformedStream): boolean {
   const isTunnel = status === 101 || opensTunnel(method, status);
-  return isTunnel && router.upstreamConnection?.protocol === "HTTP/1.1";
+  return isTunnel && router.search.last?.protocol === "HTTP/1.1";
 }
 
 /** Takes out an upgrade that nobody speaks, as Envoy does with h2c; false for another. */
@@ -45,7 +45,7 @@ export function emptyRefusal(
   response: ResponseHead,
 ): boolean {
   if (head.upgrade.toLowerCase() !== "websocket") return false;
-  if (protocol === "HTTP/2" || router.upstreamConnection?.protocol === "HTTP/2") return false;
+  if (protocol === "HTTP/2" || router.search.last?.protocol === "HTTP/2") return false;
   response.headers.set("content-length", "0");
   response.contentLength = 0;
   return true;

@@ -22,14 +22,9 @@ export interface ResponseSink extends BodySink {
   onSendDrain(): void;
 }
 
-/**
- * What carries one exchange to an upstream host, as its owner sees it: a whole connection of
- * HTTP/1.1 while it lasts, one stream of HTTP/2, the bare TCP connection of a tunnel. What is sent
- * leaves with `flush`, at the end of the turn.
- */
-export interface UpstreamExchange {
-  readonly host: Host;
-  /** Of its connection, counted over all of the proxy, from 1. */
+/** A connection to an upstream host, as logs and statistics tell of it. */
+export interface ExchangeLine {
+  /** Counted over all connections of the proxy, from 1. */
   readonly id: number;
   readonly connectStartMs: number;
   /** -1 until it is made. */
@@ -39,12 +34,23 @@ export interface UpstreamExchange {
   /** Which of the host's addresses it goes to; `undefined` until it is made. */
   readonly remoteAddress: PeerAddress | undefined;
   readonly tls: TlsInfo | undefined;
+  /** What TLS or the system says of its end; "" when that was not the cause. */
+  readonly transportFailure: string;
+}
+
+/**
+ * What carries one exchange to an upstream host, as its owner sees it: a whole connection of
+ * HTTP/1.1 while it lasts, one stream of HTTP/2, the bare TCP connection of a tunnel. What is sent
+ * leaves with `flush`, at the end of the turn.
+ */
+export interface UpstreamExchange {
+  readonly host: Host;
+  /** Its connection. */
+  readonly line: ExchangeLine;
   /** `undefined` where the bytes inside a CONNECT are all that is sent. */
   readonly protocol: "HTTP/1.1" | "HTTP/2" | undefined;
   /** Whether the peer has answered on it before: then its closing may just be its old age. */
   readonly isReused: boolean;
-  /** What TLS or the system says of its end; "" when that was not the cause. */
-  readonly transportFailure: string;
   /** Whether what is sent now waits here; `onSendDrain` says when it has gone. */
   readonly isFull: boolean;
   /**

@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Host } from "../cluster/host.ts";
 import type { ProxyContext } from "../context.ts";
 import type { BodySink } from "../http/body-sink.ts";
@@ -30,7 +29,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   readonly protocol = "HTTP/1.1";
   readonly isShared = false;
   readonly host: Host;
-  readonly #line: UpstreamLine;
+  readonly line: UpstreamLine;
   readonly #pool: LinePool;
   readonly #context: ProxyContext;
   readonly #socket: Socket;
@@ -67,35 +66,13 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   constructor(line: UpstreamLine, pool: LinePool, socket: Socket) {
     const { host, context } = line;
     this.host = host;
-    this.#line = line;
+    this.line = line;
     this.#pool = pool;
     this.#context = context;
     this.#socket = socket;
     this.#out = new Sender(socket, context.flushQueue);
     const { passesTrailers, responseHeads } = host.load.config.connection;
     this.#body = new BodyReader(HEAD_BYTES_MAX, passesTrailers ? responseHeads : undefined);
-  }
-
-  get id(): number {
-    return this.#line.id;
-  }
-  get connectStartMs(): number {
-    return this.#line.connectStartMs;
-  }
-  get connectedMs(): number {
-    return this.#line.connectedMs;
-  }
-  get localAddress(): PeerAddress | undefined {
-    return this.#line.localAddress;
-  }
-  get remoteAddress(): PeerAddress | undefined {
-    return this.#line.remoteAddress;
-  }
-  get tls(): TlsInfo | undefined {
-    return this.#line.tls;
-  }
-  get transportFailure(): string {
-    return this.#line.transportFailure;
   }
 
   get isReused(): boolean {
@@ -120,7 +97,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   }
 
   begin(sink: ResponseSink, head: RequestHead, scheme: string): void {
-    this.#line.work();
+    this.line.work();
     this.#count();
     this.#sink = sink;
     this.#meter = sink.meter;
@@ -171,7 +148,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     host.activeRequests++;
     host.requestsTotal++;
     load.requestsTotal++;
-    load.breakers[this.#line.priority].requests++;
+    load.breakers[this.line.priority].requests++;
   }
 
   #countEnd(): void {
@@ -180,7 +157,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     this.#streamEnd?.cancel();
     const { host } = this;
     host.activeRequests--;
-    host.load.breakers[this.#line.priority].requests--;
+    host.load.breakers[this.line.priority].requests--;
     host.load.bytesSent += this.#out.bytesSent - this.#countedSent;
     this.#countedSent = this.#out.bytesSent;
   }
@@ -197,7 +174,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     this.#sink = undefined;
     this.#countEnd();
     this.#discarded = 0;
-    if (this.#awaitsHead || !this.#isRequestDone || this.#body.isUntilClose) this.#line.close();
+    if (this.#awaitsHead || !this.#isRequestDone || this.#body.isUntilClose) this.line.close();
     else if (!this.#body.isDone) this.#discard();
     // Who gives up at the head of a response without body leaves its end to the reader.
     else if (!this.#isInHead) this.#endExchange();
@@ -205,7 +182,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
 
   #discard(): void {
     const { clock, deadlines } = this.#context;
-    this.#discardEnd ??= new Deadline({ onDeadline: () => this.#line.close() });
+    this.#discardEnd ??= new Deadline({ onDeadline: () => this.line.close() });
     deadlines.set(this.#discardEnd, DISCARD_MS_MAX, clock.monotonicMs());
     this.#socket.resume();
   }
@@ -220,7 +197,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
 
   onBytes(buffer: Buffer, length: number): void {
     let at = 0;
-    while (at < length && !this.#line.isClosed) {
+    while (at < length && !this.line.isClosed) {
       const start = at;
       if (this.#awaitsHead) at = this.#readHead(buffer, at, length);
       else if (!this.#body.isDone) at = this.#body.read(buffer, at, length, this);
@@ -277,7 +254,7 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
       return;
     }
     this.#discarded += to - from;
-    if (this.#discarded > DISCARD_BYTES_MAX) this.#line.close();
+    if (this.#discarded > DISCARD_BYTES_MAX) this.line.close();
   }
 
   onBodyEnd(trailers?: HeaderList): void {
@@ -305,16 +282,16 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     const isUsedUp = maxRequests !== 0 && this.#exchanges >= maxRequests;
     if (isUsedUp) load.connectionsMaxRequests++;
     // A request that was answered before its end would run into the next one.
-    if (!this.#isReusable || !this.#isRequestDone || isUsedUp || this.#line.isClosed) {
-      this.#line.close();
+    if (!this.#isReusable || !this.#isRequestDone || isUsedUp || this.line.isClosed) {
+      this.line.close();
       return;
     }
     const { clock } = this.#context;
     this.#freeSinceMs = clock.monotonicMs();
     this.#discardEnd?.cancel();
-    this.#line.rest(this.#freeSinceMs);
+    this.line.rest(this.#freeSinceMs);
     this.#isTaken = false;
-    this.#pool.onRoom(this.#line);
+    this.#pool.onRoom(this.line);
   }
 
   onEnd(): void {
@@ -343,10 +320,10 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
 
   /** The exchange breaks off, and the connection with it. */
   #fail(reason: ResetReason): void {
-    if (this.#line.isClosed) return;
+    if (this.line.isClosed) return;
     const sink = this.#sink;
     if (reason === RESET.protocol) this.host.load.connectionProtocolErrors++;
-    this.#line.close(reason !== RESET.protocol && reason !== RESET.maxDuration);
+    this.line.close(reason !== RESET.protocol && reason !== RESET.maxDuration);
     sink?.onReset(reason);
   }
 

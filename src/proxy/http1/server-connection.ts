@@ -10,22 +10,17 @@ import type { HttpService } from "../http/http-config.ts";
 import type { HttpStream } from "../http/http-stream.ts";
 import { DISPATCH_REFUSED } from "../http/local-reply.ts";
 import { type HeadError, RequestHead, type ResponseHead } from "../http/message-head.ts";
+import { ServerLine, type ServerParts } from "../http/server-line.ts";
 import { reasonOf } from "../http/status-text.ts";
 import type { StreamCarrier } from "../http/stream-carrier.ts";
 import { Deadline } from "../net/deadlines.ts";
 import { Sender } from "../net/sender.ts";
 import type { SocketOwner } from "../net/socket.ts";
-import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
+import type { HttpCounters } from "../stats/http-stats.ts";
 import { BodyReader } from "./body-reader.ts";
 import { HeadReader } from "./head-reader.ts";
 import { parseRequestHead } from "./parse-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
-
-/** What a connection manager's connections need besides their context. */
-export interface ConnectionEnd {
-  /** Told once, when nothing of the connection is left. */
-  onConnectionEnd(connection: ServerConnection): void;
-}
 
 /**
  * One HTTP/1.1 connection from a client. It reads requests one after the other, and answers them
@@ -35,10 +30,11 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   readonly service: HttpService;
   readonly context: ProxyContext;
   readonly connection: ConnectionInfo;
+  readonly #line: ServerLine;
   readonly #socket: Socket;
   readonly #out: Sender;
   readonly #writer: ResponseWriter;
-  readonly #end: ConnectionEnd;
+  readonly #onEnd: ServerParts["onEnd"];
   readonly #heads = new HeadReader("request");
   readonly #body: BodyReader;
   readonly #head = new RequestHead();
@@ -46,9 +42,6 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   readonly #meter: ByteMeter | undefined;
   readonly #deadline: Deadline;
   readonly #counters: HttpCounters;
-  readonly #startMs: number;
-  /** Ends it when it is old; absent when it may be as old as it gets. */
-  readonly #age: Deadline | undefined;
   #requests = 0;
   #isOld = false;
   /** Between the head of a request and the end of its response. */
@@ -59,38 +52,26 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   #ahead: Buffer | undefined = undefined;
   /** No more requests are read: the connection only lives to get its last bytes out. */
   #isClosing = false;
-  #isClosed = false;
 
-  constructor(
-    service: HttpService,
-    context: ProxyContext,
-    end: ConnectionEnd,
-    adopt: (owner: SocketOwner) => Socket,
-    connection: ConnectionInfo,
-  ) {
+  constructor(parts: ServerParts) {
+    const { service, context, connection } = parts;
     this.service = service;
     this.context = context;
     this.connection = connection;
-    this.#end = end;
+    this.#onEnd = parts.onEnd;
     const { limits, passesTrailers } = service.config;
     this.#body = new BodyReader(limits.headBytesMax, passesTrailers ? limits : undefined);
     this.#deadline = new Deadline(this);
-    this.#socket = adopt(this);
+    this.#line = new ServerLine(this, parts, {
+      isHttp2: false,
+      onOldAge: () => this.#onOldAge(),
+    });
+    this.#socket = this.#line.socket;
+    this.#counters = this.#line.counters;
     this.#out = new Sender(this.#socket, context.flushQueue);
     this.#stream = new GuardedStream(this, this.#head);
     this.#meter = this.#stream.meter;
     this.#writer = new ResponseWriter(this.#out, service.config, this.#meter);
-    this.#counters = service.stats.counters;
-    this.#startMs = context.clock.monotonicMs();
-    this.#counters.downstream_cx_total++;
-    this.#counters.downstream_cx_http1_total++;
-    this.#counters.downstream_cx_active++;
-    this.#counters.downstream_cx_http1_active++;
-    const { connectionDurationMsMax } = service.config;
-    if (connectionDurationMsMax !== 0) {
-      this.#age = new Deadline({ onDeadline: () => this.#onOldAge() });
-      context.deadlines.set(this.#age, connectionDurationMsMax, context.clock.monotonicMs());
-    }
     this.#waitForRequest();
   }
 
@@ -110,7 +91,6 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
 
   #onOldAge(): void {
     this.#isOld = true;
-    this.#counters.downstream_cx_max_duration_reached++;
     this.closeIfIdle();
   }
 
@@ -316,7 +296,7 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
 
   #consumeAhead(): void {
     const ahead = this.#ahead;
-    if (ahead === undefined || this.#isClosed) return;
+    if (ahead === undefined || this.#line.isClosed) return;
     this.#ahead = undefined;
     this.#consume(ahead, 0, ahead.length);
     if (this.#ahead === undefined) this.#socket.resume();
@@ -386,26 +366,16 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
   }
 
   onClose(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#countClose();
+    if (this.#line.isClosed) return;
+    this.#line.close(this.#isClosing, this.#isActive);
     this.#isClosing = true;
     this.#deadline.cancel();
-    this.#age?.cancel();
     if (this.#isActive) {
       this.#isActive = false;
       this.#counters.downstream_rq_active--;
       this.#stream.onDownstreamReset("DC", "downstream_remote_disconnect");
     }
-    this.#end.onConnectionEnd(this);
-  }
-
-  #countClose(): void {
-    this.#counters.downstream_cx_http1_active--;
-    countDestroyed(this.#counters, this.#isClosing, this.#isActive);
-    this.#counters.downstream_cx_tx_bytes_total += this.#socket.bytesWritten;
-    const lengthMs = this.context.clock.monotonicMs() - this.#startMs;
-    this.service.stats.connectionLength.add(Math.floor(lengthMs));
+    this.#onEnd(this);
   }
 
   onDrain(): void {

@@ -1,4 +1,3 @@
-import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Host } from "../cluster/host.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
@@ -35,7 +34,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
   readonly host: Host;
   readonly head = new ResponseHead();
   readonly #owner: ExchangeOwner;
-  readonly #line: UpstreamLine;
+  readonly line: UpstreamLine;
   readonly #stream: Http2Stream<ResponseHead>;
   #sink: ResponseSink | undefined = undefined;
   /** Of HTTP/1.1, which the peer is asked for by an extended CONNECT; "" for none. */
@@ -47,32 +46,11 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
 
   constructor(owner: ExchangeOwner) {
     this.#owner = owner;
-    this.#line = owner.line;
+    this.line = owner.line;
     this.host = owner.line.host;
     this.#stream = new Http2Stream<ResponseHead>(this);
   }
 
-  get id(): number {
-    return this.#line.id;
-  }
-  get connectStartMs(): number {
-    return this.#line.connectStartMs;
-  }
-  get connectedMs(): number {
-    return this.#line.connectedMs;
-  }
-  get localAddress(): PeerAddress | undefined {
-    return this.#line.localAddress;
-  }
-  get remoteAddress(): PeerAddress | undefined {
-    return this.#line.remoteAddress;
-  }
-  get tls(): TlsInfo | undefined {
-    return this.#line.tls;
-  }
-  get transportFailure(): string {
-    return this.#line.transportFailure;
-  }
   get isReused(): boolean {
     return !this.#isFirst;
   }
@@ -137,7 +115,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
     host.activeRequests++;
     host.requestsTotal++;
     load.requestsTotal++;
-    load.breakers[this.#line.priority].requests++;
+    load.breakers[this.line.priority].requests++;
   }
 
   #countEnd(): void {
@@ -146,11 +124,11 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
     this.#end?.cancel();
     const { host } = this;
     host.activeRequests--;
-    host.load.breakers[this.#line.priority].requests--;
+    host.load.breakers[this.line.priority].requests--;
   }
 
   #limit(): void {
-    const { clock, deadlines } = this.#line.context;
+    const { clock, deadlines } = this.line.context;
     this.#end ??= new Deadline({
       onDeadline: () => {
         this.host.load.requestsMaxDuration++;
@@ -211,7 +189,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
     const sink = this.#sink;
     this.#sink = undefined;
     this.#countEnd();
-    const reason = this.#line.isClosed ? RESET.termination : reasonOf(end);
+    const reason = this.line.isClosed ? RESET.termination : reasonOf(end);
     const { load } = this.host;
     if (end.isRemote && reason === RESET.remote) load.requestsResetByPeer++;
     else if (reason === RESET.protocol) load.requestsReset++;

@@ -3,21 +3,16 @@ import type { ConnectionInfo } from "../../match/connection-info.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService } from "../http/http-config.ts";
 import type { RequestHead } from "../http/message-head.ts";
+import { ServerLine, type ServerParts } from "../http/server-line.ts";
 import { ByteSender } from "../net/byte-sender.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { SocketOwner } from "../net/socket.ts";
-import { countDestroyed, type HttpCounters } from "../stats/http-stats.ts";
+import type { HttpCounters } from "../stats/http-stats.ts";
 import { type Http2Counters, http2Counters } from "../stats/http2-stats.ts";
 import { CODE } from "./frame.ts";
 import type { Http2Stream, StreamEnd } from "./http2-stream.ts";
 import { CLOSED_BY_CLIENT, ServerStream, type StreamParent } from "./server-stream.ts";
 import { Http2Session, type SessionOwner } from "./session.ts";
-
-/** What a connection manager's connections need besides their context. */
-export interface ConnectionEnd {
-  /** Told once, when nothing of the connection is left. */
-  onConnectionEnd(connection: Http2ServerConnection): void;
-}
 
 /** Streams that are kept for the next requests of their connection. */
 const KEPT_STREAMS_MAX = 32;
@@ -30,16 +25,14 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
   readonly context: ProxyContext;
   readonly connection: ConnectionInfo;
   readonly http2Counters: Http2Counters;
+  readonly #line: ServerLine;
   readonly #socket: Socket;
   readonly #out: ByteSender;
-  readonly #end: ConnectionEnd;
+  readonly #onEnd: ServerParts["onEnd"];
   readonly #session: Http2Session;
   readonly #counters: HttpCounters;
-  readonly #startMs: number;
   /** Idleness, the end of a head, the end of draining and of closing: never two of them. */
   readonly #deadline: Deadline;
-  /** Ends it when it is old; absent when it may be as old as it gets. */
-  readonly #age: Deadline | undefined;
   readonly #free: ServerStream[] = [];
   #requests = 0;
   #streamsEnded = 0;
@@ -48,21 +41,17 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
   /** The client was told that there will be no more streams; later, that there are no more. */
   #drains: "no" | "announced" | "refusing" = "no";
   #isClosing = false;
-  #isClosed = false;
 
-  constructor(
-    service: HttpService,
-    context: ProxyContext,
-    end: ConnectionEnd,
-    adopt: (owner: SocketOwner) => Socket,
-    connection: ConnectionInfo,
-  ) {
+  constructor(parts: ServerParts) {
+    const { service, context, connection } = parts;
     this.service = service;
     this.context = context;
     this.connection = connection;
-    this.#end = end;
+    this.#onEnd = parts.onEnd;
     this.#deadline = new Deadline({ onDeadline: () => this.#onDeadline() });
-    this.#socket = adopt(this);
+    this.#line = new ServerLine(this, parts, { isHttp2: true, onOldAge: () => this.drain() });
+    this.#socket = this.#line.socket;
+    this.#counters = this.#line.counters;
     this.#out = new ByteSender(this.#socket, context.flushQueue);
     const { config } = service;
     // One group for all connection managers, as in Envoy.
@@ -78,16 +67,6 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
       },
       this,
     );
-    this.#counters = service.stats.counters;
-    this.#startMs = context.clock.monotonicMs();
-    this.#counters.downstream_cx_total++;
-    this.#counters.downstream_cx_http2_total++;
-    this.#counters.downstream_cx_active++;
-    this.#counters.downstream_cx_http2_active++;
-    if (config.connectionDurationMsMax !== 0) {
-      this.#age = new Deadline({ onDeadline: () => this.#onOldAge() });
-      context.deadlines.set(this.#age, config.connectionDurationMsMax, this.#startMs);
-    }
     this.#session.start();
     this.#waitForRequest();
   }
@@ -122,18 +101,11 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
   }
 
   onClose(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    const hadRequest = this.#session.streams.size > 0;
+    if (this.#line.isClosed) return;
+    this.#line.close(this.#isClosing, this.#session.streams.size > 0);
     this.#deadline.cancel();
-    this.#age?.cancel();
     this.#session.onClose(CLOSED_BY_CLIENT);
-    this.#counters.downstream_cx_http2_active--;
-    countDestroyed(this.#counters, this.#isClosing, hadRequest);
-    this.#counters.downstream_cx_tx_bytes_total += this.#socket.bytesWritten;
-    const lengthMs = this.context.clock.monotonicMs() - this.#startMs;
-    this.service.stats.connectionLength.add(Math.floor(lengthMs));
-    this.#end.onConnectionEnd(this);
+    this.#onEnd(this);
   }
 
   /** Ends at once, whatever is in progress. */
@@ -164,7 +136,7 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
     this.#streamsEnded++;
     stream.onClosed();
     if (this.#free.length < KEPT_STREAMS_MAX) this.#free.push(stream);
-    if (this.#session.streams.size > 0 || this.#isClosing || this.#isClosed) return;
+    if (this.#session.streams.size > 0 || this.#isClosing || this.#line.isClosed) return;
     if (this.#drains === "refusing") this.#startClosing();
     else if (this.#drains === "no" && !this.#isInsideHead) this.#waitForRequest();
   }
@@ -250,11 +222,6 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
 
   #setDeadline(delayMs: number): void {
     this.context.deadlines.set(this.#deadline, delayMs, this.context.clock.monotonicMs());
-  }
-
-  #onOldAge(): void {
-    this.#counters.downstream_cx_max_duration_reached++;
-    this.drain();
   }
 
   #onDeadline(): void {

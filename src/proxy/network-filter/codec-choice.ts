@@ -31,10 +31,8 @@ export function openConnection(http: HttpConnection, adopt: Adopt): OpenConnecti
 
 function openAs(http: HttpConnection, isHttp2: boolean, adopt: Adopt): OpenConnection {
   const { service, context, connection, onEnd } = http;
-  const end = { onConnectionEnd: onEnd };
-  return isHttp2
-    ? new Http2ServerConnection(service, context, end, adopt, connection)
-    : new ServerConnection(service, context, end, adopt, connection);
+  const parts = { service, context, connection, adopt, onEnd };
+  return isHttp2 ? new Http2ServerConnection(parts) : new ServerConnection(parts);
 }
 
 /** A connection whose client has not said which HTTP it speaks; later it stands for the one it is. */

@@ -9,6 +9,7 @@ import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { CODING, RequestHead, type ResponseHead } from "../http/message-head.ts";
 import { isAuthority } from "../http/parse-fields.ts";
 import type {
+  ExchangeLine,
   ResponseSink,
   UpstreamExchange,
   UpstreamPool,
@@ -48,8 +49,8 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   readonly #head = new RequestHead();
   #pool: UpstreamPool | undefined = undefined;
   #connection: UpstreamExchange | undefined = undefined;
-  /** The same, also after its end: for logs. */
-  #last: UpstreamExchange | undefined = undefined;
+  /** That of the same, also after its end: for logs. */
+  #line: ExchangeLine | undefined = undefined;
   #early: Buffer[] = [];
   #isEndDue = false;
   #state: "connecting" | "open" | "closed" = "connecting";
@@ -68,22 +69,22 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   }
 
   get id(): number {
-    return this.#last?.id ?? 0;
+    return this.#line?.id ?? 0;
   }
   get connectStartMs(): number {
-    return this.#last?.connectStartMs ?? -1;
+    return this.#line?.connectStartMs ?? -1;
   }
   get connectedMs(): number {
-    return this.#last?.connectedMs ?? -1;
+    return this.#line?.connectedMs ?? -1;
   }
   get localAddress(): FarEnd["localAddress"] {
-    return this.#last?.localAddress;
+    return this.#line?.localAddress;
   }
   get remoteAddress(): FarEnd["remoteAddress"] {
-    return this.#last?.remoteAddress;
+    return this.#line?.remoteAddress;
   }
   get tls(): FarEnd["tls"] {
-    return this.#last?.tls;
+    return this.#line?.tls;
   }
 
   /** Begins; the events may come before this returns. */
@@ -99,7 +100,7 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   onConnection(connection: UpstreamExchange): void {
     this.#pool = undefined;
     this.#connection = connection;
-    this.#last = connection;
+    this.#line = connection.line;
     connection.begin(this, this.#head, "http", false);
     connection.flush();
   }

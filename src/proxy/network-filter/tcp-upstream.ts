@@ -7,7 +7,8 @@ import type { ProxyContext } from "../context.ts";
 import { Deadline } from "../net/deadlines.ts";
 import type { Dialing, OnConnect } from "../net/dial.ts";
 import { Sender } from "../net/sender.ts";
-import { localAddressOf, type SocketOwner } from "../net/socket.ts";
+import { describeConnectError, localAddressOf, type SocketOwner } from "../net/socket.ts";
+import { TransportError } from "../tls/tls-error.ts";
 
 /** What the connection to a host tells the one that it stands behind. */
 export interface UpstreamEvents {
@@ -62,6 +63,8 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
   tls: TlsInfo | undefined = undefined;
   localAddress: PeerAddress | undefined = undefined;
   remoteAddress: PeerAddress | undefined = undefined;
+  /** Why it could not be made, in the words of TLS or the system; "" where it took too long. */
+  transportFailure = "";
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
   readonly #client: DialClient | undefined;
@@ -236,6 +239,7 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
 
   onClose(error: Error | undefined): void {
     const wasConnected = this.#socket !== undefined;
+    if (!wasConnected && !this.isTooLate) this.transportFailure = failureOf(error);
     if (!wasConnected && !this.#isSilent) this.host.load.pendingFailures++;
     this.#countEnd(!this.isTooLate && this.#firstEnd !== "peer");
     if (!this.#isSilent) this.#events.onClose(wasConnected, error);
@@ -264,4 +268,8 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
     load.connectionLength.add(Math.floor(this.#context.clock.monotonicMs() - this.connectStartMs));
     host.onConnectionClosed(this.#priority, this.#socket !== undefined);
   }
+}
+
+function failureOf(error: Error | undefined): string {
+  return error instanceof TransportError ? error.message : describeConnectError(error);
 }

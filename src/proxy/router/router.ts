@@ -19,13 +19,7 @@ import {
   upstreamReset,
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
-import type {
-  ResponseSink,
-  UpstreamExchange,
-  UpstreamPool,
-  Waiter,
-} from "../http/upstream-exchange.ts";
-import { HttpPool } from "../upstream/http-pool.ts";
+import type { ResponseSink, UpstreamExchange } from "../http/upstream-exchange.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import {
   AttemptTimers,
@@ -36,8 +30,9 @@ import {
 } from "./attempt-timers.ts";
 import { BAD_CONNECT, canConnectTo, tunnelPrefix } from "./connect.ts";
 import { dropOverload } from "./drop-overload.ts";
+import { ExchangeSearch, type Seeker } from "./exchange-search.ts";
 import { judgeReset, judgeResponse } from "./judge-host.ts";
-import { KeptBody } from "./kept-body.ts";
+import { RequestBody } from "./request-body.ts";
 import { prepareRequestHead, takeHostName } from "./request-head.ts";
 import { NO_LIMITS, type RequestLimits, requestLimits } from "./request-limits.ts";
 import { RequestPick } from "./request-pick.ts";
@@ -45,9 +40,6 @@ import { Retries } from "./retries.ts";
 import { isRetriableReset, isRetriableResponse } from "./retry-decision.ts";
 import { answerMissing, answerRoute, noHost } from "./route-answer.ts";
 import type { RoutedStream } from "./routed-stream.ts";
-import type { ShadowRequest } from "./shadow-request.ts";
-import { NO_SHADOWS, startShadows } from "./shadows.ts";
-import { TcpTunnel } from "./tcp-tunnel.ts";
 import { tellTimeLeft } from "./time-left.ts";
 import { upstreamNames } from "./upstream-names.ts";
 
@@ -55,7 +47,7 @@ import { upstreamNames } from "./upstream-names.ts";
  * Sends a request to a cluster and its response back: the last of the HTTP filters. One object
  * serves all requests of a connection, one after the other.
  */
-export class Router implements ResponseSink, Waiter, FilteredAttempt {
+export class Router implements ResponseSink, Seeker, FilteredAttempt {
   readonly #stream: RoutedStream;
   readonly meter: ByteMeter | undefined;
   readonly #timers: AttemptTimers;
@@ -66,29 +58,16 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   cluster: Cluster | undefined = undefined;
   #host: Host | undefined = undefined;
   #connection: UpstreamExchange | undefined = undefined;
-  /** The last one, which may serve others by now: for logs. */
-  upstreamConnection: UpstreamExchange | undefined = undefined;
-  /** Why the last attempt had no connection, in the system's words; "" when it had. */
-  transportFailure = "";
-  /** How long the last attempt waited for its connection, or for none; only kept for logs. */
-  poolReadyMs = -1;
+  readonly search: ExchangeSearch;
   /** Where the host's name is being looked up. */
   #cancelLookup: (() => void) | undefined = undefined;
   readonly #retries: Retries;
   readonly #pick: RequestPick;
   /** By which names its TLS connections are made; absent where the cluster's hold. */
   #names: UpstreamNames | undefined = undefined;
-  readonly #kept = new KeptBody();
-  #shadows: readonly ShadowRequest[] = NO_SHADOWS;
+  readonly #body: RequestBody;
   #tellsAttempts = false;
-  /** The other end of a CONNECT, while it is waited for. */
-  #tunnel: TcpTunnel | undefined = undefined;
-  /** What the client sends stays here until the upstream has opened the tunnel. */
-  #isTunnelShut = false;
   #isStarting = false;
-  /** Where a connection is waited for. */
-  #pool: UpstreamPool | undefined = undefined;
-  #isRequestDone = false;
   #isResponseStarted = false;
   /** Whether the last attempt ran out of time. */
   #isTimeoutRetry = false;
@@ -99,6 +78,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.meter = meter;
     this.#pick = new RequestPick(stream);
     this.#retries = new Retries(stream);
+    this.#body = new RequestBody(stream);
+    this.search = new ExchangeSearch(stream, this, meter);
     this.#timers = new AttemptTimers(stream.context, (kind) => this.#failTimeout(kind));
   }
 
@@ -114,9 +95,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   /** A request begins: of what was before it nothing is told, whoever answers it. */
   reset(): void {
     this.cluster = undefined;
-    this.upstreamConnection = undefined;
-    this.transportFailure = "";
-    this.poolReadyMs = -1;
+    this.search.reset();
     this.#pick.begin();
     this.#host = undefined;
   }
@@ -134,13 +113,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #startCluster(action: ClusterAction, choice: ClusterChoice, isRequestDone: boolean): void {
-    const { context, head, virtualHost } = this.#stream;
+    const { context, head, route, virtualHost } = this.#stream;
     this.#action = action;
-    this.#isRequestDone = isRequestDone;
     this.#isResponseStarted = false;
     this.#tellsAttempts = virtualHost?.tellsAttemptCount === true;
     const cluster = context.findCluster(choice.name);
     this.cluster = cluster;
+    this.#body.begin(isRequestDone, route?.bufferBytesMax ?? cluster?.config.bufferBytesMax ?? 0);
     if (cluster === undefined) {
       return this.#stream.localReply(answerMissing(action, choice, this.#stream));
     }
@@ -152,7 +131,9 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#pick.policy = policy;
     const mayRetry = policy !== undefined && policy.retriesMax > 0;
     const mayRepeat = mayRetry || action.internalRedirect !== undefined;
-    this.#kept.staysWhenSent = mayRepeat && head.upgrade === "";
+    const isConnect = head.method === "CONNECT";
+    const isUpgrade = head.upgrade !== "";
+    this.#body.prepare(mayRepeat && !isUpgrade, isConnect || isUpgrade);
     this.#tellTimeLeft(head);
     const refused =
       prepareRequestHead(this.#stream, action, choice) || this.#stream.notes.refusedHeader;
@@ -160,12 +141,9 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const { names } = cluster.config.connection;
     this.#names = names && upstreamNames(names, head);
     if (isRequestDone) this.#timers.startResponse(this.#limits.timeoutMs);
-    const isConnect = head.method === "CONNECT";
-    this.#isTunnelShut = isConnect || head.upgrade !== "";
     if (isConnect && !canConnectTo(head)) return this.#reply(BAD_CONNECT);
     if (action.mirrors.length > 0 && !isConnect) {
-      const sent = { body: this.#kept.pieces, isRequestDone };
-      this.#shadows = startShadows(action.mirrors, this.#stream, this.#limits.timeoutMs, sent);
+      this.#body.startShadows(action.mirrors, this.#limits.timeoutMs);
     }
     this.#isStarting = true;
     this.#attempt(cluster);
@@ -213,7 +191,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #startPerTry(): void {
-    if (this.#isRequestDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
+    if (this.#body.isDone) this.#timers.startPerTry(this.#limits.perTryTimeoutMs);
   }
 
   onFiltersPassed(): void {
@@ -233,63 +211,31 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #connect(host: Host): void {
-    const { context, connection, head } = this.#stream;
-    const prefix =
-      head.method === "CONNECT" && this.#action && tunnelPrefix(this.#action, connection);
-    if (typeof prefix === "string") {
-      const options = { context, priority: this.priority, prefix, client: connection };
-      this.#tunnel = TcpTunnel.open(host, options, this);
-      return;
-    }
-    if (this.meter !== undefined) this.poolReadyMs = -context.clock.monotonicMs();
-    this.#pool = HttpPool.of(host, context, {
-      priority: this.priority,
-      client: connection,
-      names: this.#names,
-      protocol: this.#stream.protocol,
-    });
-    this.#pool.acquire(this);
+    const { connection, head } = this.#stream;
+    const tunnel =
+      head.method === "CONNECT" && this.#action
+        ? tunnelPrefix(this.#action, connection)
+        : undefined;
+    this.search.open(host, { priority: this.priority, names: this.#names, tunnelPrefix: tunnel });
   }
 
-  onConnection(connection: UpstreamExchange): void {
-    const { head } = this.#stream;
-    this.#pool = undefined;
-    this.#tunnel = undefined;
-    this.#connection = connection;
-    this.upstreamConnection = connection;
-    this.#endPoolWait();
-    this.transportFailure = "";
-    connection.host.outlier?.onConnected();
-    this.#stream.times.startAttempt();
+  onExchange(exchange: UpstreamExchange): void {
+    const { head, times, scheme } = this.#stream;
+    this.#connection = exchange;
+    exchange.host.outlier?.onConnected();
+    times.startAttempt();
     this.#tellAttempt(head);
-    connection.begin(this, head, this.#stream.scheme, this.#isWhole);
-    if (connection.protocol === undefined) this.#isTunnelShut = false;
-    if (!this.#isTunnelShut) this.#kept.sendTo(connection, this.#keptMax);
-    if (this.#isRequestDone) this.#sendEnd(connection);
+    exchange.begin(this, head, scheme, this.#body.isNone);
+    this.#body.sendKept(exchange);
     this.#startPerTry();
     this.#timers.startIdle(this.#pick.policy?.perTryIdleTimeoutMs ?? 0);
     // What is being read from the client right now may still add to it.
-    if (this.#isRequestDone || !this.#isStarting) connection.flush();
+    if (this.#body.isDone || !this.#isStarting) exchange.flush();
     if (!this.#isStarting) this.#stream.resumeRequest();
   }
 
-  /** Whether the head is all of the request. */
-  get #isWhole(): boolean {
-    if (!this.#isRequestDone || this.#isTunnelShut || this.#kept.bytes > 0) return false;
-    return this.#stream.requestTrailers === undefined;
-  }
-
-  onNoConnection(reason: ResetReason, transportFailure: string): void {
-    this.#pool = undefined;
-    this.#tunnel = undefined;
-    this.transportFailure = transportFailure;
-    this.#endPoolWait();
+  onNoExchange(reason: ResetReason): void {
     this.onReset(reason);
-  }
-
-  /** Until then it holds when the wait began, as a number below 0. */
-  #endPoolWait(): void {
-    if (this.meter !== undefined) this.poolReadyMs += this.#stream.context.clock.monotonicMs();
   }
 
   /** What one attempt says of itself. */
@@ -305,58 +251,25 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   #tellTimeLeft({ headers }: RequestHead): void {
     const tellsEnvoy = !this.#stream.config.suppressesEnvoyHeaders;
-    const isRequestDone = this.#isRequestDone;
+    const isRequestDone = this.#body.isDone;
     const progress = { attempts: this.attempts, isRequestDone, timers: this.#timers };
     tellTimeLeft(headers, this.#limits, progress, tellsEnvoy);
   }
 
   /** More of the request's body; `flushRequest` follows. */
   sendBytes(buffer: Buffer, from: number, to: number): void {
-    const connection = this.#isTunnelShut ? undefined : this.#connection;
-    if (this.#kept.staysWhenSent || connection === undefined) this.#keep(buffer, from, to);
-    connection?.sendBytes(buffer, from, to);
-    for (const shadow of this.#shadows) shadow.sendBytes(buffer, from, to);
-  }
-
-  get #keptMax(): number {
-    return this.#stream.route?.bufferBytesMax ?? this.cluster?.config.bufferBytesMax ?? 0;
-  }
-
-  /** Keeps a copy. Past the bound a retry is given up, or the client has to wait. */
-  #keep(buffer: Buffer, from: number, to: number): void {
-    const max = this.#keptMax;
-    const isSent = this.#connection !== undefined && !this.#isTunnelShut;
-    if (isSent && this.#kept.bytes + to - from > max) {
-      this.#kept.drop();
-      return;
-    }
-    this.#kept.add(buffer, from, to);
-    if (this.#kept.bytes > max) this.#stream.pauseRequest();
-  }
-
-  #sendEnd(connection: UpstreamExchange): void {
-    const { head, requestTrailers } = this.#stream;
-    // What waits for the upgrade goes before the end.
-    if (this.#isTunnelShut && head.upgrade !== "") return;
-    this.#stream.times.note("sendEndMs");
-    connection.sendEnd(requestTrailers);
+    this.#body.send(this.#connection, buffer, from, to);
   }
 
   endRequest(): void {
-    this.#isRequestDone = true;
-    if (this.#connection !== undefined) this.#sendEnd(this.#connection);
-    for (const shadow of this.#shadows) shadow.endRequest(this.#stream.requestTrailers);
+    this.#body.end(this.#connection);
     this.#timers.startResponse(this.#limits.timeoutMs);
     if (this.#connection !== undefined || this.#filters !== undefined) this.#startPerTry();
   }
 
   /** What one read from the client brought has been handed over. */
   flushRequest(): void {
-    for (const shadow of this.#shadows) shadow.flush();
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    connection.flush();
-    if (connection.isFull) this.#stream.pauseRequest();
+    this.#body.flush(this.#connection);
   }
 
   /** The client reads slower than the upstream sends. */
@@ -397,8 +310,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     }
     this.#retries.end(head.status < 500);
     this.#isResponseStarted = true;
-    if (this.#isTunnelShut) this.#openTunnel(head);
-    this.#kept.drop();
+    if (this.#body.isTunnelShut) this.#openTunnel(head);
+    this.#body.drop();
     if (this.#stream.virtualHost?.answersAttemptCount === true) {
       head.headers.set("x-envoy-attempt-count", String(this.attempts));
     }
@@ -410,18 +323,13 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const connection = this.#connection;
     const { method, upgrade } = this.#stream.head;
     const isOpen = upgrade === "" ? opensTunnel(method, status) : status === 101;
-    if (connection === undefined || !isOpen) return;
-    this.#isTunnelShut = false;
-    this.#kept.sendTo(connection, this.#keptMax);
-    if (this.#isRequestDone && upgrade !== "") this.#sendEnd(connection);
-    connection.flush();
-    this.#stream.resumeRequest();
+    if (connection !== undefined && isOpen) this.#body.openTunnel(connection);
   }
 
   #followRedirect(action: ClusterAction, head: ResponseHead): boolean {
     const load = this.cluster?.load;
     // What is not here in full cannot be sent again.
-    const isWhole = this.#isRequestDone && this.#kept.staysWhenSent;
+    const isWhole = this.#body.isDone && this.#body.stays;
     if (!isWhole || !this.#stream.redirectInternally(action, head)) {
       if (load !== undefined) load.redirectsFailed++;
       return false;
@@ -436,9 +344,8 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#timers.end();
     this.#abandon();
     this.#release();
-    this.#shadows = NO_SHADOWS;
+    this.#body.leave(keepsBody);
     this.reset();
-    if (!keepsBody) this.#kept.clear();
   }
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
@@ -454,7 +361,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     this.#filters?.end();
     this.#release();
     this.#timers.end();
-    this.#shadows = NO_SHADOWS;
+    this.#body.release();
     this.#stream.onUpstreamEnd(trailers);
   }
 
@@ -464,7 +371,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
 
   onReset(reason: ResetReason): void {
     const connection = this.#connection;
-    if (connection !== undefined) this.transportFailure = connection.transportFailure;
+    if (connection !== undefined) this.search.transportFailure = connection.line.transportFailure;
     this.#connection = undefined;
     judgeReset(this.#host, reason);
     this.#stream.trace?.failAttempt(reason);
@@ -489,9 +396,9 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     ) {
       return;
     }
-    if (reason === RESET.maxDuration) return this.#reply(maxDurationReached(this.#isRequestDone));
+    if (reason === RESET.maxDuration) return this.#reply(maxDurationReached(this.#body.isDone));
     const isRetried = this.attempts > 1;
-    const transportFailure = this.transportFailure;
+    const { transportFailure } = this.search;
     this.#reply(upstreamReset(reason, { isRetried, transportFailure }));
   }
 
@@ -500,7 +407,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const cluster = this.cluster;
     if (cluster === undefined) return false;
     const { attempts } = this;
-    if (!this.#retries.isAllowed(policy, attempts, this.#kept.staysWhenSent)) return false;
+    if (!this.#retries.isAllowed(policy, attempts, this.#body.stays)) return false;
     this.#timers.endAttempt();
     this.#abandon();
     this.#release();
@@ -543,13 +450,11 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
   }
 
   #end(): void {
-    if (!this.#isRequestDone) for (const shadow of this.#shadows) shadow.destroy();
-    this.#shadows = NO_SHADOWS;
+    this.#body.destroy();
     this.#retries.cancel();
     this.#abandon();
     this.#release();
     this.#timers.end();
-    this.#kept.drop();
     this.#cancelLookup?.();
     this.#cancelLookup = undefined;
   }
@@ -560,10 +465,7 @@ export class Router implements ResponseSink, Waiter, FilteredAttempt {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();
-    this.#pool?.cancel(this);
-    this.#pool = undefined;
-    this.#tunnel?.abandon();
-    this.#tunnel = undefined;
+    this.search.cancel();
   }
 
   #release(): void {

@@ -1,4 +1,3 @@
-import type { PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { Priority } from "../cluster/breakers.ts";
 import type { Host } from "../cluster/host.ts";
 import type { DialClient } from "../cluster/host-dial.ts";
@@ -7,9 +6,7 @@ import { RESET, type ResetReason } from "../http/local-reply.ts";
 import { ResponseHead } from "../http/message-head.ts";
 import type { ResponseSink, UpstreamExchange, Waiter } from "../http/upstream-exchange.ts";
 import type { Sender } from "../net/sender.ts";
-import { describeConnectError } from "../net/socket.ts";
 import { TcpUpstream, type UpstreamEvents } from "../network-filter/tcp-upstream.ts";
-import { TransportError } from "../tls/tls-error.ts";
 
 /** What a tunnel is opened with; `prefix` (Latin-1) is sent before anything of the client's. */
 interface TunnelOptions {
@@ -28,10 +25,9 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   readonly protocol = undefined;
   readonly isReused = false;
   readonly host: Host;
-  transportFailure = "";
   readonly #prefix: string;
   readonly #waiter: Waiter;
-  readonly #upstream: TcpUpstream;
+  readonly line: TcpUpstream;
   #sink: ResponseSink | undefined = undefined;
   #state: "connecting" | "open" | "closed" = "connecting";
 
@@ -43,7 +39,7 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     this.host = host;
     this.#prefix = prefix;
     this.#waiter = waiter;
-    this.#upstream = new TcpUpstream(host, context, this, priority, client);
+    this.line = new TcpUpstream(host, context, this, priority, client);
   }
 
   /** Connects; the waiter is told of it. `undefined` when no more may wait, and the waiter knows. */
@@ -56,29 +52,11 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     return undefined;
   }
 
-  get id(): number {
-    return this.#upstream.id;
-  }
-  get connectStartMs(): number {
-    return this.#upstream.connectStartMs;
-  }
-  get connectedMs(): number {
-    return this.#upstream.connectedMs;
-  }
-  get localAddress(): PeerAddress | undefined {
-    return this.#upstream.localAddress;
-  }
-  get remoteAddress(): PeerAddress | undefined {
-    return this.#upstream.remoteAddress;
-  }
-  get tls(): TlsInfo | undefined {
-    return this.#upstream.tls;
-  }
   get isFull(): boolean {
-    return this.#upstream.out?.isFull ?? false;
+    return this.line.out?.isFull ?? false;
   }
   get #out(): Sender {
-    const { out } = this.#upstream;
+    const { out } = this.line;
     if (out === undefined) throw new Error("the connection is not made yet");
     return out;
   }
@@ -114,18 +92,16 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     sink?.onBodyEnd();
   }
 
-  onClose(isConnected: boolean, error: Error | undefined): void {
+  onClose(isConnected: boolean): void {
     const sink = this.#sink;
     this.#close();
     if (isConnected) {
       sink?.onReset(RESET.termination);
       return;
     }
-    this.transportFailure =
-      error instanceof TransportError ? error.message : describeConnectError(error);
-    const { isTooLate } = this.#upstream;
+    const { isTooLate, transportFailure } = this.line;
     const reason: ResetReason = isTooLate ? RESET.connectTimeout : RESET.connectFailure;
-    this.#waiter.onNoConnection(reason, isTooLate ? "" : this.transportFailure);
+    this.#waiter.onNoConnection(reason, transportFailure);
   }
 
   sendBytes(buffer: Buffer, from: number, to: number): void {
@@ -142,7 +118,7 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
 
   endTunnel(): void {
     this.#out.flushNow();
-    this.#upstream.end();
+    this.line.end();
   }
 
   abandon(): void {
@@ -151,17 +127,17 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
   }
 
   pause(): void {
-    this.#upstream.pause();
+    this.line.pause();
   }
 
   resume(): void {
-    this.#upstream.resume();
+    this.line.resume();
   }
 
   #close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#sink = undefined;
-    this.#upstream.destroy();
+    this.line.destroy();
   }
 }

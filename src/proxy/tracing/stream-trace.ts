@@ -169,7 +169,7 @@ export class StreamTrace {
   #finishAttempt(attempt: Attempt): void {
     this.#attempt = undefined;
     const { span } = attempt;
-    const protocol = this.#stream.router.upstreamConnection?.protocol;
+    const protocol = this.#stream.router.search.last?.protocol;
     const { config } = this.#tracing;
     if (span.isSampled) tagAttempt(span, this.#stream, config, { ...attempt, protocol });
     span.finish();
