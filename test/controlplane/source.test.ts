@@ -139,29 +139,6 @@ describe("FolderSource", () => {
     expect(one.refused()).toEqual([]);
   });
 
-  test.each(["removed", "emptied"])(
-    "takes a file that is %s and written anew for one that changed",
-    async (how) => {
-      const folder = new Folder();
-      const path = folder.write("a.yaml", SERVICE("a"));
-      // Nobody goes on before the file is there again.
-      let goOn: (() => void) | undefined;
-      const sleep = (): Promise<void> => new Promise((resolve) => (goOn = resolve));
-      const one = start(new FolderSource({ folder: folder.path, clock: { ...nodeClock, sleep } }));
-      await one.has({ a: 80 });
-      if (how === "removed") rmSync(path);
-      else writeFileSync(path, "");
-      await until(() => goOn !== undefined, "the source to wait");
-      folder.write("a.yaml", SERVICE("a", 81));
-      goOn?.();
-      await one.has({ a: 81 });
-      expect(one.batches.flatMap(({ events }) => events.map(({ type }) => type))).toEqual([
-        "set",
-        "set",
-      ]);
-    },
-  );
-
   test("says where a mistake is, and keeps what was last good", async () => {
     const folder = new Folder();
     folder.write("b.yaml", SERVICE("b"));

@@ -25,7 +25,7 @@ beforeAll(async () => {
   mesh.folder.write("gone.yaml", fillerYaml(1).replaceAll("filler-0", "gone"));
   mesh.route("v2");
   await mesh.served();
-  mesh.folder.write("gone.yaml", "");
+  mesh.folder.write("gone.yaml", "# nothing\n");
   mesh.route("v1");
   await mesh.served();
   // In state of the world a client that stops asking for something keeps the version of the response
