@@ -12,6 +12,7 @@ export type Program =
   | "kubectl"
   | "wrk"
   | "h2load"
+  | "h2spec"
   | "curl"
   | "go-control-plane"
   | "istiod"
@@ -83,6 +84,7 @@ const BUILT_HERE: ReadonlyMap<Program, string> = new Map([
   ["go-control-plane", "go-control-plane/go-control-plane"],
   ["istiod", "istiod/istiod"],
   ["istioctl", "istioctl/istioctl"],
+  ["h2spec", "h2spec/h2spec"],
   ["grpc-interop-client", "grpc-interop/client"],
   ["grpc-interop-server", "grpc-interop/server"],
 ]);

@@ -306,7 +306,7 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     if (this.queuedBytes === 0 && this.#endQueued) {
       this.#endQueued = false;
       this.sendEnd(this.#queuedTrailers);
-      if (this.#codeAtEnd !== -1) this.reset(this.#codeAtEnd);
+      if (this.#codeAtEnd !== -1) this.#session?.resetAfterRead(this, this.#codeAtEnd);
     } else if (this.#isFull && !this.#session.isFull) {
       this.#isFull = false;
       this.handler.onSendDrain();
@@ -322,7 +322,7 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
   /** Wants no more of the peer's message; what is sent goes to its end. Called after `sendEnd`. */
   endEarly(code: number): void {
     this.#isPaused = false;
-    if (this.isLocalDone) this.reset(code);
+    if (this.isLocalDone) this.#session?.resetAfterRead(this, code);
     else this.#codeAtEnd = code;
   }
 

@@ -87,6 +87,9 @@ export class Http2Session {
   #prefaceBytes = 0;
   #isOver = false;
   readonly #resets = new Set<number>();
+  #isReading = false;
+  /** Streams that end with the read in progress, each with its code. */
+  readonly #endings = new Map<number, number>();
   /** Every stream up to this one may be one that was reset: they were too many to know each. */
   #resetsUpTo = 0;
 
@@ -180,8 +183,16 @@ export class Http2Session {
     const from =
       this.#prefaceBytes < PREFACE.length && this.isServer ? this.#preface(buffer, length) : 0;
     if (from === -1) return;
+    this.#isReading = true;
     this.#reader.read(buffer, from, length);
+    this.#isReading = false;
     this.#frames.onReadEnd();
+    if (this.#endings.size > 0) this.#endStreams();
+  }
+
+  #endStreams(): void {
+    for (const [id, code] of this.#endings) this.streams.get(id)?.reset(code);
+    this.#endings.clear();
   }
 
   /** Where the frames begin; -1 where what came is no HTTP/2. */
@@ -268,6 +279,15 @@ export class Http2Session {
     this.writer.reset(stream.id, code);
     this.noteReset(stream.id);
     this.close(stream, end);
+  }
+
+  /**
+   * Breaks off a stream that was answered before its request had come, unless what was read together
+   * with that ends it in order: what is wrong in there is still found.
+   */
+  resetAfterRead(stream: Http2Stream, code: number): void {
+    if (this.#isReading) this.#endings.set(stream.id, code);
+    else stream.reset(code);
   }
 
   /** Refuses to know more of a stream, which is none yet or not any more. */
