@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
@@ -17,6 +16,7 @@ import { Discovery } from "./discovery.ts";
 import { DnsCaches } from "./dns-cache/dns-caches.ts";
 import { FaultLog } from "./fault-log.ts";
 import { DateHeader } from "./http/date-header.ts";
+import { RequestIds } from "./http/request-ids.ts";
 import { LayeredRuntime } from "./layered-runtime.ts";
 import { type DrainStrategy, ServerDrain } from "./listener/drain.ts";
 import { ListenerSet } from "./listener/listener-set.ts";
@@ -175,6 +175,7 @@ export class Proxy {
   #createContext({ tlsContexts, deadlines, flushQueue }: Basics): ProxyContext {
     const { clock, prng, log, peers } = this.#deps;
     const { node } = this.#bootstrap;
+    const requestIds = new RequestIds();
     return {
       clock: new TurnClock(clock, flushQueue),
       prng,
@@ -199,7 +200,7 @@ export class Proxy {
       sharedBuckets: new SharedBuckets(),
       taps: this.#taps,
       nextConnectionId: () => ++this.#connectionIds,
-      createRequestId: () => randomUUID(),
+      createRequestId: () => requestIds.next(),
     };
   }
 

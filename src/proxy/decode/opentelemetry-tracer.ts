@@ -24,6 +24,7 @@ import type { ProxyContext } from "../context.ts";
 import { ClusterSender, type Collector } from "../tracing/cluster-sender.ts";
 import { encodeOtlp, type OtelSource } from "../tracing/otel-encode.ts";
 import { type OtelRecord, OtelTracer } from "../tracing/otel-tracer.ts";
+import { RandomIds } from "../tracing/random-ids.ts";
 import { alwaysOn, parentBased, type Sampler, traceIdRatio } from "../tracing/samplers.ts";
 import { SpanReporter } from "../tracing/span-reporter.ts";
 import { TraceClock } from "../tracing/trace-clock.ts";
@@ -220,7 +221,7 @@ function openTracer(
       countOutcome: () => undefined,
     },
     createTracer: (reporter) =>
-      new OtelTracer({ sampler, prng, clock: new TraceClock(clock), reporter }),
+      new OtelTracer({ sampler, ids: new RandomIds(prng), clock: new TraceClock(clock), reporter }),
   });
 }
 

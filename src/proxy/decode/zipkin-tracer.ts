@@ -9,6 +9,7 @@ import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { ProxyContext } from "../context.ts";
 import { ClusterSender, type Collector } from "../tracing/cluster-sender.ts";
+import { RandomIds } from "../tracing/random-ids.ts";
 import { type ReportCounter, SpanReporter } from "../tracing/span-reporter.ts";
 import { TraceClock } from "../tracing/trace-clock.ts";
 import type { OpenTracer, TracerConfig } from "../tracing/tracer-set.ts";
@@ -114,7 +115,12 @@ function openZipkin(
     sender: new ClusterSender(context, collector),
     counter: countReports(counters.get("tracing.zipkin", ZERO)),
     createTracer: (reporter) =>
-      new ZipkinTracer({ options, prng, clock: new TraceClock(clock), reporter }),
+      new ZipkinTracer({
+        options,
+        ids: new RandomIds(prng),
+        clock: new TraceClock(clock),
+        reporter,
+      }),
   });
 }
 

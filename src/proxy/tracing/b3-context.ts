@@ -31,7 +31,9 @@ export function readB3(headers: HeaderList): B3Headers | "invalid" | undefined {
 function hasB3({ entries, end }: HeaderList): boolean {
   for (let at = 0; at < end; at += 2) {
     const name = entries[at] ?? "";
-    if (name.startsWith("x-b3-") || name === "b3") return true;
+    // Hardly any other name has this digit there.
+    if (name.charCodeAt(3) === 51 && name.startsWith("x-b3-")) return true;
+    if (name.length === 2 && name === "b3") return true;
   }
   return false;
 }

@@ -1,7 +1,6 @@
-import type { Prng } from "../../base/prng.ts";
 import type { TagValue } from "../../match/custom-tag.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import { randomId } from "./random-id.ts";
+import type { RandomIds } from "./random-ids.ts";
 import type { Sampler } from "./samplers.ts";
 import type { Span, SpanStart, Tracer } from "./span.ts";
 import type { SpanReporter } from "./span-reporter.ts";
@@ -36,7 +35,7 @@ export interface OtelRecord extends OtelContext {
 interface OtelDeps {
   /** `undefined`: as the parent did, and where there is none as was decided here. */
   readonly sampler: Sampler | undefined;
-  readonly prng: Prng;
+  readonly ids: RandomIds;
   readonly clock: TraceClock;
   readonly reporter: SpanReporter<OtelRecord>;
 }
@@ -50,13 +49,13 @@ export class OtelTracer implements Tracer {
   }
 
   start({ headers, operation, isClient, isTraced, startMs }: SpanStart): Span | undefined {
-    const { sampler, prng } = this.#deps;
+    const { sampler, ids } = this.#deps;
     const parent = readTraceparent(headers);
     if (parent === "invalid") return undefined;
-    const traceId = parent?.traceId ?? randomId(prng) + randomId(prng);
+    const traceId = parent?.traceId ?? ids.next() + ids.next();
     const context: OtelContext = {
       traceId,
-      spanId: randomId(prng),
+      spanId: ids.next(),
       parentId: parent?.spanId ?? "",
       isParentRemote: parent !== undefined,
       traceState: parent === undefined ? "" : (headers.first("tracestate") ?? ""),
@@ -93,7 +92,8 @@ class OtelSpan implements Span {
   #name: string;
   /** Made by the first attribute. */
   #attributes: Map<string, TagValue> | undefined = undefined;
-  #events: OtelRecord["events"][number][] = [];
+  /** Made by the first event. */
+  #events: OtelRecord["events"][number][] | undefined = undefined;
   #status: OtelRecord["status"] = undefined;
 
   constructor(
@@ -144,7 +144,9 @@ class OtelSpan implements Span {
   }
 
   note(name: string, atMs: number): void {
-    if (this.isSampled) this.#events.push({ name, atUs: this.#deps.clock.epochUs(atMs) });
+    if (!this.isSampled) return;
+    this.#events ??= [];
+    this.#events.push({ name, atUs: this.#deps.clock.epochUs(atMs) });
   }
 
   inject(headers: HeaderList): void {
@@ -153,10 +155,10 @@ class OtelSpan implements Span {
   }
 
   startChild(operation: string): Span {
-    const { prng, clock } = this.#deps;
+    const { ids, clock } = this.#deps;
     const context = {
       ...this.#context,
-      spanId: randomId(prng),
+      spanId: ids.next(),
       parentId: this.#context.spanId,
       isParentRemote: false,
     };
@@ -173,7 +175,7 @@ class OtelSpan implements Span {
       startUs: clock.epochUs(this.#startMs),
       endUs: clock.epochUs(clock.monotonicMs),
       attributes: this.#attributes ?? NO_ATTRIBUTES,
-      events: this.#events,
+      events: this.#events ?? [],
       status: this.#status,
     });
   }

@@ -28,8 +28,6 @@ const REASONS = new Map(
   Object.entries(DIGITS).map(([reason, digit]) => [digit, reason as TraceReason]),
 );
 
-const DIGITS_FIRST = /^[\da-f]{8}/i;
-
 /** What the decision depends on, besides the headers. */
 export interface DecisionContext {
   readonly sampling: Sampling;
@@ -73,9 +71,25 @@ export function decideTrace(
   return reason;
 }
 
+/** So many hexadecimal digits at its beginning are a number. */
+const NUMBER_DIGITS = 8;
+
 /** What stands for the request where something concerns so many of ten thousand. */
 function numberOf(id: string): number | undefined {
-  return DIGITS_FIRST.test(id) ? Number.parseInt(id.substring(0, 8), 16) % 10_000 : undefined;
+  let number = 0;
+  for (let at = 0; at < NUMBER_DIGITS; at++) {
+    const digit = digitOf(id.charCodeAt(at));
+    if (digit === -1) return undefined;
+    number = number * 16 + digit;
+  }
+  return number % 10_000;
+}
+
+/** -1 for what is no hexadecimal digit, such as the end of a text. */
+function digitOf(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
 function withReason(id: string, reason: TraceReason): string {

@@ -1,8 +1,7 @@
-import type { Prng } from "../../base/prng.ts";
 import type { TagValue } from "../../match/custom-tag.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { type B3Context, type B3Headers, readB3, writeB3 } from "./b3-context.ts";
-import { randomId } from "./random-id.ts";
+import type { RandomIds } from "./random-ids.ts";
 import type { Span, SpanStart, Tracer } from "./span.ts";
 import type { SpanReporter } from "./span-reporter.ts";
 import type { TraceClock } from "./trace-clock.ts";
@@ -34,7 +33,7 @@ export interface ZipkinOptions {
 /** What all spans of one tracer share. */
 interface ZipkinDeps {
   readonly options: ZipkinOptions;
-  readonly prng: Prng;
+  readonly ids: RandomIds;
   readonly clock: TraceClock;
   readonly reporter: SpanReporter<ZipkinRecord>;
 }
@@ -49,14 +48,14 @@ export class ZipkinTracer implements Tracer {
 
   start(start: SpanStart): Span | undefined {
     const { headers, host, isClient, isTraced, startMs } = start;
-    const { options, prng } = this.#deps;
+    const { options, ids } = this.#deps;
     const parent = this.#readParent(headers);
     if (parent === "invalid") return undefined;
     const isSampled = parent?.isSampled ?? isTraced;
     const place = { isClient, isSampled, isSingle: parent?.isSingle === true };
     const context =
       parent?.context === undefined
-        ? newTrace(prng, options.hasLongIds)
+        ? newTrace(ids, options.hasLongIds)
         : this.#follow(parent.context, isClient);
     return new ZipkinSpan(this.#deps, context, place, host, startMs);
   }
@@ -72,19 +71,19 @@ export class ZipkinTracer implements Tracer {
   }
 
   #follow(parent: B3Context, isClient: boolean): B3Context {
-    const { options, prng } = this.#deps;
-    return options.sharesContext && !isClient ? parent : childOf(parent, prng);
+    const { options, ids } = this.#deps;
+    return options.sharesContext && !isClient ? parent : childOf(parent, ids);
   }
 }
 
-function newTrace(prng: Prng, isLong: boolean): B3Context {
-  const traceLow = randomId(prng);
-  const traceHigh = isLong ? randomId(prng) : "";
+function newTrace(ids: RandomIds, isLong: boolean): B3Context {
+  const traceLow = ids.next();
+  const traceHigh = isLong ? ids.next() : "";
   return { traceHigh, traceLow, spanId: traceLow, parentId: "" };
 }
 
-function childOf({ traceHigh, traceLow, spanId }: B3Context, prng: Prng): B3Context {
-  return { traceHigh, traceLow, spanId: randomId(prng), parentId: spanId };
+function childOf({ traceHigh, traceLow, spanId }: B3Context, ids: RandomIds): B3Context {
+  return { traceHigh, traceLow, spanId: ids.next(), parentId: spanId };
 }
 
 /** Which side of an exchange a span is, and how it goes on. */
@@ -102,7 +101,8 @@ class ZipkinSpan implements Span {
   #name: string;
   /** Made by the first tag. */
   #tags: Map<string, string> | undefined = undefined;
-  #notes: ZipkinRecord["notes"][number][] = [];
+  /** Made by the first note. */
+  #notes: ZipkinRecord["notes"][number][] | undefined = undefined;
   readonly spanId = undefined;
 
   constructor(
@@ -138,7 +138,9 @@ class ZipkinSpan implements Span {
   }
 
   note(event: string, atMs: number): void {
-    if (this.isSampled) this.#notes.push({ event, atUs: this.#deps.clock.epochUs(atMs) });
+    if (!this.isSampled) return;
+    this.#notes ??= [];
+    this.#notes.push({ event, atUs: this.#deps.clock.epochUs(atMs) });
   }
 
   inject(headers: HeaderList): void {
@@ -150,9 +152,9 @@ class ZipkinSpan implements Span {
   }
 
   startChild(operation: string): Span {
-    const { prng, clock } = this.#deps;
+    const { ids, clock } = this.#deps;
     const place = { ...this.#place, isClient: true };
-    const context = childOf(this.#context, prng);
+    const context = childOf(this.#context, ids);
     return new ZipkinSpan(this.#deps, context, place, operation, clock.monotonicMs);
   }
 
@@ -160,9 +162,13 @@ class ZipkinSpan implements Span {
     if (!this.isSampled) return;
     const { clock, options, reporter } = this.#deps;
     const { isClient } = this.#place;
+    const { traceHigh, traceLow, spanId, parentId } = this.#context;
     const endMs = clock.monotonicMs;
     reporter.report({
-      ...this.#context,
+      traceHigh,
+      traceLow,
+      spanId,
+      parentId,
       isClient,
       isShared: !isClient && options.sharesContext,
       name: this.#name,
@@ -170,9 +176,10 @@ class ZipkinSpan implements Span {
       durationUs: Math.round((endMs - this.#startMs) * 1000),
       endUs: clock.epochUs(endMs),
       tags: this.#tags ?? NO_TAGS,
-      notes: this.#notes,
+      notes: this.#notes ?? NO_NOTES,
     });
   }
 }
 
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
+const NO_NOTES: ZipkinRecord["notes"] = [];
