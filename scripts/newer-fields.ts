@@ -14,6 +14,47 @@ const NOT_EMPTY = "[(validate.rules).string = {min_len: 1}]";
 
 /** By path: what is written into files of the trees. */
 const ADDITIONS: Readonly<Record<string, readonly Addition[]>> = {
+  "envoy/config/accesslog/v3/accesslog.proto": [{ after: "LE = 2;", text: "NE = 3;" }],
+  "envoy/extensions/access_loggers/filters/cel/v3/cel.proto": [
+    {
+      after: 'import "udpa/annotations/status.proto";',
+      text: 'import "envoy/config/core/v3/cel.proto";',
+    },
+    {
+      after: "message ExpressionFilter {",
+      text: "config.core.v3.CelExpressionConfig cel_config = 2;",
+    },
+  ],
+  "envoy/extensions/formatter/cel/v3/cel.proto": [
+    {
+      after: 'import "udpa/annotations/status.proto";',
+      text: 'import "envoy/config/core/v3/cel.proto";',
+    },
+    { after: "message Cel {", text: "config.core.v3.CelExpressionConfig cel_config = 1;" },
+  ],
+  "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto": [
+    {
+      after: 'import "envoy/config/core/v3/extension.proto";',
+      text: `
+        import "envoy/config/core/v3/grpc_service.proto";
+        import "envoy/config/core/v3/http_service.proto";
+        import "envoy/type/tracing/v3/custom_tag.proto";
+        import "google/protobuf/duration.proto";
+        import "google/protobuf/wrappers.proto";`,
+    },
+    {
+      after: "message OpenTelemetryAccessLogConfig {",
+      text: `
+        config.core.v3.HttpService http_service = 8;
+        config.core.v3.GrpcService grpc_service = 9;
+        string log_name = 10;
+        google.protobuf.Duration buffer_flush_interval = 11;
+        google.protobuf.UInt32Value buffer_size_bytes = 12;
+        repeated string filter_state_objects_to_log = 13;
+        repeated type.tracing.v3.CustomTag custom_tags = 14;
+        repeated config.core.v3.TypedExtensionConfig resource_detectors = 15;`,
+    },
+  ],
   "envoy/config/trace/v3/zipkin.proto": [
     {
       after: 'import "google/protobuf/wrappers.proto";',
@@ -329,6 +370,9 @@ const RELAXED: Readonly<Record<string, readonly (readonly [from: string, to: str
       "string runtime_key = 2 [(validate.rules).string = {min_len: 1}];\r\n}\r\n\r\nmessage KeyValue {",
       "string runtime_key = 2;\r\n}\r\n\r\nmessage KeyValue {",
     ],
+  ],
+  "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto": [
+    ["common_config = 1 [(validate.rules).message = {required: true}];", "common_config = 1;"],
   ],
   "envoy/config/trace/v3/zipkin.proto": [
     [

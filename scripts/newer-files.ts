@@ -42,6 +42,15 @@ export const NEWER_FILES: Readonly<Record<string, string>> = {
       repeated Span spans = 1;
     }`,
   ].join("\n"),
+  "envoy/config/core/v3/cel.proto": [
+    'syntax = "proto3";',
+    "package envoy.config.core.v3;",
+    `message CelExpressionConfig {
+      bool enable_string_conversion = 1;
+      bool enable_string_concat = 2;
+      bool enable_string_functions = 3;
+    }`,
+  ].join("\n"),
   "opentelemetry/proto/common/v1/common.proto": [
     'syntax = "proto3";',
     "package opentelemetry.proto.common.v1;",
@@ -76,6 +85,52 @@ export const NEWER_FILES: Readonly<Record<string, string>> = {
     "package opentelemetry.proto.resource.v1;",
     'import "opentelemetry/proto/common/v1/common.proto";',
     "message Resource { repeated common.v1.KeyValue attributes = 1; }",
+  ].join("\n"),
+  "opentelemetry/proto/logs/v1/logs.proto": [
+    'syntax = "proto3";',
+    "package opentelemetry.proto.logs.v1;",
+    'import "opentelemetry/proto/common/v1/common.proto";',
+    'import "opentelemetry/proto/resource/v1/resource.proto";',
+    `message ResourceLogs {
+      resource.v1.Resource resource = 1;
+      repeated ScopeLogs scope_logs = 2;
+      string schema_url = 3;
+    }
+    message ScopeLogs {
+      common.v1.InstrumentationScope scope = 1;
+      repeated LogRecord log_records = 2;
+      string schema_url = 3;
+    }
+    message LogRecord {
+      fixed64 time_unix_nano = 1;
+      fixed64 observed_time_unix_nano = 11;
+      string severity_text = 3;
+      common.v1.AnyValue body = 5;
+      repeated common.v1.KeyValue attributes = 6;
+      uint32 dropped_attributes_count = 7;
+      fixed32 flags = 8;
+      bytes trace_id = 9;
+      bytes span_id = 10;
+      string event_name = 12;
+    }`,
+  ].join("\n"),
+  "opentelemetry/proto/collector/logs/v1/logs_service.proto": [
+    'syntax = "proto3";',
+    "package opentelemetry.proto.collector.logs.v1;",
+    'import "opentelemetry/proto/logs/v1/logs.proto";',
+    `message ExportLogsServiceRequest {
+      repeated opentelemetry.proto.logs.v1.ResourceLogs resource_logs = 1;
+    }
+    message ExportLogsServiceResponse {
+      message PartialSuccess {
+        int64 rejected_log_records = 1;
+        string error_message = 2;
+      }
+      PartialSuccess partial_success = 1;
+    }
+    service LogsService {
+      rpc Export(ExportLogsServiceRequest) returns (ExportLogsServiceResponse);
+    }`,
   ].join("\n"),
   "opentelemetry/proto/trace/v1/trace.proto": [
     'syntax = "proto3";',

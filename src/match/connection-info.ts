@@ -1,3 +1,5 @@
+import type { MetadataValue } from "./match-request.ts";
+
 /** An address and port as text and number; the port is 0 for a Unix socket. */
 export interface PeerAddress {
   /** Without brackets; an IPv4 address that came in IPv6 form (`::ffff:…`) in IPv4 form. */
@@ -54,12 +56,26 @@ export interface OriginalSource {
   readonly mark: number;
 }
 
+/** Metadata by namespace. */
+type Metadata = Readonly<Record<string, MetadataValue>>;
+
+/** Where a connection came in, and what its configuration says besides. */
+export interface ListenerInfo {
+  readonly metadata: Metadata;
+  /** Of the filter chain. */
+  readonly chainMetadata: Metadata;
+  /** Envoy's `TrafficDirection`: 1 for what comes in, 2 for what goes out, 0 where nothing is said. */
+  readonly direction: number;
+}
+
 /** What is known of a downstream connection: what filter chains, policies and logs look at. */
 export interface ConnectionInfo {
   /** Counts the connections of one proxy, from 1. */
   readonly id: number;
   /** The filter chain that took it; "" while none has, and for one without a name. */
   readonly filterChainName: string;
+  /** `undefined` while no filter chain has taken it. */
+  readonly listener: ListenerInfo | undefined;
   /** Who the client is: the PROXY protocol's word for it where that is trusted. */
   readonly remote: PeerAddress;
   /** The other end of the socket itself. */

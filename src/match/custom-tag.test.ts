@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sixDigits } from "./custom-tag.ts";
+import { sixDigits } from "./six-digits.ts";
 
 test.each([
   [0, "0"],

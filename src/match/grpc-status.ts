@@ -1,3 +1,5 @@
+import type { StreamInfo } from "./stream-info.ts";
+
 const BY_STATUS: Readonly<Record<number, number>> = {
   400: 13,
   401: 16,
@@ -9,6 +11,13 @@ const BY_STATUS: Readonly<Record<number, number>> = {
   504: 14,
 };
 const UNKNOWN = 2;
+
+/** The gRPC status of a response; that of its HTTP status where it names none. */
+export function readGrpcStatus(info: StreamInfo): number | undefined {
+  const given = info.responseTrailer("grpc-status") ?? info.responseHeader("grpc-status");
+  if (given !== undefined) return /^\d+$/.test(given) ? Number(given) : -1;
+  return info.status === 0 ? undefined : grpcStatusOf(info.status);
+}
 
 /** The gRPC status that a client reads from an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping"). */
 export function grpcStatusOf(httpStatus: number): number {

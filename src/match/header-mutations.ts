@@ -5,6 +5,7 @@ import {
   HeaderValueSchema,
 } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Issue } from "../base/issue.ts";
+import type { FormatExtras } from "./format/operator.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileFormat, type TextFormat } from "./substitution.ts";
 import { wireText } from "./wire-text.ts";
@@ -96,7 +97,7 @@ export function decodeAdditions(
   options: readonly HeaderValueOption[],
   path: string,
   issues: Issue[],
-  formatters?: ReadonlySet<string>,
+  formatters?: FormatExtras,
 ): readonly HeaderAddition[] {
   return options.map((option, at) => decodeAddition(option, `${path}[${at}]`, issues, formatters));
 }
@@ -106,7 +107,7 @@ export function decodeAddition(
   option: HeaderValueOption,
   path: string,
   issues: Issue[],
-  formatters?: ReadonlySet<string>,
+  formatters?: FormatExtras,
 ): HeaderAddition {
   const fields = ["header", "append", "append_action", "keep_empty_value"];
   issues.push(...refuseFields(HeaderValueOptionSchema, option, fields, path));
@@ -143,7 +144,7 @@ function compileValue(
     path,
     issues,
     formatters,
-  }: { path: string; issues: Issue[]; formatters: ReadonlySet<string> | undefined },
+  }: { path: string; issues: Issue[]; formatters: FormatExtras | undefined },
 ): TextFormat {
   const compiled = compileFormat(format, "", formatters);
   if (compiled.ok) return compiled.value;

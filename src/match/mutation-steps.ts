@@ -4,6 +4,7 @@ import {
   HeaderMutationSchema,
 } from "../api/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.js";
 import type { Issue } from "../base/issue.ts";
+import type { FormatExtras } from "./format/operator.ts";
 import { decodeAddition, type HeaderAddition, isFixedHeader } from "./header-mutations.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import { compileStringMatch, type StringPredicate } from "./string-match.ts";
@@ -21,7 +22,7 @@ export function decodeMutationSteps(
   messages: readonly HeaderMutation[],
   path: string,
   issues: Issue[],
-  formatters: ReadonlySet<string>,
+  formatters: FormatExtras,
 ): readonly MutationStep[] {
   return messages.flatMap((message, index): MutationStep[] => {
     const at = `${path}[${index}]`;

@@ -32,6 +32,7 @@ export function plainRequest(parts: RequestParts): MatchRequest {
     connection: {
       id: 0,
       filterChainName: "",
+      listener: undefined,
       remote,
       directRemote: remote,
       local: NOWHERE,

@@ -6,6 +6,7 @@ import {
   KeyValueMutationSchema,
 } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Issue } from "../base/issue.ts";
+import type { FormatExtras } from "./format/operator.ts";
 import { decodePercent } from "./query-match.ts";
 import { joinPath, refuseFields } from "./refuse-fields.ts";
 import type { StreamInfo } from "./stream-info.ts";
@@ -25,7 +26,7 @@ export function decodeQueryMutations(
   messages: readonly KeyValueMutation[],
   path: string,
   issues: Issue[],
-  formatters: ReadonlySet<string>,
+  formatters: FormatExtras,
 ): readonly QueryMutation[] {
   return messages.flatMap((message, index): QueryMutation[] => {
     const at = `${path}[${index}]`;
@@ -50,7 +51,7 @@ function decodeRecord(
   append: KeyValueAppend,
   path: string,
   issues: Issue[],
-  formatters: ReadonlySet<string>,
+  formatters: FormatExtras,
 ): TextFormat {
   issues.push(...refuseFields(KeyValueAppendSchema, append, ["record", "action"], path));
   const recordPath = joinPath(path, "record");

@@ -45,6 +45,17 @@ export function joinFlags(flags: string, more: string): string {
   return [...new Set(`${flags},${more}`.split(","))].join(",");
 }
 
+/** A bit for each flag, the first one in Envoy's order being the lowest. */
+export function flagBits(flags: string): number {
+  if (flags === "") return 0;
+  return flags.split(",").reduce((bits, flag) => {
+    const at = ORDER.indexOf(flag);
+    return at === -1 ? bits : bits + 2 ** at;
+  }, 0);
+}
+
+const ORDER: readonly string[] = Object.keys(LONG_NAMES);
+
 /** The long names of flags that are joined by commas. */
 export function longFlags(flags: string): string {
   if (flags === "") return "";

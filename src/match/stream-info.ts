@@ -2,7 +2,14 @@ import type { PeerAddress, TlsInfo } from "./connection-info.ts";
 import type { MatchRequest, MetadataValue } from "./match-request.ts";
 
 /** Where metadata of configuration is kept, by the names of Envoy's METADATA operator. */
-export const METADATA_KINDS = ["CLUSTER", "ROUTE", "UPSTREAM_HOST", "VIRTUAL_HOST"] as const;
+export const METADATA_KINDS = [
+  "CLUSTER",
+  "LISTENER",
+  "LISTENER_FILTER_CHAIN",
+  "ROUTE",
+  "UPSTREAM_HOST",
+  "VIRTUAL_HOST",
+] as const;
 export type MetadataKind = (typeof METADATA_KINDS)[number];
 
 /** Moments in the life of a stream that are kept, by the names of COMMON_DURATION. */
@@ -35,6 +42,20 @@ export interface WireBytes {
 
 export const NO_BYTES: WireBytes = { received: 0, sent: 0, headReceived: 0, headSent: 0 };
 
+/** Where a host is, or a proxy; "" for what nobody said. */
+export interface Place {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+/** Who this proxy is, as its bootstrap says; "" for what it does not. */
+export interface NodeInfo {
+  readonly id: string;
+  readonly cluster: string;
+  readonly zone: string;
+}
+
 /** What happened upstream. */
 export interface UpstreamInfo {
   /** `undefined` while none was chosen. */
@@ -61,7 +82,14 @@ export interface UpstreamInfo {
   readonly poolReadyMs: number;
   /** Over all attempts. */
   readonly wire: WireBytes;
+  /** Of the host; `undefined` while none was chosen. */
+  readonly locality: Place | undefined;
+  /** How many hosts the cluster has; `undefined` while none was chosen. */
+  readonly endpoints: number | undefined;
 }
+
+/** Headers of which message. */
+export type HeaderSource = "request" | "response" | "trailers";
 
 /**
  * What is known of one request, or of one TCP connection: what header values and access logs are
@@ -81,9 +109,16 @@ export interface StreamInfo extends MatchRequest {
   readonly terminationDetails: string;
   /** Short names, in Envoy's order, joined by commas; "" for none. */
   readonly flag: string;
+  /** Whether there is a route for the request. */
+  readonly hasRoute: boolean;
   readonly routeName: string;
+  /** `undefined` where no virtual host is for the request, and for TCP. */
+  readonly virtualHostName: string | undefined;
+  readonly node: NodeInfo;
   /** Whether the request asks how this proxy is. */
   readonly isHealthCheck?: boolean;
+  /** Whether it was decided that the request is traced. */
+  readonly isTraced?: boolean;
   /** The body of an answer of the proxy's own. */
   readonly localReplyBody: string;
   /** The stream's UUID, which is its `x-request-id`. */
@@ -112,5 +147,7 @@ export interface StreamInfo extends MatchRequest {
   /** Also `:status`. */
   responseHeader(name: string): string | undefined;
   responseTrailer(name: string): string | undefined;
+  /** Names of headers as they are now, in lower case, also `:path` and its like. */
+  headerNames(source: HeaderSource): readonly string[];
   metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined;
 }

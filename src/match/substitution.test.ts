@@ -103,8 +103,6 @@ describe("compileFormat()", () => {
       '%COALESCE({"operators":["NOPE"]})%',
       "COALESCE: failed to parse operator at index 0: unknown command: 'NOPE'",
     ],
-    ["%METADATA(LISTENER:ns)%", "metadata of type LISTENER is not supported yet"],
-    ["%CEL(request.method)%", "operator CEL is not supported yet"],
   ])("refuses %s", (text, message) => {
     expect(format(text)).toBe(`refused: ${message}`);
   });

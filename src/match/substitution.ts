@@ -1,14 +1,23 @@
 import type { Result } from "../base/issue.ts";
 import { ADDRESS_OPERATORS } from "./format/address-operators.ts";
+import { CEL_OPERATORS } from "./format/cel-operators.ts";
 import { createCoalesce } from "./format/coalesce.ts";
 import { HEADER_OPERATORS } from "./format/header-operators.ts";
-import { cut, type Field, FormatProblem, type OperatorTable } from "./format/operator.ts";
+import {
+  cut,
+  type Field,
+  type FormatExtras,
+  FormatProblem,
+  type OperatorTable,
+} from "./format/operator.ts";
 import { STREAM_OPERATORS } from "./format/stream-operators.ts";
 import { TLS_OPERATORS } from "./format/tls-operators.ts";
 import { jsonText } from "./json-text.ts";
 import type { MetadataValue } from "./match-request.ts";
 import type { StreamInfo } from "./stream-info.ts";
 import { wireText } from "./wire-text.ts";
+
+export type { FormatExtras };
 
 /** Text made from what is known of a stream. */
 export type TextFormat = (info: StreamInfo) => string;
@@ -22,48 +31,53 @@ const OPERATORS: OperatorTable = {
   ...ADDRESS_OPERATORS,
   ...TLS_OPERATORS,
   ...STREAM_OPERATORS,
+  ...CEL_OPERATORS,
   COALESCE: {
     argument: "required",
     takesLength: true,
-    create: (argument, length) => cut(createCoalesce(argument, createField), length),
+    create: (argument, length, extras) => {
+      const create = (name: string, given: string | undefined, max: number | undefined): Field =>
+        createField({ name, argument: given, length: max }, extras);
+      return cut(createCoalesce(argument, create), length);
+    },
   },
 };
 
 /** Those of them that a format has only with an extension. */
-const FORMATTER_OPERATORS: ReadonlySet<string> = new Set(["REQ_WITHOUT_QUERY"]);
-const NO_FORMATTERS: ReadonlySet<string> = new Set();
+const EXTRA_OPERATORS: ReadonlySet<string> = new Set(["REQ_WITHOUT_QUERY"]);
+const NO_EXTRAS: FormatExtras = new Set();
 
-/** `%NAME%`, `%NAME(argument)%`, `%NAME(argument):length%`. */
-const COMMAND = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::(\d+))?%/y;
+/** `%NAME%`, `%NAME(argument)%`, `%NAME(argument):length%`; of arguments the shortest counts. */
+const COMMAND = /%([A-Z0-9_]+)(?:\((.*?)\))?(?::(\d+))?%/y;
 
 /**
  * Compiles a format string with Envoy's command operators. What a stream does not have becomes
  * `empty`: "-" in text logs, "" in headers. What Envoy refuses is refused, in its words, with an
- * empty path. `formatters` names operators that there are only with an extension.
+ * empty path.
  */
 export function compileFormat(
   format: string,
   empty: "-" | "",
-  formatters?: ReadonlySet<string>,
+  extras?: FormatExtras,
 ): Result<TextFormat> {
-  const parts = parseFormat(format, formatters);
+  const parts = parseFormat(format, extras);
   return parts.ok ? { ok: true, value: joinParts(parts.value, empty) } : parts;
 }
 
 /** Splits a format into text and operators; never two texts in a row. */
 export function parseFormat(
   format: string,
-  formatters: ReadonlySet<string> = NO_FORMATTERS,
+  extras: FormatExtras = NO_EXTRAS,
 ): Result<readonly FormatPart[]> {
   try {
-    return { ok: true, value: split(format, formatters) };
+    return { ok: true, value: split(format, extras) };
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
     return { ok: false, issues: [{ path: "", message: error.message }] };
   }
 }
 
-function split(format: string, formatters: ReadonlySet<string>): readonly FormatPart[] {
+function split(format: string, extras: FormatExtras): readonly FormatPart[] {
   const parts: FormatPart[] = [];
   let literal = "";
   let at = 0;
@@ -89,19 +103,23 @@ function split(format: string, formatters: ReadonlySet<string>): readonly Format
     const [whole, name = "", argument, length] = match;
     if (literal !== "") parts.push(wireText(literal));
     literal = "";
-    if (FORMATTER_OPERATORS.has(name) && !formatters.has(name)) throw unknownOperator(name);
-    parts.push(createField(name, argument, length === undefined ? undefined : Number(length)));
+    if (EXTRA_OPERATORS.has(name) && !extras.has(name)) throw unknownOperator(name);
+    const max = length === undefined ? undefined : Number(length);
+    parts.push(createField({ name, argument, length: max }, extras));
     at = percent + whole.length;
   }
   if (literal !== "") parts.push(wireText(literal));
   return parts;
 }
 
-function createField(
-  name: string,
-  argument: string | undefined,
-  length: number | undefined,
-): Field {
+/** What stands between two percent signs. */
+interface Command {
+  readonly name: string;
+  readonly argument: string | undefined;
+  readonly length: number | undefined;
+}
+
+function createField({ name, argument, length }: Command, extras: FormatExtras): Field {
   const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (operator === undefined) {
     throw unknownOperator(name);
@@ -116,7 +134,7 @@ function createField(
   if (!operator.takesLength && length !== undefined) {
     throw new FormatProblem(`${name} does not allow length to be specified.`);
   }
-  return operator.create(given, length);
+  return operator.create(given, length, extras);
 }
 
 function unknownOperator(name: string): FormatProblem {

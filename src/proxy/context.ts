@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { RuntimeReader } from "../match/runtime-reader.ts";
+import type { NodeInfo } from "../match/stream-info.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { CounterGroups } from "./counters.ts";
@@ -48,13 +49,9 @@ export interface ProxyContext {
   readonly tlsContexts: ContextCache;
   /** The active cluster of that name. */
   readonly findCluster: (name: string) => Cluster | undefined;
-  /** The cluster of the proxy's own node, as its bootstrap says; "" for none. */
-  readonly nodeCluster: string;
   /** Whether somebody has said over the admin port that health checks shall fail. */
   readonly isHealthCheckFailed: () => boolean;
-  /** The node's own name, and the zone that it stands in; "" where the bootstrap does not say. */
-  readonly nodeId: string;
-  readonly nodeZone: string;
+  readonly node: NodeInfo;
   readonly tracers: TracerSet;
   /** The machine's own address, as others know it. */
   readonly localAddress: string;

@@ -4,6 +4,7 @@ import { FilterConfigSchema } from "../api/gen/envoy/config/route/v3/route_compo
 import { OpenTelemetryConfigSchema } from "../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import { ZipkinConfigSchema } from "../api/gen/envoy/config/trace/v3/zipkin_pb.js";
 import { FileAccessLogSchema } from "../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { ExpressionFilterSchema } from "../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
@@ -75,6 +76,7 @@ import { RBACSchema as NetworkRbacSchema } from "../api/gen/envoy/extensions/fil
 import { SniClusterSchema } from "../api/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js";
 import { FilterConfigSchema as SniDynamicForwardSchema } from "../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import { TcpProxySchema } from "../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { CelSchema } from "../api/gen/envoy/extensions/formatter/cel/v3/cel_pb.js";
 import { MetadataSchema as MetadataFormatterSchema } from "../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import { HealthCheckEventFileSinkSchema } from "../api/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js";
@@ -159,6 +161,8 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CorsPolicySchema,
   CorsSchema,
   FileAccessLogSchema,
+  ExpressionFilterSchema,
+  CelSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
   GetAddrInfoDnsResolverConfigSchema,

@@ -431,14 +431,11 @@ const NOTHING = (): Promise<void> => Promise.resolve();
 
 /** What of the node and its machine is told to others. */
 function describeNode({
-  id: nodeId,
-  cluster: nodeCluster,
+  id,
+  cluster,
   locality,
-}: ProxyBootstrap["node"]): Pick<
-  ProxyContext,
-  "nodeCluster" | "nodeId" | "nodeZone" | "localAddress"
-> {
-  return { nodeId, nodeCluster, nodeZone: locality?.zone ?? "", localAddress: findLocalAddress() };
+}: ProxyBootstrap["node"]): Pick<ProxyContext, "node" | "localAddress"> {
+  return { node: { id, cluster, zone: locality?.zone ?? "" }, localAddress: findLocalAddress() };
 }
 
 /** The first address that is not loopback; without one, loopback. */

@@ -62,6 +62,53 @@ const FILTERS: Readonly<Record<string, object>> = {
   status: { status_code_filter: atLeast(500) },
   duration: { duration_filter: atLeast(0) },
   slow: { duration_filter: atLeast(60_000) },
+  other: {
+    status_code_filter: {
+      comparison: { op: "NE", value: { default_value: 200, runtime_key: "x" } },
+    },
+  },
+  grpc: { grpc_status_filter: { statuses: ["UNKNOWN", "UNAVAILABLE"] } },
+  notGrpc: { grpc_status_filter: { statuses: ["UNKNOWN"], exclude: true } },
+  traceable: { traceable_filter: {} },
+  chance: {
+    runtime_filter: {
+      runtime_key: "log.none",
+      percent_sampled: { numerator: 100 },
+      use_independent_randomness: true,
+    },
+  },
+  cel: {
+    extension_filter: {
+      name: "cel",
+      typed_config: {
+        "@type": `${TYPE}.access_loggers.filters.cel.v3.ExpressionFilter`,
+        expression: "response.code >= 400 || request.headers['x-h'] == 'v1'",
+      },
+    },
+  },
+  celError: {
+    extension_filter: {
+      name: "cel",
+      typed_config: {
+        "@type": `${TYPE}.access_loggers.filters.cel.v3.ExpressionFilter`,
+        expression: "request.headers['x-h'] == 'v1'",
+      },
+    },
+  },
+  celJoin: {
+    extension_filter: {
+      name: "cel",
+      typed_config: {
+        "@type": `${TYPE}.access_loggers.filters.cel.v3.ExpressionFilter`,
+        expression: "(request.method + string(response.code)).lowerAscii() == 'get200'",
+        cel_config: {
+          enable_string_conversion: true,
+          enable_string_concat: true,
+          enable_string_functions: true,
+        },
+      },
+    },
+  },
   notHealthCheck: { not_health_check_filter: {} },
   never: { runtime_filter: { runtime_key: "log.none", percent_sampled: { numerator: 0 } } },
   always: { runtime_filter: { runtime_key: "log.none", percent_sampled: { numerator: 100 } } },

@@ -36,9 +36,7 @@ const NOTHING = (): undefined => undefined;
 
 /** What the proxy knows of itself and its machine. */
 const SURROUNDINGS = {
-  nodeCluster: "",
-  nodeId: "",
-  nodeZone: "",
+  node: { id: "", cluster: "", zone: "" },
   processes: 1,
   isHealthCheckFailed: () => false,
   localAddress: "127.0.0.1",

@@ -1,4 +1,4 @@
-import { grpcStatusOf } from "../grpc-status.ts";
+import { readGrpcStatus } from "../grpc-status.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { lowerAscii, wireText } from "../wire-text.ts";
 import { cut, type Field, FormatProblem, type Operator, type OperatorTable } from "./operator.ts";
@@ -66,13 +66,10 @@ const GRPC_NAMES = [
 ];
 
 /** The gRPC status of a stream that asks for gRPC; of others there is none. */
-export function grpcStatus(info: StreamInfo): number | undefined {
+function grpcStatus(info: StreamInfo): number | undefined {
   const type = info.requestHeader("content-type");
   if (type === undefined || !/^application\/grpc(?:\+|$)/.test(type)) return undefined;
-  const given = info.responseTrailer("grpc-status") ?? info.responseHeader("grpc-status");
-  if (given !== undefined) return /^\d+$/.test(given) ? Number(given) : -1;
-  if (info.status === 0) return undefined;
-  return grpcStatusOf(info.status);
+  return readGrpcStatus(info);
 }
 
 function createGrpcStatus(form: string): Field {

@@ -17,8 +17,14 @@ export interface Operator {
   readonly argument: "none" | "optional" | "required";
   readonly takesLength: boolean;
   /** Throws FormatProblem. `argument` is "" when there is none. */
-  create(argument: string, length: number | undefined): Field;
+  create(argument: string, length: number | undefined, extras: FormatExtras): Field;
 }
+
+/**
+ * What a format has only with an extension: operators by their names, and what expressions may do,
+ * by the fields of `CelExpressionConfig`.
+ */
+export type FormatExtras = ReadonlySet<string>;
 
 /** Operators by their names. */
 export type OperatorTable = Readonly<Record<string, Operator>>;

@@ -101,8 +101,17 @@ function createMetadata(kind: MetadataKind | "DYNAMIC", argument: string): Field
       if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
       value = (value as Readonly<Record<string, MetadataValue>>)[key];
     }
-    return value ?? undefined;
+    return value === undefined || value === null ? undefined : wireValue(value);
   };
+}
+
+/** Metadata is text of a configuration. */
+function wireValue(value: MetadataValue): MetadataValue {
+  if (typeof value === "string") return wireText(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(wireValue);
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([key, one]) => [wireText(key), wireValue(one)]));
 }
 
 const anyMetadata: Operator = {
@@ -110,18 +119,12 @@ const anyMetadata: Operator = {
   takesLength: true,
   create(argument, length) {
     const [kind = ""] = argument.split(":", 1);
-    if (UNBUILT_KINDS.has(kind)) {
-      throw new FormatProblem(`metadata of type ${kind} is not supported yet`);
-    }
     if (!isKind(kind)) {
       throw new FormatProblem(`${kind} is not supported type of metadata`);
     }
     return cut(createMetadata(kind, argument.substring(kind.length + 1)), length);
   },
 };
-
-/** Types of metadata that Envoy keeps and nobody here does. */
-const UNBUILT_KINDS: ReadonlySet<string> = new Set(["LISTENER", "LISTENER_FILTER_CHAIN"]);
 
 function isKind(name: string): name is MetadataKind | "DYNAMIC" {
   return name === "DYNAMIC" || METADATA_KINDS.includes(name as MetadataKind);
@@ -218,15 +221,12 @@ const BYTE_OPERATORS: OperatorTable = {
 /** What Envoy knows and nobody here keeps. */
 const UNBUILT: OperatorTable = Object.fromEntries(
   [
-    "CEL",
     "DOWNSTREAM_CX_RTT",
     "DOWNSTREAM_DETECTED_CLOSE_TYPE",
     "DOWNSTREAM_HANDSHAKE_DURATION",
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
-    "TYPED_CEL",
     "UPSTREAM_DETECTED_CLOSE_TYPE",
     "UPSTREAM_LOCAL_CLOSE_REASON",
-    "VIRTUAL_CLUSTER_NAME",
   ].map((name) => [name, unbuilt(name)]),
 );
 
@@ -323,4 +323,6 @@ export const STREAM_OPERATORS: OperatorTable = {
   TRACE_ID: text((info) => info.traceId),
   STREAM_ID: text((info) => info.streamId),
   UNIQUE_ID: plain((info) => info.uniqueId),
+  // Virtual clusters are refused.
+  VIRTUAL_CLUSTER_NAME: plain(() => undefined),
 };

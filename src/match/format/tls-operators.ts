@@ -74,7 +74,7 @@ function emailSan(certificate: Certificate): Operator {
 }
 
 /** As Envoy writes a PEM text where no line end may stand. */
-function encodePem(pem: string | undefined): string | undefined {
+export function encodePem(pem: string | undefined): string | undefined {
   return pem?.replace(/[\n +/=]/g, (char) => encodeURIComponent(char));
 }
 

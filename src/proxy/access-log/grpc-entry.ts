@@ -14,8 +14,8 @@ import {
 } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
 import type { CertificateInfo, ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
 import type { StreamInfo, TimePoint } from "../../match/stream-info.ts";
+import { utf8Text } from "../../match/wire-text.ts";
 import { addressMessage } from "../net/address-message.ts";
-import { utf8Text } from "../net/utf8-text.ts";
 
 /** Which headers an entry has besides those that every one has; names in lower case. */
 export interface LoggedHeaders {

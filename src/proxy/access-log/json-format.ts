@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Issue } from "../../base/issue.ts";
 import { jsonText } from "../../match/json-text.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
+import type { FormatExtras } from "../../match/substitution.ts";
 import { type FormatPart, joinParts, parseFormat } from "../../match/substitution.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { EntryFormat } from "./access-log.ts";
@@ -14,7 +15,7 @@ export interface JsonFormatOptions {
   /** What a stream does not have is left out instead of being null or "-". */
   readonly omitsEmpty: boolean;
   /** Operators that there are only with an extension. */
-  readonly formatters?: ReadonlySet<string>;
+  readonly formatters?: FormatExtras;
   readonly path: string;
   readonly issues: Issue[];
 }

@@ -14,6 +14,7 @@ import {
   ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Issue, Result } from "../../base/issue.ts";
+import type { ListenerInfo } from "../../match/connection-info.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { compileFilterChainSearch } from "../../match/filter-chain.ts";
 import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
@@ -27,6 +28,7 @@ import type { DownstreamTlsConfig } from "../tls/tls-config.ts";
 import { decodeAccessLogs } from "./access-log.ts";
 import { decodeListenAddress } from "./address.ts";
 import { decodeListenerFilters } from "./listener-filters.ts";
+import { decodeMetadata } from "./metadata.ts";
 import { decodeNetworkFilters } from "./network-filters.ts";
 import { decodeDownstreamTransport } from "./tls-context.ts";
 
@@ -81,12 +83,16 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
   }
   decodeBalance(message, issues);
   const addresses = decodeAddresses(message, issues);
+  const listener = {
+    metadata: decodeMetadata(message.metadata, "metadata", issues),
+    direction: message.trafficDirection,
+  };
   const chains = message.filterChains.flatMap(
-    (chain, at) => decodeChain(chain, `filter_chains[${at}]`, issues) ?? [],
+    (chain, at) => decodeChain(chain, { path: `filter_chains[${at}]`, listener }, issues) ?? [],
   );
   const defaultChain =
     message.defaultFilterChain &&
-    decodeChain(message.defaultFilterChain, "default_filter_chain", issues);
+    decodeChain(message.defaultFilterChain, { path: "default_filter_chain", listener }, issues);
   if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
     issues.push({ path: "", message: `no filter chains specified` });
   }
@@ -184,10 +190,11 @@ const CHAIN_FIELDS = [
 
 function decodeChain(
   message: FilterChain,
-  path: string,
+  { path, listener }: { path: string; listener: Omit<ListenerInfo, "chainMetadata"> },
   issues: Issue[],
 ): FilterChainConfig | undefined {
   issues.push(...refuseFields(FilterChainSchema, message, CHAIN_FIELDS, path));
+  const chainMetadata = decodeMetadata(message.metadata, joinPath(path, "metadata"), issues);
   const transportPath = joinPath(path, "transport_socket");
   const tls = decodeDownstreamTransport(message.transportSocket, transportPath, issues);
   const filters = decodeNetworkFilters(message.filters, path, issues);
@@ -205,6 +212,7 @@ function decodeChain(
     ...filters,
     transport: tls && downstreamTls(spokenOnly(tls, filters.terminal.http)),
     transportTimeoutMs,
+    listener: { ...listener, chainMetadata },
   };
 }
 

@@ -1,6 +1,5 @@
 import {
   type AccessLogFilter,
-  AccessLogFilterSchema,
   type ComparisonFilter,
   LogTypeFilterSchema,
   type MetadataFilter,
@@ -10,13 +9,18 @@ import {
   RuntimeFilterSchema,
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { AccessLogType } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
+import { ExpressionFilterSchema } from "../../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import type { Issue } from "../../base/issue.ts";
+import { compileCel } from "../../match/cel.ts";
+import { readGrpcStatus } from "../../match/grpc-status.ts";
 import { compileHeaderMatch } from "../../match/header-match.ts";
 import { compileMetadataMatch } from "../../match/metadata-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { shareOf } from "../../match/runtime-reader.ts";
 import type { StreamInfo } from "../../match/stream-info.ts";
 import type { LogFilter } from "../access-log/access-log.ts";
+import { decodeCelConfig } from "./cel-config.ts";
+import { decodeExtension, type Extension, extension } from "./extension.ts";
 
 /** Compiles which streams a log is about. */
 export function decodeLogFilter(
@@ -57,13 +61,39 @@ export function decodeLogFilter(
       return (info) => types.has(info.logType) !== value.exclude;
     }
     case "traceableFilter":
-    case "grpcStatusFilter":
-    case "extensionFilter":
+      return (info) => info.isTraced === true && info.isHealthCheck !== true;
+    case "grpcStatusFilter": {
+      const statuses: ReadonlySet<number> = new Set(value.statuses);
+      return (info) => statuses.has(readGrpcStatus(info) ?? GRPC_UNKNOWN) !== value.exclude;
+    }
+    case "extensionFilter": {
+      const { name, configType } = value;
+      const extensionPath = joinPath(path, "extension_filter");
+      const named = { name, any: configType.value, path: extensionPath };
+      return decodeExtension(EXTENSIONS, named, issues) ?? (() => false);
+    }
     case undefined:
-      issues.push(...refuseFields(AccessLogFilterSchema, message, [], path));
+      issues.push({ path, message: "names no filter" });
       return () => false;
   }
 }
+
+/** What a response without a status of gRPC's counts as. */
+const GRPC_UNKNOWN = 2;
+
+const EXTENSIONS: readonly Extension<LogFilter>[] = [
+  extension(ExpressionFilterSchema, (message, path, issues) => {
+    const fields = ["expression", "cel_config"];
+    issues.push(...refuseFields(ExpressionFilterSchema, message, fields, path));
+    const extras = decodeCelConfig(message.celConfig, joinPath(path, "cel_config"), issues);
+    const compiled = compileCel(message.expression, extras);
+    if (compiled.ok) return (info) => compiled.value(info) === true;
+    for (const issue of compiled.issues) {
+      issues.push({ path: joinPath(path, "expression"), message: issue.message });
+    }
+    return undefined;
+  }),
+];
 
 function decodeAll(
   filters: readonly AccessLogFilter[],
@@ -90,6 +120,7 @@ function compare(
     runtimeKey === "" ? defaultValue : (info.runtime.integer(runtimeKey) ?? defaultValue);
   if (comparison?.op === Op.GE) return (info) => read(info) >= limit(info);
   if (comparison?.op === Op.LE) return (info) => read(info) <= limit(info);
+  if (comparison?.op === Op.NE) return (info) => read(info) !== limit(info);
   return (info) => read(info) === limit(info);
 }
 
@@ -99,20 +130,25 @@ function flagFilter(wanted: ReadonlySet<string>): LogFilter {
   return (info) => info.flag !== "" && info.flag.split(",").some((flag) => wanted.has(flag));
 }
 
-/** A share of the requests, the same ones in every log and proxy: by their `x-request-id`. */
+/**
+ * A share of the requests, the same ones in every log and proxy: by their `x-request-id`. By chance
+ * where there is none, and where that is asked for.
+ */
 function decodeShare(message: RuntimeFilter, path: string, issues: Issue[]): LogFilter {
-  // Chance of its own for each log would have to be drawn somewhere.
-  const fields = ["runtime_key", "percent_sampled"];
+  const fields = ["runtime_key", "percent_sampled", "use_independent_randomness"];
   issues.push(...refuseFields(RuntimeFilterSchema, message, fields, path));
-  const { percentSampled, runtimeKey } = message;
+  const { percentSampled, runtimeKey, useIndependentRandomness: isByChance } = message;
   const share = percentSampled === undefined ? 0 : shareOf(percentSampled);
   return (info) => {
     const wanted = info.runtime.share(runtimeKey) ?? share;
     if (wanted >= 1) return true;
-    const drawn = Number.parseInt((info.streamId ?? "").substring(0, 8), 16);
-    return Number.isInteger(drawn) && (drawn % 1_000_000) / 1_000_000 < wanted;
+    const known = isByChance ? undefined : info.streamId;
+    const id = known !== undefined && DIGITS_FIRST.test(known) ? known : info.uniqueId;
+    return (Number.parseInt(id.substring(0, 8), 16) % 1_000_000) / 1_000_000 < wanted;
   };
 }
+
+const DIGITS_FIRST = /^[\da-f]{8}/i;
 
 function decodeMetadata(message: MetadataFilter, path: string, issues: Issue[]): LogFilter {
   const fields = ["matcher", "match_if_key_not_found"];

@@ -106,8 +106,8 @@ function openZipkin(
   options: ZipkinOptions,
   encode: typeof encodeZipkinProto,
 ): OpenTracer {
-  const { clock, runtime, prng, counters, nodeCluster, localAddress } = context;
-  const endpoint = { serviceName: nodeCluster, address: localAddress };
+  const { clock, runtime, prng, counters, node, localAddress } = context;
+  const endpoint = { serviceName: node.cluster, address: localAddress };
   return new SpanReporter<ZipkinRecord>(clock, runtime, {
     runtimePrefix: "tracing.zipkin",
     spansMax: undefined,

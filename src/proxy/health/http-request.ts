@@ -45,7 +45,10 @@ export function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
     details: "",
     terminationDetails: "",
     flag: "",
+    hasRoute: false,
     routeName: "",
+    virtualHostName: undefined,
+    node: { id: "", cluster: "", zone: "" },
     localReplyBody: "",
     streamId: undefined,
     traceId: undefined,
@@ -73,11 +76,14 @@ export function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
       connectionId: undefined,
       poolReadyMs: -1,
       wire: NO_BYTES,
+      locality: host.state.locality,
+      endpoints: undefined,
     },
     timeMs: () => -1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,
     responseTrailer: () => undefined,
+    headerNames: () => [],
     metadata: (kind, namespace) => {
       if (kind === "UPSTREAM_HOST") return host.state.metadata[namespace];
       return kind === "CLUSTER" ? config.metadata[namespace] : undefined;

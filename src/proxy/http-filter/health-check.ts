@@ -110,7 +110,7 @@ export class HealthCheckFilter implements HttpFilter {
       if (this.#cache?.isFresh(nowMs) === false) {
         this.#cache.keep(status, headers.has("x-envoy-degraded"), nowMs);
       }
-      headers.set("x-envoy-upstream-healthchecked-cluster", context.nodeCluster);
+      headers.set("x-envoy-upstream-healthchecked-cluster", context.node.cluster);
     } else if (context.isHealthCheckFailed()) {
       headers.set("x-envoy-immediate-health-check-fail", "true");
     }

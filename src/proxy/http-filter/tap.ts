@@ -4,6 +4,7 @@ import type { HeaderValueSchema } from "../../api/gen/envoy/config/core/v3/base_
 import type { BodySchema } from "../../api/gen/envoy/data/tap/v3/common_pb.js";
 import type { HttpBufferedTrace_MessageSchema } from "../../api/gen/envoy/data/tap/v3/http_pb.js";
 import { currentShare } from "../../match/runtime-reader.ts";
+import { utf8Text } from "../../match/wire-text.ts";
 import type { BodySink } from "../http/body-sink.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import {
@@ -14,7 +15,6 @@ import {
 } from "../http/http-filter.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import { addressMessage } from "../net/address-message.ts";
-import { utf8Text } from "../net/utf8-text.ts";
 import type { TapConfig, TapSink, TapTarget } from "../tap/tap-config.ts";
 
 /** By Envoy's names. */

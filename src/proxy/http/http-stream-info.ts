@@ -4,8 +4,11 @@ import type { FilterStateObject } from "../../match/filter-state.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
 import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import {
+  type HeaderSource,
   type MetadataKind,
   NO_BYTES,
+  type NodeInfo,
+  type Place,
   type StreamInfo,
   type TimePoint,
   type UpstreamInfo,
@@ -158,6 +161,9 @@ export class HttpStreamInfo implements StreamInfo {
     return this.#stream.filterState(key);
   }
 
+  get isTraced(): boolean {
+    return this.#stream.trace?.isTraced === true;
+  }
   get isHealthCheck(): boolean {
     return this.#stream.notes.isHealthCheck;
   }
@@ -175,8 +181,17 @@ export class HttpStreamInfo implements StreamInfo {
   get flag(): string {
     return this.#stream.flag;
   }
+  get hasRoute(): boolean {
+    return this.#stream.route !== undefined;
+  }
   get routeName(): string {
     return this.#stream.route?.name ?? "";
+  }
+  get virtualHostName(): string | undefined {
+    return this.#stream.virtualHost?.name;
+  }
+  get node(): NodeInfo {
+    return this.#stream.context.node;
   }
   get streamId(): string | undefined {
     return this.#stream.head.headers.get("x-request-id");
@@ -281,13 +296,36 @@ export class HttpStreamInfo implements StreamInfo {
   responseTrailer(name: string): string | undefined {
     return this.#stream.responseTrailers?.first(name);
   }
+  headerNames(source: HeaderSource): readonly string[] {
+    const { head, status, responseHeaders, responseTrailers, closes } = this.#stream;
+    if (source === "trailers") return namesOf(responseTrailers);
+    if (source === "response") {
+      if (status === 0) return [];
+      return [":status", ...(closes ? ["connection"] : []), ...namesOf(responseHeaders)];
+    }
+    const own = [":authority", ":path", ":method", ":scheme"];
+    return [
+      ...own.filter((name) => this.requestHeader(name) !== undefined),
+      ...namesOf(head.headers),
+    ];
+  }
   metadata(kind: MetadataKind, namespace: string): MetadataValue | undefined {
-    const { router, route, virtualHost } = this.#stream;
+    const { router, route, virtualHost, connection } = this.#stream;
+    if (kind === "LISTENER") return connection.listener?.metadata[namespace];
+    if (kind === "LISTENER_FILTER_CHAIN") return connection.listener?.chainMetadata[namespace];
     if (kind === "UPSTREAM_HOST") return router.host?.state.metadata[namespace];
     if (kind === "ROUTE") return route?.metadata[namespace];
     if (kind === "VIRTUAL_HOST") return virtualHost?.metadata[namespace];
     return router.cluster?.config.metadata[namespace];
   }
+}
+
+/** Each once. */
+function namesOf(headers: HeaderList | undefined): readonly string[] {
+  if (headers === undefined) return [];
+  const names = new Set<string>();
+  for (let at = 0; at < headers.end; at += 2) names.add(headers.entries[at] ?? "");
+  return [...names];
 }
 
 /** The upstream side of a request. */
@@ -342,6 +380,12 @@ class HttpUpstreamInfo implements UpstreamInfo {
   }
   get wire(): WireBytes {
     return this.#stream.router.meter ?? NO_BYTES;
+  }
+  get locality(): Place | undefined {
+    return this.#stream.router.host?.state.locality;
+  }
+  get endpoints(): number | undefined {
+    return this.#cluster?.hosts.length;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type {
   ConnectionInfo,
+  ListenerInfo,
   OriginalSource,
   PeerAddress,
   ProxyTlv,
@@ -20,6 +21,7 @@ export class AcceptedConnection implements ConnectionInfo {
   socket: Socket;
   id = 0;
   filterChainName = "";
+  listener: ListenerInfo | undefined = undefined;
   serverName = "";
   transportProtocol: "raw_buffer" | "tls" = "raw_buffer";
   applicationProtocols: readonly string[] = [];

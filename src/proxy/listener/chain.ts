@@ -124,6 +124,7 @@ export class Chain {
   #pass(connection: AcceptedConnection, adopt: Adopt): OpenConnection {
     connection.id = this.#deps.context.nextConnectionId();
     connection.filterChainName = this.config.name;
+    connection.listener = this.config.listener;
     const adoptKnown: Adopt = (owner) => {
       connection.socket = adopt(owner);
       return connection.socket;

@@ -1,3 +1,4 @@
+import type { ListenerInfo } from "../../match/connection-info.ts";
 import type { FilterChainCriteria, FilterChainSearch } from "../../match/filter-chain.ts";
 import type { AccessLogConfig } from "../access-log/access-log.ts";
 import type {
@@ -19,6 +20,8 @@ export interface FilterChainConfig extends FilterChainCriteria {
   /** What stands before the last filter, in order. */
   readonly filters: readonly PassingFilterConfig[];
   readonly terminal: TerminalFilterConfig;
+  /** What its connections tell of where they came in. */
+  readonly listener: ListenerInfo;
   /** `undefined`: plain text. */
   readonly transport: TransportConfig | undefined;
   /** For the handshake of the transport; 0 is none. */

@@ -86,7 +86,10 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     details: summary.details ?? "",
     terminationDetails: connection.terminationDetails,
     flag: summary.flag,
+    hasRoute: false,
     routeName: "",
+    virtualHostName: undefined,
+    node: context.node,
     localReplyBody: "",
     streamId: context.createRequestId(),
     traceId: undefined,
@@ -111,7 +114,10 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     requestHeader: () => undefined,
     responseHeader: () => undefined,
     responseTrailer: () => undefined,
+    headerNames: () => [],
     metadata: (kind, namespace) => {
+      if (kind === "LISTENER") return connection.listener?.metadata[namespace];
+      if (kind === "LISTENER_FILTER_CHAIN") return connection.listener?.chainMetadata[namespace];
       if (kind === "UPSTREAM_HOST") return host?.state.metadata[namespace];
       return kind === "CLUSTER" ? host?.load.config?.metadata[namespace] : undefined;
     },
@@ -131,6 +137,8 @@ function upstreamInfo({ upstream, cluster, attempts, ...summary }: TcpSummary): 
     attempts,
     transportFailure: "",
     tls: upstream?.tls,
+    locality: host?.state.locality,
+    endpoints: cluster === "" ? undefined : summary.context.findCluster(cluster)?.hosts.length,
   };
   if (upstream === undefined) {
     return { ...info, connectionId: undefined, poolReadyMs: -1, wire: NO_BYTES };

@@ -33,7 +33,7 @@ export class StreamRateLimitSource implements RateLimitSource {
   }
 
   get localCluster(): string {
-    return this.#stream.context.nodeCluster;
+    return this.#stream.context.node.cluster;
   }
 
   get targetCluster(): string | undefined {

@@ -20,6 +20,8 @@ export class StreamTrace {
   /** What a decorator called the span, for the other side; "" for nothing to tell. */
   #operation = "";
   #attempt: Attempt | undefined = undefined;
+  /** What was decided about the request. */
+  isTraced = false;
 
   constructor(tracing: HttpTracing, stream: TaggedStream) {
     this.#tracing = tracing;
@@ -53,16 +55,17 @@ export class StreamTrace {
     const { head, context } = stream;
     const { headers, authority: host } = head;
     counters[reason]++;
+    this.isTraced = reason !== "not_traceable";
     this.#span = tracer?.start({
       headers,
       host,
       operation: isEgress ? `egress ${host}` : "ingress",
       isClient: isEgress && !config.spawnsUpstreamSpan,
-      isTraced: reason !== "not_traceable",
+      isTraced: this.isTraced,
       startMs: stream.times.startMs,
     });
-    this.#span?.setTag("node_id", context.nodeId);
-    this.#span?.setTag("zone", context.nodeZone);
+    this.#span?.setTag("node_id", context.node.id);
+    this.#span?.setTag("zone", context.node.zone);
     this.#nameSpan();
   }
 
@@ -178,6 +181,7 @@ export class StreamTrace {
   /** The request is over. */
   finish(): void {
     const span = this.#span;
+    this.isTraced = false;
     this.#operation = "";
     if (span === undefined) return;
     this.cancelAttempt();
