@@ -125,6 +125,7 @@ export function createSimProxy(
     drain: createDrain(clock, prng),
     onDrained: () => undefined,
     isOutbound: false,
+    bufferBytesMax: 1_048_576,
   };
   return { clusters, deps };
 }

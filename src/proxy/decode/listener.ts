@@ -56,7 +56,7 @@ const FIELDS = [
   "listener_filters",
   "listener_filters_timeout",
   "continue_on_listener_filters_timeout",
-  // Buffers are bounded by the sockets' own marks.
+  // What waits for slow readers is bounded by the sockets' own marks.
   "per_connection_buffer_limit_bytes",
   "drain_type",
 ];
@@ -71,6 +71,7 @@ const SWITCHES = [
 ] as const;
 
 const BACKLOG = 511;
+const BUFFER_BYTES = 1_048_576;
 /** Envoy's default for all listener filters together. */
 const INSPECTION_MS = 15_000;
 
@@ -119,6 +120,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       findChain,
       defaultChain,
       isOutbound: message.trafficDirection === TrafficDirection.OUTBOUND,
+      bufferBytesMax: message.perConnectionBufferLimitBytes ?? BUFFER_BYTES,
       backlog: message.tcpBacklogSize ?? BACKLOG,
       bypassesOverload: message.bypassOverloadManager,
       ignoresConnectionLimit: message.ignoreGlobalConnLimit,

@@ -4,7 +4,7 @@ import {
   type FilterStream,
   type HttpFilter,
 } from "../http/http-filter.ts";
-import type { LocalReply } from "../http/local-reply.ts";
+import { REQUEST_TOO_LARGE } from "../http/local-reply.ts";
 import { CODING } from "../http/message-head.ts";
 
 /** How much of a request is waited for, or that it is not waited for at all. */
@@ -13,13 +13,6 @@ export interface BufferSettings {
   /** `undefined`: requests go on as they come. */
   readonly bytesMax: number | undefined;
 }
-
-const TOO_LARGE: LocalReply = {
-  status: 413,
-  body: "Payload Too Large",
-  flag: "",
-  details: "request_payload_too_large",
-};
 
 /** Lets a request go on when all of it is here, and says how long it is. */
 export class BufferFilter implements HttpFilter {
@@ -50,7 +43,7 @@ export class BufferFilter implements HttpFilter {
         }
         stream.continueRequest();
       },
-      onTooLarge: () => stream.localReply(TOO_LARGE),
+      onTooLarge: () => stream.localReply(REQUEST_TOO_LARGE),
     });
     return FILTER.stop;
   }

@@ -17,6 +17,8 @@ export class FilterRun {
   #filters: readonly HttpFilter[];
   /** How many of them have let the request pass. */
   #at = 0;
+  /** How many of them have not seen the response. */
+  #responseAt = 0;
   /** What is answered before a route was looked for does not concern them. */
   #isBegun = false;
   #hasLeft = false;
@@ -51,11 +53,19 @@ export class FilterRun {
     return true;
   }
 
-  /** The last filter sees the response first. */
-  onResponseHead(head: ResponseHead, hasBody: boolean): void {
-    if (!this.#isBegun || this.#hasLeft) return;
+  /** A response comes that none of them has seen. */
+  beginResponse(): void {
+    this.#responseAt = this.#isBegun && !this.#hasLeft ? this.#filters.length : 0;
+  }
+
+  /** Shows the response to those that have not seen it, the last one first; false when one holds it. */
+  runResponse(head: ResponseHead, hasBody: boolean): boolean {
     const filters = this.#filters;
-    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponseHead?.(head, hasBody);
+    while (this.#responseAt > 0) {
+      const filter = filters[--this.#responseAt];
+      if (filter?.onResponseHead?.(head, hasBody) === FILTER.stop) return false;
+    }
+    return true;
   }
 
   /** What is noted under a namespace, with what filters know of the request. */

@@ -156,9 +156,9 @@ export class GuardedStream extends HttpStream {
     }
   }
 
-  override onUpstreamBroken(flag: string, details: string): void {
+  override continueResponse(hasBody?: true): void {
     try {
-      super.onUpstreamBroken(flag, details);
+      super.continueResponse(hasBody);
     } catch (error) {
       this.#onFault(error);
     }

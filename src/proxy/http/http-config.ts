@@ -94,6 +94,8 @@ export interface HttpService {
   readonly accessLogs: readonly AccessLog[];
   /** Whether anybody wants to know when what happened to a request. */
   readonly keepsTimes: boolean;
+  /** How much of a response is kept while a filter holds its head, in HTTP/1.1. */
+  readonly bufferBytesMax: number;
   /** `undefined` where nothing is traced. */
   readonly tracing: HttpTracing | undefined;
   /**

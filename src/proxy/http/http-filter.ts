@@ -67,8 +67,18 @@ export interface FilterStream extends MatchRequest {
    * is counted and kept is what the client sends, whatever filters before put in between.
    */
   gatherRequest(whole: WholeRequest): void;
-  /** The same between the upstream's body and the client; called in `onResponseHead` only. */
+  /**
+   * The same between the upstream's body and the client; called in `onResponseHead` only. Of a
+   * filter that holds the head what it writes waits behind it.
+   */
   interceptResponse(make: MakeSink): void;
+  /**
+   * Lets a head that `onResponseHead` has held go on to the next filter, as it is by now; `hasBody`
+   * where it gets a body that it did not have.
+   */
+  continueResponse(hasBody?: true): void;
+  /** How much of a message a filter may keep while it waits for the rest. */
+  readonly bufferBytesMax: number;
   /** Stops and goes on reading from the client, for a filter that holds request bytes. */
   pauseRequest(): void;
   resumeRequest(): void;
@@ -88,8 +98,12 @@ export interface FilterStream extends MatchRequest {
 export interface HttpFilter {
   /** The head has come; `isEnd` when no body follows. */
   onRequestHead?(isEnd: boolean): FilterStatus;
-  /** A response, the upstream's or the proxy's own, is about to be sent. Filters run in reverse. */
-  onResponseHead?(head: ResponseHead, hasBody: boolean): void;
+  /**
+   * A response, the upstream's or the proxy's own, is about to be sent. Filters run in reverse. One
+   * that stops holds the head, which stays good, until it calls `continueResponse`, or it has
+   * answered in its place. Of the body no more is kept then than a connection may buffer.
+   */
+  onResponseHead?(head: ResponseHead, hasBody: boolean): FilterStatus | void;
   /** The stream is over and logged, in order or not: timers end here, and what is kept of it. */
   onStreamEnd?(): void;
   /**
@@ -119,6 +133,8 @@ export interface HttpFilterConfig {
   readonly name: string;
   /** Left out, unless a route says otherwise. */
   readonly isDisabled: boolean;
+  /** It asks when what happened to a request. */
+  readonly needsTimes?: boolean;
   /** Called once; what it answers, once for each connection. */
   readonly open: (scope: FilterScope) => (stream: FilterStream) => HttpFilter;
 }

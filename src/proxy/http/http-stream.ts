@@ -14,7 +14,13 @@ import type { HeaderList } from "./header-list.ts";
 import { mutateHead } from "./header-mutation.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
 import { countStream, HttpStreamInfo, type InformedStream } from "./http-stream-info.ts";
-import { FAILED, type LocalReply, NO_PATH, UPGRADE_REFUSED } from "./local-reply.ts";
+import {
+  FAILED,
+  type LocalReply,
+  NO_PATH,
+  RESPONSE_TOO_LARGE,
+  UPGRADE_REFUSED,
+} from "./local-reply.ts";
 import { fillLocalHead } from "./local-reply-head.ts";
 import { type RequestHead, ResponseHead } from "./message-head.ts";
 import { prepareRequest } from "./request-headers.ts";
@@ -203,7 +209,6 @@ export class HttpStream
   /** Answers in the upstream's stead, or breaks off what it has begun. */
   onTimeout({ whole, partial }: TimeoutReply): void {
     const reply = this.#isRequestDone ? whole : partial;
-    if (this.#isResponseStarted) return this.onUpstreamBroken(reply.flag, reply.details);
     this.router.destroy();
     this.localReply(reply);
   }
@@ -267,8 +272,7 @@ export class HttpStream
   onBadBody(reply: LocalReply): void {
     if (this.#isOver) return;
     this.router.destroy();
-    if (this.#isResponseStarted) this.onUpstreamBroken("DPE", reply.details);
-    else this.localReply(reply);
+    this.localReply(this.#isHeadSent ? { ...reply, flag: "DPE" } : reply);
   }
 
   /** There is no client any more, or none that the answer could be sent to. */
@@ -321,24 +325,34 @@ export class HttpStream
   /** The upstream does not change the protocol. Of a WebSocket's refusal only the head is sent. */
   #refuseTunnel(head: ResponseHead, hasBody: boolean): void {
     if (this.protocol !== "HTTP/2") this.details = "websocket_handshake_unsuccessful";
-    if (!hasBody || !emptyRefusal(this, head)) return this.#respond(head, hasBody);
-    this.#respond(head, false);
+    if (!hasBody || !emptyRefusal(this, head)) {
+      this.#respond(head, hasBody);
+      return;
+    }
+    const isWanted = this.#respond(head, false);
     this.router.destroy();
-    this.#finish();
+    if (isWanted) this.#firstSink.onBodyEnd();
   }
 
-  /** Sends a head, the upstream's or our own, through the filters to the client. */
-  #respond(head: ResponseHead, hasBody: boolean): void {
+  /**
+   * Sends a head, the upstream's or our own, through the filters to the client; false when one of
+   * them has answered in its place.
+   */
+  #respond(head: ResponseHead, hasBody: boolean): boolean {
     this.#isResponseStarted = true;
     const mutations = (this.choice ?? this.route)?.mutations.response;
     if (mutations !== undefined && mutations.length > 0) mutateHead(mutations, head, this.info);
     this.status = head.status;
     this.responseHeaders = head.headers;
-    this.#answer.begin(head, hasBody);
+    return this.#answer.begin(head, hasBody);
   }
 
   interceptResponse(make: MakeSink): void {
     this.#answer.intercept(make);
+  }
+
+  continueResponse(hasBody?: true): void {
+    if (!this.#isOver) this.#answer.goOn(hasBody);
   }
 
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void {
@@ -349,6 +363,7 @@ export class HttpStream
   }
 
   onUpstreamEnd(trailers: HeaderList | undefined): void {
+    if (this.#isOver) return;
     if (!this.#isRequestDone && endsTunnel(this)) {
       // Of a tunnel the end is a reset for Envoy, though it is passed on in order.
       this.addFlag("UC");
@@ -363,6 +378,12 @@ export class HttpStream
   /** Where the response leaves the filters. */
   readonly #client: ResponseClient = {
     onResponseHead: (head, hasBody) => this.#sendHead(head, hasBody),
+    bufferBytesMax: () => this.bufferBytesMax,
+    onTooLarge: () => {
+      if (this.#isOver) return;
+      this.service.stats.counters.rs_too_large++;
+      this.localReply(RESPONSE_TOO_LARGE);
+    },
     onBodyBytes: (buffer, from, to) => {
       if (this.#isOver) return;
       this.#timers.moved();
@@ -399,9 +420,17 @@ export class HttpStream
 
   // To the client.
 
-  /** Answers in the upstream's stead; the one place where the proxy makes up a response. */
+  /**
+   * Answers in the upstream's stead; the one place where the proxy makes up a response. One that has
+   * begun is cut off, or, where a filter holds it, answered past all filters.
+   */
   localReply(reply: LocalReply): void {
     if (this.#isOver) return;
+    if (this.#isHeadSent) return this.#breakOff(reply);
+    if (this.#isResponseStarted) {
+      this.router.destroy();
+      this.#filters.leave();
+    }
     this.#way.drop();
     if (reply.flag !== "") this.addFlag(reply.flag);
     this.details = reply.details;
@@ -410,13 +439,18 @@ export class HttpStream
     const replies = this.config.localReplies;
     const body = fillLocalHead(this.#localHead, reply, this.head, replies && { replies, of: this });
     const hasBody = body !== "" && this.head.method !== "HEAD";
-    this.#respond(this.#localHead, hasBody);
-    if (!hasBody) return this.#finish();
-    writeText(this.#answer.sink ?? this.#client, body);
+    if (!this.#respond(this.#localHead, hasBody)) return;
+    if (hasBody) writeText(this.#firstSink, body);
+    else this.#firstSink.onBodyEnd();
+  }
+
+  get #firstSink(): BodySink {
+    return this.#answer.sink ?? this.#client;
   }
 
   #sendHead(head: ResponseHead, hasBody: boolean): void {
     this.times.note("answerBeginMs");
+    this.status = head.status;
     const carrier = this.carrier;
     const { counters } = this.service.stats;
     if (!this.notes.isHealthCheck) countResponse(counters, head.status);
@@ -436,8 +470,12 @@ export class HttpStream
     this.carrier.finishResponse(this.#isRequestDone, this.closes);
   }
 
+  onUpstreamBroken(reply: LocalReply): void {
+    this.localReply(reply);
+  }
+
   /** The response cannot be ended in order: the client must see that it is cut off. */
-  onUpstreamBroken(flag: string, details: string): void {
+  #breakOff({ flag, details }: LocalReply): void {
     this.router.destroy();
     this.addFlag(flag);
     this.details = details;
@@ -451,7 +489,6 @@ export class HttpStream
    */
   fail(): void {
     if (this.#isOver) return;
-    if (this.#isHeadSent) return this.onUpstreamBroken("", FAILED.details);
     this.router.destroy();
     this.#filters.leave();
     this.localReply(FAILED);

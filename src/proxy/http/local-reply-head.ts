@@ -20,7 +20,7 @@ export function fillLocalHead(
   if (given.isVerbatim === true) return fillBodyHead(head, given);
   const reply = shape === undefined ? given : shapeReply(shape.replies, given, head, shape.of);
   head.status = reply.status;
-  if (!isGrpcRequest(request)) return fillBodyHead(head, reply);
+  if (!(request.isFromGrpcClient ?? isGrpcRequest(request))) return fillBodyHead(head, reply);
   fillGrpcHead(head, reply, request);
   return "";
 }
@@ -61,10 +61,13 @@ export function isGrpcRequest({ headers }: RequestHead): boolean {
   return type !== undefined && isGrpcContentType(type);
 }
 
-/** What a gRPC message may not hold as it is: control bytes, those beyond ASCII, and `%`. */
-function percentEncode(text: string): string {
+/**
+ * What a gRPC message may not hold as it is (PROTOCOL-HTTP2.md): control bytes, those beyond ASCII,
+ * and `%`; as in Envoy also `~`.
+ */
+export function percentEncode(text: string): string {
   return text.replace(
-    /[^ -$&-~]/g,
+    /[^ -$&-}]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
   );
 }

@@ -112,6 +112,19 @@ export const REQUEST_TOO_SLOW: LocalReply = {
   flag: "",
   details: "request_overall_timeout",
 };
+export const REQUEST_TOO_LARGE: LocalReply = {
+  status: 413,
+  body: "Payload Too Large",
+  flag: "",
+  details: "request_payload_too_large",
+};
+/** A filter holds the head of a response whose body is more than may be kept. */
+export const RESPONSE_TOO_LARGE: LocalReply = {
+  status: 500,
+  body: "Internal Server Error",
+  flag: "",
+  details: "response_payload_too_large",
+};
 export const UPGRADE_REFUSED: LocalReply = {
   status: 403,
   body: "",
@@ -134,14 +147,11 @@ export function flagOfReset(reason: ResetReason): ResponseFlag {
   return FLAG_BY_RESET[reason];
 }
 
-/** How access logs call the end of a response that had begun. */
-export function brokenOff(reason: ResetReason): { flag: ResponseFlag; details: string } {
-  if (reason === RESET.maxDuration) return { flag: "UMSDR", details: MAX_DURATION_DETAILS };
-  const cause = reason.replaceAll(" ", "_");
-  return {
-    flag: FLAG_BY_RESET[reason],
-    details: `upstream_reset_after_response_started{${cause}}`,
-  };
+/** A response that had begun broke off: how access logs call it, and what is said in its place. */
+export function brokenOff(reason: ResetReason): LocalReply {
+  if (reason === RESET.maxDuration) return maxDurationReached(true);
+  const reply = upstreamReset(reason, { isRetried: false, transportFailure: "" });
+  return { ...reply, details: reply.details.replace("before", "after") };
 }
 
 /** A header that the route adds to the request has a value that would end its line. */

@@ -69,6 +69,8 @@ export class RequestHead extends MessageHead {
   expectsContinue = false;
   /** Whether one of `INTERNAL_NAMES` is among the headers. */
   hasInternalHeaders = false;
+  /** What its client speaks, where a filter makes something else of it; `undefined`: what it says. */
+  isFromGrpcClient: boolean | undefined = undefined;
 
   reset(): void {
     this.resetFields();
@@ -79,6 +81,7 @@ export class RequestHead extends MessageHead {
     this.upgrade = "";
     this.expectsContinue = false;
     this.hasInternalHeaders = false;
+    this.isFromGrpcClient = undefined;
   }
 
   /** Becomes a copy of another one. */
@@ -91,6 +94,7 @@ export class RequestHead extends MessageHead {
     this.upgrade = other.upgrade;
     this.expectsContinue = other.expectsContinue;
     this.hasInternalHeaders = other.hasInternalHeaders;
+    this.isFromGrpcClient = other.isFromGrpcClient;
   }
 
   /** HTTP/1.1 needs to know where the body ends all the same. */

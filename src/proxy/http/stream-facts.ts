@@ -87,6 +87,12 @@ export abstract class StreamFacts {
   get runtime(): RuntimeReader {
     return this.context.runtime;
   }
+  /** As in Envoy, streams of HTTP/2 may buffer what their window lets through. */
+  get bufferBytesMax(): number {
+    return this.protocol === "HTTP/2"
+      ? this.config.http2.streamWindow
+      : this.service.bufferBytesMax;
+  }
   get onDemand(): FilterStream["onDemand"] {
     return this.service.routes.onDemand;
   }

@@ -14,6 +14,8 @@ export interface ChainDeps extends Omit<ListenerDeps, "drain"> {
   readonly drain: ChainDrain;
   /** Whether its listener is for what goes out. */
   readonly isOutbound: boolean;
+  /** Of its listener. */
+  readonly bufferBytesMax: number;
 }
 
 /** The listener that a chain belongs to. */
@@ -51,6 +53,7 @@ export class Chain {
       ...deps,
       drain: this.#drain,
       isOutbound: owner.config.isOutbound,
+      bufferBytesMax: owner.config.bufferBytesMax,
     });
     const filters = config.filters.map((filter) => filter.create(deps));
     this.#plan = filters.length === 0 ? undefined : { filters, terminal: this.terminal };

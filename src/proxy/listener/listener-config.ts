@@ -58,6 +58,8 @@ export interface ListenerConfig {
   readonly backlog: number;
   /** Whether it is for what goes out, which makes spans those of a client. */
   readonly isOutbound: boolean;
+  /** How much of a message is kept for a filter that waits for more of it, in HTTP/1.1. */
+  readonly bufferBytesMax: number;
   /** Whether its connections and requests are taken however much there is to do. */
   readonly bypassesOverload: boolean;
   /** Whether its connections do not count among those that are limited together. */

@@ -41,7 +41,11 @@ function createService(config: HttpConfig, deps: ChainDeps): HttpService {
       config.rdsName === ""
         ? { current: config.inlineRoutes }
         : routeSource(config.rdsName, statPrefix),
-    keepsTimes: config.accessLogs.length > 0 || config.tracing?.isVerbose === true,
+    keepsTimes:
+      config.accessLogs.length > 0 ||
+      config.tracing?.isVerbose === true ||
+      config.filters.some(({ needsTimes }) => needsTimes),
+    bufferBytesMax: deps.bufferBytesMax,
     tracing:
       config.tracing &&
       openTracing(config.tracing, context, { statPrefix, isEgress: deps.isOutbound }),

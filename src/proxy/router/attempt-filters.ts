@@ -187,6 +187,12 @@ class AttemptStream implements FilterStream {
   interceptResponse(): never {
     throw new Error("filters of attempts do not change bodies");
   }
+  continueResponse(): never {
+    throw new Error("filters of attempts do not see responses");
+  }
+  get bufferBytesMax(): number {
+    return this.#stream.bufferBytesMax;
+  }
   pauseRequest(): void {
     this.#stream.pauseRequest();
   }

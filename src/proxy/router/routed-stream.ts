@@ -3,6 +3,7 @@ import type { HeaderList } from "../http/header-list.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
 import type { StreamTimes } from "../http/http-stream-info.ts";
+import type { LocalReply } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import type { StreamTrace } from "../tracing/stream-trace.ts";
 
@@ -27,8 +28,8 @@ export interface RoutedStream extends FilterStream {
   onUpstreamBytes(buffer: Buffer, from: number, to: number): void;
   onUpstreamEnd(trailers: HeaderList | undefined): void;
   onUpstreamReadEnd(): void;
-  /** The response broke off after its head was passed on. */
-  onUpstreamBroken(flag: string, details: string): void;
+  /** The response broke off after its head was passed on; `reply` where a filter still holds that. */
+  onUpstreamBroken(reply: LocalReply): void;
   /** Puts the request on the way that a redirect of the upstream names; false where it may not. */
   redirectInternally(action: ClusterAction, head: ResponseHead): boolean;
 }

@@ -377,8 +377,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
     this.#stream.trace?.failAttempt(reason);
     if (this.#isResponseStarted) {
       this.#end();
-      const { flag, details } = brokenOff(reason);
-      this.#stream.onUpstreamBroken(flag, details);
+      this.#stream.onUpstreamBroken(brokenOff(reason));
       return;
     }
     if (this.#host !== undefined) this.#host.requestErrors++;
@@ -431,7 +430,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
     }
     if (this.#isResponseStarted) {
       this.#end();
-      this.#stream.onUpstreamBroken("UT", kind);
+      this.#stream.onUpstreamBroken(timedOut(kind, this.#limits.answersTimeoutWith204));
     } else this.#reply(timedOut(kind, this.#limits.answersTimeoutWith204));
   }
 

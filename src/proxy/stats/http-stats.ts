@@ -49,6 +49,7 @@ const ZERO = {
   rq_overload_local_reply: 0,
   rq_redirect: 0,
   rq_total: 0,
+  rs_too_large: 0,
 };
 
 /** What connection managers of one stat prefix count together, by Envoy's names. */
