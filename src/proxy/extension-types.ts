@@ -39,6 +39,13 @@ import {
   PerRouteConfigSchema as DynamicForwardRouteSchema,
 } from "../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { ConfigSchema as GrpcHttp1BridgeSchema } from "../api/gen/envoy/extensions/filters/http/grpc_http1_bridge/v3/config_pb.js";
+import {
+  FilterConfigPerRouteSchema as GrpcReverseBridgeRouteSchema,
+  FilterConfigSchema as GrpcReverseBridgeSchema,
+} from "../api/gen/envoy/extensions/filters/http/grpc_http1_reverse_bridge/v3/config_pb.js";
+import { FilterConfigSchema as GrpcStatsSchema } from "../api/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js";
+import { GrpcWebSchema } from "../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
@@ -128,6 +135,11 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CompressorPerRouteSchema,
   CompressorSchema,
   DecompressorSchema,
+  GrpcHttp1BridgeSchema,
+  GrpcReverseBridgeRouteSchema,
+  GrpcReverseBridgeSchema,
+  GrpcStatsSchema,
+  GrpcWebSchema,
   GzipCompressorSchema,
   GzipDecompressorSchema,
   ZstdCompressorSchema,

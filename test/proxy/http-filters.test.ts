@@ -4,6 +4,7 @@ import { BUFFER_CASES } from "./filters/buffer-cases.ts";
 import { FILTER_STATE_CASES } from "./filters/filter-state-cases.ts";
 import { HEADER_MUTATION_CASES } from "./filters/header-mutation-cases.ts";
 import { HEALTH_CHECK_CASES } from "./filters/health-check-cases.ts";
+import { HELD_HEAD_CASES } from "./filters/held-head-cases.ts";
 import { SESSION_CASES } from "./filters/session-cases.ts";
 import { statusesOf } from "./outcome.ts";
 import { type OptionCase, runSide, type SideOutcome } from "./side-by-side.ts";
@@ -14,6 +15,7 @@ const CASES: readonly OptionCase[] = [
   ...HEALTH_CHECK_CASES,
   ...SESSION_CASES,
   ...FILTER_STATE_CASES,
+  ...HELD_HEAD_CASES,
 ];
 const hasEnvoy = findProgram("envoy") !== undefined;
 

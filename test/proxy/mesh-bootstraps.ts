@@ -247,11 +247,9 @@ export const UNBUILT_MESH: readonly RefusedBootstrap[] = [
     ),
     message: "tunneling_config.propagate_response_headers: is not supported yet",
   },
-  ...["grpc_stats.v3.FilterConfig", "grpc_web.v3.GrpcWeb", "jwt_authn.v3.JwtAuthentication"].map(
-    (type) => ({
-      name: type,
-      bootstrap: httpFilter(type),
-      message: `could not find @type '${EXTENSION}filters.http.${type}'`,
-    }),
-  ),
+  ...["jwt_authn.v3.JwtAuthentication"].map((type) => ({
+    name: type,
+    bootstrap: httpFilter(type),
+    message: `could not find @type '${EXTENSION}filters.http.${type}'`,
+  })),
 ];

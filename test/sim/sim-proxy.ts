@@ -43,6 +43,8 @@ const SURROUNDINGS = {
   createRequestId: () => "00000000-0000-4000-8000-000000000000",
 };
 
+const LISTENER = { isOutbound: false, bufferBytesMax: 1_048_576 };
+
 /** The proxy's own parts, on simulated time and a seeded chance. */
 export interface SimProxy {
   readonly clusters: ClusterSet;
@@ -124,8 +126,7 @@ export function createSimProxy(
     drainMs: 1000,
     drain: createDrain(clock, prng),
     onDrained: () => undefined,
-    isOutbound: false,
-    bufferBytesMax: 1_048_576,
+    ...LISTENER,
   };
   return { clusters, deps };
 }

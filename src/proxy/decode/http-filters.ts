@@ -15,6 +15,13 @@ import { DECOMPRESSOR } from "./decompressor.ts";
 import { DYNAMIC_FORWARD_PROXY, FORWARD_OF_ROUTE } from "./dynamic-forward-proxy.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
 import { FAULT, FAULT_OF_ROUTE } from "./fault.ts";
+import {
+  GRPC_HTTP1_BRIDGE,
+  GRPC_HTTP1_REVERSE_BRIDGE,
+  GRPC_STATS,
+  GRPC_WEB,
+  REVERSE_BRIDGE_OF_ROUTE,
+} from "./grpc-filters.ts";
 import { HEADER_MUTATION, HEADER_MUTATION_OF_ROUTE } from "./header-mutation.ts";
 import { HEALTH_CHECK } from "./health-check-filter.ts";
 import { LOCAL_RATE_LIMIT, LOCAL_RATE_LIMIT_OF_ROUTE } from "./local-rate-limit.ts";
@@ -31,7 +38,7 @@ interface RouterConfig {
 }
 
 /** What a decoder makes of a filter's message; the chain gives it its name and place. */
-type FilterOpen = Pick<HttpFilterConfig, "open">;
+type FilterOpen = Pick<HttpFilterConfig, "open" | "needsTimes">;
 
 const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, issues) => {
   const fields = ["suppress_envoy_headers", "dynamic_stats"];
@@ -56,6 +63,10 @@ const HTTP_FILTERS: readonly Extension<RouterConfig | FilterOpen>[] = [
   COMPRESSOR,
   DECOMPRESSOR,
   TAP,
+  GRPC_WEB,
+  GRPC_STATS,
+  GRPC_HTTP1_BRIDGE,
+  GRPC_HTTP1_REVERSE_BRIDGE,
 ];
 
 /** What routes may say to one of them. */
@@ -71,6 +82,7 @@ const SETTINGS_OF_ROUTES: readonly Extension<object>[] = [
   STATEFUL_SESSION_OF_ROUTE,
   SET_FILTER_STATE_OF_ROUTE,
   COMPRESSOR_OF_ROUTE,
+  REVERSE_BRIDGE_OF_ROUTE,
 ];
 
 /** Decodes what a route says to a filter; "unknown" when there is none of that type. */
