@@ -1,16 +1,6 @@
-import { once } from "node:events";
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { ServerHttp2Stream } from "node:http2";
 import { describe, expect, test } from "vitest";
-import { until } from "../controlplane/until.ts";
-import { socketAddress, staticCluster } from "./bootstrap-json.ts";
-import { BothPlanes } from "./both-planes.ts";
-import { http2Options } from "./http2-cluster.ts";
+import { checkOverHttp2 } from "./http2-health.ts";
 
 const GRPC = { ":status": 200, "content-type": "application/grpc" };
 
@@ -58,108 +48,17 @@ const ANSWERS: Readonly<Record<string, (stream: ServerHttp2Stream) => void>> = {
   silence: () => undefined,
 };
 
-/** What a server was asked. */
-interface Seen {
-  readonly headers: IncomingHttpHeaders[];
-  readonly bodies: string[];
-}
-
-/** What a host that answers so is found to be, and what the first two checks of it were. */
-async function check(
-  answerOf: (stream: ServerHttp2Stream) => void,
-  options: object = {},
-): Promise<Readonly<Record<"weft" | "envoy", unknown>>> {
-  const planes = new BothPlanes<"none">();
-  const seen: Seen[] = [];
-  const sessions = new Set<ServerHttp2Session>();
-  const servers = [createServer(), createServer()];
-  const connections = [0, 0];
-  for (const [at, server] of servers.entries()) {
-    const own: Seen = { headers: [], bodies: [] };
-    seen.push(own);
-    server.on("session", (session) => {
-      connections[at] = (connections[at] ?? 0) + 1;
-      sessions.add(session);
-      session.on("error", () => undefined);
-    });
-    server.on("stream", (stream, headers) => {
-      stream.on("error", () => undefined);
-      own.headers.push({ ...headers });
-      let body = "";
-      stream.on("data", (bytes: Buffer) => (body += bytes.toString("hex")));
-      stream.on("end", () => {
-        own.bodies.push(body);
-        if (!stream.destroyed) answerOf(stream);
-      });
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-  }
-  let next = 0;
-  try {
-    await planes.start(["none"], (ports) => {
-      const place = servers[next++]?.address() as AddressInfo;
-      return bootstrap(ports.admin, place.port, options);
-    });
-    let at = 0;
-    const { weft, envoy } = await planes.each(async (plane) => {
-      const own = seen[at];
-      const stat = (name: string): string => `cluster.up.health_check.${name}`;
-      const stats = (): Promise<Readonly<Record<string, number>>> => plane.stats("health_check");
-      await until(async () => ((await stats())[stat("attempt")] ?? 0) >= 3, "three checks");
-      const all = await stats();
-      const page = await fetch(`http://127.0.0.1:${plane.ports.admin}/clusters`);
-      const flags = /health_flags::(\S+)/.exec(await page.text())?.[1];
-      const { "grpc-timeout": timeout, ...headers } = own?.headers[0] ?? {};
-      const failures = (name: string): boolean => (all[stat(name)] ?? 0) > 0;
-      return {
-        flags,
-        headers,
-        timeout: String(timeout),
-        body: own?.bodies[0],
-        isKept: (connections[at++] ?? 0) === 1,
-        failed: failures("failure"),
-        network: failures("network_failure"),
-        succeeded: failures("success"),
-      };
-    });
-    return { weft, envoy };
-  } finally {
-    await planes.stop();
-    for (const session of sessions) session.destroy();
-    for (const server of servers) server.close();
-  }
-}
-
-function bootstrap(admin: number, port: number, options: object): object {
-  const health = {
-    timeout: "0.5s",
-    interval: "0.1s",
-    no_traffic_interval: "0.1s",
-    unhealthy_threshold: 1,
-    healthy_threshold: 1,
-    grpc_health_check: {},
-    ...options,
-  };
-  return {
-    admin: { address: socketAddress(admin) },
-    static_resources: {
-      clusters: [staticCluster("up", [port], { ...http2Options(), health_checks: [health] })],
-    },
-  };
-}
-
 describe("a health check by gRPC is made and understood as by Envoy", () => {
   test.each(Object.entries(ANSWERS).map(([name, run]) => ({ name, run })))(
     "$name",
     async ({ run }) => {
-      const { weft, envoy } = await check(run);
+      const { weft, envoy } = await checkOverHttp2(run, { grpc_health_check: {} });
       expect(weft).toEqual(envoy);
     },
   );
 
   test("with a service, an authority and metadata", async () => {
-    const { weft, envoy } = await check(says(answer(1)), {
+    const { weft, envoy } = await checkOverHttp2(says(answer(1)), {
       grpc_health_check: {
         service_name: "my.Service",
         authority: "checked.test",

@@ -127,8 +127,8 @@ export const REFUSED_HEALTH: readonly RefusedBootstrap[] = CASES.map(
 export const UNBUILT_HEALTH: readonly RefusedBootstrap[] = [
   {
     name: "HTTP/2",
-    bootstrap: http({ codec_client_type: "HTTP2" }),
-    message: "codec_client_type: HTTP2 is not supported yet, only HTTP1",
+    bootstrap: http({ codec_client_type: "HTTP3" }),
+    message: "codec_client_type: HTTP3 is not supported yet, only HTTP1 and HTTP2",
   },
   {
     name: "binary that Envoy does not send",

@@ -61,8 +61,9 @@ export function decodeHttpCheck(
   issues: Issue[],
 ): HttpCheckConfig {
   issues.push(...refuseFields(HealthCheck_HttpHealthCheckSchema, message, HTTP_FIELDS, path));
-  if (message.codecClientType !== CodecClientType.HTTP1) {
-    const what = `${CodecClientType[message.codecClientType]} is not supported yet, only HTTP1`;
+  const { codecClientType } = message;
+  if (codecClientType === CodecClientType.HTTP3) {
+    const what = "HTTP3 is not supported yet, only HTTP1 and HTTP2";
     issues.push({ path: joinPath(path, "codec_client_type"), message: what });
   }
   const method =
@@ -75,6 +76,7 @@ export function decodeHttpCheck(
   const { serviceNameMatcher } = message;
   return {
     kind: "HTTP",
+    isHttp2: codecClientType === CodecClientType.HTTP2,
     // One that is not known breaks a rule of the .proto file, which is checked after.
     method: RequestMethod[method] ?? "GET",
     path: message.path,

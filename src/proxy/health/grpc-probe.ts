@@ -1,38 +1,20 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Clock } from "../../base/clock.ts";
-import type { Prng } from "../../base/prng.ts";
 import { isGrpcContentType } from "../../match/grpc-content-type.ts";
 import { formatGrpcTimeout } from "../../match/grpc-timeout.ts";
 import { wireText } from "../../match/wire-text.ts";
 import type { Host } from "../cluster/host.ts";
-import type { CounterGroups } from "../counters.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { applyMutations } from "../http/header-mutation.ts";
-import { RequestHead, ResponseHead } from "../http/message-head.ts";
-import { CODE } from "../http2/frame.ts";
-import { Http2Stream, type RequestLine, type StreamHandler } from "../http2/http2-stream.ts";
-import { Http2Session, type SessionOwner } from "../http2/session.ts";
-import { ByteSender } from "../net/byte-sender.ts";
-import type { Deadlines } from "../net/deadlines.ts";
-import type { FlushQueue } from "../net/flush-queue.ts";
-import type { ReadBuffer } from "../net/socket.ts";
-import { http2Counters } from "../stats/http2-stats.ts";
-import { CheckSocket } from "./check-socket.ts";
-import type { GrpcCheckConfig, HealthCheckConfig } from "./health-config.ts";
+import { RequestHead, type ResponseHead } from "../http/message-head.ts";
+import type { GrpcCheckConfig } from "./health-config.ts";
 import type { Probe, ProbeSink } from "./health-session.ts";
-import { checkStreamInfo } from "./http-request.ts";
-
-/** What the gRPC probes of one cluster share. */
-export interface GrpcProbeDeps {
-  readonly config: HealthCheckConfig;
-  readonly check: GrpcCheckConfig;
-  readonly clock: Clock;
-  readonly prng: Prng;
-  readonly counters: CounterGroups;
-  readonly readBuffer: ReadBuffer;
-  readonly flushQueue: FlushQueue;
-  readonly deadlines: Deadlines;
-}
+import { checkScheme, checkStreamInfo } from "./http-request.ts";
+import {
+  type Http2Asker,
+  type Http2CheckDeps,
+  Http2CheckLine,
+  type Http2Question,
+} from "./http2-check-line.ts";
 
 /** A gRPC message has its length before it, and whether it is compressed. */
 const PREFIX_BYTES = 5;
@@ -41,100 +23,53 @@ const ANSWER_BYTES_MAX = 1024;
 /** `HealthCheckResponse.SERVING`. */
 const SERVING = 1;
 
-/** One connection, and whether another check may go over it. */
-interface Line {
-  readonly socket: CheckSocket;
-  session: Http2Session | undefined;
-  isRefusing: boolean;
-}
-
 /** Asks a host by `grpc.health.v1.Health.Check` how it does, on a connection that is kept. */
-export class GrpcProbe implements Probe, SessionOwner, StreamHandler<ResponseHead> {
-  readonly head = new ResponseHead();
+export class GrpcProbe implements Probe, Http2Asker {
   readonly #host: Host;
-  readonly #deps: GrpcProbeDeps;
+  readonly #check: GrpcCheckConfig;
+  readonly #deps: Http2CheckDeps;
   readonly #sink: ProbeSink;
-  readonly #stream = new Http2Stream<ResponseHead>(this);
+  readonly #line: Http2CheckLine;
   readonly #request: Buffer;
-  #line: Line | undefined = undefined;
-  #isInFlight = false;
   #answer: Buffer = EMPTY;
 
-  constructor(host: Host, deps: GrpcProbeDeps, sink: ProbeSink) {
+  constructor(host: Host, check: GrpcCheckConfig, deps: Http2CheckDeps, sink: ProbeSink) {
     this.#host = host;
+    this.#check = check;
     this.#deps = deps;
     this.#sink = sink;
-    this.#request = encodeRequest(deps.check.serviceName);
+    this.#line = new Http2CheckLine(host, deps, this);
+    this.#request = encodeRequest(check.serviceName);
   }
 
   run(): void {
-    this.#isInFlight = true;
     this.#answer = EMPTY;
-    if (this.#line?.session === undefined) this.#line = this.#connect();
-    else this.#ask(this.#line.session);
+    this.#line.run();
   }
 
-  #connect(): Line {
-    const { config, readBuffer } = this.#deps;
-    const events = {
-      onConnect: () => this.#onConnect(),
-      onBytes: (buffer: Buffer, length: number) => this.#line?.session?.onBytes(buffer, length),
-      onEnd: () => this.#break(),
-    };
-    const socket = new CheckSocket(this.#host, config, readBuffer, events, ["h2"]);
-    return { socket, session: undefined, isRefusing: false };
-  }
-
-  #onConnect(): void {
-    const line = this.#line;
-    if (line === undefined) return;
-    const { load } = this.#host;
-    const { http2, connection } = load.config;
-    const { counters, flushQueue } = this.#deps;
-    load.http2 ??= counters.get(`cluster.${load.config.statName}.http2`, http2Counters());
-    const parts = {
-      side: "client",
-      options: http2,
-      limits: connection.responseHeads,
-      counters: load.http2,
-      out: new ByteSender(line.socket.socket, flushQueue),
-      context: this.#deps,
-    } as const;
-    const session = new Http2Session(parts, this);
-    line.session = session;
-    session.start();
-    if (this.#isInFlight) this.#ask(session);
-  }
-
-  #ask(session: Http2Session): void {
-    const { check, config, clock } = this.#deps;
+  question(): Http2Question {
+    const { config, clock } = this.#deps;
+    const check = this.#check;
     const { load, state } = this.#host;
-    const head = new RequestHead();
-    const { headers } = head;
+    const { headers } = new RequestHead();
     headers.add("content-type", "application/grpc");
     headers.add("te", "trailers");
     headers.add("user-agent", "Envoy/HC");
     headers.add("grpc-timeout", formatGrpcTimeout(config.timeoutMs));
     if (check.headers !== undefined) {
-      applyMutations([check.headers], headers, checkStreamInfo(this.#host, clock));
+      applyMutations([check.headers], headers, checkStreamInfo(this.#host, clock, "HTTP/2"));
     }
-    const isSecure = load.transports?.for(state.metadata) !== undefined;
-    const line: RequestLine = {
+    const line = {
       method: "POST",
-      scheme: isSecure ? "https" : "http",
+      scheme: checkScheme(this.#host),
       authority: wireText(state.healthCheck?.hostname || check.authority || load.config.name),
       path: "/grpc.health.v1.Health/Check",
       protocol: "",
     };
-    session.openStream(this.#stream);
-    this.#stream.sendRequest(line, headers, false);
-    this.#stream.sendBytes(this.#request, 0, this.#request.length);
-    this.#stream.sendEnd(undefined);
+    return { line, headers, body: this.#request };
   }
 
-  onHead(isEnd: boolean): void {
-    const { status, headers } = this.head;
-    if (status < 200) return;
+  onHead({ status, headers }: ResponseHead, isEnd: boolean): void {
     const type = headers.first("content-type") ?? "";
     // A head that is all there is says of gRPC what trailers would.
     if (isEnd) this.#judge(headers);
@@ -146,81 +81,33 @@ export class GrpcProbe implements Probe, SessionOwner, StreamHandler<ResponseHea
     this.#answer = Buffer.concat([this.#answer, buffer.subarray(from, to)]);
   }
 
-  onBodyEnd(trailers?: HeaderList): void {
+  onBodyEnd(trailers: HeaderList | undefined): void {
     this.#judge(trailers);
   }
 
   #judge(trailers: HeaderList | undefined): void {
     const isWell = trailers?.first("grpc-status") === "0" && statusOf(this.#answer) === SERVING;
-    this.#end();
+    this.#line.end();
     if (isWell) this.#sink.onSuccess(false);
     else this.#sink.onFailure("ACTIVE", false, 0);
   }
 
   /** What came is no answer to wait for the end of. */
   #fail(): void {
-    if (!this.#isInFlight) return;
-    this.#end();
+    this.#line.end();
     this.#sink.onFailure("ACTIVE", false, 0);
   }
 
-  /** The check is over; the connection is kept where it may be. */
-  #end(): void {
-    this.#isInFlight = false;
-    const isComplete = this.#stream.isRemoteDone;
-    if (!isComplete && this.#stream.isOpen) this.#stream.reset(CODE.internalError);
-    if (!this.#deps.config.reusesConnection || this.#line?.isRefusing === true) this.close();
-  }
-
-  onReadEnd(): void {}
-  onSendDrain(): void {}
-
-  onStreamEnd(): void {
-    if (this.#line?.session?.isOver !== false) return this.#break();
-    // The connection lives on.
-    const wasInFlight = this.#isInFlight;
-    this.#end();
-    if (wasInFlight) this.#sink.onFailure("NETWORK", false, 0);
-  }
-
-  accept(): undefined {
-    return undefined;
-  }
-
-  onStreamClosed(): void {}
-  onSettings(): void {}
-
-  onGoAway(_lastStream: number, code: number): void {
-    const line = this.#line;
-    if (line === undefined) return;
-    line.isRefusing = true;
-    if (!this.#isInFlight) this.close();
-    else if (code !== CODE.noError) this.#break();
-  }
-
-  onSessionEnd(): void {
-    this.#break();
-  }
-
-  #break(): void {
-    const wasInFlight = this.#isInFlight;
-    this.close();
-    if (wasInFlight) this.#sink.onFailure("NETWORK", false, 0);
+  onBroken(): void {
+    this.#sink.onFailure("NETWORK", false, 0);
   }
 
   giveUp(): void {
-    this.#isInFlight = false;
-    if (this.#deps.config.reusesConnection && this.#stream.isOpen) {
-      this.#stream.reset(CODE.internalError);
-    } else this.close();
+    this.#line.end();
   }
 
   close(): void {
-    this.#isInFlight = false;
-    const line = this.#line;
-    this.#line = undefined;
-    line?.socket.close();
-    line?.session?.onClose("");
+    this.#line.close();
   }
 }
 

@@ -21,6 +21,8 @@ import {
   type SessionOwner,
 } from "./health-session.ts";
 import { HttpProbe } from "./http-probe.ts";
+import { HttpVerdict } from "./http-verdict.ts";
+import { Http2Probe } from "./http2-probe.ts";
 import { TcpProbe } from "./tcp-probe.ts";
 
 /** Whether a host counts as bad until it has been checked, as Envoy has it. */
@@ -121,10 +123,13 @@ export class HealthChecker implements HostObserver {
     const { config, stats } = this.#owner;
     const { clock, prng, runtime, readBuffer: buffer } = this.#deps;
     const { check } = config;
-    if (check.kind === "GRPC") return new GrpcProbe(host, { ...this.#deps, config, check }, sink);
-    return check.kind === "TCP"
-      ? new TcpProbe(host, config, check, buffer, sink)
-      : new HttpProbe(host, { config, check, buffer, stats, clock, prng, runtime }, sink);
+    const http2 = { ...this.#deps, config };
+    if (check.kind === "GRPC") return new GrpcProbe(host, check, http2, sink);
+    if (check.kind === "TCP") return new TcpProbe(host, config, check, buffer, sink);
+    const verdict = new HttpVerdict(host, { check, stats, prng, runtime }, sink);
+    return check.isHttp2
+      ? new Http2Probe(host, check, http2, verdict)
+      : new HttpProbe(host, { config, check, buffer, clock }, verdict);
   }
 
   #onChecked(host: Host, isSuccess: boolean, transition: Transition): void {

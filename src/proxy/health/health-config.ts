@@ -46,6 +46,7 @@ export interface StatusRange {
 /** A request whose answer says how a host does. */
 export interface HttpCheckConfig {
   readonly kind: "HTTP";
+  readonly isHttp2: boolean;
   readonly method: string;
   readonly path: string;
   /** "": the cluster's name. */

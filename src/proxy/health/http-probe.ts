@@ -1,8 +1,5 @@
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { Prng } from "../../base/prng.ts";
-import type { RuntimeReader } from "../../match/runtime-reader.ts";
 import type { Host } from "../cluster/host.ts";
-import { HEALTH_FLAG } from "../cluster/host-health.ts";
 import type { BodySink } from "../http/body-sink.ts";
 import { dropFraming, responseFraming } from "../http/framing.ts";
 import { ResponseHead } from "../http/message-head.ts";
@@ -11,25 +8,19 @@ import { HeadReader } from "../http1/head-reader.ts";
 import { parseResponseHead } from "../http1/parse-head.ts";
 import type { ReadBuffer } from "../net/socket.ts";
 import { CheckSocket } from "./check-socket.ts";
-import type { HealthCheckConfig, HttpCheckConfig, StatusRange } from "./health-config.ts";
-import type { HealthStats, Probe, ProbeSink } from "./health-session.ts";
+import type { HealthCheckConfig, HttpCheckConfig } from "./health-config.ts";
+import type { Probe } from "./health-session.ts";
 import { checkRequest } from "./http-request.ts";
-import { IMMEDIATE_FAIL } from "./immediate-fail.ts";
-import { PayloadMatch } from "./payload-match.ts";
+import type { HttpVerdict } from "./http-verdict.ts";
 
 const HEAD_BYTES_MAX = 61_440;
-const DEGRADED = "x-envoy-degraded";
-const SERVICE = "x-envoy-upstream-healthchecked-cluster";
 
 /** What the HTTP probes of one cluster share. */
 export interface HttpProbeDeps {
   readonly config: HealthCheckConfig;
   readonly check: HttpCheckConfig;
   readonly buffer: ReadBuffer;
-  readonly stats: HealthStats;
   readonly clock: Clock;
-  readonly prng: Prng;
-  readonly runtime: RuntimeReader;
 }
 
 /** One connection and what is read from it. */
@@ -43,20 +34,17 @@ interface Line {
 export class HttpProbe implements Probe, BodySink {
   readonly #host: Host;
   readonly #deps: HttpProbeDeps;
-  readonly #sink: ProbeSink;
+  readonly #verdict: HttpVerdict;
   readonly #head = new ResponseHead();
-  readonly #match: PayloadMatch;
   #line: Line | undefined = undefined;
   #idle: Timer | undefined = undefined;
   #isInFlight = false;
   #awaitsHead = false;
-  #bodyBytes = 0;
 
-  constructor(host: Host, deps: HttpProbeDeps, sink: ProbeSink) {
+  constructor(host: Host, deps: HttpProbeDeps, verdict: HttpVerdict) {
     this.#host = host;
     this.#deps = deps;
-    this.#sink = sink;
-    this.#match = new PayloadMatch(deps.check.receive);
+    this.#verdict = verdict;
   }
 
   run(): void {
@@ -64,8 +52,7 @@ export class HttpProbe implements Probe, BodySink {
     this.#line ??= this.#connect();
     this.#isInFlight = true;
     this.#awaitsHead = true;
-    this.#bodyBytes = 0;
-    this.#match.reset();
+    this.#verdict.reset();
     const { check, clock } = this.#deps;
     this.#line.socket.write(checkRequest(this.#host, check, clock));
   }
@@ -114,12 +101,7 @@ export class HttpProbe implements Probe, BodySink {
   }
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
-    const { receive, bodyBytesMax } = this.#deps.check;
-    if (receive.length === 0) return;
-    const left = bodyBytesMax === 0 ? to - from : bodyBytesMax - this.#bodyBytes;
-    const end = Math.min(to, from + left);
-    this.#bodyBytes += end - from;
-    if (end > from) this.#match.push(buffer.subarray(from, end));
+    this.#verdict.onBodyBytes(buffer, from, to);
   }
 
   onBodyEnd(): void {
@@ -127,7 +109,7 @@ export class HttpProbe implements Probe, BodySink {
     const line = this.#line;
     if (this.#keepsConnection(line)) this.#limitIdle();
     else this.close();
-    this.#judge();
+    this.#verdict.judge(this.#head);
   }
 
   /** Like every connection of the cluster it is kept for so long only. */
@@ -147,36 +129,6 @@ export class HttpProbe implements Probe, BodySink {
     if (this.#framing === FRAMING.untilClose) return false;
     if (head.headers.first("proxy-connection")?.toLowerCase() === "close") return false;
     return head.minor === 1 ? !head.wantsClose : head.wantsKeepAlive;
-  }
-
-  #judge(): void {
-    const { check, stats } = this.#deps;
-    const { status, headers } = this.#head;
-    if (!this.#match.isWhole || !isWithin(check.expected, status)) {
-      // What it says of itself in an answer that is as it should be does not count.
-      if (headers.has(IMMEDIATE_FAIL)) {
-        this.#host.setFlag(HEALTH_FLAG.excludedViaImmediateHcFail, true);
-      }
-      const isRetriable = this.#match.isWhole && isWithin(check.retriable, status);
-      this.#sink.onFailure("ACTIVE", isRetriable, status);
-      return;
-    }
-    const { serviceName } = check;
-    if (serviceName !== undefined && this.#verifiesName()) {
-      stats.verify_cluster++;
-      if (!serviceName(headers.first(SERVICE) ?? "")) {
-        this.#sink.onFailure("ACTIVE", false, status);
-        return;
-      }
-    }
-    this.#sink.onSuccess(headers.has(DEGRADED));
-  }
-
-  /** An operator may turn it off, or say how often it is done. */
-  #verifiesName(): boolean {
-    const { prng, runtime } = this.#deps;
-    const share = runtime.share("health_check.verify_cluster") ?? 1;
-    return share === 1 || prng.next() < share;
   }
 
   /** What came is no answer, or one that nobody asked for. */
@@ -201,7 +153,7 @@ export class HttpProbe implements Probe, BodySink {
   #break(): void {
     const wasInFlight = this.#isInFlight;
     this.close();
-    if (wasInFlight) this.#sink.onFailure("NETWORK", false, 0);
+    if (wasInFlight) this.#verdict.onBroken();
   }
 
   giveUp(): void {
@@ -214,8 +166,4 @@ export class HttpProbe implements Probe, BodySink {
     this.#line?.socket.close();
     this.#line = undefined;
   }
-}
-
-function isWithin(ranges: readonly StatusRange[], status: number): boolean {
-  return ranges.some(({ start, end }) => status >= start && status < end);
 }

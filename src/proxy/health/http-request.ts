@@ -8,8 +8,25 @@ import { RequestHead } from "../http/message-head.ts";
 import { encodeRequestHead } from "../http1/encode-request.ts";
 import type { HttpCheckConfig } from "./health-config.ts";
 
-/** The request of one check as it goes over the wire. */
+/** The request of one check as it goes over the wire in HTTP/1.1. */
 export function checkRequest(host: Host, check: HttpCheckConfig, clock: Clock): Buffer {
+  const head = checkHead(host, check, clock, "HTTP/1.1");
+  const text = encodeRequestHead(head, checkScheme(host), host.load.config.connection);
+  return Buffer.concat([Buffer.from(text, "latin1"), check.send]);
+}
+
+/** What a host is asked over: `https` where its transport is TLS. */
+export function checkScheme({ load, state }: Host): "http" | "https" {
+  return load.transports?.for(state.metadata) === undefined ? "http" : "https";
+}
+
+/** The head of the request of one check. */
+export function checkHead(
+  host: Host,
+  check: HttpCheckConfig,
+  clock: Clock,
+  protocol: CheckProtocol,
+): RequestHead {
   const { load, state } = host;
   const head = new RequestHead();
   head.method = check.method;
@@ -18,7 +35,7 @@ export function checkRequest(host: Host, check: HttpCheckConfig, clock: Clock): 
   head.authority = wireText(authority);
   head.headers.add("user-agent", "Envoy/HC");
   if (check.headers !== undefined) {
-    applyMutations([check.headers], head.headers, checkStreamInfo(host, clock));
+    applyMutations([check.headers], head.headers, checkStreamInfo(host, clock, protocol));
   }
   head.headers.remove("transfer-encoding");
   head.headers.remove("content-length");
@@ -26,21 +43,22 @@ export function checkRequest(host: Host, check: HttpCheckConfig, clock: Clock): 
     head.contentLength = check.send.length;
     head.headers.add("content-length", String(check.send.length));
   }
-  const isSecure = load.transports?.for(state.metadata) !== undefined;
-  const text = encodeRequestHead(head, isSecure ? "https" : "http", load.config.connection);
-  return Buffer.concat([Buffer.from(text, "latin1"), check.send]);
+  return head;
 }
+
+/** What a check is said in. */
+type CheckProtocol = "HTTP/1.1" | "HTTP/2";
 
 const LOOPBACK = { address: "127.0.0.1", port: 0 };
 
 /** A check as the operators of header values read it: it has no client and no answer. */
-export function checkStreamInfo(host: Host, clock: Clock): StreamInfo {
+export function checkStreamInfo(host: Host, clock: Clock, protocol: CheckProtocol): StreamInfo {
   const nowMs = clock.nowMs();
   const { config } = host.load;
   return {
     ...plainRequest({ connection: { remote: LOOPBACK, local: LOOPBACK } }),
     logType: "NotSet",
-    protocol: "HTTP/1.1",
+    protocol,
     status: 0,
     details: "",
     terminationDetails: "",

@@ -18,7 +18,7 @@ export function tellServiceTime(
   },
 ): void {
   if (config.suppressesEnvoyHeaders) return;
-  const tookMs = Math.round(context.clock.monotonicMs() - times.requestEndMs);
+  const tookMs = Math.floor(context.clock.monotonicMs() - times.requestEndMs);
   headers.set("x-envoy-upstream-service-time", String(tookMs));
 }
 
