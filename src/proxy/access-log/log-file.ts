@@ -1,13 +1,14 @@
 import { close, open, write } from "node:fs";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../telemetry/log.ts";
+import { writeLatin1 } from "../net/latin1.ts";
 import type { AccessLog, FileSink } from "./access-log.ts";
 
 /** Lines wait so long for others; Envoy's own default is ten seconds. */
 const FLUSH_MS = 250;
-const FLUSH_LENGTH = 65_536;
+const FLUSH_BYTES = 65_536;
 /** Past this, lines are dropped: a full disk must not fill the memory. */
-const WAITING_LENGTH_MAX = 16 * 1024 * 1024;
+const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Takes text for standard output or error. */
 export type StreamWriter = (stream: "stdout" | "stderr", text: string) => void;
@@ -24,9 +25,9 @@ export interface FileStats {
   write_total_buffered: number;
 }
 
-/** Writes all of a text somewhere, and says whether that went well. */
+/** Writes all bytes somewhere, and says whether that went well; they stay as they are until then. */
 interface Target {
-  write(text: string, done: (cause: string | undefined) => void): void;
+  write(bytes: Buffer, done: (cause: string | undefined) => void): void;
   /** What is written from now on goes to whatever the path names by then. */
   reopen(): void;
   close(): void;
@@ -79,8 +80,8 @@ export class LogFiles {
     if (path !== "/dev/stdout" && path !== "/dev/stderr") return new FileTarget(path, this.stats);
     const stream = path === "/dev/stdout" ? "stdout" : "stderr";
     return {
-      write: (text, done) => {
-        this.#writeStream(stream, Buffer.from(text, "latin1").toString("utf8"));
+      write: (bytes, done) => {
+        this.#writeStream(stream, bytes.toString("utf8"));
         done(undefined);
       },
       reopen: () => undefined,
@@ -112,8 +113,8 @@ class FileTarget implements Target {
     this.#stats = stats;
   }
 
-  write(text: string, done: (cause: string | undefined) => void): void {
-    if (this.#fd !== undefined && !this.#isStale) return writeAll(this.#fd, text, done);
+  write(bytes: Buffer, done: (cause: string | undefined) => void): void {
+    if (this.#fd !== undefined && !this.#isStale) return writeAll(this.#fd, bytes, done);
     open(this.#path, "a", (error, fd) => {
       if (error === null) this.close();
       else if (this.#isStale) this.#stats.reopen_failed++;
@@ -121,7 +122,7 @@ class FileTarget implements Target {
       if (error === null) this.#fd = fd;
       // Without a new one, the old file is better than none.
       if (this.#fd === undefined) done(error?.message);
-      else writeAll(this.#fd, text, done);
+      else writeAll(this.#fd, bytes, done);
     });
   }
 
@@ -135,8 +136,7 @@ class FileTarget implements Target {
   }
 }
 
-function writeAll(fd: number, text: string, done: (cause: string | undefined) => void): void {
-  const bytes = Buffer.from(text, "latin1");
+function writeAll(fd: number, bytes: Buffer, done: (cause: string | undefined) => void): void {
   const next = (from: number): void => {
     write(fd, bytes, from, bytes.length - from, null, (error, written) => {
       if (error !== null) done(error.message);
@@ -147,12 +147,23 @@ function writeAll(fd: number, text: string, done: (cause: string | undefined) =>
   next(0);
 }
 
+/**
+ * Lines wait as bytes: as text, each would be the many pieces that it was put together of, which the
+ * garbage collector would move about until they are written.
+ */
 class LogFile {
   readonly #clock: Clock;
   readonly #stats: FileStats;
   readonly #target: Target;
   readonly #onFailure: (cause: string) => void;
-  #waiting = "";
+  /** Filled up to `#filled`; there is none before the first line. */
+  #lines: Buffer = Buffer.alloc(0);
+  #filled = 0;
+  /** What was full before `#lines`, in order. */
+  #full: Buffer[] = [];
+  #waitingBytes = 0;
+  /** What was written, for the next lines. */
+  #spare: Buffer | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #isWriting = false;
   #isFailing = false;
@@ -165,16 +176,29 @@ class LogFile {
     this.#onFailure = onFailure;
   }
 
+  /** One byte for each character. */
   write(line: string): void {
-    if (this.#waiting.length > WAITING_LENGTH_MAX) {
+    if (this.#waitingBytes > WAITING_BYTES_MAX) {
       this.#stats.write_failed++;
       return;
     }
-    this.#waiting += line;
+    if (line.length > this.#lines.length - this.#filled) this.#makeRoom(line.length);
+    writeLatin1(this.#lines, line, this.#filled);
+    this.#filled += line.length;
+    this.#waitingBytes += line.length;
     this.#stats.write_buffered++;
     this.#stats.write_total_buffered += line.length;
-    if (this.#waiting.length > FLUSH_LENGTH) this.#flush();
+    if (this.#waitingBytes > FLUSH_BYTES) this.#flush();
     else this.#timer ??= this.#clock.setTimer(FLUSH_MS, () => this.#onTimer());
+  }
+
+  /** A line is never split, as what goes to standard output is read as text piece by piece. */
+  #makeRoom(bytes: number): void {
+    if (this.#filled > 0) this.#full.push(this.#lines.subarray(0, this.#filled));
+    this.#filled = 0;
+    const spare = bytes > FLUSH_BYTES ? undefined : this.#spare;
+    this.#lines = spare ?? Buffer.allocUnsafeSlow(Math.max(bytes, FLUSH_BYTES));
+    if (spare !== undefined) this.#spare = undefined;
   }
 
   #onTimer(): void {
@@ -186,17 +210,26 @@ class LogFile {
     this.#timer?.cancel();
     this.#timer = undefined;
     // One write at a time, or lines could change places.
-    if (this.#isWriting || this.#waiting === "") return;
-    const text = this.#waiting;
-    this.#waiting = "";
+    if (this.#isWriting || this.#waitingBytes === 0) return;
+    const bytes = this.#full.shift() ?? this.#takeLines();
+    this.#waitingBytes -= bytes.length;
     this.#isWriting = true;
-    this.#target.write(text, (cause) => {
+    this.#target.write(bytes, (cause) => {
       this.#isWriting = false;
-      this.#stats.write_total_buffered -= text.length;
+      this.#stats.write_total_buffered -= bytes.length;
+      const { buffer } = bytes;
+      if (buffer.byteLength === FLUSH_BYTES) this.#spare = Buffer.from(buffer);
       this.#count(cause);
-      if (this.#waiting !== "") this.#flush();
+      if (this.#waitingBytes > 0) this.#flush();
       else this.#onIdle?.();
     });
+  }
+
+  #takeLines(): Buffer {
+    const bytes = this.#lines.subarray(0, this.#filled);
+    this.#lines = Buffer.alloc(0);
+    this.#filled = 0;
+    return bytes;
   }
 
   /** Says that a file cannot be written when that begins, not with each line. */
@@ -215,7 +248,7 @@ class LogFile {
     return new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       this.#flush();
-      if (!this.#isWriting && this.#waiting === "") resolve();
+      if (!this.#isWriting && this.#waitingBytes === 0) resolve();
     }).then(() => this.#target.close());
   }
 }
