@@ -13,8 +13,17 @@ const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i;
 /** A head is looked for in so many bytes of a read; what follows is body. */
 const HEAD_BYTES_MAX = 16_384;
 
+/** Text that can be compressed as well as what is served usually can, not any better. */
+function bodyText(bytes: number): string {
+  let text = "";
+  for (let at = 0; text.length < bytes; at++) {
+    text += `{"id":${(at * 7919) % 10_007},"name":"item ${at}","price":${(at * 104_729) % 9973}},\n`;
+  }
+  return text.slice(0, bytes);
+}
+
 function response(bytes: number, isGzip: boolean): Buffer {
-  const text = Buffer.alloc(bytes, "x");
+  const text = Buffer.from(bodyText(bytes));
   const body = isGzip ? gzipSync(text) : text;
   const encoding = isGzip ? "content-encoding: gzip\r\n" : "";
   const head = `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n${encoding}content-length: ${body.length}`;
