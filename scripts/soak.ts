@@ -2,14 +2,22 @@
  * Soaks a control plane: an hour's worth of changes (ten a second) as fast as it takes them, with
  * proxies that come, go, refuse, say nothing or do not read. Ends with 1 when something is above its
  * bound or grows. `npm run soak -- [--changes N] [--minutes N] [--services N] [--proxies N] [--seed N]`.
- * With `--proxy` a proxy in its place, under requests, connections and changes: `[--minutes N]`.
+ * With `--proxy` a proxy in its place, under requests, connections and changes:
+ * `[--minutes N] [--pause-ms N]`, where the latter is what one round of requests waits for the next.
  */
 import { parseArgs } from "node:util";
-import { runProxySoak } from "../test/soak/proxy-soak.ts";
+import { type ProxySample, runProxySoak } from "../test/soak/proxy-soak.ts";
 import { runSoak } from "../test/soak/soak.ts";
 import { formatSamples, type SoakSample } from "../test/soak/soak-samples.ts";
 
-const DEFAULTS = { changes: "36000", minutes: "20", services: "100", proxies: "30", seed: "1" };
+const DEFAULTS = {
+  changes: "36000",
+  minutes: "20",
+  services: "100",
+  proxies: "30",
+  seed: "1",
+  "pause-ms": "20",
+};
 
 const { values } = parseArgs({
   options: {
@@ -34,12 +42,31 @@ function readNumber(name: keyof typeof DEFAULTS): number {
 const endMs = performance.now() + readNumber("minutes") * 60_000;
 const isOver = (): boolean => performance.now() > endMs;
 
-function soakProxy(): Promise<readonly string[]> {
-  return runProxySoak({
+async function soakProxy(): Promise<readonly string[]> {
+  const columns: (keyof ProxySample)[] = [
+    ...(["minutes", "requests", "changes", "heapMb", "externalMb", "residentMb"] as const),
+    ...([
+      "descriptors",
+      "timers",
+      "resources",
+      "connections",
+      "active",
+      "stats",
+      "faults",
+    ] as const),
+  ];
+  const write = (cells: readonly (string | number)[]): void => {
+    process.stdout.write(`${cells.map((cell) => String(cell).padStart(12)).join("")}\n`);
+  };
+  write(columns);
+  const { problems, outcomes } = await runProxySoak({
     isOver,
-    sampleMs: (readNumber("minutes") * 60_000) / 11,
-    onSample: (sample) => process.stdout.write(`${JSON.stringify(sample)}\n`),
+    sampleMs: (readNumber("minutes") * 60_000) / 13,
+    pauseMs: readNumber("pause-ms"),
+    onSample: (sample) => write(columns.map((name) => Math.round(sample[name] * 10) / 10)),
   });
+  process.stdout.write(`${JSON.stringify(outcomes)}\n`);
+  return problems;
 }
 
 async function soakControlPlane(): Promise<readonly string[]> {

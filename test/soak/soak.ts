@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { createPrng } from "../../src/base/prng.ts";
+import { SoakChild } from "./soak-child.ts";
 import { SoakClients } from "./soak-clients.ts";
 import { SoakObjects } from "./soak-objects.ts";
 import {
@@ -12,12 +11,9 @@ import {
   whenServed,
   withMemory,
 } from "./soak-samples.ts";
-import type { SoakCommand, SoakMemory, SoakReport } from "./soak-server.ts";
+import type { SoakCommand, SoakReport } from "./soak-server.ts";
 
-const SERVER = fileURLToPath(new URL("soak-server.ts", import.meta.url));
-
-/** So long the control plane may take for its start, and for a collection of garbage. */
-const ANSWER_MS_MAX = 60_000;
+type SoakProcess = SoakChild<SoakCommand, SoakReport>;
 
 /** How long one change waits for the next, at least: each is noticed by itself. */
 const PAUSE_MS = 2;
@@ -51,16 +47,16 @@ export interface SoakResult {
 
 /** Changes a mesh under a control plane, with proxies of all sorts, and looks whether it grows. */
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
-  const server = new SoakProcess();
+  const server: SoakProcess = new SoakChild("soak-server.ts", ["--max-semi-space-size=4"]);
   try {
     return await soak(server, options);
   } finally {
-    await server.stop();
+    await server.stop({ do: "stop" });
   }
 }
 
 async function soak(server: SoakProcess, options: SoakOptions): Promise<SoakResult> {
-  const { grpcPort, httpPort } = await server.start();
+  const { grpcPort, httpPort } = await server.answer("serving");
   const url = `http://127.0.0.1:${httpPort}`;
   const objects = new SoakObjects(createPrng(options.seed), options.services);
   server.tell({ do: "apply", events: objects.first() });
@@ -69,7 +65,9 @@ async function soak(server: SoakProcess, options: SoakOptions): Promise<SoakResu
   const samples: SoakSample[] = [];
   const look = async (changes: number): Promise<void> => {
     await whenIdle(url);
-    const memory = await server.collect();
+    const collected = server.answer("collected");
+    server.tell({ do: "collect" });
+    const { memory } = await collected;
     samples.push({ changes, scrape: withMemory(await scrape(url), memory) });
     const sample = samples.at(-1);
     if (sample !== undefined) options.onSample?.(sample);
@@ -107,60 +105,4 @@ async function soak(server: SoakProcess, options: SoakOptions): Promise<SoakResu
 async function readPage(url: string, index: number): Promise<void> {
   const response = await fetch(`${url}/debug/${PAGES[index % PAGES.length]}`);
   await response.arrayBuffer();
-}
-
-/** The control plane's process, which its owner stops. */
-class SoakProcess {
-  readonly #child: ChildProcess = fork(SERVER, [], {
-    execArgv: ["--expose-gc", "--max-semi-space-size=4", "--import", "tsx"],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  readonly #closed = new Promise<void>((resolve) => this.#child.once("close", () => resolve()));
-
-  constructor() {
-    // What cannot be told to one that is gone: that it is, `close` says.
-    this.#child.on("error", () => undefined);
-  }
-
-  start(): Promise<SoakReport & { is: "serving" }> {
-    return this.#answer("serving");
-  }
-
-  tell(command: SoakCommand): void {
-    this.#child.send(command);
-  }
-
-  async collect(): Promise<SoakMemory> {
-    const collected = this.#answer("collected");
-    this.tell({ do: "collect" });
-    return (await collected).memory;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.connected) this.tell({ do: "stop" });
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), ANSWER_MS_MAX);
-    await this.#closed;
-    clearTimeout(timer);
-  }
-
-  #answer<Is extends SoakReport["is"]>(is: Is): Promise<SoakReport & { is: Is }> {
-    return new Promise((resolve, reject) => {
-      const end = (error: Error): void => {
-        clearTimeout(timer);
-        this.#child.off("message", take).off("close", gone);
-        reject(error);
-      };
-      const take = (report: SoakReport): void => {
-        if (report.is !== is) return;
-        clearTimeout(timer);
-        this.#child.off("message", take).off("close", gone);
-        resolve(report as SoakReport & { is: Is });
-      };
-      const gone = (): void => end(new Error(`the control plane ended before it was ${is}`));
-      const timer = setTimeout(() => {
-        end(new Error(`the control plane was not ${is} after ${ANSWER_MS_MAX} ms`));
-      }, ANSWER_MS_MAX);
-      this.#child.on("message", take).once("close", gone);
-    });
-  }
 }

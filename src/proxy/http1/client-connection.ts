@@ -289,6 +289,8 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
     const { clock } = this.#context;
     this.#freeSinceMs = clock.monotonicMs();
     this.#discardEnd?.cancel();
+    // Who waited for its reader as the last bytes came never said that it may go on.
+    if (this.#socket.isPaused()) this.#socket.resume();
     this.line.rest(this.#freeSinceMs);
     this.#isTaken = false;
     this.#pool.onRoom(this.line);

@@ -284,7 +284,8 @@ export class ServerConnection implements SocketOwner, BodySink, StreamCarrier {
     this.#isActive = false;
     this.#counters.downstream_rq_active--;
     if (!isRequestDone) this.#counters.downstream_rq_response_before_rq_complete++;
-    if (closes || !isRequestDone) {
+    // Of a tunnel the client may have ended its side first: nothing more comes.
+    if (closes || !isRequestDone || this.#socket.readableEnded) {
       this.#startClosing();
       return;
     }
