@@ -1,5 +1,13 @@
 import { createRegistry } from "@bufbuild/protobuf";
+import { OpenTelemetryConfigSchema } from "./gen/envoy/config/trace/v3/opentelemetry_pb.js";
+import { ZipkinConfigSchema } from "./gen/envoy/config/trace/v3/zipkin_pb.js";
 import { FileAccessLogSchema } from "./gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { ExpressionFilterSchema } from "./gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from "./gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "./gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
 import { StdoutAccessLogSchema } from "./gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema as DynamicForwardProxySchema } from "./gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import {
@@ -21,8 +29,10 @@ import { FilterConfigSchema as SniDynamicForwardProxySchema } from "./gen/envoy/
 import { TcpProxySchema } from "./gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { MetadataSchema } from "./gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
 import { ReqWithoutQuerySchema } from "./gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
+import { UuidRequestIdConfigSchema } from "./gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import { PreviousHostsPredicateSchema } from "./gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "./gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
+import { EnvironmentResourceDetectorConfigSchema } from "./gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "./gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "./gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -51,6 +61,14 @@ export const EXTENSION_REGISTRY = createRegistry(
   CorsPolicySchema,
   CorsSchema,
   FileAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  ExpressionFilterSchema,
+  ZipkinConfigSchema,
+  OpenTelemetryConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
+  UuidRequestIdConfigSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,
   PreviousHostsPredicateSchema,

@@ -70,6 +70,7 @@ const opentelemetry = object({
   http: httpService,
   grpc: grpcService,
   resourceDetectors: object({ environment: object({}), dynatrace: object({}) }),
+  serviceAttributeEnrichment: string({ enum: ["ISTIO_CANONICAL", "OTEL_SEMANTIC_CONVENTIONS"] }),
   dynatraceSampler,
 });
 

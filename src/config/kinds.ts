@@ -22,6 +22,7 @@ import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
 import { serviceEntryKind } from "./service-entry.ts";
 import { sidecarKind } from "./sidecar.ts";
+import { telemetryKind } from "./telemetry.ts";
 import { virtualServiceKind } from "./virtual-service.ts";
 import { workloadEntryKind } from "./workload-entry.ts";
 import { workloadGroupKind } from "./workload-group.ts";
@@ -51,6 +52,7 @@ export const KINDS: readonly Kind[] = [
   workloadEntryKind,
   workloadGroupKind,
   peerAuthenticationKind,
+  telemetryKind,
 ];
 
 /** Kinds that their APIs know and this version does not build, by group. */
@@ -75,7 +77,6 @@ const NOT_BUILT: Readonly<Record<string, readonly string[]>> = {
   ],
   "networking.istio.io": ["EnvoyFilter"],
   "security.istio.io": ["AuthorizationPolicy", "RequestAuthentication"],
-  "telemetry.istio.io": ["Telemetry"],
   "extensions.istio.io": ["TrafficExtension", "WasmPlugin"],
 };
 

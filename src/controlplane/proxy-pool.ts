@@ -81,7 +81,7 @@ export class ProxyPool implements SnapshotSource {
   }
 
   connect(clientId: string, node: ClientNode): Result<XdsSnapshot> {
-    const decoded = decodeProxyNode({ id: node.id, metadata: node.metadata });
+    const decoded = decodeProxyNode(node);
     if (!decoded.ok) return decoded;
     this.#options.onConnect?.(clientId, node, decoded.value);
     const built = this.#build(decoded.value, clientId);

@@ -55,7 +55,10 @@ export const cutToCalls = memoise((view: ProxyView, called: CalledHosts): Called
   const asked = [...demanded.keys()].join("\n");
   const { hosts, unknown, known } = calledHostsOf(demanded, called);
   const [own, shared] = [cutPart(view.own, asked), cutPart(view.shared, asked)];
-  const needed = [...neededClusters([own, shared], hosts)].sort(compareText);
+  const { clusterNames } = view.telemetry;
+  const needed = [...new Set([...neededClusters([own, shared], hosts), ...clusterNames])].sort(
+    compareText,
+  );
   const first = [...demanded.values()].map((one) => firstVirtualHost(one));
   const cut = keepLast(called, {
     clusters: clustersNamed(view.clusters, needed),

@@ -1,45 +1,48 @@
-import type { EnvoyFileAccessLogProvider } from "../config/extension-provider.ts";
+import type {
+  EnvoyFileAccessLogProvider,
+  ExtensionProvider,
+} from "../config/extension-provider.ts";
 import { isJsonObject } from "../config/json.ts";
 import type { MeshConfig } from "../config/mesh-config.ts";
-import type { AccessLogSettings, JsonFormat } from "./mesh-settings.ts";
+import {
+  type AccessLogSettings,
+  BUILT_IN_LOG,
+  type JsonFormat,
+  type MeshSettings,
+} from "./mesh-settings.ts";
 
-/** Istio's own provider of that name writes there. */
-const BUILT_IN_PROVIDER = "envoy";
 const STANDARD_OUTPUT = "/dev/stdout";
 
-/**
- * The log that every proxy writes: of the first file provider that is the mesh's default, else what
- * `accessLogFile` says; `undefined` where neither does.
- */
-export function resolveAccessLog(mesh: MeshConfig): AccessLogSettings | undefined {
-  const { accessLogFile = "", accessLogFormat = "", accessLogEncoding } = mesh;
-  for (const name of mesh.defaultProviders?.accessLogging ?? []) {
-    const provider = mesh.extensionProviders?.find((one) => one.name === name);
-    if (provider?.envoyFileAccessLog !== undefined) return ofProvider(provider.envoyFileAccessLog);
-    if (provider === undefined && name === BUILT_IN_PROVIDER) {
-      return { path: STANDARD_OUTPUT, format: textFormat("") };
-    }
-  }
-  if (accessLogFile === "") return undefined;
-  const isJson = accessLogEncoding === "JSON";
+/** What `accessLogFormat` and `accessLogEncoding` say. */
+export function meshLogFormat({
+  accessLogFormat = "",
+  accessLogEncoding,
+}: MeshConfig): AccessLogSettings["format"] {
+  return accessLogEncoding === "JSON"
+    ? { encoding: "JSON", fields: parseJsonFormat(accessLogFormat) }
+    : textFormat(accessLogFormat);
+}
+
+/** The file that a provider writes to; `undefined` for one that is no file. */
+export function fileLogOf(
+  { name, envoyFileAccessLog }: ExtensionProvider,
+  { accessLogFormat }: MeshSettings,
+): AccessLogSettings | undefined {
+  if (envoyFileAccessLog === undefined) return undefined;
+  const { path, logFormat, omitEmptyValues = false } = envoyFileAccessLog;
+  const isMeshFormat = name === BUILT_IN_LOG.name && logFormat === undefined && !omitEmptyValues;
   return {
-    path: accessLogFile,
-    format: isJson
-      ? { encoding: "JSON", fields: parseJsonFormat(accessLogFormat) }
-      : textFormat(accessLogFormat),
+    path: path || STANDARD_OUTPUT,
+    format: isMeshFormat ? accessLogFormat : providerFormat(envoyFileAccessLog),
+    omitsEmpty: omitEmptyValues,
   };
 }
 
-function ofProvider({ path, logFormat }: EnvoyFileAccessLogProvider): AccessLogSettings {
+function providerFormat({ logFormat }: EnvoyFileAccessLogProvider): AccessLogSettings["format"] {
   const { text = "", labels } = logFormat ?? {};
-  const isDefault = labels === undefined || Object.keys(labels).length === 0;
-  return {
-    path: path || STANDARD_OUTPUT,
-    format:
-      labels === undefined
-        ? textFormat(text)
-        : { encoding: "JSON", fields: isDefault ? undefined : labels },
-  };
+  if (labels === undefined) return textFormat(text);
+  const isDefault = !isJsonObject(labels) || Object.keys(labels).length === 0;
+  return { encoding: "JSON", fields: isDefault ? undefined : labels };
 }
 
 function textFormat(text: string): AccessLogSettings["format"] {

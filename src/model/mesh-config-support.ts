@@ -1,6 +1,6 @@
 import type { Issue } from "../base/issue.ts";
-import { EXTENSION_PROVIDER_TYPES } from "../config/extension-provider.ts";
-import { isSameJson } from "../config/json.ts";
+import type { ExtensionProvider } from "../config/extension-provider.ts";
+import { isSameJson, own } from "../config/json.ts";
 import type { MeshConfig } from "../config/mesh-config.ts";
 import type { ProxyConfigSettings, ProxyHeaders } from "../config/mesh-proxy-config.ts";
 import type { Json } from "../config/schema.ts";
@@ -17,7 +17,6 @@ export interface NoSupport {
   readonly silent?: readonly Json[];
 }
 
-const NO_TRACING: NoSupport = { why: "tracing is not built yet", silent: [{}] };
 const NO_IDENTITY: NoSupport = { why: "certificates are not issued yet" };
 const NO_STATSD: NoSupport = {
   why: "proxies push no statistics: they are read at /stats/prometheus",
@@ -41,10 +40,8 @@ export const MESH_CONFIG_SUPPORT: Readonly<Record<keyof MeshConfig, Support>> = 
   accessLogFile: true,
   accessLogFormat: true,
   accessLogEncoding: true,
-  enableEnvoyAccessLogService: {
-    why: "logs are written to files only: say accessLogFile",
-    silent: [false],
-  },
+  // Without an address in `defaultConfig`, `providerIssues` says so.
+  enableEnvoyAccessLogService: true,
   disableEnvoyListenerLog: true,
   enableAutoMtls: true,
   trustDomain: true,
@@ -56,8 +53,7 @@ export const MESH_CONFIG_SUPPORT: Readonly<Record<keyof MeshConfig, Support>> = 
   meshMTLS: true,
   tlsDefaults: true,
   compliancePolicy: { why: "it is refused: say tlsDefaults and meshMTLS", silent: [""] },
-  // Istio's default is true, and request IDs do not depend on it.
-  enableTracing: { why: "tracing is not built yet", silent: [true, false] },
+  enableTracing: true,
   defaultConfig: true,
   outboundTrafficPolicy: true,
   inboundTrafficPolicy: true,
@@ -93,8 +89,14 @@ const NO_LEGACY: NoSupport = { why: "Istio does not use it any more" };
 export const PROXY_CONFIG_SUPPORT: Readonly<Record<keyof ProxyConfigSettings, Support>> = {
   configPath: { why: "it is not for the mesh to say", silent: ["./etc/istio/proxy"] },
   binaryPath: { why: "it is not for the mesh to say", silent: ["/usr/local/bin/envoy"] },
-  serviceCluster: { why: "it names spans, and tracing is not built yet", silent: ["istio-proxy"] },
-  tracingServiceName: NO_TRACING,
+  serviceCluster: {
+    why: "spans are said to be of the APP.NAMESPACE of their pod",
+    silent: ["istio-proxy"],
+  },
+  tracingServiceName: {
+    why: "spans are said to be of the APP.NAMESPACE of their pod",
+    silent: ["APP_LABEL_AND_NAMESPACE"],
+  },
   drainDuration: { why: "listeners are drained for Envoy's own time", silent: ["45s"] },
   parentShutdownDuration: { why: "proxies are not restarted while they run", silent: ["60s"] },
   discoveryAddress: {
@@ -102,7 +104,7 @@ export const PROXY_CONFIG_SUPPORT: Readonly<Record<keyof ProxyConfigSettings, Su
     silent: ["istiod.istio-system.svc:15012"],
   },
   discoveryRefreshDelay: NO_LEGACY,
-  zipkinAddress: NO_TRACING,
+  zipkinAddress: { why: "Istio does not use it any more: say tracing.zipkin.address" },
   statsdUdpAddress: NO_STATSD,
   envoyMetricsServiceAddress: NO_STATSD,
   proxyAdminPort: { why: "it is 15000 in every pod", silent: [15_000] },
@@ -113,17 +115,17 @@ export const PROXY_CONFIG_SUPPORT: Readonly<Record<keyof ProxyConfigSettings, Su
   concurrency: { why: "a proxy of weft has one thread" },
   proxyBootstrapTemplatePath: { why: "weft proxy -c takes a start-up file" },
   interceptionMode: { why: "each proxy says its own mode", silent: ["REDIRECT"] },
-  tracing: NO_TRACING,
+  tracing: true,
   sds: NO_LEGACY,
-  envoyAccessLogService: { why: "logs are written to files only: say accessLogFile" },
+  envoyAccessLogService: true,
   envoyMetricsService: NO_STATSD,
   proxyMetadata: { why: "each proxy says its own metadata", silent: [{}] },
   runtimeValues: { why: "the runtime of a proxy stands in its start-up file", silent: [{}] },
   statusPort: { why: "it is 15021 in every pod", silent: [15_020] },
-  extraStatTags: { why: "telemetry of requests is not built yet", silent: [[]] },
+  extraStatTags: { why: "metrics of requests by service are not built yet", silent: [[]] },
   gatewayTopology: true,
   terminationDrainDuration: { why: "a proxy ends when its application has", silent: ["5s"] },
-  meshId: { why: "telemetry of requests is not built yet", silent: [""] },
+  meshId: true,
   readinessProbe: { why: "virtual machines are not started here" },
   proxyStatsMatcher: { why: "all statistics are shown" },
   holdApplicationUntilProxyStarts: {
@@ -137,6 +139,38 @@ export const PROXY_CONFIG_SUPPORT: Readonly<Record<keyof ProxyConfigSettings, Su
   fileFlushInterval: { why: "logs are flushed after Envoy's own time" },
   fileFlushMinSizeKb: { why: "logs are flushed at Envoy's own size" },
   statsCompression: { why: "statistics are not compressed", silent: [false] },
+};
+
+const NO_COLLECTOR: NoSupport = {
+  why: "such collectors are not told yet: say zipkin, or an opentelemetry extension provider",
+};
+const NO_TLS: NoSupport = {
+  why: "it is reached in plain text: say an extension provider, and TLS in a DestinationRule",
+};
+
+/** Every field of `defaultConfig.tracing`. */
+const TRACING_SUPPORT: Readonly<
+  Record<keyof NonNullable<ProxyConfigSettings["tracing"]>, Support>
+> = {
+  zipkin: true,
+  lightstep: NO_COLLECTOR,
+  datadog: NO_COLLECTOR,
+  stackdriver: NO_COLLECTOR,
+  openCensusAgent: NO_COLLECTOR,
+  customTags: true,
+  maxPathTagLength: true,
+  sampling: true,
+  tlsSettings: NO_TLS,
+  enableIstioTags: true,
+};
+
+/** Every field of `defaultConfig.envoyAccessLogService`. */
+const LOG_SERVICE_SUPPORT: Readonly<
+  Record<keyof NonNullable<ProxyConfigSettings["envoyAccessLogService"]>, Support>
+> = {
+  address: true,
+  tlsSettings: NO_TLS,
+  tcpKeepalive: { why: "connections to it have no keep-alive" },
 };
 
 /** Every field of `defaultConfig.proxyHeaders`. */
@@ -153,13 +187,20 @@ const PROXY_HEADERS_SUPPORT: Readonly<Record<keyof ProxyHeaders, Support>> = {
   preserveHttp1HeaderCase: { why: "names of headers are lower case on their way", silent: [false] },
 };
 
+/** The parts of `defaultConfig` some of whose fields do nothing. */
+const PARTS: Readonly<Record<string, Readonly<Record<string, Support>>>> = {
+  proxyHeaders: PROXY_HEADERS_SUPPORT,
+  tracing: TRACING_SUPPORT,
+  envoyAccessLogService: LOG_SERVICE_SUPPORT,
+};
+
 /** Why a field, by its path, does nothing whatever its value; `undefined` for one that does. */
 export function whyWithoutEffect(path: string): string | undefined {
   const [name = "", inner = "", innermost = ""] = path.split(/[.[{]/);
   const tables: readonly Readonly<Record<string, Support>>[] = [
     MESH_CONFIG_SUPPORT,
     name === "defaultConfig" ? PROXY_CONFIG_SUPPORT : {},
-    name === "defaultConfig" && inner === "proxyHeaders" ? PROXY_HEADERS_SUPPORT : {},
+    (name === "defaultConfig" && own(PARTS, inner)) || {},
   ];
   for (const [at, field] of [name, inner, innermost].entries()) {
     const support = tables[at]?.[field];
@@ -170,52 +211,66 @@ export function whyWithoutEffect(path: string): string | undefined {
 
 /** What a MeshConfig asks for in vain, as warnings: nothing is taken and ignored without a word. */
 export function unsupportedIssues(mesh: MeshConfig): readonly Issue[] {
+  const proxy = mesh.defaultConfig ?? {};
   return [
     ...issuesOf(mesh, MESH_CONFIG_SUPPORT, ""),
-    ...issuesOf(mesh.defaultConfig ?? {}, PROXY_CONFIG_SUPPORT, "defaultConfig."),
+    ...issuesOf(proxy, PROXY_CONFIG_SUPPORT, "defaultConfig."),
+    ...issuesOf(proxy.proxyHeaders ?? {}, PROXY_HEADERS_SUPPORT, "defaultConfig.proxyHeaders."),
+    ...issuesOf(proxy.tracing ?? {}, TRACING_SUPPORT, "defaultConfig.tracing."),
     ...issuesOf(
-      mesh.defaultConfig?.proxyHeaders ?? {},
-      PROXY_HEADERS_SUPPORT,
-      "defaultConfig.proxyHeaders.",
+      proxy.envoyAccessLogService ?? {},
+      LOG_SERVICE_SUPPORT,
+      "defaultConfig.envoyAccessLogService.",
     ),
     ...providerIssues(mesh),
     ...formatIssues(mesh),
   ];
 }
 
-/** Of all providers only a log into a file has its use, and of several the first. */
-function providerIssues({
-  extensionProviders = [],
-  defaultProviders = {},
-}: MeshConfig): readonly Issue[] {
+/** Providers that nothing is built for, and what they may say. */
+const UNUSED_PROVIDERS: readonly (keyof ExtensionProvider)[] = [
+  "envoyExtAuthzHttp",
+  "envoyExtAuthzGrpc",
+  "lightstep",
+  "datadog",
+  "stackdriver",
+  "opencensus",
+  "skywalking",
+  "prometheus",
+  "sds",
+];
+
+function providerIssues(mesh: MeshConfig): readonly Issue[] {
+  const { extensionProviders = [], defaultProviders = {} } = mesh;
   const issues: Issue[] = [];
-  const files = new Set(["envoy"]);
   for (const [at, provider] of extensionProviders.entries()) {
-    files.delete(provider.name);
-    if (provider.envoyFileAccessLog !== undefined) files.add(provider.name);
-    else {
-      const type = EXTENSION_PROVIDER_TYPES.find((one) => Object.hasOwn(provider, one)) ?? "name";
-      const why = "what would use it is not built yet";
-      issues.push(noEffect(`extensionProviders[${at}].${type}`, why));
+    const path = `extensionProviders[${at}]`;
+    const type = UNUSED_PROVIDERS.find((one) => Object.hasOwn(provider, one));
+    if (type !== undefined) {
+      issues.push(noEffect(`${path}.${type}`, "what would use it is not built yet"));
     }
-    if (provider.envoyFileAccessLog?.omitEmptyValues === true) {
-      const path = `extensionProviders[${at}].envoyFileAccessLog.omitEmptyValues`;
-      issues.push(noEffect(path, 'empty values are written as "-"'));
+    const { resourceDetectors, dynatraceSampler } = provider.opentelemetry ?? {};
+    if (resourceDetectors?.dynatrace !== undefined) {
+      const where = `${path}.opentelemetry.resourceDetectors.dynatrace`;
+      issues.push(noEffect(where, "only the environment is read"));
+    }
+    if (dynatraceSampler !== undefined) {
+      const why = "spans are chosen by chance: say randomSamplingPercentage in a Telemetry";
+      issues.push(noEffect(`${path}.opentelemetry.dynatraceSampler`, why));
     }
   }
-  let isLogged = false;
-  for (const [at, name] of (defaultProviders.accessLogging ?? []).entries()) {
-    const path = `defaultProviders.accessLogging[${at}]`;
-    if (!files.has(name)) issues.push(noEffect(path, "logs are written to files only"));
-    else if (isLogged) issues.push(noEffect(path, "one log is written, of the provider before it"));
-    else isLogged = true;
+  for (const at of (defaultProviders.tracing ?? []).slice(1).keys()) {
+    const path = `defaultProviders.tracing[${at + 1}]`;
+    issues.push(noEffect(path, "the provider before it is told, and one is"));
   }
   const metrics = defaultProviders.metrics ?? [];
   if (metrics.some((name) => name !== "prometheus")) {
     issues.push(noEffect("defaultProviders.metrics", NO_STATSD.why));
   }
-  if ((defaultProviders.tracing ?? []).length > 0) {
-    issues.push(noEffect("defaultProviders.tracing", NO_TRACING.why));
+  const logAddress = mesh.defaultConfig?.envoyAccessLogService?.address ?? "";
+  if (mesh.enableEnvoyAccessLogService === true && logAddress === "") {
+    const why = "nobody is told: say defaultConfig.envoyAccessLogService.address";
+    issues.push(noEffect("enableEnvoyAccessLogService", why));
   }
   return issues;
 }

@@ -88,7 +88,11 @@ describe("resolveMeshConfig()", () => {
     [
       { accessLogFile: "/dev/stdout", disableEnvoyListenerLog: true },
       {
-        accessLog: { path: "/dev/stdout", format: { encoding: "TEXT", text: undefined } },
+        accessLog: {
+          path: "/dev/stdout",
+          format: { encoding: "TEXT", text: undefined },
+          omitsEmpty: false,
+        },
         isListenerLogged: false,
       },
     ],
@@ -110,43 +114,27 @@ describe("resolveMeshConfig()", () => {
 
 describe("the access log", () => {
   const text = (format: string | undefined): object => ({ encoding: "TEXT", text: format });
-  const log = (name: string, envoyFileAccessLog: object): object => ({ name, envoyFileAccessLog });
 
   it.each<[MeshConfig, object | undefined]>([
     [{ accessLogFormat: "x" }, undefined],
     [
       { accessLogFile: "/a", accessLogFormat: "x" },
-      { path: "/a", format: text("x") },
+      { path: "/a", format: text("x"), omitsEmpty: false },
     ],
     [
       { accessLogFile: "/a", accessLogEncoding: "JSON", accessLogFormat: '{"a": "%PROTOCOL%"}' },
-      { path: "/a", format: { encoding: "JSON", fields: { a: "%PROTOCOL%" } } },
+      {
+        path: "/a",
+        format: { encoding: "JSON", fields: { a: "%PROTOCOL%" } },
+        omitsEmpty: false,
+      },
     ],
     [
       { accessLogFile: "/a", accessLogEncoding: "JSON", accessLogFormat: "x" },
-      { path: "/a", format: { encoding: "JSON", fields: undefined } },
-    ],
-    [
-      { accessLogFile: "/a", defaultProviders: { accessLogging: ["envoy"] } },
-      { path: "/dev/stdout", format: text(undefined) },
+      { path: "/a", format: { encoding: "JSON", fields: undefined }, omitsEmpty: false },
     ],
   ])("of %j is %j", (mesh, expected) => {
     expect(resolveMeshConfig(mesh).accessLog).toEqual(expected);
-  });
-
-  it("is that of the default provider before that of accessLogFile", () => {
-    const of = (provider: object): unknown =>
-      resolveMeshConfig({
-        accessLogFile: "/a",
-        extensionProviders: [log("mine", provider)],
-        defaultProviders: { accessLogging: ["mine"] },
-      } as MeshConfig).accessLog;
-    expect(of({})).toEqual({ path: "/dev/stdout", format: text(undefined) });
-    expect(of({ path: "/b", logFormat: { text: "t" } })).toEqual({ path: "/b", format: text("t") });
-    expect(of({ logFormat: { labels: {} } })).toMatchObject({ format: { fields: undefined } });
-    expect(of({ logFormat: { labels: { a: "b" } } })).toMatchObject({
-      format: { encoding: "JSON", fields: { a: "b" } },
-    });
   });
 });
 
@@ -191,33 +179,34 @@ describe("readMeshConfig()", () => {
       configMap("extensionProviders: [{name: a, prometheus: {}}]"),
       first,
     );
-    expect(provider.settings.extensionProviders.size).toBe(1);
+    // Istio's own is there too.
+    expect([...provider.settings.extensionProviders.keys()]).toEqual(["envoy", "a"]);
   });
 
   it("warns of what it does not do, unless it is what happens anyway", () => {
     expect(issuesOf("enableTracing: true\ndefaultConfig: {drainDuration: 45s}")).toEqual([]);
     expect(
-      issuesOf("defaultConfig: {tracing: {sampling: 1}}\nconfigSources: [{address: a}]"),
+      issuesOf("defaultConfig: {tracing: {datadog: {}}}\nconfigSources: [{address: a}]"),
     ).toEqual([
       expect.stringContaining("data[mesh].configSources: has no effect: "),
-      expect.stringContaining("data[mesh].defaultConfig.tracing: has no effect: "),
+      expect.stringContaining("data[mesh].defaultConfig.tracing.datadog: has no effect: "),
+    ]);
+    expect(issuesOf("enableEnvoyAccessLogService: true")).toEqual([
+      expect.stringContaining("say defaultConfig.envoyAccessLogService.address"),
     ]);
   });
 
   it("warns of providers that nothing uses", () => {
-    const providers =
-      "extensionProviders: [{name: j, opentelemetry: {service: j, port: 4317}}, {name: f, envoyFileAccessLog: {omitEmptyValues: true}}]";
-    const defaults = "defaultProviders: {tracing: [j], accessLogging: [j, f, envoy]}";
-    expect(issuesOf(`${providers}\n${defaults}`)).toEqual([
-      expect.stringContaining("extensionProviders[0].opentelemetry: has no effect"),
-      expect.stringContaining("extensionProviders[1].envoyFileAccessLog.omitEmptyValues: has no"),
-      expect.stringContaining(
-        "defaultProviders.accessLogging[0]: has no effect: logs are written to files",
-      ),
-      expect.stringContaining(
-        "defaultProviders.accessLogging[2]: has no effect: one log is written",
-      ),
-      expect.stringContaining("defaultProviders.tracing: has no effect"),
+    const dynatrace = "resourceDetectors: {dynatrace: {}}, dynatraceSampler: {tenant: t}";
+    const providers = `extensionProviders:
+- {name: j, opentelemetry: {service: j, port: 4317, ${dynatrace}}}
+- {name: s, skywalking: {service: s, port: 1}}`;
+    expect(issuesOf(`${providers}\ndefaultProviders: {tracing: [j, s], metrics: [s]}`)).toEqual([
+      expect.stringContaining("[0].opentelemetry.resourceDetectors.dynatrace: has no effect"),
+      expect.stringContaining("[0].opentelemetry.dynatraceSampler: has no effect"),
+      expect.stringContaining("extensionProviders[1].skywalking: has no effect"),
+      expect.stringContaining("defaultProviders.tracing[1]: has no effect"),
+      expect.stringContaining("defaultProviders.metrics: has no effect"),
     ]);
     expect(issuesOf("accessLogFile: /a\naccessLogEncoding: JSON\naccessLogFormat: x")).toEqual([
       expect.stringContaining("accessLogFormat: is no JSON object"),

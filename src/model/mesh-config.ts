@@ -10,9 +10,10 @@ import {
 } from "../config/mesh-config.ts";
 import type { TcpKeepalive } from "../config/tcp-keepalive.ts";
 import { knownCipherSuites, knownEcdhCurves } from "../config/tls-names.ts";
-import { resolveAccessLog } from "./mesh-access-log.ts";
+import { meshLogFormat } from "./mesh-access-log.ts";
 import { unsupportedIssues } from "./mesh-config-support.ts";
 import {
+  BUILT_IN_LOG,
   DEFAULT_SETTINGS,
   type IngressSettings,
   type MeshSettings,
@@ -215,16 +216,34 @@ function resolvePolicies(mesh: MeshConfig): Policies {
 
 type Telemetry = Pick<
   MeshSettings,
-  "accessLog" | "isListenerLogged" | "extensionProviders" | "isPrometheusMerged"
+  | "accessLog"
+  | "accessLogFormat"
+  | "hasAccessLogService"
+  | "isTracingEnabled"
+  | "isListenerLogged"
+  | "extensionProviders"
+  | "defaultProviders"
+  | "isPrometheusMerged"
 >;
 
 function resolveTelemetry(mesh: MeshConfig): Telemetry {
-  const { extensionProviders = [], enablePrometheusMerge, disableEnvoyListenerLog } = mesh;
+  const { extensionProviders = [], defaultProviders = {}, accessLogFile = "" } = mesh;
+  const format = meshLogFormat(mesh);
   return {
-    accessLog: resolveAccessLog(mesh),
-    isListenerLogged: disableEnvoyListenerLog !== true,
-    extensionProviders: new Map(extensionProviders.map((one) => [one.name, one])),
-    isPrometheusMerged: enablePrometheusMerge ?? true,
+    accessLog:
+      accessLogFile === "" ? undefined : { path: accessLogFile, format, omitsEmpty: false },
+    accessLogFormat: format,
+    hasAccessLogService: mesh.enableEnvoyAccessLogService === true,
+    isTracingEnabled: mesh.enableTracing ?? true,
+    isListenerLogged: mesh.disableEnvoyListenerLog !== true,
+    extensionProviders: new Map(
+      [BUILT_IN_LOG, ...extensionProviders].map((one) => [one.name, one]),
+    ),
+    defaultProviders: {
+      tracing: defaultProviders.tracing ?? [],
+      accessLogging: defaultProviders.accessLogging ?? [],
+    },
+    isPrometheusMerged: mesh.enablePrometheusMerge ?? true,
   };
 }
 

@@ -34,8 +34,19 @@ export interface MeshSettings {
   /** How long a client may take to show its protocol; 0 for ever. */
   readonly protocolDetectionTimeoutMs: number;
   readonly pathNormalization: PathNormalization;
-  /** Absent: nothing is logged. */
+  /** `accessLogFile`; absent: there is none. What counts before it is up to Telemetries and `defaultProviders`. */
   readonly accessLog: AccessLogSettings | undefined;
+  /** Of it, and of Istio's own provider `envoy`. */
+  readonly accessLogFormat: AccessLogSettings["format"];
+  /** Whether the service of `defaultConfig.envoyAccessLogService` is told beside it. */
+  readonly hasAccessLogService: boolean;
+  /** Whether proxies trace to where their ProxyConfig says, where no Telemetry says anything. */
+  readonly isTracingEnabled: boolean;
+  /** Names of those that are told where no Telemetry says it. */
+  readonly defaultProviders: {
+    readonly tracing: readonly string[];
+    readonly accessLogging: readonly string[];
+  };
   /** Whether connections that no filter chain takes are logged too. */
   readonly isListenerLogged: boolean;
   /** `defaultConfig`: what holds for proxies that bring no `proxyConfig` of their own. */
@@ -53,7 +64,7 @@ export interface MeshSettings {
   /** Whether a server's certificate is checked where a DestinationRule names no CA. */
   readonly isServerVerified: boolean;
   readonly ingress: IngressSettings;
-  /** By name; the log of `defaultProviders.accessLogging` is in `accessLog` already. */
+  /** By name; Istio's own `envoy`, which writes to the standard output, is among them. */
   readonly extensionProviders: ReadonlyMap<string, ExtensionProvider>;
   /** Whose endpoints are only for clients of their own cluster; `isLocal` false takes one out again. */
   readonly clusterLocal: readonly { readonly host: string; readonly isLocal: boolean }[];
@@ -92,6 +103,8 @@ export interface AccessLogSettings {
   readonly format:
     | { readonly encoding: "TEXT"; readonly text: string | undefined }
     | { readonly encoding: "JSON"; readonly fields: JsonFormat | undefined };
+  /** Leaves out what there is no value for, in place of a "-". */
+  readonly omitsEmpty: boolean;
 }
 
 /** Names and format strings; objects and lists inside are written as such. */
@@ -99,6 +112,12 @@ export type JsonFormat = Readonly<Record<string, unknown>>;
 
 /** What happens to requests for hosts that the mesh does not know. */
 export type OutboundMode = "ALLOW_ANY" | "REGISTRY_ONLY" | "ALLOW_ANY_DYNAMIC_DNS";
+
+/** The provider that every mesh has. */
+export const BUILT_IN_LOG: ExtensionProvider = {
+  name: "envoy",
+  envoyFileAccessLog: { path: "/dev/stdout" },
+};
 
 /** What holds where nobody says anything; Istio's defaults. */
 export const DEFAULT_SETTINGS: MeshSettings = {
@@ -119,6 +138,10 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   protocolDetectionTimeoutMs: 0,
   pathNormalization: "BASE",
   accessLog: undefined,
+  accessLogFormat: { encoding: "TEXT", text: undefined },
+  hasAccessLogService: false,
+  isTracingEnabled: true,
+  defaultProviders: { tracing: [], accessLogging: [] },
   isListenerLogged: true,
   proxyConfig: {},
   tcpKeepalive: undefined,
@@ -133,7 +156,7 @@ export const DEFAULT_SETTINGS: MeshSettings = {
     service: "istio-ingressgateway",
     selector: "ingressgateway",
   },
-  extensionProviders: new Map(),
+  extensionProviders: new Map([["envoy", BUILT_IN_LOG]]),
   clusterLocal: [],
   discoverySelectors: [],
   isPrometheusMerged: true,

@@ -11,6 +11,8 @@ import { ScopeCells, scopeText } from "./scope/scope-cells.ts";
 import { clientText, labelsAskedFor } from "./sidecar/client.ts";
 import { buildSidecarInbound } from "./sidecar/inbound.ts";
 import { OutboundCells, sidecarOutbound } from "./sidecar/outbound.ts";
+import { CollectorCells } from "./telemetry/collector-cells.ts";
+import { proxyTelemetry } from "./telemetry/resolve.ts";
 import { TrackedMesh } from "./tracked-mesh.ts";
 import { NO_PART, type ViewPart } from "./view-part.ts";
 
@@ -36,11 +38,13 @@ export class MeshViews {
   readonly #scopes: Family<string, ScopeViews>;
   readonly #views: Family<ProxyNode, Cell<ProxyView>>;
   readonly #issues: Cell<readonly ObjectIssue[]>;
+  readonly #collectors: CollectorCells;
   #mesh: Mesh;
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#tracked = new TrackedMesh(this.#graph, mesh);
+    this.#collectors = new CollectorCells(this.#graph, this.#tracked);
     this.#scopes = this.#graph.family((text: string) => this.#scopeViews(text));
     this.#issues = issueCells(this.#graph, this.#tracked);
     this.#views = this.#graph.family((proxy: ProxyNode) => this.#proxyView(proxy));
@@ -86,7 +90,8 @@ export class MeshViews {
         isSameSet,
       ),
       clusters: graph.family(
-        (client: string) => new OutboundClusterCells(graph, mesh, scope, client),
+        (client: string) =>
+          new OutboundClusterCells(graph, mesh, { scope, client, collectors: this.#collectors }),
       ),
       outbound: graph.family(
         (client: string) => new OutboundCells(graph, mesh, scope, JSON.parse(client) as ProxyNode),
@@ -105,11 +110,15 @@ export class MeshViews {
     const clusters = own(
       graph.cell(() => clusterCells.get().of(JSON.parse(place.get()) as ClientPlace)),
     );
+    const telemetry = own(
+      graph.cell(() => proxyTelemetry(mesh, proxy, this.#collectors.targets.get())),
+    );
     const parts = own(
       proxy.type === "router" ? this.#gatewayParts(proxy, views) : this.#sidecarParts(proxy, views),
     );
     return graph.cell((): ProxyView => {
       const { own: ownPart, shared } = parts.get();
+      const { ownClusters } = telemetry.get();
       const { whole, rules } = views.get().scope;
       return {
         proxy,
@@ -117,7 +126,8 @@ export class MeshViews {
         clusters: clusters.get().clusters.get(),
         endpoints: clusters.get().endpoints.get(),
         virtualHosts: [],
-        own: ownPart,
+        telemetry: telemetry.get(),
+        own: ownClusters.length === 0 ? ownPart : withClusters(ownPart, ownClusters),
         shared,
         issues: [
           ...whole.get().issues,
@@ -171,6 +181,7 @@ function isSameView(last: ProxyView, next: ProxyView): boolean {
     last.settings === next.settings &&
     last.clusters === next.clusters &&
     last.endpoints === next.endpoints &&
+    last.telemetry === next.telemetry &&
     isSamePart(last.own, next.own) &&
     isSamePart(last.shared, next.shared) &&
     isSameList(last.issues, next.issues)
@@ -197,6 +208,10 @@ function joinParts(first: ViewPart, second: ViewPart): ViewPart {
     clusters: [...first.clusters, ...second.clusters],
     issues: [...first.issues, ...second.issues],
   };
+}
+
+function withClusters(part: ViewPart, clusters: ViewPart["clusters"]): ViewPart {
+  return { ...part, clusters: [...part.clusters, ...clusters] };
 }
 
 function isSameSet(last: ReadonlySet<string>, next: ReadonlySet<string>): boolean {

@@ -5,6 +5,7 @@ import type { Gateway as GatewayObject } from "../config/gateway.ts";
 import type { KubeObject } from "../config/object.ts";
 import type { PeerAuthentication as PeerAuthenticationObject } from "../config/peer-authentication.ts";
 import type { Sidecar as SidecarObject } from "../config/sidecar.ts";
+import type { Telemetry as TelemetryObject } from "../config/telemetry.ts";
 import type { VirtualService as VirtualServiceObject } from "../config/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import { type NamespaceScopes, namespaceScopes } from "./automatic-scope-label.ts";
@@ -26,6 +27,7 @@ import { buildPeerAuthentication, type PeerAuthentication } from "./peer-authent
 import { buildRegistry, type Registry } from "./registry/registry.ts";
 import type { Service } from "./service.ts";
 import { buildSidecar, type Sidecar } from "./sidecar.ts";
+import { buildTelemetry, type Telemetry } from "./telemetry.ts";
 import type { VirtualService } from "./virtual-service.ts";
 import { type Workload, workloadIndex } from "./workload.ts";
 
@@ -49,6 +51,7 @@ export interface Mesh {
   readonly ingressIssues: readonly ObjectIssue[];
   readonly sidecars: readonly Sidecar[];
   readonly peerAuthentications: readonly PeerAuthentication[];
+  readonly telemetries: readonly Telemetry[];
   /** Which namespaces ask for automatic scope. */
   readonly automaticScope: NamespaceScopes;
 }
@@ -70,10 +73,12 @@ export const MESH_KINDS: readonly { readonly group: string; readonly kind: strin
     "WorkloadEntry",
   ].map((kind) => ({ group: "networking.istio.io", kind })),
   { group: "security.istio.io", kind: "PeerAuthentication" },
+  { group: "telemetry.istio.io", kind: "Telemetry" },
 ];
 
 const NETWORKING = "networking.istio.io";
 const SECURITY = "security.istio.io";
+const TELEMETRY = "telemetry.istio.io";
 
 /** Builds the mesh from the configuration; the same view always gives an equal mesh. */
 export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
@@ -106,6 +111,7 @@ export function buildMesh(whole: ConfigView, previous?: Mesh): Mesh {
     peerAuthentications: peerAuthenticationsOf(
       view.list<PeerAuthenticationObject>(SECURITY, "PeerAuthentication"),
     ),
+    telemetries: telemetriesOf(view.list<TelemetryObject>(TELEMETRY, "Telemetry")),
     automaticScope: namespaceScopes(view.list("", "Namespace")),
   };
 }
@@ -138,6 +144,10 @@ const sidecarsOf = memoise((objects: readonly SidecarObject[]) =>
 
 const peerAuthenticationsOf = memoise((objects: readonly PeerAuthenticationObject[]) =>
   byAge(objects).map((object) => buildPeerAuthentication(object)),
+);
+
+const telemetriesOf = memoise((objects: readonly TelemetryObject[]) =>
+  byAge(objects).map((object) => buildTelemetry(object)),
 );
 
 /** Those that were written as they are, and those that something else amounts to. */

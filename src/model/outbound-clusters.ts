@@ -25,6 +25,15 @@ import {
 import type { ProxyNode } from "./proxy.ts";
 import type { ScopeCells } from "./scope/scope-cells.ts";
 import type { Service } from "./service.ts";
+import type { CollectorCells } from "./telemetry/collector-cells.ts";
+
+/** What the clusters of some clients are made of. */
+export interface OutboundClusterDeps {
+  readonly scope: ScopeCells;
+  /** See `clusterClientText`. */
+  readonly client: string;
+  readonly collectors: CollectorCells;
+}
 
 /** Whom clients in one place may send to; lists of one service each. */
 export interface OutboundClusters {
@@ -45,16 +54,18 @@ export function clusterClientText({ rules }: Mesh, proxy: ProxyNode): string {
 export class OutboundClusterCells {
   readonly #graph: CellGraph;
   readonly #scope: ScopeCells;
+  readonly #collectors: CollectorCells;
   readonly #planned: Family<Service, ServiceClusters>;
   readonly #needs: Cell<string>;
   readonly #places: Family<string, OutboundClusters>;
   /** What rules say in vain to such clients. */
   readonly issues: Readable<readonly ObjectIssue[]>;
 
-  constructor(graph: CellGraph, mesh: Mesh, scope: ScopeCells, clientText: string) {
+  constructor(graph: CellGraph, mesh: Mesh, { scope, client, collectors }: OutboundClusterDeps) {
     this.#graph = graph;
     this.#scope = scope;
-    const [facts, selecting] = JSON.parse(clientText) as [string, string];
+    this.#collectors = collectors;
+    const [facts, selecting] = JSON.parse(client) as [string, string];
     // Only whether a rule selects the client counts: those that do are known by their places.
     const labels = JSON.parse(selecting) as Labels;
     const policies = graph.cell(() => disablingOnly(mesh.peerAuthentications));
@@ -94,8 +105,13 @@ export class OutboundClusterCells {
     };
   }
 
+  /** A proxy reaches whom it tells of its requests, even where its workload may not. */
   #each<T>(compute: (service: Service) => T): readonly T[] {
-    return [...this.#scope.services.values()].map(compute);
+    const { services } = this.#scope;
+    const others = this.#collectors.services
+      .get()
+      .filter(({ hostname }) => services.get(hostname) === undefined);
+    return [...services.values(), ...others].map(compute);
   }
 }
 

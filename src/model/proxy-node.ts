@@ -8,6 +8,7 @@ import type { ProxyNode } from "./proxy.ts";
 /** A node as discovery requests carry it, as plain JSON: an id and free-form metadata. */
 export interface NodeRecord {
   readonly id: string;
+  readonly cluster?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly locality?: {
     readonly region?: string;
@@ -30,7 +31,12 @@ function httpProxyPortOf(mode: ProxyNode["interceptionMode"]): number | undefine
 }
 
 /** Reads a proxy's introduction, `type~ip~pod.namespace~domain` and metadata. */
-export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Result<ProxyNode> {
+export function decodeProxyNode({
+  id,
+  cluster = "",
+  metadata = {},
+  locality,
+}: NodeRecord): Result<ProxyNode> {
   const [type, ip = "", podAndNamespace = "", dnsDomain = "", ...rest] = id.split("~");
   const dot = podAndNamespace.lastIndexOf(".");
   if ((type !== "sidecar" && type !== "router") || dot < 1 || dnsDomain === "" || rest.length > 0) {
@@ -46,6 +52,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
   const isWeft = read.text("WEFT_PROXY") === "weft";
   const node: ProxyNode = {
     id,
+    serviceCluster: cluster,
     type,
     ip,
     ips: [ip, ...read.texts("INSTANCE_IPS").filter((other) => other !== ip)],
@@ -62,7 +69,7 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
     httpProxyPort: read.proxyPort("HTTP_PROXY_PORT") ?? httpProxyPortOf(interceptionMode),
     answersDns: read.text("DNS_CAPTURE") === "true",
     isWeft,
-    hasCertificates: isGivenCertificates(metadata, interceptionMode),
+    ...agentOf(read, metadata, interceptionMode),
     takesHttp10: read.text("HTTP10") === "1",
     idleTimeoutMs: read.duration("IDLE_TIMEOUT"),
     appAddress: read.text("WEFT_APP_ADDRESS"),
@@ -74,16 +81,32 @@ export function decodeProxyNode({ id, metadata = {}, locality }: NodeRecord): Re
   return issues.length === 0 ? { ok: true, value: node } : { ok: false, issues };
 }
 
-/**
- * Whether an agent like Istio's stands beside a proxy, which says its version. A proxy that is
- * captured has one in any case: somebody wrote its netfilter rules.
- */
-function isGivenCertificates(
+type OfAgent = "hasWeftAgent" | "hasCertificates" | "istioMinor";
+
+/** Which agent a proxy has, and what follows from that. */
+function agentOf(
+  read: MetadataReader,
   metadata: Readonly<Record<string, unknown>>,
   mode: ProxyNode["interceptionMode"],
-): boolean {
-  if (Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT))) return false;
-  return mode !== "NONE" || metadata["ISTIO_VERSION"] !== undefined;
+): Pick<ProxyNode, OfAgent | "annotations" | "workloadName" | "meshId"> {
+  const hasWeftAgent = Object.keys(metadata).some((name) => name.startsWith(WEFT_AGENT));
+  const version = read.text("ISTIO_VERSION");
+  return {
+    hasWeftAgent,
+    // Istio's says its version. A proxy that is captured has one in any case: somebody wrote its
+    // netfilter rules.
+    hasCertificates: !hasWeftAgent && (mode !== "NONE" || version !== undefined),
+    istioMinor: hasWeftAgent ? undefined : minorOf(version),
+    annotations: read.labels("ANNOTATIONS"),
+    workloadName: read.text("WORKLOAD_NAME") ?? "",
+    meshId: read.text("MESH_ID") ?? "",
+  };
+}
+
+/** Of Istio's versions the second number says what a proxy can do. */
+function minorOf(version = ""): number | undefined {
+  const minor = /^1\.(\d{1,3})(?:\.|-|$)/.exec(version)?.[1];
+  return minor === undefined ? undefined : Number(minor);
 }
 
 function localityOf(locality: NodeRecord["locality"]): ProxyNode["locality"] {

@@ -60,7 +60,7 @@ const SERVER_NAME = "istio-envoy";
 /** What holds for one proxy. */
 export function proxySettings(proxy: ProxyNode, mesh: MeshSettings): ProxySettings {
   const { takesHttp10, idleTimeoutMs, isWeft, hasCertificates } = proxy;
-  const own = Object.keys(proxy.proxyConfig).length > 0 ? proxy.proxyConfig : mesh.proxyConfig;
+  const own = ownProxyConfig(proxy, mesh);
   const { proxyHeaders, gatewayTopology } = own;
   const abilities: Abilities = {
     takesHttp10,
@@ -72,6 +72,18 @@ export function proxySettings(proxy: ProxyNode, mesh: MeshSettings): ProxySettin
   };
   // As text, since every proxy brings objects of its own.
   return fromText(mesh, JSON.stringify({ proxyHeaders, gatewayTopology, abilities }));
+}
+
+/**
+ * The ProxyConfig that a proxy goes by: its own, which Istio's agent has put together with the
+ * mesh's, or the mesh's. weft's agent only tells what the pod's annotation says, key by key.
+ */
+export function ownProxyConfig(
+  { proxyConfig, hasWeftAgent }: ProxyNode,
+  mesh: MeshSettings,
+): Readonly<Record<string, unknown>> {
+  if (Object.keys(proxyConfig).length === 0) return mesh.proxyConfig;
+  return hasWeftAgent ? { ...mesh.proxyConfig, ...proxyConfig } : proxyConfig;
 }
 
 type Abilities = Pick<
@@ -145,7 +157,7 @@ function filled(said: unknown): string | undefined {
 }
 
 /** What a proxy tells of itself is checked no further: what is of another form says nothing. */
-function record(said: unknown): Readonly<Record<string, unknown>> {
+export function record(said: unknown): Readonly<Record<string, unknown>> {
   const isRecord = typeof said === "object" && said !== null && !Array.isArray(said);
   return isRecord ? (said as Record<string, unknown>) : {};
 }

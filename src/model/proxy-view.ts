@@ -4,6 +4,7 @@ import type { MeshSettings } from "./mesh-settings.ts";
 import { MeshViews } from "./mesh-views.ts";
 import type { ObjectIssue } from "./origin.ts";
 import type { ProxyNode } from "./proxy.ts";
+import type { ProxyTelemetry } from "./proxy-telemetry.ts";
 import type { VirtualHost } from "./route.ts";
 import type { ViewPart } from "./view-part.ts";
 
@@ -17,6 +18,8 @@ export interface ProxyView {
   readonly endpoints: readonly (readonly ClusterEndpoints[])[];
   /** Of routes that the proxy asks for on demand; each is named `route configuration/host`. */
   readonly virtualHosts: readonly VirtualHost[];
+  /** What it tells of the requests that it serves. */
+  readonly telemetry: ProxyTelemetry;
   /** What it has alone. */
   readonly own: ViewPart;
   /** What others have too that are like it. */

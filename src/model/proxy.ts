@@ -8,6 +8,8 @@ import type { Labels } from "./labels.ts";
 export interface ProxyNode {
   /** The whole node id. */
   readonly id: string;
+  /** The name of what it belongs to, which its spans have; "" when it did not say. */
+  readonly serviceCluster: string;
   readonly type: "sidecar" | "router";
   readonly ip: string;
   /** All addresses of the pod, `ip` first. */
@@ -37,6 +39,16 @@ export interface ProxyNode {
   readonly answersDns: boolean;
   /** Whether it is weft's own proxy, which cannot do all that Envoy can. */
   readonly isWeft: boolean;
+  /** Whether weft's agent started it, whose start-up file has nothing that MeshConfig says. */
+  readonly hasWeftAgent: boolean;
+  /** Istio's version 1 of its agent by the second number; absent for weft's and for one that did not say. */
+  readonly istioMinor: number | undefined;
+  /** Annotations of the pod, as far as it told. */
+  readonly annotations: Labels;
+  /** The Deployment that the pod is one of; "" when it did not say. */
+  readonly workloadName: string;
+  /** "" when it did not say. */
+  readonly meshId: string;
   /**
    * Whether its agent hands it certificates over SDS, as Istio's does. weft's own agent has none to
    * give yet, and an Envoy that somebody starts as an explicit proxy without Istio's agent has

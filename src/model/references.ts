@@ -12,6 +12,7 @@ import { peerAuthenticationIssues } from "./peer-authentication.ts";
 import { ruleIssues } from "./policy/rule-issues.ts";
 import { portOf, type Service } from "./service.ts";
 import { sidecarIssues } from "./sidecar.ts";
+import { telemetryIssues } from "./telemetry-issues.ts";
 import {
   MESH_GATEWAY,
   type RuleDestination,
@@ -31,6 +32,7 @@ export function generalIssues(mesh: Mesh): readonly ObjectIssue[] {
     ),
     ...mesh.automaticScope.issues,
     ...peerAuthenticationIssues(mesh.peerAuthentications, settings.rootNamespace),
+    ...telemetryIssues(mesh),
   ];
 }
 

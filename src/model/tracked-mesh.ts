@@ -103,6 +103,10 @@ export class TrackedMesh implements Mesh {
   get peerAuthentications(): Mesh["peerAuthentications"] {
     return this.#inputs.peerAuthentications.get();
   }
+
+  get telemetries(): Mesh["telemetries"] {
+    return this.#inputs.telemetries.get();
+  }
 }
 
 function isSameTargets(last: readonly ServiceTarget[], next: readonly ServiceTarget[]): boolean {

@@ -2,12 +2,13 @@ import { memoise } from "../base/memo.ts";
 import type { Cluster, ClusterEndpoints } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
 import type { ObjectIssue, Origin } from "../model/origin.ts";
-import { type ProxySettings, proxySettings } from "../model/proxy-settings.ts";
+import { proxySettings } from "../model/proxy-settings.ts";
 import type { ProxyView } from "../model/proxy-view.ts";
 import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
 import { encodeCluster } from "./cluster.ts";
 import { encodeEndpoints } from "./endpoint.ts";
 import { encodeListener } from "./listener.ts";
+import { type ListenerSettings, listenerSettings } from "./listener-settings.ts";
 import { layeredMap } from "./resource-map.ts";
 import { encodeCalledHost, encodeRouteConfiguration } from "./route-configuration.ts";
 import type { XdsResource, XdsSnapshot } from "./snapshot.ts";
@@ -24,7 +25,7 @@ export interface SnapshotResult {
  */
 export const buildSnapshot = memoise((view: ProxyView): SnapshotResult => {
   const { proxy, own, shared, issues } = view;
-  const settings = proxySettings(proxy, view.settings);
+  const settings = listenerSettings(proxySettings(proxy, view.settings), view.telemetry);
   const { hasCertificates } = proxy;
   const clusters = sharedClusters(view.clusters, hasCertificates);
   const ownClusters = clusterResources(own.clusters, hasCertificates);
@@ -125,11 +126,11 @@ const serviceEndpoints = memoise((endpoints: readonly ClusterEndpoints[]) =>
 
 const endpointResource = memoise(encodeEndpoints);
 
-const listenerResources = memoise((listeners: readonly Listener[], settings: ProxySettings) =>
+const listenerResources = memoise((listeners: readonly Listener[], settings: ListenerSettings) =>
   encodeAll(listeners, (one) => listenerResource(one, settings)),
 );
 
-const listenerResource = memoise((listener: Listener, settings: ProxySettings) =>
+const listenerResource = memoise((listener: Listener, settings: ListenerSettings) =>
   encodeListener(listener, settings),
 );
 

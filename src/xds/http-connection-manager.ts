@@ -7,13 +7,17 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
   HttpConnectionManager_ServerHeaderTransformation as Transformation,
 } from "../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { UuidRequestIdConfigSchema } from "../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import { packAny } from "../api/type-url.ts";
 import type { HttpChain, HttpRole } from "../model/listener.ts";
 import type { PathNormalization } from "../model/mesh-settings.ts";
 import type { ForwardClientCert, ProxySettings } from "../model/proxy-settings.ts";
+import type { SideTelemetry } from "../model/proxy-telemetry.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpFilters } from "./http-filters.ts";
+import type { ListenerSettings } from "./listener-settings.ts";
 import { inlineRouteConfiguration } from "./route-configuration.ts";
+import { tracingMessage } from "./tracing.ts";
 import { ADS, duration, ZERO } from "./wire.ts";
 
 type Options = Partial<
@@ -24,10 +28,11 @@ type CertDetails = MessageInitShape<typeof HttpConnectionManager_SetCurrentClien
 /** The connection manager at the end of a chain. */
 export function httpFilter(
   chain: HttpChain,
-  settings: ProxySettings,
+  settings: ListenerSettings,
 ): MessageInitShape<typeof FilterSchema> {
   const { statPrefix, routes, role } = chain;
-  const { mesh, idleTimeoutMs } = settings;
+  const { mesh, idleTimeoutMs, telemetry } = settings;
+  const side = role === "sidecar-inbound" ? telemetry.server : telemetry.client;
   const manager = create(HttpConnectionManagerSchema, {
     // The bootstrap of Istio's agent finds the end of a prefix by it.
     statPrefix: settings.hasCertificates ? `${statPrefix};` : statPrefix,
@@ -43,7 +48,8 @@ export function httpFilter(
     }),
     ...(!settings.addsRequestId && { generateRequestId: false }),
     ...http1Options(role, settings),
-    accessLog: accessLogs(mesh),
+    ...tracingOptions(side),
+    accessLog: accessLogs(side, "requests"),
     httpFilters: httpFilters(chain, settings),
     // A stream may be silent for as long as it likes (Istio's default).
     streamIdleTimeout: ZERO,
@@ -56,6 +62,19 @@ export function httpFilter(
     configType: { case: "typedConfig", value: packAny(HttpConnectionManagerSchema, manager) },
   };
 }
+
+/** What is not said here is Envoy's default: that a request's ID tells whether it is traced. */
+function tracingOptions({ tracing, isDecidedByRequestId }: SideTelemetry): Options {
+  return {
+    ...(tracing !== undefined && { tracing: tracingMessage(tracing) }),
+    ...(!isDecidedByRequestId && { requestIdExtension: { typedConfig: UNDECIDED_IDS } }),
+  };
+}
+
+const UNDECIDED_IDS = packAny(
+  UuidRequestIdConfigSchema,
+  create(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false }),
+);
 
 const FORWARD: Readonly<Record<ForwardClientCert, Forward>> = {
   SANITIZE: Forward.SANITIZE,

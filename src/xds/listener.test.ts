@@ -6,8 +6,10 @@ import { DEFAULT_SETTINGS, type MeshSettings } from "../model/mesh-settings.ts";
 import type { ProxyNode } from "../model/proxy.ts";
 import { decodeProxyNode } from "../model/proxy-node.ts";
 import { proxySettings } from "../model/proxy-settings.ts";
+import { type AccessLog, SILENT_TELEMETRY } from "../model/proxy-telemetry.ts";
 import type { ServerTls } from "../model/tls.ts";
 import { encodeListener } from "./listener.ts";
+import { listenerSettings } from "./listener-settings.ts";
 import { resourceJson } from "./resource-json.ts";
 
 function proxy(metadata: Readonly<Record<string, unknown>> = {}): ProxyNode {
@@ -55,11 +57,15 @@ function listener(change: Partial<Listener> = {}): Listener {
 interface Given {
   readonly mesh?: Partial<MeshSettings>;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly logs?: readonly AccessLog[];
 }
 
-function json(change: Partial<Listener>, { mesh, metadata }: Given = {}): JsonObject {
+function json(change: Partial<Listener>, { mesh, metadata, logs = [] }: Given = {}): JsonObject {
   const settings = proxySettings(proxy(metadata), { ...DEFAULT_SETTINGS, ...mesh });
-  return resourceJson("listener", encodeListener(listener(change), settings));
+  const side = { ...SILENT_TELEMETRY.client, accessLogs: logs };
+  const telemetry = { ...SILENT_TELEMETRY, client: side, server: side };
+  const all = listenerSettings(settings, telemetry);
+  return resourceJson("listener", encodeListener(listener(change), all));
 }
 
 /** The value at a path of names and indices. */
@@ -394,8 +400,10 @@ describe("access logs", () => {
     '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% ' +
     "%UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% " +
     "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
-  const log = (format: NonNullable<MeshSettings["accessLog"]>["format"]) => ({
-    mesh: { accessLog: { path: "/dev/stdout", format } },
+  const log = (format: MeshSettings["accessLogFormat"]): Given => ({
+    logs: [
+      { filter: undefined, sink: { type: "file", path: "/dev/stdout", format, omitsEmpty: false } },
+    ],
   });
   const FORMAT = ["access_log", 0, "typed_config", "log_format"] as const;
 
@@ -434,7 +442,7 @@ describe("access logs", () => {
     expect(at(json({}, given), "access_log", 0, "filter")).toEqual({
       response_flag_filter: { flags: ["NR"] },
     });
-    const silent = { mesh: { ...given.mesh, isListenerLogged: false } };
+    const silent = { ...given, mesh: { isListenerLogged: false } };
     expect(at(json({}, silent), "access_log")).toBeUndefined();
   });
 });

@@ -8,12 +8,13 @@ import {
 import type { FilterChainSchema } from "../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { FilterChain, ListenAddress, Listener, TcpKeepalive } from "../model/listener.ts";
-import type { ProxySettings } from "../model/proxy-settings.ts";
-import { listenerLogs } from "./access-log.ts";
+import type { SideTelemetry } from "../model/proxy-telemetry.ts";
+import { accessLogs } from "./access-log.ts";
 import { downstreamTls, isTlsPossible } from "./downstream-tls.ts";
 import { chainMatch } from "./filter-chain-match.ts";
 import { httpFilter } from "./http-connection-manager.ts";
 import { listenerFilters } from "./listener-filters.ts";
+import type { ListenerSettings } from "./listener-settings.ts";
 import { buildMetadata } from "./metadata.ts";
 import { encodeResource } from "./resource.ts";
 import type { XdsResource } from "./snapshot.ts";
@@ -21,8 +22,11 @@ import { closingFilter, tcpFilters } from "./tcp-proxy.ts";
 import { duration, socketAddress } from "./wire.ts";
 
 /** A listener on the wire. */
-export function encodeListener(listener: Listener, settings: ProxySettings): XdsResource {
+export function encodeListener(listener: Listener, settings: ListenerSettings): XdsResource {
   const { name, origins, defaultChain, inspectionTimeoutMs, keepalive } = listener;
+  const { client, server } = settings.telemetry;
+  const side = listener.direction === "inbound" ? server : client;
+  const chain = (one: FilterChain) => chainMessage(one, settings, side);
   const message = create(ListenerSchema, {
     name,
     address: addressOf(listener.address),
@@ -41,9 +45,9 @@ export function encodeListener(listener: Listener, settings: ProxySettings): Xds
       continueOnListenerFiltersTimeout: true,
     }),
     ...(keepalive !== undefined && { socketOptions: keepaliveOptions(keepalive) }),
-    filterChains: listener.chains.map((chain) => chainMessage(chain, settings)),
-    ...(defaultChain !== undefined && { defaultFilterChain: chainMessage(defaultChain, settings) }),
-    accessLog: listenerLogs(settings.mesh),
+    filterChains: listener.chains.map(chain),
+    ...(defaultChain !== undefined && { defaultFilterChain: chain(defaultChain) }),
+    accessLog: settings.mesh.isListenerLogged ? accessLogs(side, "unmatched") : [],
     ...(origins.length > 0 && { metadata: buildMetadata(origins) }),
   });
   return encodeResource(ListenerSchema, message, {
@@ -64,7 +68,8 @@ function routesOf({ chains, defaultChain }: Listener): readonly string[] {
 
 function chainMessage(
   chain: FilterChain,
-  settings: ProxySettings,
+  settings: ListenerSettings,
+  side: SideTelemetry,
 ): MessageInitShape<typeof FilterChainSchema> {
   const { name, match, tls } = chain;
   return {
@@ -73,14 +78,16 @@ function chainMessage(
     ...(tls !== undefined && isTlsPossible(tls, settings)
       ? { transportSocket: downstreamTls(tls, settings) }
       : {}),
-    filters: filtersOf(chain, settings),
+    filters: filtersOf(chain, settings, side),
   };
 }
 
 /** What TLS guards is closed, not open, where there can be no TLS. */
-function filtersOf({ tls, filter }: FilterChain, settings: ProxySettings) {
+function filtersOf({ tls, filter }: FilterChain, settings: ListenerSettings, side: SideTelemetry) {
   if (tls !== undefined && !isTlsPossible(tls, settings)) return [closingFilter()];
-  return filter.type === "http" ? [httpFilter(filter, settings)] : tcpFilters(filter, settings);
+  return filter.type === "http"
+    ? [httpFilter(filter, settings)]
+    : tcpFilters(filter, settings, side);
 }
 
 function addressOf(address: ListenAddress): MessageInitShape<typeof AddressSchema> {

@@ -8,20 +8,26 @@ import { formatHostPort } from "../base/ip.ts";
 import { BLACK_HOLE } from "../model/cluster.ts";
 import type { TcpChain, TcpTunnel } from "../model/listener.ts";
 import type { ProxySettings } from "../model/proxy-settings.ts";
+import type { SideTelemetry } from "../model/proxy-telemetry.ts";
 import { accessLogs } from "./access-log.ts";
 import { dnsCacheConfig } from "./cluster-discovery.ts";
+import type { ListenerSettings } from "./listener-settings.ts";
 import { duration } from "./wire.ts";
 
 type Filter = MessageInitShape<typeof FilterSchema>;
 type Options = Partial<Exclude<MessageInitShape<typeof TcpProxySchema>, { $typeName: string }>>;
 
 /** The network filters of a chain that passes bytes on. */
-export function tcpFilters(chain: TcpChain, settings: ProxySettings): Filter[] {
+export function tcpFilters(
+  chain: TcpChain,
+  settings: ListenerSettings,
+  side: SideTelemetry,
+): Filter[] {
   const { isClusterFromSni, sniDynamicPort } = chain;
   return [
     ...(isClusterFromSni ? [SNI_CLUSTER] : []),
     ...(sniDynamicPort === undefined ? [] : [sniLookup(sniDynamicPort, settings)]),
-    tcpProxy(chain, settings),
+    tcpProxy(chain, settings, side),
   ];
 }
 
@@ -45,7 +51,7 @@ const SNI_CLUSTER: Filter = {
   },
 };
 
-function tcpProxy(chain: TcpChain, { mesh, idleTimeoutMs }: ProxySettings): Filter {
+function tcpProxy(chain: TcpChain, { idleTimeoutMs }: ProxySettings, side: SideTelemetry): Filter {
   const { statPrefix, maxConnectionDurationMs, isHashedBySource, tunnel } = chain;
   const idleMs = chain.idleTimeoutMs ?? idleTimeoutMs;
   const message = create(TcpProxySchema, {
@@ -59,7 +65,7 @@ function tcpProxy(chain: TcpChain, { mesh, idleTimeoutMs }: ProxySettings): Filt
       hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } }],
     }),
     ...(tunnel !== undefined && { tunnelingConfig: tunneling(tunnel) }),
-    accessLog: accessLogs(mesh),
+    accessLog: accessLogs(side, "connections"),
   });
   return {
     name: "envoy.filters.network.tcp_proxy",

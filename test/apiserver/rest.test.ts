@@ -55,6 +55,7 @@ describe("ApiServer", () => {
       "networking.k8s.io",
       "networking.istio.io",
       "security.istio.io",
+      "telemetry.istio.io",
     ]);
     const { body } = await fixture.ask("GET", "/apis/networking.istio.io/v1alpha3");
     expect((body["resources"] as { name: string }[]).map(({ name }) => name)).toContain(

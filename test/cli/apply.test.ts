@@ -123,7 +123,6 @@ test.each([
   ["security.istio.io/v1", "AuthorizationPolicy", "2:1"],
   ["security.istio.io/v1", "RequestAuthentication", "2:1"],
   ["networking.istio.io/v1alpha3", "EnvoyFilter", "2:1"],
-  ["telemetry.istio.io/v1", "Telemetry", "1:1"],
   ["extensions.istio.io/v1alpha1", "WasmPlugin", "1:1"],
   ["gateway.networking.k8s.io/v1", "HTTPRoute", "1:1"],
 ])("`weft apply` refuses %s %s, which nothing would follow", async (apiVersion, kind, at) => {
