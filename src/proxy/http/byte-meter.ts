@@ -30,6 +30,18 @@ export class ByteMeter implements WireBytes {
     this.headSent += text.length - text.indexOf("\r\n") - 4;
   }
 
+  /** A block of HTTP/2 came, in frames of so many bytes. */
+  tookBlock(bytes: number): void {
+    this.received += bytes;
+    this.#headReceived += bytes;
+  }
+
+  /** Such a block was sent. */
+  sentBlock(bytes: number): void {
+    this.sent += bytes;
+    this.headSent += bytes;
+  }
+
   /** A head that came or went otherwise; its bytes on the wire are counted apart. */
   addHeads(received: number, sent: number): void {
     this.#headReceived += received;

@@ -60,6 +60,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
 
   begin(sink: ResponseSink, head: RequestHead, scheme: string, isEnd: boolean): void {
     this.#sink = sink;
+    this.#stream.meter = sink.meter;
     this.#upgrade = head.upgrade;
     this.#isFirst = this.#owner.responses === 0;
     this.#count();
@@ -121,6 +122,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
   #countEnd(): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
+    this.#stream.meter = undefined;
     this.#end?.cancel();
     const { host } = this;
     host.activeRequests--;

@@ -92,8 +92,11 @@ export class FrameWriter {
     return this.#encoder;
   }
 
-  /** Ends the block; it stands in HEADERS and, where it is long, in CONTINUATIONs. */
-  endBlock(streamId: number, isEnd: boolean): void {
+  /**
+   * Ends the block; it stands in HEADERS and, where it is long, in CONTINUATIONs. Gives how many
+   * bytes their frames have.
+   */
+  endBlock(streamId: number, isEnd: boolean): number {
     const out = this.#out;
     const length = this.#encoder.at - out.at - HEAD_BYTES;
     const flags = isEnd ? FLAG.endStream : 0;
@@ -107,6 +110,7 @@ export class FrameWriter {
       this.#noteLast(streamId, from);
     }
     this.#count(false);
+    return length + HEAD_BYTES * Math.max(1, Math.ceil(length / FRAME_BYTES_MAX));
   }
 
   #split(block: Buffer, streamId: number, flags: number): void {
@@ -133,8 +137,11 @@ export class FrameWriter {
     this.#count(false);
   }
 
-  /** The stream's last frame was its last: says so on it where it has not left, else with another. */
-  end(streamId: number): void {
+  /**
+   * The stream's last frame was its last: says so on it where it has not left, else with another,
+   * whose bytes it gives.
+   */
+  end(streamId: number): number {
     const out = this.#out;
     const isHere =
       this.#lastStream === streamId && out.chunk === this.#lastChunk && out.at === this.#lastTo;
@@ -142,10 +149,11 @@ export class FrameWriter {
       const at = this.#lastFrom + 4;
       out.chunk[at] = (out.chunk[at] ?? 0) | FLAG.endStream;
       this.#lastStream = 0;
-      return;
+      return 0;
     }
     this.#head(0, FRAME.data, FLAG.endStream, streamId);
     this.#count(false);
+    return HEAD_BYTES;
   }
 
   #noteLast(streamId: number, from: number): void {

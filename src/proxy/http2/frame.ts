@@ -46,6 +46,8 @@ export const SETTING = {
 
 /** Bytes of a frame's head. */
 export const HEAD_BYTES = 9;
+/** The whole of RST_STREAM, and of WINDOW_UPDATE. */
+export const NUMBER_FRAME_BYTES = HEAD_BYTES + 4;
 /** The largest payload that everybody takes, and that we take. */
 export const FRAME_BYTES_MAX = 16_384;
 /** The window of a stream and of the connection before anything is said. */

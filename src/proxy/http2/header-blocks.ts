@@ -1,5 +1,5 @@
 import { MessageHead, type RequestHead, type ResponseHead } from "../http/message-head.ts";
-import { CODE, FLAG, readInt31 } from "./frame.ts";
+import { CODE, FLAG, HEAD_BYTES, readInt31 } from "./frame.ts";
 import { type FieldSink, HpackDecoder } from "./hpack-decoder.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 import {
@@ -32,6 +32,8 @@ export class HeaderBlocks {
   #flags = 0;
   #pieces: Buffer[] = [];
   #bytes = 0;
+  /** Of the frames that the block came in. */
+  #frameBytes = 0;
 
   constructor(session: Http2Session, owner: SessionOwner, limits: FieldLimits) {
     this.#session = session;
@@ -61,6 +63,7 @@ export class HeaderBlocks {
       from += 5;
     }
     if (from > to) return session.fail(CODE.protocolError, "http2.bad_padding");
+    this.#frameBytes = HEAD_BYTES + end - start;
     const isComplete = (flags & FLAG.endHeaders) !== 0;
     const isEnd = (flags & FLAG.endStream) !== 0;
     const flood = session.guard.onFrame(from === to && !isEnd);
@@ -81,6 +84,7 @@ export class HeaderBlocks {
     const isComplete = (flags & FLAG.endHeaders) !== 0;
     const flood = session.guard.onFrame(from === to && !isComplete);
     if (flood !== undefined) return session.fail(CODE.enhanceYourCalm, flood);
+    this.#frameBytes += HEAD_BYTES + to - from;
     if (!this.#keep(buffer, from, to) || !isComplete) return;
     const id = this.openStream;
     const block = Buffer.concat(this.#pieces);
@@ -101,6 +105,7 @@ export class HeaderBlocks {
   #onBlock(id: number, isEnd: boolean, buffer: Buffer, from: number, to: number): void {
     const session = this.#session;
     const stream = session.streams.get(id);
+    stream?.meter?.tookBlock(this.#frameBytes);
     if (stream === undefined) {
       if (session.isServer) this.#onNewStream(id, isEnd, buffer, from, to);
       else this.#onStrayResponse(id, buffer, from, to);
@@ -141,6 +146,7 @@ export class HeaderBlocks {
       return;
     }
     session.begin(stream, id);
+    stream.meter?.tookBlock(this.#frameBytes);
     const { head } = stream.handler;
     const fields = this.#requests.begin(head);
     if (!this.#decode(buffer, from, to, fields)) return;

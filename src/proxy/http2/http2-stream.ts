@@ -1,6 +1,8 @@
 import type { BodySink } from "../http/body-sink.ts";
+import type { ByteMeter } from "../http/byte-meter.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
+import { FRAME_BYTES_MAX, HEAD_BYTES, NUMBER_FRAME_BYTES } from "./frame.ts";
 import { FIELD_BYTES_MAX, type HpackEncoder } from "./hpack-encoder.ts";
 import type { Http2Session } from "./session.ts";
 
@@ -53,6 +55,8 @@ export interface RequestLine {
  */
 export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead | ResponseHead> {
   readonly handler: StreamHandler<Head>;
+  /** Counts the bytes of its frames; absent where nobody asks. */
+  meter: ByteMeter | undefined = undefined;
   id = 0;
   #session: Http2Session | undefined = undefined;
   /** What the peer may still send, and what of it has been used up since that was last said. */
@@ -169,6 +173,16 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     this.handler.onReadEnd();
   }
 
+  /** Called by the session: a frame of four bytes was sent for it. */
+  sentNumber(): void {
+    if (this.meter !== undefined) this.meter.sent += NUMBER_FRAME_BYTES;
+  }
+
+  /** Called by the session: a frame of so many bytes came for it, other than of a header block. */
+  tookFrame(bytes: number): void {
+    if (this.meter !== undefined) this.meter.received += HEAD_BYTES + bytes;
+  }
+
   /** Called by the session with a piece of the body. */
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
     if (this.#isPaused || this.#held.length > 0) {
@@ -237,7 +251,8 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
   ): void {
     const { entries, end } = headers;
     for (let at = 0; at < end; at += 2) encoder.field(entries[at] ?? "", entries[at + 1] ?? "");
-    session.writer.endBlock(this.id, isEnd);
+    const bytes = session.writer.endBlock(this.id, isEnd);
+    this.meter?.sentBlock(bytes);
     if (!isEnd) return;
     this.isLocalDone = true;
     session.closeIfDone(this);
@@ -247,6 +262,10 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
   sendBytes(buffer: Buffer, from: number, to: number): void {
     const session = this.#session;
     if (session === undefined) return;
+    if (this.meter !== undefined) {
+      const frames = Math.ceil((to - from) / FRAME_BYTES_MAX);
+      this.meter.sent += to - from + frames * HEAD_BYTES;
+    }
     let at = from;
     if (this.queuedBytes === 0 && !session.isFull) at = session.sendData(this, buffer, from, to);
     if (at === to || this.#session !== session) return;
@@ -268,7 +287,8 @@ export class Http2Stream<Head extends RequestHead | ResponseHead = RequestHead |
     }
     this.isLocalDone = true;
     if (trailers === undefined || trailers.end === 0) {
-      session.writer.end(this.id);
+      const bytes = session.writer.end(this.id);
+      if (this.meter !== undefined) this.meter.sent += bytes;
       session.closeIfDone(this);
     } else {
       this.#endHead(session, session.writer.beginBlock(boundOf(trailers)), trailers, true);

@@ -82,6 +82,7 @@ export class InboundFrames implements FrameSink {
       return this.#session.fail(CODE.flowControlError, "http2.flow_control");
     }
     const stream = this.#session.streams.get(id);
+    stream?.tookFrame(length);
     if (stream === undefined) {
       if (!this.#session.isAwaited(id))
         this.#session.fail(CODE.streamClosed, "http2.stream_closed");
@@ -189,6 +190,7 @@ export class InboundFrames implements FrameSink {
       return this.#session.fail(CODE.protocolError, "http2.bad_stream");
     const stream = this.#session.streams.get(this.#id);
     if (stream === undefined) return;
+    stream.tookFrame(to - from);
     const code = buffer.readUInt32BE(from);
     const isUntouched = code === CODE.refusedStream;
     this.#session.counters.rx_reset++;
@@ -256,6 +258,7 @@ export class InboundFrames implements FrameSink {
       return this.#session.fail(CODE.protocolError, "http2.bad_stream");
     const stream = this.#session.streams.get(this.#id);
     if (stream === undefined) return;
+    stream.tookFrame(to - from);
     if (bytes === 0) this.#session.endStream(stream, CODE.protocolError, "http2.bad_window_update");
     else if (this.#session.sending.growStream(stream, bytes)) this.#session.sending.pump();
     else this.#session.endStream(stream, CODE.flowControlError, "http2.flow_control");

@@ -118,8 +118,10 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
 
   accept(): Http2Stream<RequestHead> {
     if (!this.#isInsideHead && this.#drains === "no") this.#deadline.cancel();
-    const stream = this.#free.pop() ?? new ServerStream(this);
-    return stream.stream;
+    const { stream } = this.#free.pop() ?? new ServerStream(this);
+    // What came and went after the last request's end was logged is not this one's.
+    stream.meter?.reset();
+    return stream;
   }
 
   onRequest(): boolean {

@@ -50,6 +50,7 @@ export class ServerStream implements StreamCarrier, StreamHandler<RequestHead> {
     this.connection = parent.connection;
     this.#parent = parent;
     this.#http = new GuardedStream(this, this.head);
+    this.stream.meter = this.#http.meter;
   }
 
   // From the client.

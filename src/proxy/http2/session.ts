@@ -277,6 +277,7 @@ export class Http2Session {
   resetStream(stream: Http2Stream, code: number, end?: StreamEnd): void {
     this.counters.tx_reset++;
     this.writer.reset(stream.id, code);
+    stream.sentNumber();
     this.noteReset(stream.id);
     this.close(stream, end);
   }

@@ -62,6 +62,7 @@ export class ReceiveWindow {
     stream.receiveUsed += bytes;
     if (stream.receiveUsed * 2 < this.#streamWanted) return;
     this.#writer.windowUpdate(stream.id, stream.receiveUsed);
+    stream.sentNumber();
     stream.receiveLeft += stream.receiveUsed;
     stream.receiveUsed = 0;
   }
