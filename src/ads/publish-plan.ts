@@ -5,8 +5,14 @@
  * first and taken away last. Between the steps the proxy has to acknowledge.
  */
 import { memoise } from "../base/memo.ts";
-import { layeredMap, layersOf, type ResourceMap, resourceChanges } from "../xds/resource-map.ts";
-import { RESOURCE_KINDS, type ResourceKind, type XdsResource } from "../xds/snapshot.ts";
+import {
+  layeredMap,
+  layersOf,
+  namesToCompare,
+  type ResourceMap,
+  resourceChanges,
+} from "../xds/resource-map.ts";
+import { RESOURCE_KINDS, type ResourceKind } from "../xds/snapshot.ts";
 import { keepServing } from "./keep-serving.ts";
 
 /** What is handed out at one moment, by kind. */
@@ -96,5 +102,13 @@ const NONE: ResourceMap = new Map();
 /** What only the other layer has, found once for all proxies that have both. */
 const lackingIn = memoise((layer: ResourceMap, other: ResourceMap): ResourceMap => {
   if (layer === other) return NONE;
-  return new Map<string, XdsResource>([...other].filter(([name]) => !layer.has(name)));
+  const names = namesToCompare(layer, other);
+  const lacking =
+    names === undefined ? [...other.keys()] : [...names].filter((one) => other.has(one));
+  return new Map(
+    lacking.flatMap((name) => {
+      const resource = layer.has(name) ? undefined : other.get(name);
+      return resource === undefined ? [] : [[name, resource]];
+    }),
+  );
 });

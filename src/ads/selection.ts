@@ -3,6 +3,7 @@
  * same layers.
  */
 import { memoise } from "../base/memo.ts";
+import { PatchedMap } from "../base/patched-map.ts";
 import { layeredMap, layersOf, type ResourceMap } from "../xds/resource-map.ts";
 import type { ResourceKind, XdsResource } from "../xds/snapshot.ts";
 import { JoinedBodies, joinPieces } from "./joined-bodies.ts";
@@ -30,7 +31,9 @@ export function offeredOf(kind: ResourceKind, published: Published): Offered {
 /** Those resources of one layer that some names select, in the layer's order. */
 class Selection {
   readonly digest: bigint;
-  readonly resources: readonly XdsResource[];
+  readonly #layer: ResourceMap;
+  readonly #names: NameSet | undefined;
+  #resources: readonly XdsResource[] | undefined;
   readonly #kind: ResourceKind;
   readonly #parents: ResourceMap;
   readonly #bodies = new Map<EntryForm, readonly Uint8Array[] | undefined>();
@@ -43,10 +46,15 @@ class Selection {
   ) {
     this.#kind = kind;
     this.#parents = parents;
-    this.resources = selectFrom(layer, names);
-    let digest = 0n;
-    for (const one of this.resources) digest ^= resourceDigest(one, parents.get(one.name));
-    this.digest = digest;
+    this.#layer = layer;
+    this.#names = names;
+    this.digest = digestOf(layer, parents, names);
+  }
+
+  /** Walked when they are asked for: of what changes little, mostly nobody does. */
+  get resources(): readonly XdsResource[] {
+    this.#resources ??= selectFrom(this.#layer, this.#names);
+    return this.#resources;
   }
 
   /**
@@ -77,6 +85,27 @@ class Selection {
 
 /** What selections put together and keep. */
 export const joinedBodies = new JoinedBodies();
+
+/** The digest of what is selected; of a patched layer, from that of its base. */
+const digestOf = memoise(
+  (layer: ResourceMap, parents: ResourceMap, names: NameSet | undefined): bigint => {
+    let digest = 0n;
+    if (!(layer instanceof PatchedMap)) {
+      for (const one of selectFrom(layer, names))
+        digest ^= resourceDigest(one, parents.get(one.name));
+      return digest;
+    }
+    const { base, patch } = layer as PatchedMap<XdsResource>;
+    digest = digestOf(base, parents, names);
+    for (const [name, after] of patch) {
+      if (names !== undefined && !names.names.has(name)) continue;
+      for (const one of [base.get(name), after]) {
+        if (one !== undefined) digest ^= resourceDigest(one, parents.get(name));
+      }
+    }
+    return digest;
+  },
+);
 
 function selectFrom(layer: ResourceMap, names: NameSet | undefined): readonly XdsResource[] {
   if (names === undefined) return [...layer.values()];

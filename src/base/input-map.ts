@@ -1,5 +1,6 @@
 import { CellMap } from "./cell-map.ts";
 import { type CellGraph, type Input } from "./cells.ts";
+import { PatchedMap } from "./patched-map.ts";
 
 /**
  * A map that is set from outside, to be read like any: who asks for one key depends on that key
@@ -33,7 +34,11 @@ export class InputMap<V> extends CellMap<V> {
     const before = this.#map;
     this.#map = map;
     this.#input.set(map);
-    for (const [key, input] of this.#keys) {
+    const changed =
+      map instanceof PatchedMap ? (map as PatchedMap<V>).changedKeys(before) : undefined;
+    for (const key of changed ?? this.#keys.keys()) {
+      const input = this.#keys.get(key);
+      if (input === undefined) continue;
       const [last, next] = [before.get(key), map.get(key)];
       if (input.dependents.isEmpty) this.#keys.delete(key);
       else if (last === next) continue;

@@ -24,8 +24,10 @@ export function compareAge(a: KubeObject, b: KubeObject): number {
   return compareText(ageText(a), ageText(b));
 }
 
-/** All that is compared, as one text; names hold nothing below "!". */
-const ageText = memoise((object: KubeObject): string => `${created(object)} ${ageName(object)}`);
+/** All that is compared, as one text, which no two objects of a kind share; names hold nothing below "!". */
+export const ageText = memoise(
+  (object: KubeObject): string => `${created(object)} ${ageName(object)}`,
+);
 
 /** An object that was not created yet is younger than every other. */
 function created({ metadata }: KubeObject): string {

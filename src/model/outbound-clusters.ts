@@ -6,6 +6,7 @@ import {
   type Readable,
 } from "../base/cells.ts";
 import { memoise } from "../base/memo.ts";
+import { noteSuccessor } from "../base/successor.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import type { Cluster, ClusterEndpoints, EndpointGroup } from "./cluster.ts";
 import { findRule, type RuleIndex } from "./destination-rule.ts";
@@ -35,6 +36,9 @@ export interface OutboundClusterDeps {
   readonly collectors: CollectorCells;
 }
 
+/** How many services are walked when one of them changes; as many blocks are in the largest meshes. */
+const BLOCK_SERVICES = 64;
+
 /** Whom clients in one place may send to; lists of one service each. */
 export interface OutboundClusters {
   readonly clusters: Readable<readonly (readonly Cluster[])[]>;
@@ -53,8 +57,9 @@ export function clusterClientText({ rules }: Mesh, proxy: ProxyNode): string {
  */
 export class OutboundClusterCells {
   readonly #graph: CellGraph;
-  readonly #scope: ScopeCells;
-  readonly #collectors: CollectorCells;
+  /** The services, some at a time, and how many such blocks there are. */
+  readonly #block: Family<number, readonly Service[]>;
+  readonly #blocks: Cell<number>;
   readonly #planned: Family<Service, ServiceClusters>;
   readonly #needs: Cell<string>;
   readonly #places: Family<string, OutboundClusters>;
@@ -63,8 +68,6 @@ export class OutboundClusterCells {
 
   constructor(graph: CellGraph, mesh: Mesh, { scope, client, collectors }: OutboundClusterDeps) {
     this.#graph = graph;
-    this.#scope = scope;
-    this.#collectors = collectors;
     const [facts, selecting] = JSON.parse(client) as [string, string];
     // Only whether a rule selects the client counts: those that do are known by their places.
     const labels = JSON.parse(selecting) as Labels;
@@ -76,11 +79,22 @@ export class OutboundClusterCells {
       const rule = findRule(mesh.rules, service, namespace, labels);
       return serviceClusters(service, rule, endpoints, factsOf(settings, facts));
     });
-    this.#needs = graph.cell(() => joinNeeds(this.#each((one) => this.#planned.get(one))));
-    this.issues = graph.cell(
-      () => this.#each((one) => this.#planned.get(one).issues).flat(),
-      isSameList,
-    );
+    // A proxy reaches whom it tells of its requests, even where its workload may not.
+    const services = graph.cell(() => {
+      const others = collectors.services
+        .get()
+        .filter(({ hostname }) => scope.services.get(hostname) === undefined);
+      return [...scope.services.values(), ...others];
+    }, isSameList);
+    this.#blocks = graph.cell(() => Math.ceil(services.get().length / BLOCK_SERVICES));
+    this.#block = graph.family((at: number) => {
+      const from = at * BLOCK_SERVICES;
+      return services.get().slice(from, from + BLOCK_SERVICES);
+    }, isSameList);
+    const needs = this.#list((one) => needsOf(this.#planned.get(one)));
+    this.#needs = graph.cell(() => joinNeeds(needs.get()));
+    const issues = this.#list((one) => this.#planned.get(one).issues);
+    this.issues = graph.cell(() => issues.get().flat(), isSameList);
     this.#places = graph.family((text: string) => this.#at(text));
   }
 
@@ -100,18 +114,34 @@ export class OutboundClusterCells {
       isSameList,
     );
     return {
-      clusters: this.#graph.cell(() => this.#each((one) => clusters.get(one)), isSameList),
-      endpoints: this.#graph.cell(() => this.#each((one) => endpoints.get(one)), isSameList),
+      clusters: this.#list((one) => clusters.get(one)),
+      endpoints: this.#list((one) => endpoints.get(one), noteSuccessor),
     };
   }
 
-  /** A proxy reaches whom it tells of its requests, even where its workload may not. */
-  #each<T>(compute: (service: Service) => T): readonly T[] {
-    const { services } = this.#scope;
-    const others = this.#collectors.services
-      .get()
-      .filter(({ hostname }) => services.get(hostname) === undefined);
-    return [...services.values(), ...others].map(compute);
+  /**
+   * Something of each service, as a list. It is put together of blocks, so that a change of one
+   * service walks its block and not all services; `onChange` is told of a list and the next one.
+   */
+  #list<T>(
+    compute: (service: Service) => T,
+    onChange?: (last: readonly T[], next: readonly T[]) => void,
+  ): Cell<readonly T[]> {
+    const blocks = this.#graph.family((at: number) => this.#block.get(at).map(compute), isSameList);
+    return this.#graph.cell(
+      () => {
+        const all: T[] = [];
+        for (let at = 0; at < this.#blocks.get(); at++) {
+          for (const one of blocks.get(at)) all.push(one);
+        }
+        return all;
+      },
+      (last, next) => {
+        const isSame = isSameList(last, next);
+        if (!isSame) onChange?.(last, next);
+        return isSame;
+      },
+    );
   }
 }
 
@@ -127,8 +157,8 @@ interface PlaceNeeds {
 const NO_NEEDS: PlaceNeeds = { isPlaced: false, isOfNode: false, labelNames: [] };
 
 /** What all services need together, as text, which seldom changes. */
-function joinNeeds(services: readonly ServiceClusters[]): string {
-  const needs = services.map((one) => needsOf(one)).filter((one) => one !== NO_NEEDS);
+function joinNeeds(all: readonly PlaceNeeds[]): string {
+  const needs = all.filter((one) => one !== NO_NEEDS);
   return JSON.stringify({
     isPlaced: needs.some(({ isPlaced }) => isPlaced),
     isOfNode: needs.some(({ isOfNode }) => isOfNode),

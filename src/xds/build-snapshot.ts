@@ -1,4 +1,7 @@
+import { isSameList } from "../base/cells.ts";
 import { memoise } from "../base/memo.ts";
+import { PatchedMap } from "../base/patched-map.ts";
+import { memoiseSuccessors } from "../base/successor.ts";
 import type { Cluster, ClusterEndpoints } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
 import type { ObjectIssue, Origin } from "../model/origin.ts";
@@ -116,9 +119,30 @@ const clusterResource = memoise((cluster: Cluster, hasCertificates: boolean) =>
   encodeCluster(cluster, { hasCertificates }),
 );
 
-const endpointResources = memoise((services: readonly (readonly ClusterEndpoints[])[]) =>
-  joinEncoded(services.map((endpoints) => serviceEndpoints(endpoints))),
+type ServicesEndpoints = readonly (readonly ClusterEndpoints[])[];
+
+/** Of endpoints few differ from one time to the next, and more often than anything else. */
+const endpointResources = memoiseSuccessors(
+  allEndpoints,
+  (last, { byName, issues }, next, places) => {
+    const patch = new Map<string, XdsResource>();
+    for (const place of places) {
+      const before = serviceEndpoints(last[place] ?? []);
+      const after = serviceEndpoints(next[place] ?? []);
+      const isSameShape = isSameList([...before.byName.keys()], [...after.byName.keys()]);
+      if (!isSameShape || issues.length + after.issues.length > 0) return allEndpoints(next);
+      for (const [name, resource] of after.byName) patch.set(name, resource);
+    }
+    return { byName: byName.with(patch), issues };
+  },
 );
+
+function allEndpoints(
+  services: ServicesEndpoints,
+): Encoded & { readonly byName: PatchedMap<XdsResource> } {
+  const { byName, issues } = joinEncoded(services.map((one) => serviceEndpoints(one)));
+  return { byName: new PatchedMap(byName), issues };
+}
 
 const serviceEndpoints = memoise((endpoints: readonly ClusterEndpoints[]) =>
   encodeAll(endpoints, endpointResource),

@@ -4,6 +4,7 @@
  * is computed once for all who have it.
  */
 import { memoise } from "../base/memo.ts";
+import { PatchedMap } from "../base/patched-map.ts";
 import type { XdsResource } from "./snapshot.ts";
 
 /** Resources of one kind by name; never changed. */
@@ -126,14 +127,28 @@ export function resourceChanges(before: ResourceMap, after: ResourceMap): Resour
   return { changed, removed };
 }
 
+/** The only names that two layers may have otherwise; `undefined`: all. */
+export function namesToCompare(
+  before: ResourceMap,
+  after: ResourceMap,
+): ReadonlySet<string> | undefined {
+  return after instanceof PatchedMap
+    ? (after as PatchedMap<XdsResource>).changedKeys(before)
+    : undefined;
+}
+
 const layerChanges = memoise((before: ResourceMap, after: ResourceMap): ResourceChanges => {
   if (before === after) return NO_CHANGES;
   const changed = new Set<string>();
   const removed = new Set<string>();
-  for (const [name, resource] of after) {
-    const earlier = before.get(name);
-    if (earlier !== resource && earlier?.version !== resource.version) changed.add(name);
+  const names = namesToCompare(before, after);
+  for (const name of names ?? after.keys()) {
+    const [earlier, later] = [before.get(name), after.get(name)];
+    if (later === undefined || earlier === later) continue;
+    if (earlier?.version !== later.version) changed.add(name);
   }
-  for (const name of before.keys()) if (!after.has(name)) removed.add(name);
+  for (const name of names ?? before.keys()) {
+    if (before.has(name) && !after.has(name)) removed.add(name);
+  }
   return { changed, removed };
 });

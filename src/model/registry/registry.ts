@@ -1,4 +1,5 @@
 import { memoise } from "../../base/memo.ts";
+import { PatchedMap } from "../../base/patched-map.ts";
 import { formatKey } from "../../config/object.ts";
 import type { Service as ServiceObject } from "../../config/service.ts";
 import type { ConfigView } from "../../store/store.ts";
@@ -86,27 +87,18 @@ function build({ view, settings, memory }: Omit<RegistryInput, "workloads">): Re
     "services",
     known.map(({ service }) => service),
   );
-  const endpoints = endpointMap(
-    memory.keep(
-      "ids",
-      known.map(({ service }) => service.id),
-    ),
-    memory.keep(
-      "endpoints",
-      known.map((one) => one.endpoints),
-    ),
-  );
+  const endpoints = known.map((one) => one.endpoints);
   const registry: Registry = {
     services,
-    endpoints,
-    listed: listedBy(services, endpoints),
+    endpoints: endpointMap(known, endpoints, memory),
+    listed: listedBy(services, endpoints, memory),
     workloads,
-    issues: [
+    issues: memory.keep("issues", [
       ...issues,
       ...parts.flatMap((part) => part.issues),
       ...joined.issues,
       ...aliases.issues,
-    ],
+    ]),
     memory,
   };
   memory.end();
@@ -143,21 +135,73 @@ function aliasesOf(
   return resolveAliases(names, new Set(services.map(({ service }) => service.hostname)));
 }
 
-/** Services that nobody selects pods for lead where their endpoints say. */
-const listedBy = memoise(
-  (services: readonly Service[], endpoints: ReadonlyMap<string, ServiceEndpoints>) => {
-    const byAddress = new Map<string, readonly ServiceTarget[]>();
-    for (const service of services) {
-      const own = endpoints.get(service.id);
-      if (service.selector !== undefined || own === undefined) continue;
-      for (const [address, targets] of targetsByAddress(service, own)) {
-        const known = byAddress.get(address);
-        byAddress.set(address, known === undefined ? targets : [...known, ...targets]);
-      }
+/** Services that nobody selects pods for lead where their endpoints say; `endpoints` stand in their order. */
+function listedBy(
+  services: readonly Service[],
+  endpoints: readonly ServiceEndpoints[],
+  memory: InputMemory,
+): ReadonlyMap<string, readonly ServiceTarget[]> {
+  const targetsAt = (place: number, list: readonly ServiceEndpoints[]): AddressTargets => {
+    const [service, own] = [services[place], list[place]];
+    const isListed = service !== undefined && own !== undefined && service.selector === undefined;
+    return isListed ? targetsByAddress(service, own) : NO_TARGETS;
+  };
+  return memory
+    .entry("registry")
+    .patch<ServiceEndpoints, PatchedMap<readonly ServiceTarget[]>>(
+      "listed",
+      { inputs: [services], list: endpoints, keyOf: () => true },
+      (change) => {
+        if (change === undefined) {
+          const lists = services.map((_, place) => targetsAt(place, endpoints));
+          return new PatchedMap(joinTargets(new Map(), lists));
+        }
+        const { list: before, value, changed } = change;
+        const patch = new Map<string, readonly ServiceTarget[]>();
+        for (const place of changed) {
+          for (const [address] of targetsAt(place, before)) {
+            const others = (patch.get(address) ?? value.get(address) ?? []).filter(
+              ({ service }) => service !== services[place],
+            );
+            patch.set(address, others);
+          }
+          joinTargets(patch, [targetsAt(place, endpoints)], value);
+        }
+        return value.with(
+          new Map(
+            [...patch].map(([address, targets]) => [
+              address,
+              targets.length === 0 ? undefined : targets.toSorted(compareTargets),
+            ]),
+          ),
+        );
+      },
+    );
+}
+
+type AddressTargets = readonly (readonly [address: string, targets: readonly ServiceTarget[]])[];
+
+const NO_TARGETS: AddressTargets = [];
+
+/** Adds targets to those that an address has, or has in another map. */
+function joinTargets(
+  byAddress: Map<string, readonly ServiceTarget[]>,
+  lists: readonly AddressTargets[],
+  earlier?: ReadonlyMap<string, readonly ServiceTarget[]>,
+): Map<string, readonly ServiceTarget[]> {
+  for (const list of lists) {
+    for (const [address, targets] of list) {
+      const known = byAddress.get(address) ?? earlier?.get(address);
+      byAddress.set(address, known === undefined ? targets : [...known, ...targets]);
     }
-    return byAddress;
-  },
-);
+  }
+  return byAddress;
+}
+
+/** As services are sorted; those of one service stay as they are. */
+function compareTargets({ service: a }: ServiceTarget, { service: b }: ServiceTarget): number {
+  return compareText(a.hostname, b.hostname) || compareText(a.namespace, b.namespace);
+}
 
 /** Where the endpoints of one service are, each address once. */
 const targetsByAddress = memoise((service: Service, endpoints: ServiceEndpoints) => {
@@ -173,11 +217,31 @@ const targetsByAddress = memoise((service: Service, endpoints: ServiceEndpoints)
   return [...byAddress];
 });
 
-/** The same map while the endpoints of all services are the same. */
-const endpointMap = memoise(
-  (ids: readonly string[], endpoints: readonly ServiceEndpoints[]) =>
-    new Map(endpoints.map((one, index) => [ids[index] ?? "", one])),
-);
+/** By id; the same map while the endpoints of all services are the same. */
+function endpointMap(
+  known: readonly KnownService[],
+  endpoints: readonly ServiceEndpoints[],
+  memory: InputMemory,
+): ReadonlyMap<string, ServiceEndpoints> {
+  const ids = memory.keep(
+    "ids",
+    known.map(({ service }) => service.id),
+  );
+  const entryAt = (place: number): [string, ServiceEndpoints] => [
+    ids[place] ?? "",
+    endpoints[place] as ServiceEndpoints,
+  ];
+  return memory
+    .entry("registry")
+    .patch<ServiceEndpoints, PatchedMap<ServiceEndpoints>>(
+      "endpoints",
+      { inputs: [ids], list: endpoints, keyOf: () => true },
+      (change) =>
+        change === undefined
+          ? new PatchedMap(new Map(ids.map((_, place) => entryAt(place))))
+          : change.value.with(new Map(change.changed.map(entryAt))),
+    );
+}
 
 const externalNames = memoise((objects: readonly ServiceObject[]) => objects.filter(isAlias));
 
@@ -194,12 +258,17 @@ function joinParts(parts: readonly RegistryPart[], memory: InputMemory): Registr
     ),
   );
   const issues: ObjectIssue[] = [];
-  const services = groups.map((group) =>
-    joinGroup(
-      group.flatMap((index) => all[index] ?? []),
-      issues,
-    ),
-  );
+  const services = groups.map((group) => {
+    const [first = 0] = group;
+    const only = group.length === 1 ? all[first] : undefined;
+    return (
+      only ??
+      joinGroup(
+        group.flatMap((index) => all[index] ?? []),
+        issues,
+      )
+    );
+  });
   return { services, issues };
 }
 

@@ -2,12 +2,17 @@ import { isIP } from "node:net";
 import { memoise } from "../../base/memo.ts";
 import { matchLabels } from "../../config/label-selector.ts";
 import type { ServiceEntry } from "../../config/service-entry.ts";
-import { compareAge, type ObjectIssue } from "../origin.ts";
+import { ageText, compareAge, type ObjectIssue } from "../origin.ts";
 import type { Service } from "../service.ts";
 import { type Workload, workloadIndex } from "../workload.ts";
 import { allocateAddresses } from "./auto-address.ts";
 import type { RegistryInput } from "./registry.ts";
-import type { KnownService, MemoryEntry, RegistryPart } from "./registry-part.ts";
+import {
+  type KnownService,
+  type MemoryEntry,
+  type RegistryPart,
+  replaced,
+} from "./registry-part.ts";
 import {
   buildEntryEndpoints,
   buildEntryServices,
@@ -17,48 +22,102 @@ import {
 
 const NOBODY: readonly Workload[] = [];
 
-/** Services that ServiceEntries describe; the oldest first. */
+/**
+ * Services that ServiceEntries describe; the oldest first. Where only some of them differ from the
+ * last time, only those are looked at.
+ */
 export function buildServiceEntryPart(input: RegistryInput): RegistryPart {
-  const { view, settings, memory } = input;
-  const objects = [...view.list<ServiceEntry>("networking.istio.io", "ServiceEntry")].sort(
-    compareAge,
+  const { view, workloads, memory } = input;
+  const whole = memory.entry("ServiceEntries");
+  const list = view.list<ServiceEntry>("networking.istio.io", "ServiceEntry");
+  const objects = whole.patch<ServiceEntry, readonly ServiceEntry[]>(
+    "objects",
+    { inputs: [], list, keyOf: ageText },
+    (change) => {
+      if (change === undefined) return [...list].sort(compareAge);
+      const { list: before, value, changed } = change;
+      const next = new Map(changed.map((place) => [before[place], list[place]]));
+      return value.map((object) => next.get(object) ?? object);
+    },
   );
-  const built = objects.map((object) => {
-    const entry = memory.entry(entryName(object));
-    return entry.remember("built", [object, settings.exportTo], (): BuiltEntry => {
-      // Endpoints come and go: the services, and all that follows from them, stay the same value.
-      const inputs = [withoutEndpoints(object), settings.exportTo];
-      const services = entry.remember("services", inputs, () =>
-        buildEntryServices(object, settings.exportTo),
-      );
-      const isAddressed = !services.some(needsAddress);
-      return { object, entry, services, isAddressed, issues: entryIssues(object) };
-    });
-  });
+  const built = buildEntries(objects, input);
   const addresses = addressesFor(
-    memory.keep(
+    whole.patch<BuiltEntry, readonly string[]>(
       "names that need addresses",
-      built.flatMap(({ services, isAddressed }) =>
-        isAddressed ? [] : services.filter(needsAddress).map(({ id }) => id),
-      ),
+      { inputs: [], list: built, keyOf: (one) => one.services },
+      (change) =>
+        change?.value ??
+        built.flatMap(({ services, isAddressed }) =>
+          isAddressed ? [] : services.filter(needsAddress).map(({ id }) => id),
+        ),
     ),
   );
-  const services = built.flatMap((one) => {
-    const { object, entry, services: own, isAddressed } = one;
-    const found = selectedBy(object, input);
-    const selected = found === NOBODY ? NOBODY : entry.keep("selected", found);
-    const given = isAddressed
-      ? NOT_GIVEN
-      : own.map((service) => (needsAddress(service) ? addresses.get(service.id) : undefined));
-    return entry.remember("known", [one, selected, ...given], () =>
-      own.map((service, index): KnownService => {
-        const pair = given[index];
-        const whole = pair === undefined ? service : withAutoAddresses(service, ...pair);
-        return { service: whole, endpoints: buildEntryEndpoints(whole, object, selected) };
-      }),
+  const known = whole.patch<BuiltEntry, readonly (readonly KnownService[])[]>(
+    "known",
+    { inputs: [workloads, addresses], list: built, keyOf: (one) => one.entry },
+    (change) => {
+      const of = (one: BuiltEntry | undefined): readonly KnownService[] =>
+        one === undefined ? [] : knownServices(one, input, addresses);
+      if (change === undefined) return built.map(of);
+      return replaced(change.value, change.changed, (place) => of(built[place]));
+    },
+  );
+  return {
+    services: whole.remember("services", [known], () => known.flat()),
+    issues: whole.remember("issues", [built], () => built.flatMap(({ issues }) => issues)),
+  };
+}
+
+function buildEntries(
+  objects: readonly ServiceEntry[],
+  { settings: { exportTo }, memory }: RegistryInput,
+): readonly BuiltEntry[] {
+  const own = memory.part("of ServiceEntries");
+  const buildOne = (object: ServiceEntry): BuiltEntry => {
+    const entry = own.entry(entryName(object));
+    // Endpoints come and go: the services, and all that follows from them, stay the same value.
+    const services = entry.remember("services", [withoutEndpoints(object), exportTo], () =>
+      buildEntryServices(object, exportTo),
     );
-  });
-  return { services, issues: built.flatMap(({ issues }) => issues) };
+    const isAddressed = !services.some(needsAddress);
+    return { object, entry, services, isAddressed, issues: entryIssues(object) };
+  };
+  return memory
+    .entry("ServiceEntries")
+    .patch<ServiceEntry, readonly BuiltEntry[]>(
+      "built",
+      { inputs: [exportTo], list: objects, keyOf: ageText },
+      (change) => {
+        if (change !== undefined) {
+          const of = (place: number): BuiltEntry => buildOne(objects[place] as ServiceEntry);
+          return replaced(change.value, change.changed, of);
+        }
+        own.begin();
+        const all = objects.map(buildOne);
+        own.end();
+        return all;
+      },
+    );
+}
+
+function knownServices(
+  one: BuiltEntry,
+  input: RegistryInput,
+  addresses: Addresses,
+): readonly KnownService[] {
+  const { object, entry, services, isAddressed } = one;
+  const found = selectedBy(object, input);
+  const selected = found === NOBODY ? NOBODY : entry.keep("selected", found);
+  const given = isAddressed
+    ? NOT_GIVEN
+    : services.map((service) => (needsAddress(service) ? addresses.get(service.id) : undefined));
+  return entry.remember("known", [object, services, selected, ...given], () =>
+    services.map((service, index): KnownService => {
+      const pair = given[index];
+      const own = pair === undefined ? service : withAutoAddresses(service, ...pair);
+      return { service: own, endpoints: buildEntryEndpoints(own, object, selected) };
+    }),
+  );
 }
 
 /** What is made of a ServiceEntry alone; the same value while the object is. */
@@ -86,6 +145,8 @@ const withoutEndpoints = memoise(({ metadata, spec }: ServiceEntry): string => {
 });
 
 const addressesFor = memoise(allocateAddresses);
+
+type Addresses = ReturnType<typeof allocateAddresses>;
 
 /** Pods and WorkloadEntries of its namespace that a ServiceEntry selects. */
 function selectedBy(
