@@ -1,4 +1,3 @@
-import type { Clock } from "../../base/clock.ts";
 import type { ConnectionInfo, PeerAddress, TlsInfo } from "../../match/connection-info.ts";
 import type { FilterStateObject } from "../../match/filter-state.ts";
 import type { MetadataValue } from "../../match/match-request.ts";
@@ -21,76 +20,7 @@ import type { StreamTrace } from "../tracing/stream-trace.ts";
 import { type ByteMeter, listBytes } from "./byte-meter.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { FilterStream } from "./http-filter.ts";
-
-type NotedTime =
-  | "answerBeginMs"
-  | "answerEndMs"
-  | "headEndMs"
-  | "readBeginMs"
-  | "readBodyMs"
-  | "readEndMs"
-  | "sendBeginMs"
-  | "sendEndMs";
-
-/** When things happened to a stream, on the clock that never goes back; -1: not yet. */
-export class StreamTimes {
-  readonly #clock: Clock;
-  /** Whether anybody asks for those that are kept for logs only. */
-  readonly isKept: boolean;
-  /** Milliseconds since 1970 at the start; only kept for logs. */
-  wallMs = 0;
-  startMs = 0;
-  requestEndMs = -1;
-  endMs = -1;
-  /** Only kept for logs and traces: the head read, sending to the upstream, reading from it, to the client. */
-  headEndMs = -1;
-  sendBeginMs = -1;
-  sendEndMs = -1;
-  readBeginMs = -1;
-  readBodyMs = -1;
-  readEndMs = -1;
-  answerBeginMs = -1;
-  answerEndMs = -1;
-
-  constructor(clock: Clock, isKept: boolean) {
-    this.#clock = clock;
-    this.isKept = isKept;
-  }
-
-  /** It is now; does nothing without logs. */
-  note(point: NotedTime): void {
-    if (this.isKept) this[point] = this.#clock.monotonicMs();
-  }
-
-  /** The first of what may come more than once. */
-  noteFirst(point: NotedTime): void {
-    if (this.isKept && this[point] === -1) this[point] = this.#clock.monotonicMs();
-  }
-
-  /** What was noted of an attempt is about another one from now on. */
-  startAttempt(): void {
-    this.sendEndMs = -1;
-    this.readBeginMs = -1;
-    this.readBodyMs = -1;
-    this.readEndMs = -1;
-    this.note("sendBeginMs");
-  }
-
-  reset(nowMs: number): void {
-    this.startMs = nowMs;
-    if (this.isKept) this.wallMs = this.#clock.nowMs();
-    this.requestEndMs = -1;
-    this.endMs = -1;
-    this.headEndMs = -1;
-    this.readBodyMs = -1;
-    this.sendBeginMs = -1;
-    this.sendEndMs = -1;
-    this.readBeginMs = -1;
-    this.readEndMs = -1;
-    this.answerBeginMs = -1;
-    this.answerEndMs = -1;
-  }
-}
+import { MOMENT, type StreamTimes } from "./stream-times.ts";
 
 /** What a stream lets be read of itself. */
 export interface InformedStream extends FilterStream {
@@ -250,7 +180,7 @@ export class HttpStreamInfo implements StreamInfo {
       case "DS_RX_BEG":
         return times.startMs;
       case "DS_RX_HDR_END":
-        return times.headEndMs;
+        return times.at(MOMENT.headEnd);
       case "DS_RX_END":
         return times.requestEndMs;
       case "US_CX_BEG":
@@ -258,19 +188,19 @@ export class HttpStreamInfo implements StreamInfo {
       case "US_CX_END":
         return router.search.last?.line.connectedMs ?? -1;
       case "US_TX_BEG":
-        return times.sendBeginMs;
+        return times.at(MOMENT.sendBegin);
       case "US_TX_END":
-        return times.sendEndMs;
+        return times.at(MOMENT.sendEnd);
       case "US_RX_BEG":
-        return times.readBeginMs;
+        return times.at(MOMENT.readBegin);
       case "US_RX_BODY_BEG":
-        return times.readBodyMs;
+        return times.at(MOMENT.readBody);
       case "US_RX_END":
-        return times.readEndMs;
+        return times.at(MOMENT.readEnd);
       case "DS_TX_BEG":
-        return times.answerBeginMs;
+        return times.at(MOMENT.answerBegin);
       case "DS_TX_END":
-        return times.answerEndMs;
+        return times.at(MOMENT.answerEnd);
       // Of TCP only.
       case "DS_CX_BEG":
       case "DS_CX_END":

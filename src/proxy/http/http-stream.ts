@@ -31,6 +31,7 @@ import type { StreamCarrier } from "./stream-carrier.ts";
 import { StreamFacts } from "./stream-facts.ts";
 import { StreamLog } from "./stream-log.ts";
 import { StreamTimers, type TimedStream, type TimeoutReply } from "./stream-timers.ts";
+import { MOMENT } from "./stream-times.ts";
 import { allowsUpgrade, emptyRefusal, endsTunnel, passOverUpgrade } from "./upgrade.ts";
 
 /**
@@ -84,7 +85,7 @@ export class HttpStream
     const { config, head } = this;
     // What follows these is no body: an answer of our own ends the connection.
     if (head.upgrade !== "" || head.method === "CONNECT") this.#isRequestDone = false;
-    this.times.note("headEndMs");
+    this.times.note(MOMENT.headEnd);
     const reply =
       this.context.overload?.replyToHead(this.service.stats.counters) ??
       config.prepareTarget?.(head, this.connection.local.port);
@@ -449,7 +450,7 @@ export class HttpStream
   }
 
   #sendHead(head: ResponseHead, hasBody: boolean): void {
-    this.times.note("answerBeginMs");
+    this.times.note(MOMENT.answerBegin);
     this.status = head.status;
     const carrier = this.carrier;
     const { counters } = this.service.stats;
@@ -465,7 +466,7 @@ export class HttpStream
 
   #finish(): void {
     if (this.#isOver) return;
-    this.times.note("answerEndMs");
+    this.times.note(MOMENT.answerEnd);
     this.#over();
     this.carrier.finishResponse(this.#isRequestDone, this.closes);
   }

@@ -11,9 +11,9 @@ import { FilterNotes } from "./filter-notes.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpConfig, HttpService } from "./http-config.ts";
 import type { DynamicMetadata, FilterStream } from "./http-filter.ts";
-import { StreamTimes } from "./http-stream-info.ts";
 import type { RequestHead } from "./message-head.ts";
 import type { StreamCarrier } from "./stream-carrier.ts";
+import { StreamTimes } from "./stream-times.ts";
 
 /**
  * What is known of one request and its response: what matchers, filters, the router and logs read.

@@ -1,4 +1,5 @@
 import type { MirrorPolicy } from "../../match/mirror-policy.ts";
+import { MOMENT } from "../http/stream-times.ts";
 import type { UpstreamExchange } from "../http/upstream-exchange.ts";
 import { KeptBody } from "./kept-body.ts";
 import type { RoutedStream } from "./routed-stream.ts";
@@ -99,7 +100,7 @@ export class RequestBody {
     const { head, requestTrailers, times } = this.#stream;
     // What waits for the upgrade goes before the end.
     if (this.isTunnelShut && head.upgrade !== "") return;
-    times.note("sendEndMs");
+    times.note(MOMENT.sendEnd);
     exchange.sendEnd(requestTrailers);
   }
 

@@ -2,9 +2,9 @@ import type { ClusterAction, ClusterChoice } from "../../match/route.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { FilterStream } from "../http/http-filter.ts";
-import type { StreamTimes } from "../http/http-stream-info.ts";
 import type { LocalReply } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
+import type { StreamTimes } from "../http/stream-times.ts";
 import type { StreamTrace } from "../tracing/stream-trace.ts";
 
 /** What the router needs of the stream that it ends. */

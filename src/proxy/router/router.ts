@@ -19,6 +19,7 @@ import {
   upstreamReset,
 } from "../http/local-reply.ts";
 import type { RequestHead, ResponseHead } from "../http/message-head.ts";
+import { MOMENT } from "../http/stream-times.ts";
 import type { ResponseSink, UpstreamExchange } from "../http/upstream-exchange.ts";
 import { AttemptFilters, type FilteredAttempt } from "./attempt-filters.ts";
 import {
@@ -293,8 +294,8 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
   onResponseHead(head: ResponseHead, hasBody: boolean): void {
     this.#timers.endPerTry();
     this.#timers.moved();
-    this.#stream.times.note("readBeginMs");
-    if (!hasBody) this.#stream.times.note("readEndMs");
+    this.#stream.times.note(MOMENT.readBegin);
+    if (!hasBody) this.#stream.times.note(MOMENT.readEnd);
     this.#stream.trace?.onAttemptHead(head, hasBody);
     judgeResponse(this.#host, this.#stream.head, head);
     this.#host?.countResponse(head.status);
@@ -350,12 +351,12 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
 
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
     this.#timers.moved();
-    this.#stream.times.noteFirst("readBodyMs");
+    this.#stream.times.noteFirst(MOMENT.readBody);
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 
   onBodyEnd(trailers?: HeaderList): void {
-    this.#stream.times.note("readEndMs");
+    this.#stream.times.note(MOMENT.readEnd);
     this.#stream.trace?.endAttempt(trailers);
     this.#connection = undefined;
     this.#filters?.end();
