@@ -16,6 +16,8 @@ import {
 } from "./gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { FilterConfigSchema as HttpDynamicForwardProxySchema } from "./gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import { HTTPFaultSchema } from "./gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { FilterConfigSchema as GrpcStatsSchema } from "./gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js";
+import { GrpcWebSchema } from "./gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { OnDemandSchema } from "./gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "./gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -58,6 +60,8 @@ export const EXTENSION_REGISTRY = createRegistry(
   OriginalDstSchema,
   HttpInspectorSchema,
   HTTPFaultSchema,
+  GrpcStatsSchema,
+  GrpcWebSchema,
   CorsPolicySchema,
   CorsSchema,
   FileAccessLogSchema,

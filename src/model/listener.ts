@@ -105,6 +105,8 @@ export interface HttpChain {
   readonly role: HttpRole;
   /** Whether a route may lead to a cluster that looks up the host of the request (`dynamic-dns`). */
   readonly reachesDynamicDns?: boolean;
+  /** Whether clients may ask in gRPC-Web, which upstreams get as gRPC. */
+  readonly takesGrpcWeb?: boolean;
   /** Whether a request without a virtual host waits until the proxy has asked for it. */
   readonly isOnDemand?: boolean;
 }

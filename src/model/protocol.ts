@@ -4,14 +4,14 @@ import { suggest } from "../base/suggest.ts";
  * What a port speaks, as far as a proxy treats it differently. `auto` is a port that does not
  * say: HTTP when it is asked for over HTTP, bytes otherwise.
  */
-export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "udp" | "auto";
+export type Protocol = "http" | "http2" | "grpc" | "grpc-web" | "tcp" | "tls" | "udp" | "auto";
 
 const BY_NAME: Readonly<Record<string, Protocol>> = {
   http: "http",
   http2: "http2",
   h2c: "http2",
   grpc: "grpc",
-  "grpc-web": "http",
+  "grpc-web": "grpc-web",
   http_proxy: "http",
   https: "tls",
   tls: "tls",
@@ -68,10 +68,10 @@ export function isRoutable(protocol: Protocol): boolean {
 
 /** Whether the port says that it speaks HTTP in some version. */
 export function isHttp(protocol: Protocol): boolean {
-  return protocol === "http" || protocol === "http2" || protocol === "grpc";
+  return protocol === "http" || isHttp2(protocol);
 }
 
-/** Whether connections to the port start with HTTP/2's preface. */
+/** Whether connections to the port start with HTTP/2's preface: what gRPC-Web asks for is gRPC. */
 export function isHttp2(protocol: Protocol): boolean {
-  return protocol === "http2" || protocol === "grpc";
+  return protocol === "http2" || protocol === "grpc" || protocol === "grpc-web";
 }

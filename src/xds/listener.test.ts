@@ -383,11 +383,21 @@ describe("a connection manager", () => {
       "http_filters",
     ) as { name: string; typed_config: JsonObject }[];
     expect(filters.map(({ name }) => name)).toEqual([
+      "envoy.filters.http.grpc_stats",
       "envoy.filters.http.fault",
       "envoy.filters.http.cors",
       "envoy.filters.http.router",
     ]);
     expect(filters.at(-1)?.typed_config).toMatchObject({ suppress_envoy_headers: true });
+  });
+
+  test("makes gRPC of gRPC-Web before it counts calls", () => {
+    const chain = { ...http("sidecar-inbound"), takesGrpcWeb: true };
+    const filters = at(filterOf(chain), "http_filters") as { name: string }[];
+    expect(filters.slice(0, 2).map(({ name }) => name)).toEqual([
+      "envoy.filters.http.grpc_web",
+      "envoy.filters.http.grpc_stats",
+    ]);
   });
 });
 

@@ -163,7 +163,7 @@ function service(prng: Prng): KubeObject {
     { type: "ExternalName", externalName: pick(prng, [...FOREIGN, "b.default.svc.cluster.local"]) },
   ];
   const ports = PORTS.filter(() => prng.next() < 0.5).map((port) => ({
-    name: `${pick(prng, ["http", "tcp", "tls", "https", "grpc", "auto"])}-${port}`,
+    name: `${pick(prng, ["http", "tcp", "tls", "https", "grpc", "grpc-web", "auto"])}-${port}`,
     port,
     protocol: "TCP",
     targetPort: pick(prng, [port, 8080]),

@@ -4,6 +4,7 @@ import { intersectHosts } from "../host.ts";
 import type { FilterChain, TcpChain } from "../listener.ts";
 import type { Mesh } from "../mesh.ts";
 import type { ObjectIssue } from "../origin.ts";
+import { parseProtocol } from "../protocol.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { RouteConfiguration } from "../route.ts";
 import { buildTcpRoutes, buildTlsRoutes } from "../routing/l4-routes.ts";
@@ -74,9 +75,18 @@ function plainHttp({ mesh, proxy, scope, port }: ChainContext): Chains {
   };
 }
 
-function httpFilter(name: string, { port, bind }: GatewayPort): FilterChain["filter"] {
+function httpFilter(name: string, { port, bind, servers }: GatewayPort): FilterChain["filter"] {
   const statPrefix = `outbound_${bind === "" ? "0.0.0.0" : bind}_${port}`;
-  return { type: "http", statPrefix, routes: name, role: "gateway" };
+  const takesGrpcWeb = servers.some(
+    ({ protocolName }) => parseProtocol(protocolName) === "grpc-web",
+  );
+  return {
+    type: "http",
+    statPrefix,
+    routes: name,
+    role: "gateway",
+    ...(takesGrpcWeb && { takesGrpcWeb }),
+  };
 }
 
 function httpRoutes(

@@ -15,7 +15,7 @@ export function httpProxyPort(proxy: ProxyNode, settings: MeshSettings): number 
 
 /** The listener that apps ask that know their proxy. */
 export const httpProxyListener = memoise(
-  (proxy: ProxyNode, port: number, reachesDynamicDns: boolean): Listener => {
+  (proxy: ProxyNode, port: number, reachesDynamicDns: boolean, takesGrpcWeb: boolean): Listener => {
     const [address, ...others] = localAddresses(proxy);
     const name = `${address}_${port}`;
     return {
@@ -37,6 +37,7 @@ export const httpProxyListener = memoise(
             routes: HTTP_PROXY_ROUTES,
             role: "http-proxy",
             ...(reachesDynamicDns && { reachesDynamicDns }),
+            ...(takesGrpcWeb && { takesGrpcWeb }),
           },
           origins: [],
         },

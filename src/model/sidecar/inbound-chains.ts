@@ -10,7 +10,7 @@ import type {
 import type { MeshSettings } from "../mesh-settings.ts";
 import type { Origin } from "../origin.ts";
 import type { MutualTlsMode } from "../peer-authentication.ts";
-import { isHttp } from "../protocol.ts";
+import { isHttp, type Protocol } from "../protocol.ts";
 import { plainTcpChain } from "../routing/tcp-chain.ts";
 import { chainProtocol, type InboundPort } from "./inbound-port.ts";
 import { type InboundRoutesOptions, inboundRoutes } from "./inbound-routes.ts";
@@ -40,7 +40,11 @@ export function portChains(
     destinationPort: number,
     http: {
       name,
-      filter: httpChain(`inbound_${name}`, { ...port, cluster, isHttp: isHttp(port.protocol) }),
+      filter: httpChain(
+        `inbound_${name}`,
+        { ...port, cluster, isHttp: isHttp(port.protocol) },
+        port.protocol,
+      ),
     },
     tcp: { name, filter: plainTcpChain(cluster) },
     origins,
@@ -95,9 +99,19 @@ function chainOf({ match, filter, isTls }: ChainVariant, plan: ChainPlan): Filte
   };
 }
 
-/** HTTP that goes to the app. */
-export function httpChain(statPrefix: string, options: InboundRoutesOptions): HttpChain {
-  return { type: "http", statPrefix, routes: inboundRoutes(options), role: "sidecar-inbound" };
+/** HTTP that goes to the app, whose port may say what it speaks. */
+export function httpChain(
+  statPrefix: string,
+  options: InboundRoutesOptions,
+  protocol?: Protocol,
+): HttpChain {
+  return {
+    type: "http",
+    statPrefix,
+    routes: inboundRoutes(options),
+    role: "sidecar-inbound",
+    ...(protocol === "grpc-web" && { takesGrpcWeb: true }),
+  };
 }
 
 /** What must be looked at for chains to be told apart, on each port only as far as needed. */

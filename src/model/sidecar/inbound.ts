@@ -118,7 +118,7 @@ function plainChain(port: InboundPort): FilterChain {
   const name = `${port.bind}_${port.number}`;
   const cluster = `inbound|${port.number}||`;
   const filter = isHttp(port.protocol)
-    ? httpChain(`inbound_${name}`, { ...port, cluster, isHttp: true })
+    ? httpChain(`inbound_${name}`, { ...port, cluster, isHttp: true }, port.protocol)
     : { ...plainTcpChain(cluster), statPrefix: `inbound_${name}` };
   return { name, match: {}, tls: undefined, filter, origins: port.origins };
 }

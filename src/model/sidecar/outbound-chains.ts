@@ -35,10 +35,10 @@ export interface ServiceOnPort {
   readonly isShared: boolean;
 }
 
-/** The chain of HTTP; its routes come by name. */
+/** The chain of HTTP; its routes come by name. Without a `port` it is for services on any. */
 export function httpChain(
   { scope }: Pick<ChainContext, "scope">,
-  routes: string,
+  { routes, port }: { readonly routes: string; readonly port: number | undefined },
   service: Service,
   role: HttpChain["role"] = "sidecar-outbound",
 ): ChainDraft {
@@ -52,6 +52,7 @@ export function httpChain(
       routes,
       role,
       ...(reachesDynamicDns(scope) && { reachesDynamicDns: true }),
+      ...(takesGrpcWeb(scope, port) && { takesGrpcWeb: true }),
     },
     origins: [originOf(service)],
   };
@@ -67,6 +68,20 @@ const isAnyDynamic = memoise((services: ReadonlyMap<string, Service>): boolean =
     if (resolution === "dynamic-dns") return true;
   }
   return false;
+});
+
+/** Whether a service on that port, or without one on any, says that it speaks gRPC-Web. */
+export function takesGrpcWeb({ services }: Scope, port: number | undefined): boolean {
+  const ports = grpcWebPorts(services);
+  return port === undefined ? ports.size > 0 : ports.has(port);
+}
+
+const grpcWebPorts = memoise((services: ReadonlyMap<string, Service>): ReadonlySet<number> => {
+  const found = new Set<number>();
+  for (const { ports } of services.values()) {
+    for (const { protocol, number } of ports) if (protocol === "grpc-web") found.add(number);
+  }
+  return found;
 });
 
 /** The chains of a port that speaks no HTTP, or not only. */

@@ -284,7 +284,9 @@ export class OutboundBuilder {
     const [name, use] = routeUse(egress, service, port, at);
     if (!this.#routes.has(name)) this.#routes.set(name, use);
     const role = port.isHttpProxy ? "http-proxy" : "sidecar-outbound";
-    const draft = httpChain(context, name, service, role);
+    const isForAny = port.isHttpProxy || port.number === 0;
+    const routes = { routes: name, port: isForAny ? undefined : port.number };
+    const draft = httpChain(context, routes, service, role);
     const isTold = isHttp(port.protocol) && !isShared;
     return isTold || port.isHttpProxy ? draft : forPlainHttp(draft);
   }

@@ -19,7 +19,7 @@ import {
 } from "../standard-clusters.ts";
 import type { ViewPart } from "../view-part.ts";
 import { HTTP_PROXY_ROUTES, httpProxyListener, httpProxyPort } from "./http-proxy.ts";
-import { reachesDynamicDns } from "./outbound-chains.ts";
+import { reachesDynamicDns, takesGrpcWeb } from "./outbound-chains.ts";
 import { buildListener, type ListenerEntry } from "./outbound-entry.ts";
 import { OutboundBuilder, type RouteUse } from "./outbound-listeners.ts";
 import {
@@ -163,7 +163,7 @@ export function sidecarOutbound(
     own: {
       listeners: [
         ...(isShared ? [] : moved),
-        ...(port === undefined ? [] : [httpProxyListener(proxy, port, reachesDynamicDns(scope))]),
+        ...(port === undefined ? [] : [explicitListener(proxy, port, scope)]),
       ],
       routes: [...(isShorter ? used : []), ...(explicit === undefined ? [] : [explicit.routes])],
       clusters: standardClusters(scope, proxy),
@@ -176,6 +176,10 @@ export function sidecarOutbound(
       issues: [],
     },
   };
+}
+
+function explicitListener(proxy: ProxyNode, port: number, scope: Scope): Listener {
+  return httpProxyListener(proxy, port, reachesDynamicDns(scope), takesGrpcWeb(scope, undefined));
 }
 
 const NO_LISTENERS: readonly Listener[] = [];

@@ -60,7 +60,7 @@ export const GRPC_STATS = extension(StatsSchema, (message, path, issues) => {
 
 /** `undefined` for all. */
 function namedCalls({ perMethodStatSpecifier: which }: StatsMessage): GrpcStatsConfig["named"] {
-  if (which.case === "statsForAllMethods") return which.value ? undefined : new Set();
+  if (which.case === "statsForAllMethods") return which.value.value ? undefined : new Set();
   const services = which.case === "individualMethodStatsAllowlist" ? which.value.services : [];
   return new Set(
     services.flatMap(({ name, methodNames }) => methodNames.map((method) => `${name}/${method}`)),

@@ -96,20 +96,22 @@ export class GrpcStatsFilter implements HttpFilter {
 
   onResponseHead(head: ResponseHead, hasBody: boolean): FilterStatus {
     const { headers, status } = head;
+    const kind = this.#kind;
+    // Messages of gRPC that nobody asked for are noted all the same, and counted nowhere.
+    if (kind === undefined && !(hasBody && this.#config.notesState)) return FILTER.continue;
     const type = headers.first("content-type") ?? "";
-    if (this.#kind === "unary") this.#counters?.countEnd(status === 200);
+    const isGrpc = status === 200 && isGrpcContentType(type);
+    if (kind === undefined && !isGrpc) return FILTER.continue;
+    if (kind === "unary") this.#counters?.countEnd(status === 200);
     else if (status !== 200 || !type.startsWith(CONNECT_STREAM)) {
       this.#counters?.countStatus(headers.first("grpc-status"));
     }
-    if (!hasBody) this.#countTime();
-    else this.#watch(status === 200 && isGrpcContentType(type));
+    if (hasBody) this.#watch(kind, isGrpc);
+    else this.#countTime();
     return FILTER.continue;
   }
 
-  #watch(isGrpc: boolean): void {
-    const kind = this.#kind;
-    // Messages of gRPC that nobody asked for are noted all the same, and counted nowhere.
-    if (kind === undefined && !(isGrpc && this.#config.notesState)) return;
+  #watch(kind: CallKind | undefined, isGrpc: boolean): void {
     const foreign = kind === "grpc" ? undefined : kind;
     const observer: ResponseObserver = {
       onMessages: this.#onResponses,

@@ -25,8 +25,6 @@ export interface CallCase {
   readonly status: number;
   /** What may differ, and why stands beside the case. */
   readonly ignores?: readonly ("upstream" | "log" | "body" | "content-length")[];
-  /** Envoy does something else, which the docs say. */
-  readonly isOurs?: true;
   /** Part of the answer's body, or of its headers, trailers included. */
   readonly says?: string;
 }

@@ -109,7 +109,10 @@ function withConfig(what: string, config: object): readonly CallCase[] {
 export function statsCases(first: number): readonly CallCase[] {
   return [
     ...withConfig("grpc_stats", {}),
-    ...withConfig("grpc_stats, with state", { emit_filter_state: true }),
+    ...withConfig("grpc_stats, with state", {
+      emit_filter_state: true,
+      stats_for_all_methods: false,
+    }),
     ...withConfig("grpc_stats for all", {
       emit_filter_state: true,
       stats_for_all_methods: true,
@@ -126,3 +129,14 @@ export function statsCases(first: number): readonly CallCase[] {
     }),
   ];
 }
+
+/** Envoy counts this twice, and notes no messages: once as a stream, once by its version as a call. */
+export const STREAM_WITH_VERSION: CallCase = {
+  name: "grpc_stats: a stream of Connect with its version",
+  filters: stats({ emit_filter_state: true }),
+  over: "HTTP/2",
+  headers: { ...STREAM, "connect-protocol-version": "1" },
+  body: [Buffer.concat([HI, HI])],
+  script: streamed(["one", "two", "three"], "{}"),
+  status: OK,
+};
