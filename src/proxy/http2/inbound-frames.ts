@@ -194,7 +194,6 @@ export class InboundFrames implements FrameSink {
     const code = buffer.readUInt32BE(from);
     const isUntouched = code === CODE.refusedStream;
     this.#session.counters.rx_reset++;
-    if (isUntouched) this.#session.counters.stream_refused_errors++;
     this.#session.close(stream, {
       code,
       isRemote: true,

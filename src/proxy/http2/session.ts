@@ -115,7 +115,8 @@ export class Http2Session {
     if (keepalive !== undefined) {
       this.#keepalive = new KeepalivePings(keepalive, context, this.writer, () => {
         counters.keepalive_timeout++;
-        this.fail(CODE.noError, "http2.keepalive_timeout");
+        // Who does not hear a PING is not told of the end either.
+        this.fail(CODE.noError, "http2.keepalive_timeout", false);
       });
     }
   }
@@ -341,11 +342,11 @@ export class Http2Session {
     this.fail(CODE.enhanceYourCalm, name);
   }
 
-  /** Something is wrong with the connection: all of it ends, with GOAWAY. */
-  fail(code: number, detail: string): void {
+  /** Something is wrong with the connection: all of it ends, with GOAWAY unless that is left out. */
+  fail(code: number, detail: string, says = true): void {
     if (this.#isOver) return;
     const end = { code, isRemote: false, detail, isUntouched: false };
-    this.#over(end, true);
+    this.#over(end, says);
     this.#owner.onSessionEnd(end);
   }
 
