@@ -6,13 +6,17 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock, Timer } from "../base/clock.ts";
-import { KEEPALIVE_DEFAULT, type Keepalive } from "../base/keepalive.ts";
+import { AGE_GRACE_MS, KEEPALIVE_DEFAULT, type Keepalive } from "../base/keepalive.ts";
+import { createPrng, type Prng } from "../base/prng.ts";
 import { parseGrpcTimeout } from "../match/grpc-timeout.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { GRPC_STATUS, type GrpcStatus } from "./grpc-status.ts";
 
 /** Longest timer that there is; a deadline beyond is none. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** The part of its greatest age by which a connection may get older, or less old. */
+const AGE_JITTER = 0.1;
 
 const HTTP_METHOD_NOT_ALLOWED = 405;
 const HTTP_UNSUPPORTED_MEDIA_TYPE = 415;
@@ -25,6 +29,8 @@ export interface GrpcServerOptions {
   /** The largest message that is taken. */
   readonly messageBytesMax: number;
   readonly keepalive?: Keepalive;
+  /** Decides how old a connection gets, so that not all end at one moment. */
+  readonly prng?: Prng;
 }
 
 /**
@@ -37,11 +43,13 @@ export class GrpcServer {
   readonly #server: Http2Server;
   /** With the address of the peer. */
   readonly #sessions = new Map<ServerHttp2Session, string>();
+  readonly #prng: Prng;
   #isClosing = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    this.#prng = options.prng ?? createPrng(0);
     this.#server = createServer();
     this.#server.on("session", (session) => this.#welcome(session));
     this.#server.on("stream", (stream, headers) => this.#accept(stream, headers));
@@ -89,8 +97,10 @@ export class GrpcServer {
     const host = remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress;
     this.#sessions.set(session, `${host}:${remotePort}`);
     const endWatch = this.#watch(session);
+    const endAge = this.#limitAge(session);
     session.on("close", () => {
       endWatch();
+      endAge();
       this.#sessions.delete(session);
       if (this.#sessions.size === 0) this.#onEmpty?.();
     });
@@ -114,6 +124,19 @@ export class GrpcServer {
       });
     };
     wait();
+    return () => timer.cancel();
+  }
+
+  /** Has a connection end when it is too old, as Go's gRPC does; returns how to stop that. */
+  #limitAge(session: ServerHttp2Session): () => void {
+    const { clock, keepalive: { ageMsMax } = KEEPALIVE_DEFAULT } = this.#options;
+    if (ageMsMax === undefined) return () => undefined;
+    const ageMs = ageMsMax * (1 + AGE_JITTER * (2 * this.#prng.next() - 1));
+    let timer = clock.setTimer(ageMs, () => {
+      // No call begins on it any more; discovery never ends by itself.
+      session.close();
+      timer = clock.setTimer(AGE_GRACE_MS, () => session.destroy());
+    });
     return () => timer.cancel();
   }
 

@@ -2,6 +2,7 @@ import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Clock } from "../base/clock.ts";
 import { formatIssue, type Issue } from "../base/issue.ts";
 import type { Keepalive } from "../base/keepalive.ts";
+import type { Prng } from "../base/prng.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import type { XdsSnapshot } from "../xds/snapshot.ts";
@@ -65,6 +66,7 @@ export interface AdsServerOptions {
   readonly streamsPerSecond?: number;
   /** How a peer that is gone without a word is noticed; absent: as istiod does it. */
   readonly keepalive?: Keepalive;
+  readonly prng?: Prng;
   /** Over how long `stop` ends the streams, so that not all clients come back at one moment. */
   readonly stopSpreadMs?: number;
 }
@@ -128,6 +130,7 @@ export class AdsServer {
       clock,
       messageBytesMax: REQUEST_BYTES_MAX,
       ...(options.keepalive !== undefined && { keepalive: options.keepalive }),
+      ...(options.prng !== undefined && { prng: options.prng }),
       methods: new Map([
         [ADS_PATHS.sotw, (call: GrpcCall) => this.#accept(call, SOTW)],
         [ADS_PATHS.delta, (call: GrpcCall) => this.#accept(call, DELTA)],

@@ -49,6 +49,10 @@ const FLAGS = {
     value: "TIME",
     help: `how long one may take to answer that (default ${KEEPALIVE_DEFAULT.timeoutMs / 1000}s)`,
   },
+  keepaliveMaxServerConnectionAge: {
+    value: "TIME",
+    help: "how old a connection gets, a tenth more or less, before its proxy is told to connect anew (default: no bound)",
+  },
   home: {
     value: "DIR",
     help: "where the last good objects are kept (default $WEFT_HOME, or ~/.weft)",
@@ -104,10 +108,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     log,
     metrics,
     buildsAhead: true,
-    keepalive: {
-      intervalMs: readTime("--keepaliveInterval", flags.keepaliveInterval, "intervalMs"),
-      timeoutMs: readTime("--keepaliveTimeout", flags.keepaliveTimeout, "timeoutMs"),
-    },
+    keepalive: keepaliveOf(flags),
     calledHostsFile: fileOf(home, `calls of ${placeOf(flags["config-dir"], source)}`),
     onFindings: (change) => print(change, say),
   });
@@ -255,11 +256,23 @@ function checkAddr(flag: string, addr: string): string {
   return addr;
 }
 
-function readTime(flag: string, text: string | undefined, field: keyof Keepalive): number {
-  if (text === undefined) return KEEPALIVE_DEFAULT[field];
+function keepaliveOf(flags: KeepaliveTexts): Keepalive {
+  const ageMsMax = readTime("keepaliveMaxServerConnectionAge", flags);
+  return {
+    intervalMs: readTime("keepaliveInterval", flags) ?? KEEPALIVE_DEFAULT.intervalMs,
+    timeoutMs: readTime("keepaliveTimeout", flags) ?? KEEPALIVE_DEFAULT.timeoutMs,
+    ...(ageMsMax !== undefined && { ageMsMax }),
+  };
+}
+
+type KeepaliveTexts = Readonly<Record<KeepaliveFlag, string | undefined>>;
+type KeepaliveFlag = "keepaliveInterval" | "keepaliveTimeout" | "keepaliveMaxServerConnectionAge";
+
+function readTime(flag: KeepaliveFlag, { [flag]: text }: KeepaliveTexts): number | undefined {
+  if (text === undefined) return undefined;
   const ms = parseDurationMs(text);
   if (ms === undefined || ms < KEEPALIVE_MS_MIN) {
-    throw new CliError(`${flag} is a time from 1s such as 10s or 1m, not "${text}"`);
+    throw new CliError(`--${flag} is a time from 1s such as 10s or 1m, not "${text}"`);
   }
   return ms;
 }

@@ -149,6 +149,7 @@ export class ControlPlane {
       source: this.#pool,
       debug: new DebugDiscovery(target, pages, renderer),
       clock,
+      prng,
       log: log.scope("ads"),
       metrics,
       controlPlane: "weft",

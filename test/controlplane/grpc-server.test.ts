@@ -12,6 +12,8 @@ import type { GrpcCall } from "../../src/ads/grpc-call.ts";
 import { GrpcMessage } from "../../src/ads/grpc-message.ts";
 import { GrpcServer } from "../../src/ads/grpc-server.ts";
 import { GRPC_STATUS } from "../../src/ads/grpc-status.ts";
+import { AGE_GRACE_MS, KEEPALIVE_DEFAULT } from "../../src/base/keepalive.ts";
+import { createPrng } from "../../src/base/prng.ts";
 import { SimClock } from "../../src/base/sim-clock.ts";
 import { until } from "./until.ts";
 
@@ -237,6 +239,51 @@ describe("GrpcServer", () => {
     await until(() => isClosed, "the silent one to be cut");
     expect(answer.isClosed).toBe(false);
     expect(clock.timersPending).toBe(1);
+  });
+
+  test("has clients connect anew when a connection is old, not all at one moment", async () => {
+    const calls: GrpcCall[] = [];
+    const methods = new Map([["/test.Echo/Echo", (call: GrpcCall) => void calls.push(call)]]);
+    const aging = new GrpcServer({
+      clock,
+      methods,
+      messageBytesMax: BYTES_MAX,
+      keepalive: { ...KEEPALIVE_DEFAULT, ageMsMax: 1000 },
+      prng: createPrng(3),
+    });
+    const agingPort = await aging.listen("127.0.0.1:0");
+    let [told, closed] = [0, 0];
+    const sessions = Array.from({ length: 10 }, () => connect(`http://127.0.0.1:${agingPort}`));
+    for (const one of sessions) {
+      one.on("goaway", () => (told += 1));
+      one.on("close", () => (closed += 1));
+      one.on("error", () => undefined);
+      const call = one.request({
+        ":method": "POST",
+        ":path": "/test.Echo/Echo",
+        "content-type": "application/grpc",
+      });
+      call.on("error", () => undefined);
+    }
+    try {
+      await until(() => calls.length === 10, "the calls");
+      const prng = createPrng(3);
+      const ages = sessions.map(() => 900 + 200 * prng.next());
+      const early = ages.filter((age) => age < 1000).length;
+      await clock.advance(1000);
+      await until(() => told === early, "some to be told");
+      expect(early).toBeGreaterThan(0);
+      expect(early).toBeLessThan(10);
+      await clock.advance(100);
+      await until(() => told === 10, "all to be told");
+      expect(closed).toBe(0);
+      // A call that goes on has so long to end by itself.
+      await clock.advance(AGE_GRACE_MS);
+      await until(() => closed === 10, "all to be cut");
+    } finally {
+      for (const one of sessions) one.destroy();
+      await aging.close(WAIT_MS);
+    }
   });
 
   test("says that an address is taken", async () => {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import type { Agent } from "node:http";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findProgram } from "../programs.ts";
@@ -78,6 +80,19 @@ describe("weft pilot", () => {
       expect(await closed).toBe("closed");
     } finally {
       await watchful.stop("SIGKILL");
+    }
+  });
+
+  test("has a proxy connect anew when its connection is as old as one may get", async () => {
+    const fickle = start(0, ["--keepaliveMaxServerConnectionAge", "1s"]);
+    try {
+      const session = connectHttp2(`http://127.0.0.1:${await fickle.grpcPort()}`);
+      session.on("error", () => undefined);
+      const [code] = await once(session, "goaway");
+      expect(code).toBe(constants.NGHTTP2_NO_ERROR);
+      if (!session.closed) await once(session, "close");
+    } finally {
+      await fickle.stop("SIGKILL");
     }
   });
 
