@@ -162,8 +162,10 @@ export class ProxySoakTraffic {
       this.#held = undefined;
       this.#webSocket = undefined;
     }
-    if (this.#session !== undefined && (this.#held === undefined || this.#held.closed)) {
-      this.#held = this.#session.request({ ":method": "POST", ":path": "/echo" });
+    const session = this.#session;
+    const isThere = session !== undefined && !session.closed && !session.destroyed;
+    if (isThere && (this.#held === undefined || this.#held.closed)) {
+      this.#held = session.request({ ":method": "POST", ":path": "/echo" });
       this.#held.on("error", () => undefined);
       this.#held.resume();
     }
@@ -172,7 +174,7 @@ export class ProxySoakTraffic {
       this.#webSocket.on("error", () => undefined);
       this.#webSocket.resume().write(UPGRADE);
     }
-    this.#held?.write(BODY);
+    if (this.#held?.writable === true) this.#held.write(BODY);
     if (this.#webSocket.writable) this.#webSocket.write(BODY);
   }
 
