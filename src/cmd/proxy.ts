@@ -59,11 +59,6 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const level = checkLevel(flags["log-level"] ?? "info");
   const drainMs = checkSeconds("drain-time-s", flags["drain-time-s"], DRAIN_S_DEFAULT) * 1000;
   const hotRestart = readHotRestart(flags);
-  if (hotRestart !== undefined && concurrency > 1) {
-    throw new CliError(
-      `--concurrency ${concurrency} cannot be restarted hot yet: use --concurrency 1, or leave --restart-epoch, --base-id and --use-dynamic-base-id out`,
-    );
-  }
   const path = flags["config-path"];
   const { bootstrap, source } = await readBootstrap(path, flags["config-yaml"]);
   if (mode === "validate") {

@@ -45,7 +45,7 @@ export async function serveProxy(bootstrap: ProxyBootstrap, options: ServeOption
   const quit = new AbortController();
   const restart = await joinRestart(options, log);
   const workers = createWorkers(options, log, (address) => proxy.shareSocket(address));
-  const peers = restart?.peers ?? workers?.peers;
+  const peers = restart?.peersWith(workers) ?? workers?.peers;
   const proxy: Proxy = new Proxy(bootstrap, {
     clock: nodeClock,
     prng: nodePrng,
@@ -59,7 +59,7 @@ export async function serveProxy(bootstrap: ProxyBootstrap, options: ServeOption
   try {
     await workers?.start();
     await proxy.start();
-    await restart?.serve(proxy);
+    await restart?.serve(proxy, workers);
   } catch (error) {
     await Promise.all([proxy.stop(0), workers?.stop(0)]);
     await restart?.close();

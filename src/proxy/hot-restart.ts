@@ -10,6 +10,7 @@ import {
 import type { ProxyPeers } from "./process/process-info.ts";
 import type { Proxy } from "./proxy.ts";
 import { sinceThen } from "./stats/merge.ts";
+import type { Workers } from "./workers.ts";
 
 /** How often it is looked whether something has come to its end. */
 const LOOK_MS = 50;
@@ -44,7 +45,12 @@ export class HotRestart {
   readonly #replaced = new AbortController();
   #point: HotRestartPoint | undefined = undefined;
   #timer: Timer | undefined = undefined;
+  /** Ends the process before; of that process itself, once it is left alone. */
+  #shutdown: Timer | undefined = undefined;
+  /** When the process before is to end; `undefined` until this one has taken over. */
+  #shutdownMs: number | undefined = undefined;
   #before = new Map<string, number>();
+  #isClosed = false;
 
   private constructor(config: HotRestartConfig, baseId: number, parent: ParentProcess | undefined) {
     const { epoch, parentShutdownMs, clock, skipsParentStats } = config;
@@ -88,13 +94,32 @@ export class HotRestart {
     }
   }
 
+  /** What this proxy has of the process before, and of those beside it, where there are some. */
+  peersWith(workers: Workers | undefined): ProxyPeers {
+    const before = this.peers;
+    if (workers === undefined) return before;
+    const beside = workers.peers;
+    return {
+      ...beside,
+      info: { ...before.info, concurrency: beside.info.concurrency },
+      sockets: before.sockets,
+      numbers: () => [...beside.numbers(), ...before.numbers()],
+      refresh: async (endsInterval) => {
+        await Promise.all([beside.refresh(endsInterval), before.refresh(endsInterval)]);
+      },
+    };
+  }
+
   /** Aborts when another process has taken over and nothing is left to do. */
   get replaced(): AbortSignal {
     return this.#replaced.signal;
   }
 
-  /** The proxy has started: takes over from the process before once it is live, and waits for the next. */
-  async serve(proxy: Proxy): Promise<void> {
+  /**
+   * The proxy has started: takes over from the process before once it is live, and waits for the
+   * next. The processes beside it go when it goes.
+   */
+  async serve(proxy: Proxy, workers?: Workers): Promise<void> {
     const { socketPath, epoch, clock, parentShutdownMs } = this.#config;
     const { baseId, firstStartMs = clock.nowMs() } = this.peers.info;
     const path = hotRestartPath(socketPath, baseId, epoch);
@@ -105,43 +130,69 @@ export class HotRestart {
       share: (address) => proxy.shareSocket(address),
       closeAdmin: () => proxy.closeAdmin(),
       openAdmin: () => proxy.openAdmin(),
-      onArrival: () => {
+      onArrival: async () => {
+        await workers?.peers.refresh(false);
         this.#before = new Map(proxy.stats().map(({ name, value }) => [name, value]));
       },
-      stats: () => sinceThen(proxy.stats(), this.#before),
-      onDrain: () => this.#leave(proxy),
+      stats: async () => {
+        await workers?.peers.refresh(false);
+        return sinceThen(proxy.stats(), this.#before);
+      },
+      onDrain: () => this.#leave(proxy, workers),
+      onAlone: (ms = parentShutdownMs) => {
+        this.#shutdown = clock.setTimer(ms, () => this.#replaced.abort());
+      },
       onEnd: () => this.#replaced.abort(),
+      releaseParent: () => this.#releaseParent(),
     });
     const parent = this.#parent;
     if (parent === undefined) return;
-    this.#when(
+    void this.#when(
       () => proxy.state === "LIVE",
       () => {
         void parent.drain();
-        this.#timer = clock.setTimer(parentShutdownMs, () => void parent.end());
+        this.#shutdownMs = clock.monotonicMs() + parentShutdownMs;
+        this.#shutdown = clock.setTimer(parentShutdownMs, () => void parent.end());
       },
     );
   }
 
+  /**
+   * The next process comes while the one before still drains, and there can be but one channel. Where
+   * Envoy ends that one there and then, here it is left to end with its last connection, or in time.
+   */
+  async #releaseParent(): Promise<boolean> {
+    const parent = this.#parent;
+    if (parent === undefined || parent.isGone) return true;
+    if (this.#shutdownMs === undefined) return false;
+    this.#shutdown?.cancel();
+    await parent.leaveAlone(Math.max(0, this.#shutdownMs - this.#config.clock.monotonicMs()));
+    return true;
+  }
+
   /** Another process serves. */
-  #leave(proxy: Proxy): void {
+  #leave(proxy: Proxy, workers: Workers | undefined): void {
     this.#config.log.info("another process serves: draining", { epoch: this.#config.epoch });
     void proxy.startDraining();
-    this.#when(
-      () => proxy.isIdle,
+    void workers?.startDraining();
+    void this.#when(
+      async () => proxy.isIdle && (workers === undefined || (await workers.areIdle())),
       () => void this.#point?.sayGoodbye().then(() => this.#replaced.abort()),
     );
   }
 
-  #when(isSo: () => boolean, then: () => void): void {
+  async #when(isSo: () => boolean | Promise<boolean>, then: () => void): Promise<void> {
     this.#timer?.cancel();
-    if (isSo()) return then();
-    this.#timer = this.#config.clock.setTimer(LOOK_MS, () => this.#when(isSo, then));
+    if (await isSo()) return then();
+    if (this.#isClosed) return;
+    this.#timer = this.#config.clock.setTimer(LOOK_MS, () => void this.#when(isSo, then));
   }
 
   /** Leaves the process before alone, and the next one. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#timer?.cancel();
+    this.#shutdown?.cancel();
     this.#parent?.close();
     await this.#point?.close();
   }

@@ -60,6 +60,11 @@ export class Worker {
       case "reopenLogs":
         this.#running.reopenLogs();
         return DONE;
+      case "drain":
+        await this.#running.startDraining();
+        return DONE;
+      case "isIdle":
+        return { body: this.#running.isIdle };
       case "stop":
         await this.#proxy?.stop(ask.drainMs);
         this.#proxy = undefined;

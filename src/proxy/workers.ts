@@ -56,6 +56,7 @@ export class Workers {
   #queue: Promise<unknown> = Promise.resolve();
   #restartMs = RESTART_MS_FIRST;
   #isStopping = false;
+  #isDraining = false;
   readonly peers: ProxyPeers;
 
   constructor(config: WorkersConfig) {
@@ -122,7 +123,8 @@ export class Workers {
       histograms: [],
       hosts: [],
     };
-    if (this.#isStopping) return;
+    // One that came now would find no socket to accept on.
+    if (this.#isStopping || this.#isDraining) return;
     if (lastedMs >= STABLE_MS) this.#restartMs = RESTART_MS_FIRST;
     log.error("worker ended, starting another", {
       pid: worker.child.pid,
@@ -200,6 +202,21 @@ export class Workers {
   /** Lets all open their logs anew. */
   reopenLogs(): Promise<void> {
     return this.#tell({ kind: "reopenLogs" });
+  }
+
+  /** Another proxy serves in place of this one: all accept no more, and let connections end in time. */
+  startDraining(): Promise<void> {
+    this.#isDraining = true;
+    for (const timer of this.#timers) timer.cancel();
+    return this.#tell({ kind: "drain" });
+  }
+
+  /** Whether no client is connected to any of them. */
+  async areIdle(): Promise<boolean> {
+    const workers = [...this.#workers];
+    const idle = await Promise.all(workers.map((worker) => this.#ask(worker, { kind: "isIdle" })));
+    // One that is gone has no clients.
+    return idle.every((isIdle) => isIdle !== false);
   }
 
   /** Ends all of them, each after its connections had so long to end. */

@@ -14,7 +14,7 @@ import { PeerChannel } from "./peer-channel.ts";
 import { openUnixChannel } from "./unix-channel.ts";
 
 /** What two processes must have alike to hand over; changes with the messages between them. */
-export const HOT_RESTART_VERSION = "weft.1";
+export const HOT_RESTART_VERSION = "weft.2";
 
 /** How long the process before may take to take a connection. */
 const CONNECT_MS_MAX = 5_000;
@@ -26,6 +26,8 @@ type Ask =
   | { readonly kind: "closeAdmin" }
   | { readonly kind: "stats" }
   | { readonly kind: "drain" }
+  /** Nobody listens to it any more: it ends by itself, after so long at the latest. */
+  | { readonly kind: "alone"; readonly ms: number }
   | { readonly kind: "end" };
 
 /** What the process before says when it ends by itself: its last numbers. */
@@ -51,6 +53,8 @@ export class ParentProcess {
   readonly #channel: PeerChannel<Ask, Goodbye>;
   readonly #welcome: Welcome;
   #stats: readonly Stat[] = [];
+  /** Whether it has ended, or was left alone. */
+  isGone = false;
 
   private constructor(channel: PeerChannel<Ask, Goodbye>, welcome: Welcome) {
     this.#channel = channel;
@@ -128,6 +132,15 @@ export class ParentProcess {
     await this.#channel.ask({ kind: "drain" }).catch(() => undefined);
   }
 
+  /** It goes on draining for so long at most, and says nothing more; what it counts from now on is lost. */
+  async leaveAlone(ms: number): Promise<void> {
+    await this.refresh();
+    await this.#channel.ask({ kind: "alone", ms }).catch(() => undefined);
+    this.close();
+    // The end of a channel is told in a later turn, which must not be taken for that of the next one.
+    await new Promise(setImmediate);
+  }
+
   /** That process ends now, whatever it still has. */
   async end(): Promise<void> {
     await this.refresh();
@@ -136,6 +149,7 @@ export class ParentProcess {
 
   /** What it had in use is gone with it; what it counted stays. */
   #onEnd(): void {
+    this.isGone = true;
     this.#stats = this.#stats.filter(({ isGauge }) => !isGauge);
   }
 
@@ -174,11 +188,15 @@ export interface HandOver {
   readonly closeAdmin: () => Promise<void>;
   readonly openAdmin: () => Promise<void>;
   /** A new process is there: what `stats` says is counted from now on. */
-  readonly onArrival: () => void;
-  readonly stats: () => readonly Stat[];
+  readonly onArrival: () => Promise<void>;
+  readonly stats: () => Promise<readonly Stat[]>;
   /** The new process serves: accept no more, and let connections end. */
   readonly onDrain: () => void;
+  /** Nobody will say when this is to end: after so long, or, without a word of the new process, as it was started. */
+  readonly onAlone: (ms?: number) => void;
   readonly onEnd: () => void;
+  /** Whether the process before this one, if any, no longer needs its channel. */
+  readonly releaseParent: () => Promise<boolean>;
 }
 
 /** Waits for the next process, and hands over to it. */
@@ -188,14 +206,16 @@ export class HotRestartPoint {
   readonly #handOver: HandOver;
   readonly #server: Server;
   #channel: PeerChannel<Goodbye, Ask> | undefined = undefined;
+  #isMeeting = false;
   #hasClosedAdmin = false;
   #isDraining = false;
+  #isAlone = false;
 
   private constructor(path: string, clock: Clock, handOver: HandOver) {
     this.#path = path;
     this.#clock = clock;
     this.#handOver = handOver;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#meet(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => void this.#meet(socket));
   }
 
   /** Rejects when another process has that place already. */
@@ -229,13 +249,13 @@ export class HotRestartPoint {
     }
   }
 
-  #meet(socket: Socket): void {
-    if (this.#channel !== undefined || process.connected) {
-      // The one that is there comes first; this one hears the end of its connection.
-      socket.destroy();
-      return;
-    }
+  async #meet(socket: Socket): Promise<void> {
+    socket.on("error", () => undefined);
+    // The one that is there comes first; this one hears the end of its connection.
+    if (this.#channel !== undefined || this.#isMeeting) return void socket.destroy();
+    this.#isMeeting = true;
     try {
+      if (!(await this.#handOver.releaseParent())) throw new Error("it has not taken over yet");
       const onEnd = (): void => this.#onPeerEnd();
       this.#channel = new PeerChannel<Goodbye, Ask>(
         openUnixChannel(socket),
@@ -245,6 +265,8 @@ export class HotRestartPoint {
       );
     } catch {
       socket.destroy();
+    } finally {
+      this.#isMeeting = false;
     }
   }
 
@@ -252,7 +274,7 @@ export class HotRestartPoint {
     const own = this.#handOver;
     switch (ask.kind) {
       case "hello":
-        return { body: this.#welcome(ask) };
+        return { body: await this.#welcome(ask) };
       case "socket":
         return { body: undefined, server: own.share(ask.address) };
       case "closeAdmin":
@@ -260,10 +282,14 @@ export class HotRestartPoint {
         await own.closeAdmin();
         return DONE;
       case "stats":
-        return { body: own.stats() };
+        return { body: await own.stats() };
       case "drain":
         this.#isDraining = true;
         own.onDrain();
+        return DONE;
+      case "alone":
+        this.#isAlone = true;
+        own.onAlone(ask.ms);
         return DONE;
       case "end":
         own.onEnd();
@@ -271,7 +297,7 @@ export class HotRestartPoint {
     }
   }
 
-  #welcome({ version, epoch }: Extract<Ask, { kind: "hello" }>): Welcome {
+  async #welcome({ version, epoch }: Extract<Ask, { kind: "hello" }>): Promise<Welcome> {
     const own = this.#handOver;
     if (version !== HOT_RESTART_VERSION) {
       throw new Error(
@@ -281,21 +307,26 @@ export class HotRestartPoint {
     if (epoch !== own.epoch + 1) {
       throw new Error(`--restart-epoch ${epoch} does not follow on ${own.epoch}`);
     }
-    own.onArrival();
+    await own.onArrival();
     return { firstStartMs: own.firstStartMs, addresses: own.addresses() };
   }
 
   /** A new process that went before it served changes nothing. */
   #onPeerEnd(): void {
     this.#channel = undefined;
-    if (!this.#hasClosedAdmin || this.#isDraining) return;
+    if (this.#isDraining) {
+      if (!this.#isAlone) this.#handOver.onAlone();
+      return;
+    }
+    if (!this.#hasClosedAdmin) return;
     this.#hasClosedAdmin = false;
     void this.#handOver.openAdmin();
   }
 
   /** Leaves its last numbers to the new process. */
   async sayGoodbye(): Promise<void> {
-    await this.#channel?.ask({ stats: this.#handOver.stats() }).catch(() => undefined);
+    const stats = await this.#handOver.stats();
+    await this.#channel?.ask({ stats }).catch(() => undefined);
   }
 
   /** Ends the channel too; the file goes. */

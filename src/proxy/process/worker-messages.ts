@@ -19,6 +19,10 @@ export type WorkerAsk =
   | { readonly kind: "numbers"; readonly endsInterval: boolean }
   | ({ readonly kind: "admin" } & AdminCommand)
   | { readonly kind: "reopenLogs" }
+  /** Another proxy serves in place of this one. */
+  | { readonly kind: "drain" }
+  /** Whether no client is connected any more. */
+  | { readonly kind: "isIdle" }
   | { readonly kind: "stop"; readonly drainMs: number };
 
 /** What a worker asks the leading process: for a listening socket. */
