@@ -145,6 +145,22 @@ describe("weft proxy, restarted hot", () => {
     await isServing(1);
   });
 
+  test("ends in time where the new one dies after it took over", { timeout: 60_000 }, async () => {
+    const old = start(0, ["--parent-shutdown-time-s", "2"]);
+    await isServing(0);
+    const idle = connect(ports.tcp, "127.0.0.1");
+    await once(idle, "connect");
+    idle.write("GET /hold HTTP/1.1\r\nhost: a\r\n\r\n");
+    await until(() => upstream.held === 1, "its request", LONG_MS);
+    idle.on("error", () => undefined);
+    const fresh = start(1);
+    await isServing(1);
+    await until(() => old.output().includes("draining"), "the old one to drain", LONG_MS);
+    fresh.child.kill("SIGKILL");
+    expect(await old.end()).toBe(0);
+    idle.destroy();
+  });
+
   test("goes on where the new one cannot start", { timeout: 60_000 }, async () => {
     const old = start(0);
     await isServing(0);
