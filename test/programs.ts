@@ -20,6 +20,7 @@ export type Program =
   | "nginx"
   | "haproxy"
   | "taskset"
+  | "strace"
   | "cc"
   | "istioctl"
   | "grpc-interop-client"
