@@ -1,4 +1,6 @@
 import { anyHost, HEADER_MUTATIONS, httpFilter, rbacFilter } from "./bootstrap.ts";
+import { UNARY } from "./http2-scenarios.ts";
+import type { Http2Ports } from "./http2-upstream.ts";
 import type { Http1Traffic, Traffic } from "./load.ts";
 import type { CostScenario } from "./scenario.ts";
 import { plain, single, traced } from "./setups.ts";
@@ -9,6 +11,8 @@ interface FilterCase {
   readonly name: string;
   readonly filter: object;
   readonly traffic?: Traffic;
+  /** Which of the upstreams over HTTP/2 answers; the one over HTTP/1.1 where absent. */
+  readonly http2?: keyof Http2Ports;
   /** What the route says to the filter, by the filter's name. */
   readonly ofRoute?: Readonly<Record<string, object>>;
 }
@@ -137,6 +141,25 @@ const FILTERS: readonly FilterCase[] = [
   },
 ];
 
+/** Those about gRPC: unary calls in HTTP/2, and what is turned into them. */
+const GRPC_FILTERS: readonly FilterCase[] = [
+  {
+    name: "grpc_stats",
+    filter: httpFilter("grpc_stats", "FilterConfig", { statsForAllMethods: true }),
+    traffic: UNARY,
+  },
+  {
+    name: "grpc_web",
+    filter: httpFilter("grpc_web", "GrpcWeb"),
+    traffic: { ...get, postBytes: 37, headers: ["content-type: application/grpc-web+proto"] },
+  },
+  {
+    name: "grpc_http1_bridge",
+    filter: httpFilter("grpc_http1_bridge", "Config"),
+    traffic: { ...get, postBytes: 37, headers: ["content-type: application/grpc"] },
+  },
+].map((each) => ({ ...each, http2: "grpc" }));
+
 /** What each thing more costs, beside the same without it. */
 export const COST_SCENARIOS: readonly CostScenario[] = [
   {
@@ -148,19 +171,20 @@ export const COST_SCENARIOS: readonly CostScenario[] = [
     without: plain,
     traffic: get,
   },
-  ...FILTERS.map(
-    ({ name, filter, traffic = get, ofRoute }): CostScenario => ({
+  ...[...FILTERS, ...GRPC_FILTERS].map(
+    ({ name, filter, traffic = get, ofRoute, http2 }): CostScenario => ({
       kind: "cost",
       group: "filters",
       name: `filter-${name}`,
       title: name.replace("-", ", "),
       setup: single({
         filters: [filter],
+        ...(http2 && { http2 }),
         ...(ofRoute && {
           virtualHosts: [anyHost(undefined, { typedPerFilterConfig: ofRoute })],
         }),
       }),
-      without: plain,
+      without: single({ ...(http2 && { http2 }) }),
       traffic,
     }),
   ),

@@ -17,7 +17,8 @@ const get = (answer: keyof typeof ANSWER_BYTES): Http2Traffic => ({
   answerBytes: ANSWER_BYTES[answer],
 });
 
-const unary: Http2Traffic = {
+/** gRPC calls with one message each way. */
+export const UNARY: Http2Traffic = {
   ...get("grpc"),
   path: "/bench.Echo/Unary",
   messages: { count: 1, bytes: UNARY_BYTES },
@@ -66,7 +67,7 @@ export const HTTP2_SCENARIOS: readonly LoadScenario[] = [
     name: "grpc",
     title: "gRPC unary, 4 × 8 streams",
     setup: single({ http2: "grpc" }),
-    traffic: unary,
+    traffic: UNARY,
   },
   {
     name: "grpc-stream",
@@ -105,6 +106,6 @@ export const HTTP2_SCENARIOS: readonly LoadScenario[] = [
     name: "pair-grpc",
     title: "pair, gRPC unary",
     setup: pair({ isHttp2: true, http2: "grpc" }),
-    traffic: unary,
+    traffic: UNARY,
   },
 ].map((scenario) => ({ ...scenario, kind: "load", group: "http2" }));
