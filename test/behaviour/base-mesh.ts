@@ -25,6 +25,8 @@ export interface Workload {
   readonly appAddress: string;
   /** Without a sidecar: the app listens on the pod's own address. */
   readonly isNaked?: boolean;
+  /** An Envoy that stands beside this one, whatever stands beside the others. */
+  readonly envoy?: string | undefined;
   /** Beside `app` and `version`. */
   readonly labels?: Readonly<Record<string, string>>;
 }

@@ -200,7 +200,7 @@ export class BehaviourMesh {
 
   async #startSidecar(envoy: string | undefined, workload: Workload): Promise<void> {
     const { name, app, version, podIp, appAddress, labels = {} } = workload;
-    await this.#startProxy(envoy, {
+    await this.#startProxy(workload.envoy ?? envoy, {
       type: "sidecar",
       podName: name,
       namespace: "default",

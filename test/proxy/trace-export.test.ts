@@ -1,18 +1,11 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fromBinary } from "@bufbuild/protobuf";
-import {
-  Server as GrpcServer,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ExportTraceServiceRequestSchema } from "../../src/api/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
 import { until } from "../controlplane/until.ts";
 import { BothPlanes, type Plane } from "./both-planes.ts";
 import { freePorts } from "./data-plane.ts";
+import { OtlpServer } from "./otlp-server.ts";
 import { SpanCollector } from "./span-collector.ts";
 import { otel, zipkin } from "./tracing-bootstrap.ts";
 
@@ -196,36 +189,7 @@ test("drops spans that find no room", async () => {
 });
 
 test("sends OTLP as gRPC calls over the cluster's HTTP/2", async () => {
-  const calls: { spans: number; key: unknown }[] = [];
-  const server = new GrpcServer();
-  server.addService(
-    {
-      Export: {
-        path: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        requestStream: false,
-        responseStream: false,
-        requestSerialize: (bytes: Buffer) => bytes,
-        requestDeserialize: (bytes: Buffer) => bytes,
-        responseSerialize: (bytes: Buffer) => bytes,
-        responseDeserialize: (bytes: Buffer) => bytes,
-      },
-    },
-    {
-      Export(call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) {
-        const { resourceSpans } = fromBinary(ExportTraceServiceRequestSchema, call.request);
-        const spans = resourceSpans.flatMap(({ scopeSpans }) =>
-          scopeSpans.flatMap((one) => one.spans),
-        );
-        calls.push({ spans: spans.length, key: call.metadata.get("x-key")[0] });
-        reply(null, Buffer.alloc(0));
-      },
-    },
-  );
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
+  const server = await OtlpServer.start();
   const options = `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`;
   try {
     await start({
@@ -238,7 +202,7 @@ test("sends OTLP as gRPC calls over the cluster's HTTP/2", async () => {
         },
       }),
       runtime: { "tracing.opentelemetry.min_flush_spans": 2 },
-      collectorPort: port,
+      collectorPort: server.port,
       collectorOptions: {
         typed_extension_protocol_options: {
           "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -249,11 +213,11 @@ test("sends OTLP as gRPC calls over the cluster's HTTP/2", async () => {
       },
     });
     const outcome = await planes.each(async (plane) => {
-      calls.length = 0;
+      server.calls.length = 0;
       await ask(plane, 4);
-      await until(() => calls.length >= 2, "two calls");
+      await until(() => server.calls.length >= 2, "two calls");
       return {
-        calls: [...calls],
+        calls: server.calls.map(({ spans, key }) => ({ spans: spans.length, key })),
         stats: await counted(plane, "tracing.opentelemetry.spans_sent", 4),
       };
     });
@@ -263,6 +227,6 @@ test("sends OTLP as gRPC calls over the cluster's HTTP/2", async () => {
       { spans: 2, key: "abc" },
     ]);
   } finally {
-    server.forceShutdown();
+    server.stop();
   }
 });
