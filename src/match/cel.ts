@@ -1,22 +1,10 @@
-import {
-  CelScalar,
-  type CelValue,
-  celEnv,
-  celError,
-  celFunc,
-  isCelError,
-  listType,
-  objectType,
-  parse,
-  plan,
-} from "@bufbuild/cel";
-import { strings } from "@bufbuild/cel/ext";
+import type { CelEnv, CelValue } from "@bufbuild/cel";
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import { RE2JS } from "@bufbuild/re2";
 import type { Issue, Result } from "../base/issue.ts";
 import { streamAttributes } from "./cel/attributes.ts";
 import { type CelNode, walk } from "./cel/nodes.ts";
+import { celPackages } from "./cel/packages.ts";
 import { checkPaths } from "./cel/paths.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
@@ -43,7 +31,7 @@ export function compileCel(text: string, extras: ReadonlySet<string>): Result<Ce
   if (text.length > LENGTH_MAX) return refuse(`has more than ${LENGTH_MAX} characters`);
   let root: CelNode;
   try {
-    root = parse(text).expr;
+    root = celPackages().parse(text).expr;
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     return refuse(`Not able to parse expression: ${cause}`);
@@ -57,6 +45,7 @@ export function compileCel(text: string, extras: ReadonlySet<string>): Result<Ce
   walk(root, (node) => checkNode(node, { env, extras, patterns, tell }));
   checkPaths(root, tell);
   if (issues.length > 0) return { ok: false, issues };
+  const { plan, isCelError } = celPackages();
   const evaluate = plan(env, root);
   return {
     ok: true,
@@ -71,24 +60,24 @@ function refuse(message: string): Result<never> {
   return { ok: false, issues: [{ path: "", message }] };
 }
 
-type Env = ReturnType<typeof celEnv>;
 type Patterns = Map<string, (text: string) => boolean>;
 
-const { STRING, BYTES, DYN } = CelScalar;
-const LIST = listType(DYN);
-const TIMESTAMP = objectType(TimestampSchema);
-const DURATION = objectType(DurationSchema);
 const ADD = "_+_";
 const NANOS = 1_000_000_000n;
 
-function createEnv(extras: ReadonlySet<string>, patterns: Patterns): Env {
+function createEnv(extras: ReadonlySet<string>, patterns: Patterns): CelEnv {
+  const { celEnv, celError, celFunc, CelScalar, listType, objectType, strings } = celPackages();
+  const { STRING, BYTES, DYN } = CelScalar;
+  const list = listType(DYN);
+  const timestamp = objectType(TimestampSchema);
+  const duration = objectType(DurationSchema);
   const noJoin = (): never => {
     throw celError("strings and lists are not joined");
   };
   const funcs = [
-    celFunc(ADD, [LIST, LIST], LIST, noJoin),
+    celFunc(ADD, [list, list], list, noJoin),
     // The package answers with a moment.
-    celFunc("_-_", [TIMESTAMP, TIMESTAMP], DURATION, ({ message: to }, { message: from }) => {
+    celFunc("_-_", [timestamp, timestamp], duration, ({ message: to }, { message: from }) => {
       const nanos = (to.seconds - from.seconds) * NANOS + BigInt(to.nanos - from.nanos);
       return create(DurationSchema, { seconds: nanos / NANOS, nanos: Number(nanos % NANOS) });
     }),
@@ -107,7 +96,7 @@ function createEnv(extras: ReadonlySet<string>, patterns: Patterns): Env {
 const OPERATORS: ReadonlySet<string> = new Set(["_[_]", "_?_:_", "_&&_", "_||_"]);
 
 interface CheckContext {
-  readonly env: Env;
+  readonly env: CelEnv;
   readonly extras: ReadonlySet<string>;
   readonly patterns: Patterns;
   readonly tell: (message: string) => void;
@@ -131,7 +120,7 @@ function checkNode({ exprKind: kind }: CelNode, context: CheckContext): void {
   const constant = pattern?.case === "constExpr" ? pattern.value.constantKind : undefined;
   if (constant?.case !== "stringValue") return tell("the pattern of matches() must be a literal");
   try {
-    const regex = RE2JS.compile(constant.value);
+    const regex = celPackages().RE2JS.compile(constant.value);
     patterns.set(constant.value, (value) => regex.test(value));
   } catch (error) {
     tell(error instanceof Error ? error.message : String(error));

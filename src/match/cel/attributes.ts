@@ -1,4 +1,4 @@
-import { type CelInput, celUint } from "@bufbuild/cel";
+import type { CelInput, CelUint } from "@bufbuild/cel";
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { formatHostPort } from "../../base/ip.ts";
@@ -9,6 +9,7 @@ import type { MetadataValue } from "../match-request.ts";
 import { flagBits } from "../response-flags.ts";
 import type { HeaderSource, MetadataKind, StreamInfo } from "../stream-info.ts";
 import { utf8Text } from "../wire-text.ts";
+import { celPackages } from "./packages.ts";
 
 type Read<Of> = (of: Of) => CelInput | undefined;
 /** What may be asked of something, by its name. */
@@ -46,6 +47,7 @@ function lazy<Of>(readers: Readers<Of>, of: Of): LazyMap {
 const text = (value: string | undefined): string | undefined =>
   value === undefined ? undefined : utf8Text(value);
 const filled = (value: string | undefined): string | undefined => text(value || undefined);
+const unsigned = (value: number): CelUint => celPackages().celUint(BigInt(value));
 const whole = (value: number): bigint => BigInt(Math.trunc(value));
 
 /** `ms` with what is behind the point; whole nanoseconds. */
@@ -154,7 +156,7 @@ const ofTls = (side: (info: StreamInfo) => TlsInfo | undefined): Readers<StreamI
 const CONNECTION: Readers<StreamInfo> = {
   mtls: ({ connection }) => connection.tls?.peer !== undefined,
   requested_server_name: ({ connection }) => connection.serverName,
-  id: ({ connection }) => celUint(BigInt(connection.id)),
+  id: ({ connection }) => unsigned(connection.id),
   termination_details: (info) => filled(info.terminationDetails),
   transport_failure_reason: ({ connection }) => filled(connection.transportFailure),
   ...ofTls(({ connection }) => connection.tls),
@@ -178,9 +180,9 @@ const UPSTREAM: Readers<StreamInfo> = {
   transport_failure_reason: ({ upstream: { attempts, transportFailure } }) =>
     attempts === 0 ? undefined : text(transportFailure),
   cx_pool_ready_duration: ({ upstream: { poolReadyMs } }) => between(0, poolReadyMs),
-  request_attempt_count: ({ upstream }) => celUint(BigInt(upstream.attempts)),
+  request_attempt_count: ({ upstream }) => unsigned(upstream.attempts),
   num_endpoints: ({ upstream: { endpoints } }) =>
-    endpoints === undefined ? undefined : celUint(BigInt(endpoints)),
+    endpoints === undefined ? undefined : unsigned(endpoints),
   ...ofTls(({ upstream }) => upstream.tls),
 };
 

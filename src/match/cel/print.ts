@@ -1,4 +1,4 @@
-import { type CelValue, isCelList, isCelMap, isCelType, isCelUint } from "@bufbuild/cel";
+import type { CelValue } from "@bufbuild/cel";
 import { toJson } from "@bufbuild/protobuf";
 import {
   type Duration,
@@ -9,6 +9,7 @@ import {
 import type { MetadataValue } from "../match-request.ts";
 import { sixDigits } from "../six-digits.ts";
 import { wireText } from "../wire-text.ts";
+import { celPackages } from "./packages.ts";
 
 /** A value as Envoy writes it into a text. */
 export function printCel(value: CelValue): string {
@@ -16,6 +17,7 @@ export function printCel(value: CelValue): string {
   if (typeof value === "number") return sixDigits(value);
   if (typeof value === "bigint" || typeof value === "boolean") return String(value);
   if (value === null) return "NULL";
+  const { isCelList, isCelMap, isCelType, isCelUint } = celPackages();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("latin1");
   if (isCelUint(value)) return String(value.value);
   if (isCelList(value)) return "CelList value";
@@ -70,6 +72,7 @@ export function celJson(value: CelValue): MetadataValue | undefined {
   if (typeof value === "number" || typeof value === "boolean") return value;
   if (typeof value === "bigint") return Number(value);
   if (value === null) return null;
+  const { isCelList, isCelMap, isCelType, isCelUint } = celPackages();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (isCelUint(value)) return Number(value.value);
   if (isCelList(value)) return listJson([...value]);
