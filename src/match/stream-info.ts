@@ -140,6 +140,8 @@ export interface StreamInfo extends MatchRequest {
   readonly responseHeadersBytes: number;
   readonly responseTrailersBytes: number;
   readonly upstream: UpstreamInfo;
+  /** From its beginning to its end, in milliseconds; -1 while it lasts. */
+  readonly durationMs: number;
   /** Milliseconds on a clock that never goes back; -1 for what did not happen. */
   timeMs(point: TimePoint): number;
   /** Names in lower case, also `:method`, `:path`, `:scheme`, `:authority`. */

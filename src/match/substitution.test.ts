@@ -28,6 +28,7 @@ const INFO = {
   details: "a reason",
   startMs: Date.UTC(2026, 10, 21, 15, 1, 46, 646),
   bytesSent: 5,
+  durationMs: 3.2526,
   localReplyBody: "",
   upstream: { hostName: "[::1]:80", attempts: 2 },
   timeMs: (point: string) => ({ DS_RX_BEG: 1000, DS_TX_END: 1003.2526 })[point] ?? -1,

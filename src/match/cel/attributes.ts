@@ -95,10 +95,7 @@ const REQUEST: Readers<StreamInfo> = {
   time: (info) => create(TimestampSchema, spanOf(info.startMs)),
   size: requestSize,
   total_size: (info) => whole(info.bytesReceived + info.requestHeadersBytes),
-  duration: (info) =>
-    info.protocol === undefined
-      ? between(info.timeMs("DS_CX_BEG"), info.timeMs("DS_CX_END"))
-      : between(info.timeMs("DS_RX_BEG"), info.timeMs("DS_TX_END")),
+  duration: ({ durationMs }) => between(0, durationMs),
   protocol: (info) => info.protocol,
   path: header(":path"),
   url_path: (info) =>

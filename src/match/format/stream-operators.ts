@@ -234,22 +234,16 @@ const UNBUILT: OperatorTable = Object.fromEntries(
 const attempted = (read: (upstream: UpstreamInfo) => string | undefined): Operator =>
   text(({ upstream }) => (upstream.connectionId === undefined ? undefined : read(upstream)));
 
-const REQUEST = ["DS_RX_BEG", "DS_TX_END"] as const;
-const CONNECTION = ["DS_CX_BEG", "DS_CX_END"] as const;
-
 const TIME_OPERATORS: OperatorTable = {
   START_TIME: time((info) => info.startMs, false),
   START_TIME_LOCAL: time((info) => info.startMs, true),
   EMIT_TIME: time((info) => info.nowMs, false),
   EMIT_TIME_LOCAL: time((info) => info.nowMs, true),
   COMMON_DURATION: { argument: "required", takesLength: false, create: createDuration },
-  DURATION: plain((info) => {
-    const isTcp = info.protocol === undefined;
-    const [from, to] = isTcp ? CONNECTION : REQUEST;
-    // Of what is not over yet: until now.
-    if (info.timeMs(to) < 0) return Math.max(0, Math.floor(info.nowMs - info.startMs));
-    return between(from, to)(info);
-  }),
+  // Of what is not over yet: until now.
+  DURATION: plain(({ durationMs, nowMs, startMs }) =>
+    Math.max(0, Math.floor(durationMs < 0 ? nowMs - startMs : durationMs)),
+  ),
   REQUEST_DURATION: plain(between("DS_RX_BEG", "DS_RX_END")),
   REQUEST_TX_DURATION: plain(between("DS_RX_BEG", "US_TX_END")),
   RESPONSE_DURATION: plain(between("DS_RX_BEG", "US_RX_BEG")),

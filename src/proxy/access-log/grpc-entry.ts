@@ -108,8 +108,6 @@ function pick(
 
 function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCommonSchema> {
   const { connection, upstream, wire } = info;
-  const isTcp = info.protocol === undefined;
-  const end = isTcp ? info.timeMs("DS_CX_END") : info.timeMs("DS_TX_END");
   const since = (point: TimePoint): { seconds: bigint; nanos: number } | undefined =>
     duration(info.timeMs(point) - info.timeMs("DS_RX_BEG"), info.timeMs(point));
   const startSeconds = Math.floor(info.startMs / 1000);
@@ -125,7 +123,7 @@ function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCo
       nanos: Math.floor((info.startMs - startSeconds * 1000) * 1e6),
     },
     ...times({
-      duration: duration(end - info.timeMs(isTcp ? "DS_CX_BEG" : "DS_RX_BEG"), end),
+      duration: duration(info.durationMs, info.durationMs),
       timeToLastRxByte: since("DS_RX_END"),
       timeToFirstUpstreamTxByte: since("US_TX_BEG"),
       timeToLastUpstreamTxByte: since("US_TX_END"),
@@ -148,7 +146,7 @@ function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCo
     connectionTerminationDetails: utf8Text(info.terminationDetails),
     ...(flags === undefined ? {} : { responseFlags: flags }),
     streamId: info.streamId ?? "",
-    intermediateLogEntry: end < 0,
+    intermediateLogEntry: info.durationMs < 0,
     downstreamWireBytesSent: BigInt(wire.sent),
     downstreamWireBytesReceived: BigInt(wire.received),
     upstreamWireBytesSent: BigInt(upstream.wire.sent),

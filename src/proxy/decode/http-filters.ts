@@ -5,9 +5,11 @@ import {
   HttpFilterSchema,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { Issue } from "../../base/issue.ts";
+import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { HttpFilterConfig } from "../http/http-filter.ts";
+import { decodeAccessLogs } from "./access-log.ts";
 import { BUFFER, BUFFER_OF_ROUTE } from "./buffer.ts";
 import { COMPRESSOR, COMPRESSOR_OF_ROUTE } from "./compressor.ts";
 import { CORS, CORS_OF_ROUTE } from "./cors.ts";
@@ -33,17 +35,37 @@ import { TAP } from "./tap.ts";
 
 /** The filter that ends every chain. */
 interface RouterConfig {
-  readonly isRouter: true;
-  readonly suppressesEnvoyHeaders: boolean;
+  readonly router: RouterOptions;
 }
+
+/** What the connection manager has from its router. */
+type RouterOptions = Pick<
+  HttpConfig,
+  "suppressesEnvoyHeaders" | "attemptLogs" | "attemptLogMoments"
+>;
 
 /** What a decoder makes of a filter's message; the chain gives it its name and place. */
 type FilterOpen = Pick<HttpFilterConfig, "open" | "needsTimes">;
 
 const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, issues) => {
-  const fields = ["suppress_envoy_headers", "dynamic_stats"];
+  const fields = [
+    "suppress_envoy_headers",
+    "dynamic_stats",
+    "upstream_log",
+    "upstream_log_options",
+  ];
   issues.push(...refuseFields(RouterSchema, message, fields, path));
-  return { isRouter: true, suppressesEnvoyHeaders: message.suppressEnvoyHeaders };
+  const { upstreamLogOptions: options } = message;
+  return {
+    router: {
+      suppressesEnvoyHeaders: message.suppressEnvoyHeaders,
+      attemptLogs: decodeAccessLogs(message.upstreamLog, path, issues, { field: "upstream_log" }),
+      attemptLogMoments: {
+        onConnected: options?.flushUpstreamLogOnUpstreamStream === true,
+        everyMs: durationMs(options?.upstreamLogFlushInterval) ?? 0,
+      },
+    },
+  };
 });
 
 /** Every HTTP filter that is built; an entry here is all that a new one needs. */
@@ -94,6 +116,12 @@ export function decodeRouteSettings(
   return found === undefined ? "unknown" : found.decode(any, path, issues);
 }
 
+const NO_ROUTER: RouterOptions = {
+  suppressesEnvoyHeaders: false,
+  attemptLogs: [],
+  attemptLogMoments: { onConnected: false, everyMs: 0 },
+};
+
 const FIELDS = ["name", "typed_config", "is_optional", "disabled"];
 
 /** Decodes the HTTP filters of a connection manager: the last one is the router, and no other. */
@@ -101,9 +129,9 @@ export function decodeHttpFilters(
   filters: readonly HttpFilter[],
   path: string,
   issues: Issue[],
-): Pick<HttpConfig, "filters" | "suppressesEnvoyHeaders"> {
+): Pick<HttpConfig, "filters"> & RouterOptions {
   const decoded: HttpFilterConfig[] = [];
-  let suppressesEnvoyHeaders = false;
+  let router = NO_ROUTER;
   for (const [at, filter] of filters.entries()) {
     const filterPath = joinPath(path, `http_filters[${at}]`);
     issues.push(...refuseFields(HttpFilterSchema, filter, FIELDS, filterPath));
@@ -117,7 +145,7 @@ export function decodeHttpFilters(
       decoded.push({ ...found, name, isDisabled });
       if (isLast) issues.push({ path: filterPath, message: misplaced("non-terminal", name) });
     } else {
-      suppressesEnvoyHeaders = found.suppressesEnvoyHeaders;
+      ({ router } = found);
       if (!isLast) issues.push({ path: filterPath, message: misplaced("terminal", name) });
     }
   }
@@ -125,7 +153,7 @@ export function decodeHttpFilters(
     const what = "is empty: the router is missing";
     issues.push({ path: joinPath(path, "http_filters"), message: what });
   }
-  return { filters: decoded, suppressesEnvoyHeaders };
+  return { filters: decoded, ...router };
 }
 
 /** A filter that is not built may be left out where the configuration says so. */

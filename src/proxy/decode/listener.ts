@@ -147,7 +147,7 @@ function decodeRefusalLogs({ accessLog: logs }: Listener, issues: Issue[]): Acce
         "is supported with a response_flag_filter of NR only: log connections in their filter chains";
       issues.push({ path: `access_log[${at}].filter`, message: what });
     }
-    return decodeAccessLogs([log], "", issues, at);
+    return decodeAccessLogs([log], "", issues, { first: at });
   });
 }
 

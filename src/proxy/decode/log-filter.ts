@@ -105,10 +105,9 @@ function decodeAll(
   );
 }
 
-function durationMs(info: StreamInfo): number {
-  const isTcp = info.protocol === undefined;
-  const startMs = info.timeMs(isTcp ? "DS_CX_BEG" : "DS_RX_BEG");
-  return Math.floor(info.timeMs(isTcp ? "DS_CX_END" : "DS_TX_END") - startMs);
+/** Of what is not over yet: until now. */
+function durationMs({ durationMs: whole, nowMs, startMs }: StreamInfo): number {
+  return Math.floor(whole < 0 ? nowMs - startMs : whole);
 }
 
 function compare(

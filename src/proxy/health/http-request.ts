@@ -97,6 +97,7 @@ export function checkStreamInfo(host: Host, clock: Clock, protocol: CheckProtoco
       locality: host.state.locality,
       endpoints: undefined,
     },
+    durationMs: -1,
     timeMs: () => -1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,

@@ -4,6 +4,7 @@ import type { NameFormat } from "../http1/header-case.ts";
 import type { HeadLimits } from "../http1/parse-head.ts";
 import type { Http2Options } from "../http2/http2-options.ts";
 import type { OnDemandHosts } from "../on-demand-hosts.ts";
+import type { AttemptLogMoments } from "../router/attempt-log.ts";
 import type { HttpStats } from "../stats/http-stats.ts";
 import type { HttpTracing, TracingConfig } from "../tracing/http-tracing.ts";
 import type { ClientAddressOptions } from "./client-address.ts";
@@ -79,6 +80,9 @@ export interface HttpConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   /** `undefined`: entries are written at the end of a stream only. */
   readonly logMoments: LogMoments | undefined;
+  /** The router's own, an entry for each attempt. */
+  readonly attemptLogs: readonly AccessLogConfig[];
+  readonly attemptLogMoments: AttemptLogMoments;
   /** `undefined`: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   /** `undefined`: answers of our own are left as they are. */
@@ -92,6 +96,7 @@ export interface HttpService {
   readonly stats: HttpStats;
   readonly filters: readonly OpenFilter[];
   readonly accessLogs: readonly AccessLog[];
+  readonly attemptLogs: readonly AccessLog[];
   /** Whether anybody wants to know when what happened to a request. */
   readonly keepsTimes: boolean;
   /** How much of a response is kept while a filter holds its head, in HTTP/1.1. */

@@ -54,9 +54,9 @@ export class HttpStreamInfo implements StreamInfo {
   localReplyBody = "";
   readonly terminationDetails = "";
 
-  constructor(stream: InformedStream) {
+  constructor(stream: InformedStream, upstream: UpstreamInfo = new HttpUpstreamInfo(stream)) {
     this.#stream = stream;
-    this.upstream = new HttpUpstreamInfo(stream);
+    this.upstream = upstream;
   }
 
   // As matchers read it.
@@ -97,7 +97,7 @@ export class HttpStreamInfo implements StreamInfo {
   get isHealthCheck(): boolean {
     return this.#stream.notes.isHealthCheck;
   }
-  get protocol(): string {
+  get protocol(): string | undefined {
     return this.#stream.protocol;
   }
   get status(): number {
@@ -174,6 +174,10 @@ export class HttpStreamInfo implements StreamInfo {
     return responseTrailers === undefined ? 0 : listBytes(responseTrailers);
   }
 
+  get durationMs(): number {
+    const { startMs, answerEndMs } = this.#stream.times;
+    return answerEndMs < 0 ? -1 : answerEndMs - startMs;
+  }
   timeMs(point: TimePoint): number {
     const { times, router } = this.#stream;
     switch (point) {
@@ -251,7 +255,7 @@ export class HttpStreamInfo implements StreamInfo {
 }
 
 /** Each once. */
-function namesOf(headers: HeaderList | undefined): readonly string[] {
+export function namesOf(headers: HeaderList | undefined): readonly string[] {
   if (headers === undefined) return [];
   const names = new Set<string>();
   for (let at = 0; at < headers.end; at += 2) names.add(headers.entries[at] ?? "");
@@ -259,7 +263,7 @@ function namesOf(headers: HeaderList | undefined): readonly string[] {
 }
 
 /** The upstream side of a request. */
-class HttpUpstreamInfo implements UpstreamInfo {
+export class HttpUpstreamInfo implements UpstreamInfo {
   readonly #stream: InformedStream;
 
   constructor(stream: InformedStream) {

@@ -1,6 +1,7 @@
 import { type ResponseFlag } from "../../match/response-flags.ts";
 import { type ClusterAction } from "../../match/route.ts";
 import { routeWithin } from "../../match/tls-route.ts";
+import { AttemptLog } from "../router/attempt-log.ts";
 import { acceptsRoute, takeRedirect } from "../router/internal-redirect.ts";
 import type { RoutedStream } from "../router/routed-stream.ts";
 import { Router } from "../router/router.ts";
@@ -57,6 +58,7 @@ export class HttpStream
   readonly #way: RequestWay;
   readonly #answer: ResponseWay;
   readonly trace: StreamTrace | undefined;
+  readonly attemptLog: AttemptLog | undefined;
   #isRequestDone = false;
   #isResponseStarted = false;
   #isOver = true;
@@ -71,6 +73,7 @@ export class HttpStream
     this.info = new HttpStreamInfo(this);
     this.#log = StreamLog.of(service, this.info, this.context);
     this.meter = this.#log?.meter;
+    this.attemptLog = AttemptLog.of(service, this);
     this.router = new Router(this, this.#log?.upstreamMeter);
     this.trace = service.tracing && new StreamTrace(service.tracing, this);
     this.#filters = new FilterRun(service.filters, this);

@@ -38,9 +38,11 @@ export class StreamLog {
     this.#context = context;
   }
 
-  /** `undefined` where there is no log. */
+  /** `undefined` where there is no log, neither here nor in the router. */
   static of(service: HttpService, info: LoggedInfo, context: ProxyContext): StreamLog | undefined {
-    return service.accessLogs.length === 0 ? undefined : new StreamLog(service, info, context);
+    const { accessLogs, attemptLogs } = service;
+    if (accessLogs.length + attemptLogs.length === 0) return undefined;
+    return new StreamLog(service, info, context);
   }
 
   onRequest(): void {

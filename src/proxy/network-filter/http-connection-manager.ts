@@ -16,7 +16,7 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
       return {
         service,
         open(connection, adopt, onEnd) {
-          if (service.accessLogs.length > 0) connection.keepAddresses();
+          if (service.keepsTimes) connection.keepAddresses();
           return openConnection({ service, context: deps.context, connection, onEnd }, adopt);
         },
       };
@@ -37,12 +37,13 @@ function createService(config: HttpConfig, deps: ChainDeps): HttpService {
       create: open({ context, name, statPrefix }),
     })),
     accessLogs: config.accessLogs.map((log) => logs.open(log)),
+    attemptLogs: config.attemptLogs.map((log) => logs.open(log)),
     routes:
       config.rdsName === ""
         ? { current: config.inlineRoutes }
         : routeSource(config.rdsName, statPrefix),
     keepsTimes:
-      config.accessLogs.length > 0 ||
+      config.accessLogs.length + config.attemptLogs.length > 0 ||
       config.tracing?.isVerbose === true ||
       config.filters.some(({ needsTimes }) => needsTimes),
     bufferBytesMax: deps.bufferBytesMax,

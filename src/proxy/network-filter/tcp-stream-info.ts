@@ -70,6 +70,7 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
   const { connection, context, upstream, startMs } = summary;
   const endMs = context.clock.monotonicMs();
   const host = upstream?.host;
+  const isEnd = summary.logType === "TcpConnectionEnd" || summary.logType === "NotSet";
   const times: Readonly<Partial<Record<TimePoint, number>>> = {
     DS_CX_BEG: startMs,
     DS_CX_END: endMs,
@@ -110,6 +111,7 @@ export function tcpStreamInfo(summary: TcpSummary): StreamInfo {
     responseHeadersBytes: 0,
     responseTrailersBytes: 0,
     upstream: upstreamInfo(summary),
+    durationMs: isEnd ? endMs - startMs : -1,
     timeMs: (point) => times[point] ?? -1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,

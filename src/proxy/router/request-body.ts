@@ -20,6 +20,8 @@ export class RequestBody {
   isTunnelShut = false;
   /** All of it has come. */
   isDone = false;
+  /** In the last attempt. */
+  bytesSent = 0;
 
   constructor(stream: RoutedStream) {
     this.#stream = stream;
@@ -56,6 +58,7 @@ export class RequestBody {
   /** An attempt has begun on `exchange`: it gets what was kept for it. */
   sendKept(exchange: UpstreamExchange): void {
     if (exchange.protocol === undefined) this.isTunnelShut = false;
+    this.bytesSent = this.isTunnelShut ? 0 : this.#kept.bytes;
     if (!this.isTunnelShut) this.#kept.sendTo(exchange, this.#bytesMax);
     if (this.isDone) this.#sendEnd(exchange);
   }
@@ -63,6 +66,7 @@ export class RequestBody {
   /** The upstream has granted a tunnel. */
   openTunnel(exchange: UpstreamExchange): void {
     this.isTunnelShut = false;
+    this.bytesSent = this.#kept.bytes;
     this.#kept.sendTo(exchange, this.#bytesMax);
     if (this.isDone && this.#stream.head.upgrade !== "") this.#sendEnd(exchange);
     exchange.flush();
@@ -75,7 +79,10 @@ export class RequestBody {
     if (this.#kept.staysWhenSent || taker === undefined) {
       this.#keep(taker !== undefined, buffer, from, to);
     }
-    taker?.sendBytes(buffer, from, to);
+    if (taker !== undefined) {
+      taker.sendBytes(buffer, from, to);
+      this.bytesSent += to - from;
+    }
     for (const shadow of this.#shadows) shadow.sendBytes(buffer, from, to);
   }
 

@@ -6,6 +6,7 @@ import type { LocalReply } from "../http/local-reply.ts";
 import type { ResponseHead } from "../http/message-head.ts";
 import type { StreamTimes } from "../http/stream-times.ts";
 import type { StreamTrace } from "../tracing/stream-trace.ts";
+import type { AttemptLog } from "./attempt-log.ts";
 
 /** What the router needs of the stream that it ends. */
 export interface RoutedStream extends FilterStream {
@@ -15,6 +16,8 @@ export interface RoutedStream extends FilterStream {
   readonly protocol: string;
   /** `undefined` where nothing is traced. */
   readonly trace: StreamTrace | undefined;
+  /** `undefined` where nothing is logged of attempts. */
+  readonly attemptLog: AttemptLog | undefined;
   /** What logs say of the response's origin. */
   details: string;
   /** Behind the last chunk of the request, once that has come. */

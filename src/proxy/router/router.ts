@@ -10,6 +10,7 @@ import { opensTunnel } from "../http/framing.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import {
   brokenOff,
+  flagOfReset,
   invalidHeaderValue,
   type LocalReply,
   maxDurationReached,
@@ -86,6 +87,11 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
 
   get host(): Host | undefined {
     return this.#host ?? this.#pick.lastTried;
+  }
+
+  /** Of the request's body, in the last attempt. */
+  get bytesSent(): number {
+    return this.#body.bytesSent;
   }
 
   /** Begun so far. */
@@ -184,6 +190,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
       takeHostName(this.#stream, action, host);
     }
     this.#stream.trace?.startAttempt(host, this.attempts);
+    this.#stream.attemptLog?.start();
     this.#filters = AttemptFilters.of(host, this.#stream, this);
     // An attempt that filters hold has begun; any other one begins with its connection.
     if (this.#filters !== undefined) this.#startPerTry();
@@ -221,10 +228,11 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
   }
 
   onExchange(exchange: UpstreamExchange): void {
-    const { head, times, scheme } = this.#stream;
+    const { head, times, scheme, attemptLog } = this.#stream;
     this.#connection = exchange;
     exchange.host.outlier?.onConnected();
     times.startAttempt();
+    attemptLog?.onConnected();
     this.#tellAttempt(head);
     exchange.begin(this, head, scheme, this.#body.isNone);
     this.#body.sendKept(exchange);
@@ -297,6 +305,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
     this.#stream.times.note(MOMENT.readBegin);
     if (!hasBody) this.#stream.times.note(MOMENT.readEnd);
     this.#stream.trace?.onAttemptHead(head, hasBody);
+    this.#stream.attemptLog?.onHead(head);
     judgeResponse(this.#host, this.#stream.head, head);
     this.#host?.countResponse(head.status);
     heedImmediateFail(this.#host, head);
@@ -352,12 +361,14 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
   onBodyBytes(buffer: Buffer, from: number, to: number): void {
     this.#timers.moved();
     this.#stream.times.noteFirst(MOMENT.readBody);
+    this.#stream.attemptLog?.onBytes(to - from);
     this.#stream.onUpstreamBytes(buffer, from, to);
   }
 
   onBodyEnd(trailers?: HeaderList): void {
     this.#stream.times.note(MOMENT.readEnd);
     this.#stream.trace?.endAttempt(trailers);
+    this.#stream.attemptLog?.end(trailers);
     this.#connection = undefined;
     this.#filters?.end();
     this.#release();
@@ -376,6 +387,8 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
     this.#connection = undefined;
     judgeReset(this.#host, reason);
     this.#stream.trace?.failAttempt(reason);
+    this.#stream.attemptLog?.addFlag(flagOfReset(reason));
+    this.#stream.attemptLog?.end();
     if (this.#isResponseStarted) {
       this.#end();
       this.#stream.onUpstreamBroken(brokenOff(reason));
@@ -423,6 +436,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
     if (this.cluster !== undefined) countTimeout(this.cluster.load, kind);
     if (kind !== TIMEOUT.response && !this.#isResponseStarted) {
       this.#stream.trace?.onAttemptTimeout();
+      this.#stream.attemptLog?.addFlag(kind === TIMEOUT.perTryIdle ? "SI" : "UT");
     }
     const policy = this.#pick.policy;
     if (kind !== TIMEOUT.response && !this.#isResponseStarted && policy?.onReset === true) {
@@ -462,6 +476,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
   #abandon(): void {
     this.#filters?.end();
     this.#stream.trace?.cancelAttempt();
+    this.#stream.attemptLog?.end();
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.abandon();
