@@ -9,6 +9,7 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from "../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "../api/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -174,6 +175,7 @@ export const EXTENSION_TYPES: Registry = createRegistry(
   CorsSchema,
   FileAccessLogSchema,
   ExpressionFilterSchema,
+  OpenTelemetryAccessLogConfigSchema,
   CelSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,

@@ -156,7 +156,7 @@ export class Proxy {
     const context = this.#createContext({ tlsContexts, deadlines, flushQueue });
     const { drainMs = DRAIN_MS, drainStrategy: strategy = "gradual" } = deps;
     this.#drain = new ServerDrain({ clock, prng, durationMs: drainMs, strategy });
-    this.#accessLogs = new AccessLogs(this.#logFiles, { ...context, node });
+    this.#accessLogs = new AccessLogs(this.#logFiles, context, node);
     this.#listeners = this.#createListeners(context, drainMs);
     this.#discovery = new Discovery({
       bootstrap,
@@ -415,13 +415,14 @@ export class Proxy {
     await this.#listeners.stop(drainMs);
     await this.#adsDone;
     this.#tracers.close();
+    // What waits goes out over the connections of clusters.
+    await this.#accessLogs.close();
     this.#clusters.close();
     this.#routes.close();
     this.#dnsCaches.close();
     this.#secrets.close();
     await this.#secretStreams.stop();
     await this.#admin.stop();
-    await this.#accessLogs.close();
     await this.#logFiles.close();
   }
 }

@@ -120,7 +120,7 @@ export function createSimProxy(
   const routes = new RouteSet({ counters, clock, onHostNames: NOTHING, onReady: NOTHING });
   const deps: ChainDeps = {
     context,
-    logs: new AccessLogs(new LogFiles(clock, log, writeStream), { ...context, node: NODE }),
+    logs: new AccessLogs(new LogFiles(clock, log, writeStream), context, NODE),
     routeSource: (name, statPrefix) => routes.source(name, statPrefix),
     findByAddress: () => undefined,
     drainMs: 1000,

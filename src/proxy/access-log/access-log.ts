@@ -1,5 +1,6 @@
-import type { StreamInfo } from "../../match/stream-info.ts";
+import type { NodeInfo, StreamInfo } from "../../match/stream-info.ts";
 import type { OnFault } from "../fault-log.ts";
+import type { Collector } from "../tracing/cluster-sender.ts";
 
 /** Writes what is known of a stream as one entry, with its line end if it has one. */
 export type EntryFormat = (info: StreamInfo) => string;
@@ -30,9 +31,25 @@ export interface GrpcSink {
   readonly encode: (info: StreamInfo) => Uint8Array;
 }
 
+/** Records to a collector of OpenTelemetry's. */
+export interface OtelSink {
+  readonly kind: "otel";
+  /** Of its configuration: one with the same shares its reports. */
+  readonly digest: string;
+  readonly collector: Collector;
+  /** Behind Envoy's own prefix of statistics; "" for none. */
+  readonly statPrefix: string;
+  /** How long a record waits for others, and how many bytes make a report. */
+  readonly flushMs: number;
+  readonly bufferBytesMax: number;
+  /** What all records are about, as it goes over the wire. */
+  readonly resource: (node: NodeInfo) => Uint8Array;
+  readonly encode: (info: StreamInfo) => Uint8Array;
+}
+
 /** Where an access log goes, what it writes there, and about which streams. */
 export interface AccessLogConfig {
-  readonly sink: FileSink | GrpcSink;
+  readonly sink: FileSink | GrpcSink | OtelSink;
   /** Absent: all of them. */
   readonly filter?: LogFilter;
 }

@@ -1,19 +1,30 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { ProxyContext } from "../context.ts";
 import type { AccessLog, AccessLogConfig, LogOpener } from "./access-log.ts";
-import { type GrpcLogDeps, GrpcLogs } from "./grpc-logs.ts";
+import { GrpcLogs } from "./grpc-logs.ts";
 import type { LogFiles } from "./log-file.ts";
+import { OtelLogs } from "./otel-logs.ts";
 
 /** Every access log of one proxy, wherever it goes. */
 export class AccessLogs implements LogOpener {
   readonly #files: LogFiles;
   readonly #services: GrpcLogs;
 
-  constructor(files: LogFiles, deps: GrpcLogDeps) {
+  readonly #collectors: OtelLogs;
+
+  constructor(files: LogFiles, context: ProxyContext, node: Node) {
     this.#files = files;
-    this.#services = new GrpcLogs(deps);
+    this.#services = new GrpcLogs({ ...context, node });
+    this.#collectors = new OtelLogs(context);
+  }
+
+  #openSink(sink: AccessLogConfig["sink"]): AccessLog {
+    if (sink.kind === "file") return this.#files.open(sink);
+    return sink.kind === "grpc" ? this.#services.open(sink) : this.#collectors.open(sink);
   }
 
   open({ sink, filter }: AccessLogConfig): AccessLog {
-    const log = sink.kind === "file" ? this.#files.open(sink) : this.#services.open(sink);
+    const log = this.#openSink(sink);
     if (filter === undefined) return log;
     return {
       log(info) {
@@ -23,7 +34,7 @@ export class AccessLogs implements LogOpener {
   }
 
   /** Sends what waits; files are closed by whoever has them. */
-  close(): Promise<void> {
-    return this.#services.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#services.close(), this.#collectors.close()]);
   }
 }

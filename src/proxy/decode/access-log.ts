@@ -3,7 +3,6 @@ import {
   type AccessLog,
   AccessLogSchema,
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
-import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import {
   type SubstitutionFormatString,
   SubstitutionFormatStringSchema,
@@ -13,19 +12,17 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
-import { CelSchema } from "../../api/gen/envoy/extensions/formatter/cel/v3/cel_pb.js";
-import { MetadataSchema } from "../../api/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.js";
-import { ReqWithoutQuerySchema } from "../../api/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import type { FormatExtras } from "../../match/substitution.ts";
 import { compileFormat } from "../../match/substitution.ts";
 import type { AccessLogConfig, EntryFormat } from "../access-log/access-log.ts";
 import { compileJsonFormat } from "../access-log/json-format.ts";
-import { decodeCelConfig } from "./cel-config.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
+import { decodeFormatters } from "./formatters.ts";
 import { GRPC_ACCESS_LOGS } from "./grpc-access-log.ts";
 import { decodeLogFilter } from "./log-filter.ts";
+import { OTEL_ACCESS_LOG } from "./otel-access-log.ts";
 
 /** Envoy's format when none is given. */
 const DEFAULT_FORMAT =
@@ -37,6 +34,7 @@ const DEFAULT_FORMAT =
 /** Every access log that is built. */
 const ACCESS_LOGS: readonly Extension<AccessLogConfig["sink"]>[] = [
   ...GRPC_ACCESS_LOGS,
+  OTEL_ACCESS_LOG,
   extension(FileAccessLogSchema, (message, path, issues) => {
     const fields = ["path", "format", "json_format", "typed_json_format", "log_format"];
     issues.push(...refuseFields(FileAccessLogSchema, message, fields, path));
@@ -130,32 +128,6 @@ function compileText(
   if (compiled.ok) return compiled.value;
   for (const { message } of compiled.issues) issues.push({ path, message });
   return () => "";
-}
-
-/** Operators that a format has only with an extension, by the extension. */
-const FORMATTERS: readonly Extension<FormatExtras>[] = [
-  extension(ReqWithoutQuerySchema, () => new Set(["REQ_WITHOUT_QUERY"])),
-  // Built in, whether it is asked for or not.
-  extension(MetadataSchema, () => new Set()),
-  // So is this one; only what its expressions may do is said here.
-  extension(CelSchema, (message, path, issues) => {
-    issues.push(...refuseFields(CelSchema, message, ["cel_config"], path));
-    return decodeCelConfig(message.celConfig, joinPath(path, "cel_config"), issues);
-  }),
-];
-
-/** Decodes the extensions that bring operators of their own, and what is possible with them. */
-export function decodeFormatters(
-  formatters: readonly TypedExtensionConfig[],
-  path: string,
-  issues: Issue[],
-): FormatExtras {
-  const names = formatters.flatMap(({ name, typedConfig: any }, at) => {
-    const formatterPath = joinPath(path, `formatters[${at}]`);
-    const extras = decodeExtension(FORMATTERS, { name, any, path: formatterPath }, issues);
-    return extras === undefined ? [] : [...extras];
-  });
-  return new Set(names);
 }
 
 const FORMAT_FIELDS = [

@@ -14,8 +14,8 @@ import {
   headerMutationSettings,
   type LevelSteps,
 } from "../http-filter/header-mutation.ts";
-import { decodeFormatters } from "./access-log.ts";
 import { extension } from "./extension.ts";
+import { decodeFormatters } from "./formatters.ts";
 
 /** `envoy.filters.http.header_mutation` in a connection manager. */
 export const HEADER_MUTATION = extension(HeaderMutationSchema, (message, path, issues) => {

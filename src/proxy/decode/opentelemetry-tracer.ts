@@ -1,22 +1,13 @@
-import type { Any } from "@bufbuild/protobuf/wkt";
 import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
-import {
-  type GrpcService,
-  GrpcService_EnvoyGrpcSchema,
-  GrpcServiceSchema,
-} from "../../api/gen/envoy/config/core/v3/grpc_service_pb.js";
 import {
   type OpenTelemetryConfig,
   OpenTelemetryConfigSchema,
 } from "../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
-import { EnvironmentResourceDetectorConfigSchema } from "../../api/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js";
-import { StaticConfigResourceDetectorConfigSchema } from "../../api/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.js";
 import { AlwaysOnSamplerConfigSchema } from "../../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.js";
 import { ParentBasedSamplerConfigSchema } from "../../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler_pb.js";
 import { TraceIdRatioBasedSamplerConfigSchema } from "../../api/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler_pb.js";
 import type { Issue } from "../../base/issue.ts";
 import { VERSION } from "../../base/version.ts";
-import { durationMs } from "../../match/duration-ms.ts";
 import { fractionOf } from "../../match/fraction.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
 import { wireText } from "../../match/wire-text.ts";
@@ -30,7 +21,7 @@ import { SpanReporter } from "../tracing/span-reporter.ts";
 import { TraceClock } from "../tracing/trace-clock.ts";
 import type { OpenTracer } from "../tracing/tracer-set.ts";
 import { decodeExtension, type Extension, extension } from "./extension.ts";
-import { decodeHeader, decodeHttpService } from "./http-service.ts";
+import { decodeOtlpGrpc, decodeOtlpHttp, detectResource } from "./otlp-collector.ts";
 import type { DecodedTracer } from "./zipkin-tracer.ts";
 
 const FIELDS = [
@@ -81,46 +72,12 @@ function decodeCollector(
     issues.push({ path, message: what });
   }
   if (httpService !== undefined) {
-    const target = decodeHttpService(httpService, joinPath(path, "http_service"), issues);
-    return {
-      ...target,
-      contentType: "application/x-protobuf",
-      isGrpc: false,
-      isTaken: (status) => status === 200,
-      timeoutMs: () => target.timeoutMs,
-    };
+    return decodeOtlpHttp(httpService, joinPath(path, "http_service"), issues);
   }
-  return grpcService && decodeGrpc(grpcService, joinPath(path, "grpc_service"), issues);
+  return grpcService && decodeOtlpGrpc(grpcService, EXPORT, joinPath(path, "grpc_service"), issues);
 }
 
 const EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-
-function decodeGrpc(message: GrpcService, path: string, issues: Issue[]): Collector | undefined {
-  const fields = ["envoy_grpc", "timeout", "initial_metadata"];
-  issues.push(...refuseFields(GrpcServiceSchema, message, fields, path));
-  const { targetSpecifier: target } = message;
-  if (target.case !== "envoyGrpc") {
-    if (target.case === undefined) issues.push({ path, message: "names no service" });
-    return undefined;
-  }
-  const grpcPath = joinPath(path, "envoy_grpc");
-  const known = ["cluster_name", "authority"];
-  issues.push(...refuseFields(GrpcService_EnvoyGrpcSchema, target.value, known, grpcPath));
-  const { clusterName, authority } = target.value;
-  const timeoutMs = durationMs(message.timeout) ?? 0;
-  return {
-    clusterName,
-    authority: wireText(authority || clusterName),
-    path: EXPORT,
-    contentType: "application/grpc",
-    headers: message.initialMetadata.flatMap((header, at) =>
-      decodeHeader(header, joinPath(path, `initial_metadata[${at}]`), issues),
-    ),
-    isGrpc: true,
-    isTaken: (status) => status === 200,
-    timeoutMs: () => timeoutMs,
-  };
-}
 
 const SAMPLERS: readonly Extension<Sampler>[] = [
   extension(AlwaysOnSamplerConfigSchema, () => alwaysOn),
@@ -150,21 +107,6 @@ function decodeSampler(
   return decodeExtension(SAMPLERS, { name, any, path }, issues);
 }
 
-type Attributes = readonly (readonly [name: string, value: string])[];
-
-const DETECTORS: readonly Extension<Attributes>[] = [
-  extension(EnvironmentResourceDetectorConfigSchema, () => {
-    const pairs = (process.env["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",");
-    return pairs.flatMap((pair) => {
-      const [name = "", value = "", ...more] = pair.split("=").filter((part) => part !== "");
-      return name === "" || value === "" || more.length > 0 ? [] : [[name, value] as const];
-    });
-  }),
-  extension(StaticConfigResourceDetectorConfigSchema, ({ attributes }) =>
-    Object.entries(attributes).filter(([name, value]) => name !== "" && value !== ""),
-  ),
-];
-
 function decodeResource(
   message: OpenTelemetryConfig,
   path: string,
@@ -179,11 +121,8 @@ function decodeResource(
     resource.set("telemetry.sdk.name", "weft");
     resource.set("telemetry.sdk.version", VERSION);
   }
-  for (const [at, { name, typedConfig }] of message.resourceDetectors.entries()) {
-    const detectorPath = joinPath(path, `resource_detectors[${at}]`);
-    const any: Any | undefined = typedConfig;
-    const found = decodeExtension(DETECTORS, { name, any, path: detectorPath }, issues);
-    for (const [key, value] of found ?? []) resource.set(wireText(key), wireText(value));
+  for (const [key, value] of detectResource(message.resourceDetectors, path, issues)) {
+    resource.set(key, value);
   }
   return resource;
 }
