@@ -175,8 +175,9 @@ export class HttpStreamInfo implements StreamInfo {
   }
 
   get durationMs(): number {
-    const { startMs, answerEndMs } = this.#stream.times;
-    return answerEndMs < 0 ? -1 : answerEndMs - startMs;
+    const { times } = this.#stream;
+    const endMs = times.at(MOMENT.answerEnd);
+    return endMs < 0 ? -1 : endMs - times.startMs;
   }
   timeMs(point: TimePoint): number {
     const { times, router } = this.#stream;
