@@ -2,10 +2,10 @@ import { memoise } from "../base/memo.ts";
 import type { EndpointSlice } from "../config/endpoint-slice.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import { formatKey } from "../config/object.ts";
-import type { Endpoint } from "../model/endpoint.ts";
+import type { ServiceEndpoints } from "../model/endpoint.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { ProxyNode } from "../model/proxy.ts";
-import type { Service } from "../model/service.ts";
+import type { Resolution, Service } from "../model/service.ts";
 import { MESH_GATEWAY } from "../model/virtual-service.ts";
 import type { ConfigView } from "../store/store.ts";
 import type { ConnectedProxy } from "./proxy-pool.ts";
@@ -70,49 +70,82 @@ function outboundConflicts(
   return conflicts;
 }
 
+type RegistryProblem =
+  | "endpoint_no_pod"
+  | "pilot_dns_cluster_without_endpoints"
+  | "pilot_eds_no_instances";
+
 const registryProblems = memoise(
   (
     services: readonly Service[],
-    endpoints: ReadonlyMap<string, ReadonlyMap<string, readonly Endpoint[]>>,
-  ): Pick<
-    MeshProblems,
-    | "endpoint_no_pod"
-    | "pilot_dns_cluster_without_endpoints"
-    | "pilot_duplicate_envoy_clusters"
-    | "pilot_eds_no_instances"
-  > => {
-    const noPod = new Map<string, ProblemDetail>();
-    const noEndpoints = new Map<string, ProblemDetail>();
-    const noInstances = new Map<string, ProblemDetail>();
-    const duplicates = new Map<string, ProblemDetail>();
-    const byHost = new Map<string, Service>();
-    for (const service of services) {
-      const { hostname, resolution, registry, id } = service;
-      const first = byHost.get(hostname);
-      if (first === undefined) byHost.set(hostname, service);
-      else {
-        const message = `${formatKey(first.key)} and ${formatKey(service.key)}: of those that a proxy sees, one counts`;
-        duplicates.set(hostname, { message });
-      }
-      for (const port of service.ports) {
-        const list = endpoints.get(id)?.get(port.name) ?? [];
-        const cluster = `outbound|${port.number}||${hostname}`;
-        if (list.length === 0 && resolution === "eds") noInstances.set(cluster, {});
-        if (list.length === 0 && resolution.startsWith("dns")) noEndpoints.set(cluster, {});
-        if (registry !== "Kubernetes" || service.selector === undefined) continue;
-        for (const { address, workload } of list) {
-          if (workload === undefined) noPod.set(hostname, { message: address });
-        }
-      }
-    }
-    return {
-      endpoint_no_pod: noPod,
-      pilot_dns_cluster_without_endpoints: noEndpoints,
-      pilot_duplicate_envoy_clusters: duplicates,
-      pilot_eds_no_instances: noInstances,
+    endpoints: ReadonlyMap<string, ServiceEndpoints>,
+  ): Pick<MeshProblems, RegistryProblem | "pilot_duplicate_envoy_clusters"> => {
+    const found = {
+      endpoint_no_pod: new Map<string, ProblemDetail>(),
+      pilot_dns_cluster_without_endpoints: new Map<string, ProblemDetail>(),
+      pilot_eds_no_instances: new Map<string, ProblemDetail>(),
     };
+    for (const service of services) {
+      const problems = serviceProblems(service, endpoints.get(service.id) ?? NO_ENDPOINTS);
+      for (const { problem, name, detail } of problems) found[problem].set(name, detail);
+    }
+    return { ...found, pilot_duplicate_envoy_clusters: duplicates(services) };
   },
 );
+
+/** What a cluster without endpoints is, by how they are found. */
+const WITHOUT_ENDPOINTS: Readonly<Partial<Record<Resolution, RegistryProblem>>> = {
+  eds: "pilot_eds_no_instances",
+  dns: "pilot_dns_cluster_without_endpoints",
+  "dns-round-robin": "pilot_dns_cluster_without_endpoints",
+};
+
+interface ServiceProblem {
+  readonly problem: RegistryProblem;
+  readonly name: string;
+  readonly detail: ProblemDetail;
+}
+
+const NO_ENDPOINTS: ServiceEndpoints = new Map();
+const NO_PROBLEMS: readonly ServiceProblem[] = [];
+
+/** What is wrong with one service and those who answer for it: mostly nothing, and the same as before. */
+const serviceProblems = memoise(
+  (service: Service, endpoints: ServiceEndpoints): readonly ServiceProblem[] => {
+    const { hostname, resolution, registry } = service;
+    const problems: ServiceProblem[] = [];
+    for (const { name: portName, number } of service.ports) {
+      const list = endpoints.get(portName) ?? [];
+      if (list.length === 0) {
+        const name = `outbound|${number}||${hostname}`;
+        const problem = WITHOUT_ENDPOINTS[resolution];
+        if (problem !== undefined) problems.push({ problem, name, detail: {} });
+      }
+      if (registry !== "Kubernetes" || service.selector === undefined) continue;
+      for (const { address, workload } of list) {
+        if (workload !== undefined) continue;
+        const detail = { message: address };
+        problems.push({ problem: "endpoint_no_pod", name: hostname, detail });
+      }
+    }
+    return problems.length === 0 ? NO_PROBLEMS : problems;
+  },
+);
+
+/** Hosts that several services have. */
+const duplicates = memoise((services: readonly Service[]): ReadonlyMap<string, ProblemDetail> => {
+  const found = new Map<string, ProblemDetail>();
+  const byHost = new Map<string, Service>();
+  for (const service of services) {
+    const first = byHost.get(service.hostname);
+    if (first === undefined) byHost.set(service.hostname, service);
+    else {
+      const message = `${formatKey(first.key)} and ${formatKey(service.key)}: of those that a proxy sees, one counts`;
+      found.set(service.hostname, { message });
+    }
+  }
+  return found;
+});
 
 const ruleProblems = memoise(
   (
@@ -160,44 +193,33 @@ const notReady = memoise((slices: readonly EndpointSlice[]): ReadonlyMap<string,
   return pods;
 });
 
-/** Services by what leads to a pod: one label of their selector, or an address of an endpoint. */
-interface TargetIndex {
-  /** By `namespace/name=value`. */
-  readonly byLabel: ReadonlyMap<string, readonly Service[]>;
-  /** By `namespace/address`. */
-  readonly byAddress: ReadonlyMap<string, readonly Service[]>;
-}
-
-const targetIndex = memoise(
-  (services: readonly Service[], endpoints: Mesh["registry"]["endpoints"]): TargetIndex => {
+/** By `namespace/name=value`: the services whose selector has that label first. */
+const servicesByLabel = memoise(
+  (services: readonly Service[]): ReadonlyMap<string, readonly Service[]> => {
     const byLabel = new Map<string, Service[]>();
-    const byAddress = new Map<string, Service[]>();
-    const add = (index: Map<string, Service[]>, key: string, service: Service): void => {
-      const list = index.get(key);
-      if (list === undefined) index.set(key, [service]);
-      else if (list.at(-1) !== service) list.push(service);
-    };
     for (const service of services) {
       const [label] = Object.entries(service.selector ?? {});
-      const { namespace } = service;
-      if (label !== undefined) add(byLabel, `${namespace}/${label[0]}=${label[1]}`, service);
-      else {
-        for (const list of endpoints.get(service.id)?.values() ?? []) {
-          for (const { address } of list) add(byAddress, `${namespace}/${address}`, service);
-        }
-      }
+      if (label === undefined) continue;
+      const key = `${service.namespace}/${label[0]}=${label[1]}`;
+      const list = byLabel.get(key);
+      if (list === undefined) byLabel.set(key, [service]);
+      else list.push(service);
     }
-    return { byLabel, byAddress };
+    return byLabel;
   },
 );
 
 /** The services that lead to a proxy, without looking at all others. */
-function servicesOf({ byLabel, byAddress }: TargetIndex, node: ProxyNode): readonly Service[] {
+function servicesOf({ services, listed }: Mesh["registry"], node: ProxyNode): readonly Service[] {
   const { namespace, labels, ips } = node;
+  const byLabel = servicesByLabel(services);
   const selecting = Object.entries(labels)
     .flatMap(([name, value]) => byLabel.get(`${namespace}/${name}=${value}`) ?? [])
     .filter(({ selector = {} }) => matchLabels(selector, labels));
-  return [...selecting, ...ips.flatMap((ip) => byAddress.get(`${namespace}/${ip}`) ?? [])];
+  const naming = ips
+    .flatMap((ip) => listed.get(ip) ?? [])
+    .flatMap(({ service }) => (service.namespace === namespace ? [service] : []));
+  return [...new Set([...selecting, ...naming])];
 }
 
 function proxyProblems(
@@ -207,13 +229,12 @@ function proxyProblems(
   readonly noService: ReadonlyMap<string, ProblemDetail>;
   readonly inboundConflicts: ReadonlyMap<string, ProblemDetail>;
 } {
-  const index = targetIndex(registry.services, registry.endpoints);
   const noService = new Map<string, ProblemDetail>();
   const inboundConflicts = new Map<string, ProblemDetail>();
   for (const node of proxies) {
     if (node.type !== "sidecar") continue;
     const proxy = `${node.name}.${node.namespace}`;
-    const services = servicesOf(index, node);
+    const services = servicesOf(registry, node);
     if (services.length === 0) noService.set(proxy, { proxy });
     const protocols = new Map<number | string, string>();
     for (const { targetPort, protocol } of services.flatMap(({ ports }) => ports)) {
