@@ -97,6 +97,7 @@ export class HeaderBlocks {
     this.#pieces.push(Buffer.from(buffer.subarray(from, to)));
     this.#bytes += to - from;
     if (this.#bytes <= this.#bytesMax && this.#pieces.length <= CONTINUATIONS_MAX) return true;
+    this.#session.counters.header_overflow++;
     // Without the whole block the tables are lost, and so is the connection.
     this.#session.fail(CODE.enhanceYourCalm, "http2.header_block_too_large");
     return false;

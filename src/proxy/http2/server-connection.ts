@@ -189,8 +189,10 @@ export class Http2ServerConnection implements SocketOwner, SessionOwner, StreamP
     this.drain();
   }
 
-  onSessionEnd({ code }: StreamEnd): void {
-    if (code === CODE.protocolError || code === CODE.enhanceYourCalm) {
+  onSessionEnd({ code, detail }: StreamEnd): void {
+    // Floods have counters of their own.
+    const isFlood = code === CODE.enhanceYourCalm && detail.endsWith("_flood");
+    if (code === CODE.protocolError || (code === CODE.enhanceYourCalm && !isFlood)) {
       this.#counters.downstream_cx_protocol_error++;
     }
     this.#startClosing();
