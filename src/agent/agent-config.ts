@@ -14,6 +14,8 @@ export interface AgentConfig {
   readonly appAddress?: string;
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** ProxyConfig of the pod's annotation, for the control plane; what it does not say, the mesh says. */
+  readonly proxyConfig?: Readonly<Record<string, unknown>>;
   readonly hostPorts: readonly {
     readonly containerPort: number;
     readonly hostIp: string;

@@ -53,6 +53,14 @@ describe("buildBootstrap()", () => {
     expect(node.metadata).not.toHaveProperty("WEFT_APP_ADDRESS");
   });
 
+  it("tells what the pod says of its proxy, for the control plane to go by", () => {
+    const proxyConfig = { tracing: { sampling: 5 } };
+    const { node } = buildBootstrap({ ...CONFIG, proxyConfig }, "1") as {
+      node: { metadata: Record<string, unknown> };
+    };
+    expect(node.metadata["PROXY_CONFIG"]).toEqual(proxyConfig);
+  });
+
   it.each([
     [{}, "DELTA_GRPC"],
     [{ deltaXds: true }, "DELTA_GRPC"],

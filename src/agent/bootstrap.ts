@@ -60,6 +60,7 @@ function buildNode(config: AgentConfig, version: string): Json {
       WEFT_PROXY: config.proxy,
       // Of Envoy its version says it.
       ...(config.proxy === "weft" ? { WEFT_ON_DEMAND: "true" } : {}),
+      ...(config.proxyConfig === undefined ? {} : { PROXY_CONFIG: config.proxyConfig }),
       ...(config.appAddress === undefined ? {} : { WEFT_APP_ADDRESS: config.appAddress }),
       ...(config.hostPorts.length === 0 ? {} : { WEFT_HOST_PORTS: config.hostPorts }),
     },

@@ -12,6 +12,7 @@ const textMap: Check = (value) =>
   isRecord(value) && Object.values(value).every((item) => typeof item === "string")
     ? undefined
     : "an object of texts";
+const record: Check = (value) => (isRecord(value) ? undefined : "an object");
 const hostPorts: Check = (value) =>
   Array.isArray(value) && value.every(isHostPort)
     ? undefined
@@ -31,6 +32,7 @@ const FIELDS: Readonly<Record<keyof AgentConfig, { readonly check: Check; option
   appAddress: { check: text, optional: true },
   serviceAccount: { check: text },
   labels: { check: textMap },
+  proxyConfig: { check: record, optional: true },
   hostPorts: { check: hostPorts },
   discoveryAddress: { check: text },
   deltaXds: { check: bool, optional: true },

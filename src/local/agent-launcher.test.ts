@@ -13,7 +13,10 @@ describe("AgentLauncher", () => {
 
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  async function prepare(env: Record<string, string>): Promise<unknown> {
+  async function prepare(
+    env: Record<string, string>,
+    annotations: Record<string, string> = {},
+  ): Promise<unknown> {
     const launcher = new AgentLauncher({
       proxy: "weft",
       envoyPath: undefined,
@@ -26,7 +29,7 @@ describe("AgentLauncher", () => {
       pod: {
         apiVersion: "v1",
         kind: "Pod",
-        metadata: { name: "p" },
+        metadata: { name: "p", annotations },
         spec: { containers: [] },
       },
       addresses: { podIp: "127.65.0.7", appAddress: "127.65.128.7" },
@@ -48,6 +51,20 @@ describe("AgentLauncher", () => {
   it("refuses what is neither", async () => {
     await expect(prepare({ ISTIO_DELTA_XDS: "maybe" })).rejects.toThrow(
       'ISTIO_DELTA_XDS is "maybe" and must be "true" or "false"',
+    );
+  });
+
+  it("hands on what the pod's annotation says of its proxy, and refuses what cannot be read", async () => {
+    const config = (text: string): Record<string, string> => ({ "proxy.istio.io/config": text });
+    const tracing = { zipkin: { address: "z:9411" }, sampling: 5 };
+    expect(
+      await prepare({}, config("tracing: { zipkin: { address: z:9411 }, sampling: 5 }")),
+    ).toMatchObject({
+      proxyConfig: { tracing },
+    });
+    expect(await prepare({})).not.toHaveProperty("proxyConfig");
+    await expect(prepare({}, config("tracing: { sampling: 500 }"))).rejects.toThrow(
+      "metadata.annotations[proxy.istio.io/config].tracing.sampling: must be",
     );
   });
 });

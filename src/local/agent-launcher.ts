@@ -1,6 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentConfig } from "../agent/agent-config.ts";
+import { formatIssue } from "../base/issue.ts";
+import type { ObjectMeta } from "../config/object.ts";
+import { parseProxyConfigAnnotation } from "../config/proxy-config-annotation.ts";
 import type { ProcessSpec } from "../runtime/container-process.ts";
 import type { SidecarContext, SidecarLauncher } from "../runtime/sidecar-launcher.ts";
 import { SIDECAR_CONTAINER } from "./inject-sidecar.ts";
@@ -68,6 +71,7 @@ export class AgentLauncher implements SidecarLauncher {
     const { proxy, envoyPath, discoveryAddress, logLevel } = this.#options;
     const { metadata, spec } = pod;
     const templates = metadata.annotations?.["inject.istio.io/templates"] ?? "";
+    const proxyConfig = proxyConfigOf(metadata.annotations);
     const isRouter = !hasApp || templates.split(",").includes("gateway");
     return {
       proxy,
@@ -79,6 +83,7 @@ export class AgentLauncher implements SidecarLauncher {
       ...(isRouter ? {} : { appAddress: addresses.appAddress }),
       serviceAccount: spec.serviceAccountName ?? "default",
       labels: metadata.labels ?? {},
+      ...(proxyConfig === undefined ? {} : { proxyConfig }),
       hostPorts,
       discoveryAddress: discoveryAddress(),
       deltaXds: this.#asksForDelta(),
@@ -89,4 +94,11 @@ export class AgentLauncher implements SidecarLauncher {
       drainMs: DRAIN_MS,
     };
   }
+}
+
+/** As Istio's injector, which turns the pod away for an annotation that it cannot read. */
+function proxyConfigOf(annotations: ObjectMeta["annotations"]): AgentConfig["proxyConfig"] {
+  const parsed = parseProxyConfigAnnotation(annotations);
+  if (parsed?.ok === false) throw new Error(parsed.issues.map(formatIssue).join("; "));
+  return parsed?.value;
 }
