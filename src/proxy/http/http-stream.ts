@@ -495,7 +495,8 @@ export class HttpStream
     if (this.#isOver) return;
     this.router.destroy();
     this.#filters.leave();
-    this.localReply(FAILED);
+    // Of a connection with other streams nothing is known to be wrong.
+    this.localReply({ ...FAILED, closes: this.protocol !== "HTTP/2" });
   }
 
   /** Lets the carrier go, whatever state this is in. */
@@ -513,10 +514,19 @@ export class HttpStream
     this.times.endMs = this.context.clock.monotonicMs();
     countStream(this, this.service.stats);
     this.#log?.end();
-    this.trace?.finish();
+    this.#finishTrace();
     this.#filters.onStreamEnd(this.context.faults.note);
     this.responseHeaders = undefined;
     this.#answer.end();
+  }
+
+  /** What a tracer throws must not keep the stream from its end. */
+  #finishTrace(): void {
+    try {
+      this.trace?.finish();
+    } catch (error) {
+      this.context.faults.note(error);
+    }
   }
 
   /** Made by the first answer of our own. */

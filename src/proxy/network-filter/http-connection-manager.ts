@@ -2,7 +2,7 @@ import type { HttpConfig, HttpService } from "../http/http-config.ts";
 import type { ChainDeps } from "../listener/chain.ts";
 import { showCounters } from "../route-set.ts";
 import { httpStats } from "../stats/http-stats.ts";
-import { openTracing, tracingCounters } from "../tracing/http-tracing.ts";
+import { openTracing } from "../tracing/http-tracing.ts";
 import { openConnection } from "./codec-choice.ts";
 import type { TerminalFilterConfig } from "./network-filter.ts";
 
@@ -27,7 +27,6 @@ export function httpConnectionManager(config: HttpConfig): TerminalFilterConfig 
 function createService(config: HttpConfig, deps: ChainDeps): HttpService {
   const { context, logs, routeSource, drain } = deps;
   const statPrefix = `http.${config.statPrefix}`;
-  tracingCounters(context.counters, statPrefix);
   if (config.inlineRoutes !== undefined) showCounters(config.inlineRoutes, context.counters);
   return {
     config,

@@ -1,4 +1,5 @@
 import type { CounterGroups } from "../counters.ts";
+import { type TracingCounters, tracingCounters } from "../tracing/http-tracing.ts";
 import type { Histogram } from "./histogram.ts";
 
 const ZERO = {
@@ -61,6 +62,8 @@ export interface HttpStats {
   /** In milliseconds, from the first byte of a request to the last of its response. */
   readonly requestTime: Histogram;
   readonly connectionLength: Histogram;
+  /** Of decisions about traces; Envoy shows them for every connection manager, traced or not. */
+  readonly tracing: TracingCounters;
 }
 
 /** Those of one stat prefix, `http.…`; they go on counting over updates. */
@@ -69,6 +72,7 @@ export function httpStats(groups: CounterGroups, prefix: string): HttpStats {
     counters: groups.get(prefix, ZERO),
     requestTime: groups.histogram(`${prefix}.downstream_rq_time`),
     connectionLength: groups.histogram(`${prefix}.downstream_cx_length_ms`),
+    tracing: tracingCounters(groups, prefix),
   };
 }
 

@@ -35,13 +35,16 @@ const ZERO = {
   service_forced: 0,
 };
 
+/** How often it was decided what about a request. */
+export type TracingCounters = typeof ZERO;
+
 /** The tracing of a connection manager at run time. */
 export interface HttpTracing {
   readonly config: TracingConfig;
   readonly tracer: Tracer | undefined;
   /** Whether its listener is for what goes out. */
   readonly isEgress: boolean;
-  readonly counters: typeof ZERO;
+  readonly counters: TracingCounters;
 }
 
 /** Opens it; `statPrefix` is `http.…`. */
@@ -58,7 +61,7 @@ export function openTracing(
   };
 }
 
-/** Envoy shows them for every connection manager, traced or not. */
-export function tracingCounters(groups: CounterGroups, statPrefix: string): typeof ZERO {
+/** Those of one connection manager; `statPrefix` is `http.…`. */
+export function tracingCounters(groups: CounterGroups, statPrefix: string): TracingCounters {
   return groups.get(`${statPrefix}.tracing`, ZERO);
 }
