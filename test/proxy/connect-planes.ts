@@ -25,6 +25,15 @@ function announced(version: string): object {
   return { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: connectConfig }] };
 }
 
+/** A POST is taken for a CONNECT. */
+function posted(cluster: string, connectConfig: object = {}): object {
+  const config = { allow_post: true, ...connectConfig };
+  return {
+    match: { prefix: "/" },
+    route: { cluster, upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: config }] },
+  };
+}
+
 function table(...routes: readonly object[]): object {
   return { ...ALLOWED, route_config: routeTable(routes) };
 }
@@ -74,6 +83,11 @@ export const LISTENERS = {
   proxyV2: table(route("echo", announced("V2"))),
   redirect: table({ match: { connect_matcher: {} }, redirect: { host_redirect: "b.test" } }),
   both: table(route("echo", TERMINATED), { match: { prefix: "/" }, route: { cluster: "http" } }),
+  post: table(posted("echo")),
+  postSays: table(posted("says")),
+  postResets: table(posted("resets")),
+  postRefused: table(posted("refused")),
+  postProxy: table(posted("echo", { proxy_protocol_config: { version: "V1" } })),
   http10: {
     ...table(route("echo", TERMINATED)),
     http_protocol_options: { accept_http_10: true, default_host_for_http_10: "d.test" },
@@ -260,7 +274,7 @@ function answer(socket: Socket): void {
 /** Without what no two runs share, and with the headers of the first head in order. */
 function normalize(given: string): string {
   const text = given
-    .replace(/^(date|x-request-id): .*$/gm, "$1: some")
+    .replace(/^(date|x-request-id|x-envoy-upstream-service-time): .*$/gm, "$1: some")
     // The ports of the client and of the listener.
     .replace(/(PROXY TCP4 \S+ \S+) \d+ \d+/g, "$1 some some")
     .replace(/(QUIT\n[^]{12})[^]{4}/g, "$1some");

@@ -48,6 +48,24 @@ const TERMINATED: readonly ConnectCase[] = [
   }),
 ];
 
+const chunked = "POST /x HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+const sized = "POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
+
+/** A POST stands for a CONNECT: its body is what the tunnel carries. */
+const POSTED: readonly ConnectCase[] = [
+  one("post", [`${chunked}5\r\nEARLY\r\n`, "5\r\nLATER\r\n"], { enough: "LATER" }),
+  one("post", `${chunked}5\r\nhello\r\n0\r\n\r\n`, { enough: "0\r\n\r\n" }),
+  one("post", sized, { enough: "0\r\n\r\n" }),
+  one("post", "POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n", {
+    enough: "0\r\n\r\n",
+  }),
+  one("post", early, { enough: "EARLY" }),
+  one("postSays", `${chunked}5\r\nEARLY\r\n`),
+  one("postResets", `${chunked}5\r\nEARLY\r\n`),
+  one("postRefused", sized, { enough: "refused" }),
+  one("postProxy", sized, { enough: "0\r\n\r\n" }),
+];
+
 /** It is for the upstream to answer. */
 const FORWARDED: readonly ConnectCase[] = [
   ...["granted", "length", "nothing", "chunked", "created", "noContent", "interim"].map((host) =>
@@ -101,7 +119,7 @@ const ACCEPTED: readonly ConnectCase[] = [
   one("echo", `${connectTo("a.test:443", "Expect: 100-continue\r\n")}x`, { enough: "\r\n\r\nx" }),
 ];
 
-const CASES = [...TERMINATED, ...FORWARDED, ...REFUSED, ...ACCEPTED];
+const CASES = [...TERMINATED, ...POSTED, ...FORWARDED, ...REFUSED, ...ACCEPTED];
 const hasEnvoy = findProgram("envoy") !== undefined;
 
 const planes = new ConnectPlanes();

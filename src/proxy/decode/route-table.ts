@@ -41,7 +41,7 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.route.v3.VirtualHost": [],
   "envoy.config.route.v3.Route": [],
   "envoy.config.route.v3.RouteAction": [],
-  "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": ["allow_post"],
+  "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": [],
   "envoy.config.route.v3.WeightedCluster.ClusterWeight": [],
 };
 

@@ -19,15 +19,18 @@ export function canConnectTo({ path, authority }: RequestHead): boolean {
 }
 
 /**
- * What is sent first where this proxy is the end of a CONNECT and sends on what is inside: "" or a
- * header in Latin-1. `undefined` where it passes the CONNECT itself on.
+ * What is sent first where this proxy is the end of a CONNECT, or of a POST that stands for one, and
+ * sends on what is inside: "" or a header in Latin-1. `undefined` where it passes the request itself
+ * on.
  */
 export function tunnelPrefix(
+  method: string,
   { upgrades }: ClusterAction,
   connection: ConnectionInfo,
 ): string | undefined {
   const connect = upgrades.get("connect")?.connect;
   if (connect === undefined) return undefined;
+  if (method !== "CONNECT" && !(connect.allowsPost && method === "POST")) return undefined;
   const { proxyProtocol } = connect;
   return proxyProtocol === undefined ? "" : encodeProxyHeader(proxyProtocol, connection);
 }

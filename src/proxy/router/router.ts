@@ -220,10 +220,7 @@ export class Router implements ResponseSink, Seeker, FilteredAttempt {
 
   #connect(host: Host): void {
     const { connection, head } = this.#stream;
-    const tunnel =
-      head.method === "CONNECT" && this.#action
-        ? tunnelPrefix(this.#action, connection)
-        : undefined;
+    const tunnel = this.#action && tunnelPrefix(head.method, this.#action, connection);
     this.search.open(host, { priority: this.priority, names: this.#names, tunnelPrefix: tunnel });
   }
 

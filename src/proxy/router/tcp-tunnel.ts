@@ -3,7 +3,7 @@ import type { Host } from "../cluster/host.ts";
 import type { DialClient } from "../cluster/host-dial.ts";
 import type { ProxyContext } from "../context.ts";
 import { RESET, type ResetReason } from "../http/local-reply.ts";
-import { ResponseHead } from "../http/message-head.ts";
+import { type RequestHead, ResponseHead } from "../http/message-head.ts";
 import type { ResponseSink, UpstreamExchange, Waiter } from "../http/upstream-exchange.ts";
 import type { Sender } from "../net/sender.ts";
 import { TcpUpstream, type UpstreamEvents } from "../network-filter/tcp-upstream.ts";
@@ -18,7 +18,7 @@ interface TunnelOptions {
 }
 
 /**
- * The far end of a CONNECT that this proxy answers itself: one TCP connection for one tunnel, never
+ * The far end of a CONNECT, or of a POST that stands for one, that this proxy answers itself: one TCP connection for one tunnel, never
  * of a pool, counted by the cluster as Envoy counts it. When either side ends so does the other.
  */
 export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
@@ -73,8 +73,10 @@ export class TcpTunnel implements UpstreamExchange, UpstreamEvents {
     this.#sink?.onReadEnd();
   }
 
-  begin(sink: ResponseSink): void {
+  begin(sink: ResponseSink, _head: RequestHead, _scheme: string, isEnd: boolean): void {
     this.#sink = sink;
+    // Only a POST is over with its head.
+    if (isEnd) this.endTunnel();
   }
 
   onBytes(buffer: Buffer, length: number): void {
