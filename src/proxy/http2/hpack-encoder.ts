@@ -45,6 +45,7 @@ const POLICIES: Readonly<Record<string, number>> = {
 
 /** What an encoder knows of one header name. */
 interface Name {
+  readonly text: string;
   readonly policy: number;
   /** Where the name stands in the static table; 0 when it does not. */
   readonly staticIndex: number;
@@ -56,6 +57,25 @@ interface Name {
    */
   readonly values: Map<string, number>;
   seen: number;
+  /** The value that stood in a table the last time, and where, as `values` has it; 0 for none. */
+  recent: string;
+  recentEntry: number;
+  /** What came after it in a block the last time. */
+  next: Name | undefined;
+}
+
+function createName(text: string, staticIndex: number): Name {
+  return {
+    text,
+    policy: POLICIES[text] ?? POLICY.adaptive,
+    staticIndex,
+    lastEntry: 0,
+    values: new Map<string, number>(),
+    seen: 0,
+    recent: "",
+    recentEntry: 0,
+    next: undefined,
+  };
 }
 
 interface Entry {
@@ -70,9 +90,16 @@ interface Entry {
  * A field goes into the dynamic table when it is sent for the second time: what never comes again
  * (paths with numbers in them, times) would push out what does. What goes into the table is in
  * Huffman's code, as it is sent once; other literals are plain, which costs both sides less.
+ *
+ * Blocks are much like each other: which name follows which, and with which value, is guessed by the
+ * last time before it is looked up.
  */
 export class HpackEncoder {
   readonly #names = new Map<string, Name>();
+  /** Before the first field of a block. */
+  readonly #start = createName("", 0);
+  /** The name of the last field of this block that had one to keep. */
+  #last = this.#start;
   /** What we would use of the table that the peer allows. */
   readonly #bytesWanted: number;
   #bytesMax: number;
@@ -117,6 +144,7 @@ export class HpackEncoder {
   begin(buffer: Buffer, at: number): void {
     this.#buffer = buffer;
     this.at = at;
+    this.#last = this.#start;
     if (this.#smallest === -1) return;
     if (this.#smallest < this.#bytesMax) this.#integer(32, 31, this.#smallest);
     this.#integer(32, 31, this.#bytesMax);
@@ -125,7 +153,7 @@ export class HpackEncoder {
 
   /** `text` must hold characters up to 255 only, each one byte; `name` in lower case. */
   field(text: string, value: string): void {
-    const name = this.#names.get(text) ?? this.#name(text, 0);
+    const name = this.#find(text);
     if (name === undefined || value.length > VALUE_LENGTH_MAX) {
       return this.#literal(name === undefined ? 0 : patternOf(name), name, text, value);
     }
@@ -134,7 +162,7 @@ export class HpackEncoder {
       const isSecret = name.policy === POLICY.never || value.length < GUESSED_COOKIE_LENGTH;
       if (isSecret) return this.#literal(16, name, text, value);
     }
-    const known = name.values.get(value);
+    const known = this.#known(name, value);
     if (known === undefined) {
       this.#remember(name, value);
       return this.#literal(0, name, text, value);
@@ -144,14 +172,35 @@ export class HpackEncoder {
     this.#indexed(name, text, value);
   }
 
+  #find(text: string): Name | undefined {
+    const guess = this.#last.next;
+    const name = guess?.text === text ? guess : this.#name(text, 0);
+    if (name === undefined) return undefined;
+    this.#last.next = name;
+    this.#last = name;
+    return name;
+  }
+
   #name(text: string, staticIndex: number): Name | undefined {
     const known = this.#names.get(text);
     if (known !== undefined) return known;
     if (this.#names.size >= NAMES_MAX) return undefined;
-    const policy = POLICIES[text] ?? POLICY.adaptive;
-    const name = { policy, staticIndex, lastEntry: 0, values: new Map<string, number>(), seen: 0 };
+    const name = createName(text, staticIndex);
     this.#names.set(text, name);
     return name;
+  }
+
+  /** What `values` has of that value. */
+  #known(name: Name, value: string): number | undefined {
+    const { recentEntry } = name;
+    // An entry of the dynamic table may have been dropped since.
+    const isThere = recentEntry < 0 || recentEntry > this.#dropped;
+    if (isThere && name.recent === value) return recentEntry;
+    const known = name.values.get(value);
+    if (known === undefined || known === 0) return known;
+    name.recent = value;
+    name.recentEntry = known;
+    return known;
   }
 
   /** Notes a value that comes for the first time. */
@@ -169,7 +218,7 @@ export class HpackEncoder {
   #indexed(name: Name, text: string, value: string): void {
     const size = text.length + value.length + ENTRY_OVERHEAD;
     if (size > this.#bytesMax) return this.#literal(0, name, text, value);
-    this.#start(64, 63, name, text, true);
+    this.#begin(64, 63, name, text, true);
     this.#coded(value);
     this.#evict(this.#bytesMax - size);
     this.#inserted++;
@@ -194,12 +243,12 @@ export class HpackEncoder {
   }
 
   #literal(pattern: number, name: Name | undefined, text: string, value: string): void {
-    this.#start(pattern, 15, name, text, false);
+    this.#begin(pattern, 15, name, text, false);
     this.#plain(value);
   }
 
   /** The first part of a literal: its pattern, and its name by index or as it is. */
-  #start(
+  #begin(
     pattern: number,
     prefix: number,
     name: Name | undefined,
