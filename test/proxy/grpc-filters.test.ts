@@ -34,6 +34,12 @@ describe("filters of gRPC", () => {
     expect(Object.keys(weft)).not.toEqual([]);
     expect(weft).toEqual(envoy);
   });
+
+  test("tell Prometheus the same", async () => {
+    const { weft, envoy } = await planes.metrics("grpc");
+    expect(weft.some((line) => line.includes("upstream_rq_time_count{"))).toBe(true);
+    expect(weft).toEqual(envoy);
+  });
 });
 
 describe("filters of gRPC, otherwise than in Envoy", () => {

@@ -101,7 +101,7 @@ export async function statsOf(
 
 /** What one of the twins tells Prometheus of metrics whose names contain `part`, in order. */
 export async function metricsOf(
-  { adminPort }: TwinPlaces,
+  { adminPort }: Pick<TwinPlaces, "adminPort">,
   part: string,
 ): Promise<readonly string[]> {
   const answer = await fetch(`http://127.0.0.1:${adminPort}/stats/prometheus`);

@@ -333,9 +333,9 @@ export class HttpStream
       this.#respond(head, hasBody);
       return;
     }
-    const isWanted = this.#respond(head, false);
+    if (!this.#respond(head, false)) return;
     this.router.destroy();
-    if (isWanted) this.#firstSink.onBodyEnd();
+    this.#firstSink.onBodyEnd();
   }
 
   /**

@@ -41,6 +41,9 @@ export const DEFAULT_TAG_RULES: readonly TagRule[] = [
   rule("envoy.local_http_ratelimit_prefix", /^(([^.]+)\.)http_local_rate_limit\./d),
   rule("envoy.local_network_ratelimit_prefix", /^local_rate_limit\.(([^.]+)\.)/d),
   rule("envoy.local_listener_ratelimit_prefix", /^listener_local_ratelimit\.(([^.]+)\.)/d),
+  // Of names between dots, so that a service whose name has some is cut apart, as by Envoy.
+  rule("envoy.grpc_bridge_method", /^cluster\.[^.]*\.grpc\.[^.]*\.(([^.]*)\.)./d),
+  rule("envoy.grpc_bridge_service", /^cluster\.[^.]*\.grpc\.(([^.]*)\.)./d),
   // A name with a dot is cut there, as by Envoy; whoever has such names brings rules of their own.
   rule("envoy.cluster_name", /^cluster\.((.*?)\.)/d),
   rule("envoy.listener_address", /^listener\.(((?:\d{1,3}\.){3}\d{1,3}_\d+|\[.*?\]_\d+|[^.]*)\.)/d),

@@ -19,6 +19,7 @@ import { type H2Script, H2Upstream } from "../http2/h2-upstream.ts";
 import { plainHeaders } from "../http2/plain-headers.ts";
 import { http2Options } from "../http2-cluster.ts";
 import { type Script, ScriptedUpstream } from "../scripted-upstream.ts";
+import { metricsOf } from "../twins.ts";
 import type { CallCase } from "./call-case.ts";
 
 /** What became of a case, without what no two runs share. */
@@ -109,6 +110,14 @@ export class CallPlanes {
     const one = this.#cases[at];
     if (one === undefined) throw new Error(`there is no case ${at}`);
     return this.#planes.each((plane) => this.#runIn(one, at, plane));
+  }
+
+  /** What Prometheus is told of metrics whose names contain `part`, but for how long things took. */
+  metrics(part: string): Promise<{ weft: readonly string[]; envoy: readonly string[] }> {
+    return this.#planes.each(async ({ ports: { admin = 0 } }) => {
+      const metrics = await metricsOf({ adminPort: admin }, part);
+      return metrics.filter((line) => !/_sum\{|_bucket\{/.test(line));
+    });
   }
 
   /** All numbers of calls, of all cases that were run. */

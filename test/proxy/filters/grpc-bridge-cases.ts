@@ -151,6 +151,13 @@ export const BRIDGE_CASES: readonly CallCase[] = [
         says: "upstream connect error",
       },
       {
+        name: "bridge: plain protobuf, and more of an answer than is buffered",
+        listener: buffers(2000),
+        script: answer(["a".repeat(3000)]),
+        status: 500,
+        says: "Internal Server Error",
+      },
+      {
         name: "bridge: gRPC beside plain protobuf",
         headers: GRPC,
         body: [HI],
