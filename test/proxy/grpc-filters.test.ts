@@ -3,6 +3,7 @@ import { CallPlanes } from "./filters/call-planes.ts";
 import {
   BRIDGE_CASES,
   REVERSE_BRIDGE_CASES,
+  TOO_LARGE_TO_COUNT,
   TOO_LARGE_TO_FRAME,
 } from "./filters/grpc-bridge-cases.ts";
 import { STREAM_WITH_VERSION, statsCases } from "./filters/grpc-stats-cases.ts";
@@ -43,7 +44,7 @@ describe("filters of gRPC", () => {
 });
 
 describe("filters of gRPC, otherwise than in Envoy", () => {
-  const ours = new CallPlanes([STREAM_WITH_VERSION, TOO_LARGE_TO_FRAME]);
+  const ours = new CallPlanes([STREAM_WITH_VERSION, TOO_LARGE_TO_FRAME, TOO_LARGE_TO_COUNT]);
 
   beforeAll(() => ours.start());
   afterAll(() => ours.stop());
@@ -64,5 +65,11 @@ describe("filters of gRPC, otherwise than in Envoy", () => {
     const { weft } = await ours.run(1);
     expect(weft.answer.headers).toContain(":status: 413");
     expect(weft.upstream).toEqual([]);
+  });
+
+  test("bound what they keep of an answer whose head has gone", async () => {
+    const { weft } = await ours.run(2);
+    expect(weft.answer).toMatchObject({ body: "", reset: "INTERNAL_ERROR" });
+    expect(weft.log).toContain("response_payload_too_large");
   });
 });

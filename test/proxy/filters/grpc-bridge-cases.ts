@@ -335,3 +335,15 @@ export const TOO_LARGE_TO_FRAME: CallCase = {
   script: answer(["hello"]),
   status: 413,
 };
+
+/** Envoy keeps all of it, however much that is. */
+export const TOO_LARGE_TO_COUNT: CallCase = {
+  name: "reverse bridge, without frames: more than a stream may buffer",
+  filters: reverse(WITHHOLD),
+  options: { http2_protocol_options: { initial_stream_window_size: 65_535 } },
+  over: "HTTP/2",
+  headers: GRPC,
+  body: [HI],
+  script: text(200, CHUNKED, `${(100_000).toString(16)}\r\n${"a".repeat(100_000)}\r\n0\r\n\r\n`),
+  status: OK,
+};
