@@ -76,6 +76,8 @@ export interface UpstreamInfo {
   /** Why the connection could not be made; "" when it could. */
   readonly transportFailure: string;
   readonly tls: TlsInfo | undefined;
+  /** Whether the host counts as one that was tried. */
+  readonly wasTried: boolean;
   /** Of the last connection, from 1; `undefined` when there was none. */
   readonly connectionId: number | undefined;
   /** How long the last attempt waited for a connection, in milliseconds; -1 when there was none. */

@@ -230,9 +230,9 @@ const UNBUILT: OperatorTable = Object.fromEntries(
   ].map((name) => [name, unbuilt(name)]),
 );
 
-/** What Envoy lists of all attempts, which is the last one that had a connection. */
+/** What Envoy lists of all attempts, which is the last one that counts. */
 const attempted = (read: (upstream: UpstreamInfo) => string | undefined): Operator =>
-  text(({ upstream }) => (upstream.connectionId === undefined ? undefined : read(upstream)));
+  text(({ upstream }) => (upstream.wasTried ? read(upstream) : undefined));
 
 const TIME_OPERATORS: OperatorTable = {
   START_TIME: time((info) => info.startMs, false),
@@ -264,7 +264,9 @@ const UPSTREAM_OPERATORS: OperatorTable = {
     upstream.transportFailure.replaceAll(/\s/g, "_"),
   ),
   UPSTREAM_CONNECTION_ID: plain(({ upstream }) => upstream.connectionId ?? 0),
-  UPSTREAM_CONNECTION_IDS_ATTEMPTED: attempted(({ connectionId }) => String(connectionId)),
+  UPSTREAM_CONNECTION_IDS_ATTEMPTED: attempted(({ connectionId }) =>
+    connectionId === undefined ? undefined : String(connectionId),
+  ),
   UPSTREAM_CONNECTION_POOL_READY_DURATION: plain(({ upstream: { poolReadyMs } }) =>
     poolReadyMs < 0 ? undefined : Math.floor(poolReadyMs),
   ),

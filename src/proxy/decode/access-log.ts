@@ -71,15 +71,15 @@ const ACCESS_LOGS: readonly Extension<AccessLogConfig["sink"]>[] = [
   }),
 ];
 
-/** Decodes the access logs of a filter or listener, of which the first is the `first`th of `field`. */
+/** Decodes the access logs of a filter or listener, which stand in `field`. */
 export function decodeAccessLogs(
   logs: readonly AccessLog[],
   path: string,
   issues: Issue[],
-  { first = 0, field = "access_log" } = {},
+  field = "access_log",
 ): readonly AccessLogConfig[] {
   return logs.flatMap((log, at) => {
-    const logPath = joinPath(path, `${field}[${first + at}]`);
+    const logPath = joinPath(path, `${field}[${at}]`);
     const fields = ["name", "filter", "typed_config"];
     issues.push(...refuseFields(AccessLogSchema, log, fields, logPath));
     const named = { name: log.name, any: log.configType.value, path: logPath };

@@ -59,7 +59,7 @@ const ROUTER: Extension<RouterConfig> = extension(RouterSchema, (message, path, 
   return {
     router: {
       suppressesEnvoyHeaders: message.suppressEnvoyHeaders,
-      attemptLogs: decodeAccessLogs(message.upstreamLog, path, issues, { field: "upstream_log" }),
+      attemptLogs: decodeAccessLogs(message.upstreamLog, path, issues, "upstream_log"),
       attemptLogMoments: {
         onConnected: options?.flushUpstreamLogOnUpstreamStream === true,
         everyMs: durationMs(options?.upstreamLogFlushInterval) ?? 0,

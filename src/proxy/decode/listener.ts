@@ -19,7 +19,6 @@ import { durationMs } from "../../match/duration-ms.ts";
 import { compileFilterChainSearch } from "../../match/filter-chain.ts";
 import { decodeFilterChainMatch } from "../../match/filter-chain-match.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
-import type { AccessLogConfig } from "../access-log/access-log.ts";
 import type { HttpConfig } from "../http/http-config.ts";
 import type { ListenAddress } from "../listener/listen-address.ts";
 import type { FilterChainConfig, ListenerConfig } from "../listener/listener-config.ts";
@@ -101,7 +100,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
     const what = "multiple filter chains with overlapping matching rules are defined";
     issues.push({ path: "filter_chains", message: name === "" ? what : `${what}: ${name}` });
   });
-  const refusalLogs = decodeRefusalLogs(message, issues);
+  const logs = decodeAccessLogs(message.accessLog, "", issues);
   const listenerFilters = decodeListenerFilters(message, issues);
   if (issues.length > 0) return { ok: false, issues };
   return {
@@ -112,7 +111,7 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       addresses,
       bindsToPort: message.bindToPort ?? true,
       usesOriginalDestination: message.useOriginalDst ?? false,
-      refusalLogs,
+      logs,
       listenerFilters,
       listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? INSPECTION_MS,
       continuesOnTimeout: message.continueOnListenerFiltersTimeout,
@@ -132,23 +131,6 @@ export function decodeListener(message: Listener, body: Uint8Array): Result<List
       body,
     },
   };
-}
-
-/**
- * The logs of a listener itself. What becomes of a connection is known to the last filter of its
- * chain, so they are taken for those only that no chain is for.
- */
-function decodeRefusalLogs({ accessLog: logs }: Listener, issues: Issue[]): AccessLogConfig[] {
-  return logs.flatMap((log, at) => {
-    const filter = log.filter?.filterSpecifier;
-    const flags = filter?.case === "responseFlagFilter" ? filter.value.flags : [];
-    if (flags.length !== 1 || flags[0] !== "NR") {
-      const what =
-        "is supported with a response_flag_filter of NR only: log connections in their filter chains";
-      issues.push({ path: `access_log[${at}].filter`, message: what });
-    }
-    return decodeAccessLogs([log], "", issues, { first: at });
-  });
 }
 
 /** With one process every balance is exact; what an extension would do is not known. */

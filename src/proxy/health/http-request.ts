@@ -91,6 +91,7 @@ export function checkStreamInfo(host: Host, clock: Clock, protocol: CheckProtoco
       attempts: 0,
       transportFailure: "",
       tls: undefined,
+      wasTried: false,
       connectionId: undefined,
       poolReadyMs: -1,
       wire: NO_BYTES,

@@ -310,6 +310,9 @@ export class HttpUpstreamInfo implements UpstreamInfo {
   get connectionId(): number | undefined {
     return this.#stream.router.search.last?.line.id;
   }
+  get wasTried(): boolean {
+    return this.connectionId !== undefined;
+  }
   get poolReadyMs(): number {
     return this.#stream.router.search.poolReadyMs;
   }

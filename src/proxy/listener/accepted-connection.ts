@@ -7,6 +7,7 @@ import type {
   ProxyTlv,
   TlsInfo,
 } from "../../match/connection-info.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
 
 /** The other end of a Unix socket has no address of its own. */
 const NO_ADDRESS: PeerAddress = { address: "", port: 0 };
@@ -46,6 +47,14 @@ export class AcceptedConnection implements ConnectionInfo {
   isHandedOver = false;
   /** Gives its place among all connections free; absent where these are not counted. */
   giveBack: (() => void) | undefined = undefined;
+  /** Told that it is over; absent where nobody logs that. */
+  onGone: (() => void) | undefined = undefined;
+  /** What the last filter of its chain knows of it in the end; absent where that is nothing more. */
+  summary: (() => StreamInfo) | undefined = undefined;
+  /** Which HTTP its client speaks, where a connection manager has it; "" for none. */
+  protocol = "";
+  /** Envoy's RESPONSE_CODE_DETAILS of a connection; "" for none. */
+  details = "";
   #remote: PeerAddress | undefined = undefined;
   #directRemote: PeerAddress | undefined = undefined;
   #local: PeerAddress | undefined = undefined;
@@ -89,9 +98,16 @@ export class AcceptedConnection implements ConnectionInfo {
 
   /** It is over, or was never taken; more than once is as good as once. */
   release(): void {
-    const { giveBack } = this;
+    const { giveBack, onGone } = this;
     this.giveBack = undefined;
+    this.onGone = undefined;
+    onGone?.();
     giveBack?.();
+  }
+
+  /** Whether somebody waits for its end. */
+  get isAwaited(): boolean {
+    return this.giveBack !== undefined || this.onGone !== undefined;
   }
 
   /** Asks for the addresses now: a socket that is closed no longer tells them. */

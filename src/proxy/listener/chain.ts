@@ -87,6 +87,9 @@ export class Chain {
   open(connection: AcceptedConnection, peeked: Buffer | undefined): void {
     this.owner.counters.downstream_cx_total++;
     this.owner.counters.downstream_cx_active++;
+    connection.id = this.#deps.context.nextConnectionId();
+    connection.filterChainName = this.config.name;
+    connection.listener = this.config.listener;
     if (this.transport !== undefined) {
       this.#shakeHands(this.transport, connection, peeked);
       return;
@@ -106,6 +109,7 @@ export class Chain {
       this.owner.counters.downstream_cx_transport_socket_connect_timeout++;
       pending.destroy();
       this.#forget(pending);
+      connection.release();
     });
     this.#connections.add(pending);
     const { transportTimeoutMs } = this.config;
@@ -125,14 +129,11 @@ export class Chain {
   }
 
   #pass(connection: AcceptedConnection, adopt: Adopt): OpenConnection {
-    connection.id = this.#deps.context.nextConnectionId();
-    connection.filterChainName = this.config.name;
-    connection.listener = this.config.listener;
     const adoptKnown: Adopt = (owner) => {
       connection.socket = adopt(owner);
       return connection.socket;
     };
-    const onEnd = connection.giveBack === undefined ? this.#forget : this.#release(connection);
+    const onEnd = connection.isAwaited ? this.#release(connection) : this.#forget;
     const opened =
       this.#plan === undefined
         ? this.terminal.open(connection, adoptKnown, onEnd)

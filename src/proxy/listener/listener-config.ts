@@ -45,8 +45,8 @@ export interface ListenerConfig {
   readonly bindsToPort: boolean;
   /** Whether a connection goes to the listener of the address that it wanted, if there is one. */
   readonly usesOriginalDestination: boolean;
-  /** Of connections that no chain is for. */
-  readonly refusalLogs: readonly AccessLogConfig[];
+  /** Of its connections, whatever became of them. */
+  readonly logs: readonly AccessLogConfig[];
   readonly listenerFilters: readonly PlacedListenerFilter[];
   /** For all listener filters together; 0 is none. */
   readonly listenerFiltersTimeoutMs: number;

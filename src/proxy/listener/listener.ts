@@ -1,11 +1,10 @@
 import type { Socket } from "node:net";
-import type { Clock } from "../../base/clock.ts";
 import { formatHostPort } from "../../base/ip.ts";
 import type { PeerAddress } from "../../match/connection-info.ts";
-import type { AccessLog, LogOpener } from "../access-log/access-log.ts";
+import { type AccessLog, type LogOpener, logToAll } from "../access-log/access-log.ts";
 import type { ProxyContext } from "../context.ts";
 import type { HttpService, RouteSource } from "../http/http-config.ts";
-import { refusedStreamInfo } from "../network-filter/tcp-stream-info.ts";
+import { connectionStreamInfo } from "../network-filter/tcp-stream-info.ts";
 import { timeoutsOf } from "../overload/timeouts.ts";
 import { shareOf } from "../process/share.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
@@ -58,7 +57,7 @@ export class Listener implements ChainOwner {
   /** `undefined` without listener filters: then nothing stands before the choice of the chain. */
   readonly #inspectionPlan: InspectionPlan | undefined;
   readonly #inspections = new Set<Inspection>();
-  readonly #refusalLogs: readonly AccessLog[];
+  readonly #logs: readonly AccessLog[];
   /** The version that took its chains over; it also chooses for what is still being inspected. */
   #heir: Listener | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
@@ -88,7 +87,7 @@ export class Listener implements ChainOwner {
     this.#defaultChain = config.defaultChain && create(config.defaultChain);
     this.#own = new Set(this.#chains.values());
     if (this.#defaultChain !== undefined) this.#own.add(this.#defaultChain);
-    this.#refusalLogs = config.refusalLogs.map((log) => deps.logs.open(log));
+    this.#logs = config.logs.map((log) => deps.logs.open(log));
     if (config.listenerFilters.length > 0) this.#inspectionPlan = this.#createPlan();
   }
 
@@ -176,8 +175,25 @@ export class Listener implements ChainOwner {
     }
     const connection = new AcceptedConnection(socket);
     connection.giveBack = giveBack;
-    if (this.#refusalLogs.length > 0) noteTimes(connection, this.#deps.context.clock);
+    this.#watch(connection);
     this.#inspect(connection, undefined);
+  }
+
+  /** What becomes of it is logged in the end, where this listener logs. */
+  #watch(connection: AcceptedConnection): void {
+    connection.onGone = undefined;
+    if (this.#logs.length === 0) return;
+    const { context } = this.#deps;
+    if (connection.acceptedMs === 0) {
+      connection.acceptedMs = context.clock.monotonicMs();
+      connection.acceptedWallMs = context.clock.nowMs();
+    }
+    // A socket that is closed tells them no more.
+    connection.keepAddresses();
+    connection.onGone = () => {
+      const info = connection.summary?.() ?? connectionStreamInfo(connection, context);
+      logToAll(this.#logs, info, context.faults.note);
+    };
   }
 
   #inspect(connection: AcceptedConnection, peeked: Buffer | undefined): void {
@@ -195,20 +211,13 @@ export class Listener implements ChainOwner {
     const chain = config === undefined ? this.#defaultChain : this.#chains.get(config);
     if (chain === undefined) {
       this.counters.no_filter_chain_match++;
-      this.#logRefused(connection);
+      connection.flag = "NR";
+      connection.details = "filter_chain_not_found";
       connection.socket.destroy();
       connection.release();
       return;
     }
     chain.open(connection, peeked);
-  }
-
-  #logRefused(connection: AcceptedConnection): void {
-    if (this.#refusalLogs.length === 0) return;
-    const { context } = this.#deps;
-    if (connection.acceptedMs === 0) noteTimes(connection, context.clock);
-    const info = refusedStreamInfo(connection, context);
-    for (const log of this.#refusalLogs) log.log(info);
   }
 
   /** Whether the connection now belongs to the listener of the address that its client wanted. */
@@ -217,6 +226,7 @@ export class Listener implements ChainOwner {
     const target = this.#deps.findByAddress(connection.local);
     if (target === undefined) return false;
     connection.isHandedOver = true;
+    target.#watch(connection);
     target.#inspect(connection, peeked);
     return true;
   }
@@ -259,11 +269,6 @@ export class Listener implements ChainOwner {
   discard(): void {
     for (const chain of this.#own) if (chain.owner === this) chain.close();
   }
-}
-
-function noteTimes(connection: AcceptedConnection, clock: Clock): void {
-  connection.acceptedMs = clock.monotonicMs();
-  connection.acceptedWallMs = clock.nowMs();
 }
 
 /** What a listener shares with the others, as if there were no overload manager. */

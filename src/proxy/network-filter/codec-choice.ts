@@ -32,6 +32,7 @@ export function openConnection(http: HttpConnection, adopt: Adopt): OpenConnecti
 function openAs(http: HttpConnection, isHttp2: boolean, adopt: Adopt): OpenConnection {
   const { service, context, connection, onEnd } = http;
   const parts = { service, context, connection, adopt, onEnd };
+  connection.protocol = isHttp2 ? "HTTP/2" : "HTTP/1.1";
   return isHttp2 ? new Http2ServerConnection(parts) : new ServerConnection(parts);
 }
 

@@ -147,6 +147,7 @@ class TcpConnection implements OpenConnection, PickContext {
     // As in Envoy, nothing is read until there is somebody to give it to.
     this.#socket.pause();
     if (service.logs.length > 0) connection.keepAddresses();
+    if (connection.onGone !== undefined) connection.summary = () => this.#info("NotSet");
     this.#out = new Sender(this.#socket, context.flushQueue);
     service.counters.downstream_cx_total++;
     this.#moved();

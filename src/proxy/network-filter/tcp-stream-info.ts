@@ -44,25 +44,31 @@ export interface TcpUpstreamSummary {
   readonly connectedMs: number;
 }
 
-/** A connection that no filter chain is for, as its listener's own logs read it. */
-export function refusedStreamInfo(
+/** A connection as its listener's logs read it, where no filter says more. */
+export function connectionStreamInfo(
   connection: AcceptedConnection,
   context: ProxyContext,
 ): StreamInfo {
-  return tcpStreamInfo({
+  const { socket, transportFailure } = connection;
+  // Bytes of a handshake are none of the connection's.
+  const isOpen = transportFailure === "" && connection.flag !== "NR";
+  const info = tcpStreamInfo({
     logType: "NotSet",
     connection,
     context,
     startMs: connection.acceptedMs,
     wallMs: connection.acceptedWallMs,
-    flag: "NR",
-    details: "filter_chain_not_found",
-    bytesReceived: 0,
-    bytesSent: 0,
+    flag: connection.flag,
+    details: connection.details,
+    bytesReceived: isOpen ? socket.bytesRead : 0,
+    bytesSent: isOpen ? socket.bytesWritten : 0,
     cluster: "",
     attempts: 0,
     upstream: undefined,
   });
+  // Those of streams are none of the connection's either.
+  const protocol = connection.protocol || undefined;
+  return { ...info, protocol, wire: NO_BYTES, streamId: undefined, timeMs: () => -1 };
 }
 
 /** A TCP connection as access logs read it. */
@@ -139,6 +145,7 @@ function upstreamInfo({ upstream, cluster, attempts, ...summary }: TcpSummary): 
     attempts,
     transportFailure: "",
     tls: upstream?.tls,
+    wasTried: host !== undefined,
     locality: host?.state.locality,
     endpoints: cluster === "" ? undefined : summary.context.findCluster(cluster)?.hosts.length,
   };
