@@ -17,6 +17,7 @@ export type Program =
   | "go-control-plane"
   | "istiod"
   | "openssl"
+  | "python3"
   | "nginx"
   | "haproxy"
   | "taskset"
@@ -67,6 +68,18 @@ export function findKubernetes(): string | undefined {
   const what = `a real Kubernetes API, which lacks ${missing.join(", ")}`;
   if (isRequired) throw new Error(`kubernetes is required: there cannot be ${what}`);
   process.stderr.write(`skipped: what needs ${what}\n`);
+  return undefined;
+}
+
+/**
+ * Python with gRPC's C core, where `npm run grpcio` has put it: the program, and the folder that its
+ * packages stand in. `undefined` where either is missing.
+ */
+export function findGrpcCore(): { readonly python: string; readonly packages: string } | undefined {
+  const packages = join(repository, ".cache", "grpcio");
+  const python = candidates("python3").find(isExecutable);
+  if (python !== undefined && existsSync(join(packages, "grpc"))) return { python, packages };
+  process.stderr.write("skipped: what needs gRPC's C core, which is not on this machine\n");
   return undefined;
 }
 

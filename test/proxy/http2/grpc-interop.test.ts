@@ -1,28 +1,26 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../controlplane/until.ts";
-import { findProgram } from "../../programs.ts";
+import { findGrpcCore, findProgram } from "../../programs.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "../bootstrap-json.ts";
 import { BothPlanes } from "../both-planes.ts";
 import { freePorts } from "../data-plane.ts";
-import { isHttp2Built } from "./h2-built.ts";
+import { http2Options } from "../http2-cluster.ts";
+import { TestAuthority } from "../test-pki.ts";
+import { downstreamTls, inline, overTls, tlsCertificate, upstreamTls } from "../tls-json.ts";
+
+const CASE_MS_MAX = 40_000;
+const CORE_CLIENT = join(dirname(fileURLToPath(import.meta.url)), "grpc_core_client.py");
 
 const client = findProgram("grpc-interop-client");
 const server = findProgram("grpc-interop-server");
+const core = findGrpcCore();
 const run = promisify(execFile);
-
-const HTTP_OPTIONS = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const HTTP2 = {
-  typed_extension_protocol_options: {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      "@type": HTTP_OPTIONS,
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  },
-};
 
 /** gRPC's own test cases (grpc/doc/interop-test-descriptions.md), without those of Google's cloud. */
 const CASES = [
@@ -42,33 +40,80 @@ const CASES = [
   "unimplemented_service",
 ];
 
-const isMissing = client === undefined || server === undefined || !isHttp2Built();
+/** Through how many proxies a call goes; `mtls`: from one to the other over mutual TLS, as sidecars do. */
+const WAYS = ["once", "twice", "mtls"] as const;
+type Way = (typeof WAYS)[number];
 
-describe.skipIf(isMissing)("gRPC's interop client", () => {
-  const planes = new BothPlanes<"once" | "twice">();
+/** Who runs a case against a port of 127.0.0.1, with which program and arguments. */
+const CLIENTS: Readonly<
+  Record<string, { readonly isMissing: boolean; run(port: number, name: string): Promise<unknown> }>
+> = {
+  Go: {
+    isMissing: client === undefined,
+    run: (port, name) =>
+      run(
+        client ?? "",
+        [
+          "--server_host=127.0.0.1",
+          `--server_port=${port}`,
+          "--use_tls=false",
+          `--test_case=${name}`,
+        ],
+        { timeout: CASE_MS_MAX },
+      ),
+  },
+  "the C core": {
+    isMissing: core === undefined,
+    run: (port, name) =>
+      run(core?.python ?? "", [CORE_CLIENT, `127.0.0.1:${port}`, name], {
+        timeout: CASE_MS_MAX,
+        env: { ...process.env, PYTHONPATH: core?.packages ?? "" },
+      }),
+  },
+};
+
+describe.skipIf(server === undefined)("gRPC's interop cases", () => {
+  const planes = new BothPlanes<Way | "inner">();
   let child: ChildProcess;
 
   beforeAll(async () => {
     const [port = 0] = await freePorts(1);
     child = spawn(server ?? "", [`--port=${port}`], { stdio: "ignore" });
     await until(() => canConnect(port), "the interop server to listen");
-    await planes.start(["once", "twice"], (ports) => {
-      const through = (name: "once" | "twice", cluster: string): object =>
+    const authority = await TestAuthority.create();
+    const certificate = await authority.issue({ sans: [{ type: "dns", value: "a.test" }] });
+    const common = {
+      tls_certificates: [tlsCertificate(certificate)],
+      validation_context: { trusted_ca: inline(authority.cert) },
+      alpn_protocols: ["h2"],
+    };
+    const mutual = downstreamTls(common, { require_client_certificate: true });
+    await planes.start([...WAYS, "inner"], (ports) => {
+      const through = (name: Way | "inner", cluster: string): object =>
         httpListener(name, ports[name], {
           route_config: routeTable([{ match: { prefix: "/" }, route: { cluster, timeout: "0s" } }]),
         });
       return {
         admin: { address: socketAddress(ports.admin) },
         static_resources: {
-          listeners: [through("once", "server"), through("twice", "once")],
+          listeners: [
+            through("once", "server"),
+            through("twice", "once"),
+            through("mtls", "inner"),
+            overTls(through("inner", "server"), mutual),
+          ],
           clusters: [
-            staticCluster("server", [port], HTTP2),
-            staticCluster("once", [ports.once], HTTP2),
+            staticCluster("server", [port], http2Options()),
+            staticCluster("once", [ports.once], http2Options()),
+            staticCluster("inner", [ports.inner], {
+              ...http2Options(),
+              transport_socket: upstreamTls(common),
+            }),
           ],
         },
       };
     });
-  }, 30_000);
+  }, 60_000);
 
   afterAll(async () => {
     await planes.stop();
@@ -77,22 +122,23 @@ describe.skipIf(isMissing)("gRPC's interop client", () => {
     await exit;
   });
 
-  describe.each(["once", "twice"] as const)("through the proxy %s", (hops) => {
-    test.each(CASES)(
-      "%s",
-      async (name) => {
-        const { weft, envoy } = await planes.each(async ({ ports }) => {
-          const where = ["--server_host=127.0.0.1", `--server_port=${ports[hops]}`];
-          const args = [...where, "--use_tls=false", `--test_case=${name}`];
-          return await run(client ?? "", args, { timeout: 20_000 }).then(
-            () => "passed",
-            (error: unknown) => String((error as { stderr?: unknown }).stderr),
-          );
-        });
-        expect({ weft, envoy }).toEqual({ weft: "passed", envoy: "passed" });
-      },
-      60_000,
-    );
+  describe.each(Object.keys(CLIENTS))("by %s", (who) => {
+    const { isMissing = true, run: runCase } = CLIENTS[who] ?? {};
+    describe.skipIf(isMissing).each(WAYS)("through the proxy: %s", (way) => {
+      test.each(CASES)(
+        "%s",
+        async (name) => {
+          const { weft, envoy } = await planes.each(async ({ ports }) => {
+            return runCase?.(ports[way], name).then(
+              () => "passed",
+              (error: unknown) => String((error as { stderr?: unknown }).stderr),
+            );
+          });
+          expect({ weft, envoy }).toEqual({ weft: "passed", envoy: "passed" });
+        },
+        3 * CASE_MS_MAX,
+      );
+    });
   });
 });
 

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../controlplane/until.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "../bootstrap-json.ts";
 import { BothPlanes, type Plane } from "../both-planes.ts";
+import { http2Options } from "../http2-cluster.ts";
 import { H2_SCRIPTS } from "./cases/scripts.ts";
-import { isHttp2Built } from "./h2-built.ts";
 import { exchangeH2, sendH2 } from "./h2-client.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import {
@@ -22,16 +22,7 @@ import {
   settings,
 } from "./raw-frames.ts";
 
-const HTTP_OPTIONS = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const HTTP2 = {
-  typed_extension_protocol_options: {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      "@type": HTTP_OPTIONS,
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  },
-};
-
+const HTTP2 = http2Options();
 const NONE = Buffer.alloc(0);
 /** An upstream's whole answer to its first request: head, body, trailers. */
 const ANSWER = Buffer.concat([
@@ -82,7 +73,6 @@ async function startBroken(): Promise<typeof broken> {
 }
 
 beforeAll(async () => {
-  if (!isHttp2Built()) return;
   good = await H2Upstream.start(H2_SCRIPTS);
   broken = await startBroken();
   await planes.start(["in"], (ports) => ({
@@ -136,7 +126,6 @@ async function leftOver(plane: Plane<"in">): Promise<readonly (readonly [string,
 }
 
 afterEach(async () => {
-  if (!isHttp2Built()) return;
   await planes.each(async (plane) => {
     const left = await leftOver(plane);
     if (left.length > 0) throw new Error(`${plane.name} still counts ${JSON.stringify(left)}`);
@@ -164,7 +153,7 @@ function after(delayMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
 
-describe.runIf(isHttp2Built())("an upstream that breaks off", () => {
+describe("an upstream that breaks off", () => {
   test.each(["fin", "reset"] as const)("at every byte of its answer, by %s", async (how) => {
     cutHow = how;
     const [weft] = planes.planes;
@@ -185,7 +174,7 @@ describe.runIf(isHttp2Built())("an upstream that breaks off", () => {
   });
 });
 
-describe.runIf(isHttp2Built())("a client that breaks off", () => {
+describe("a client that breaks off", () => {
   const request = Buffer.concat([
     PREFACE,
     settings([]),
@@ -204,7 +193,7 @@ describe.runIf(isHttp2Built())("a client that breaks off", () => {
   });
 });
 
-describe.runIf(isHttp2Built())("one connection", () => {
+describe("one connection", () => {
   test("serves others while a stream that nobody reads stands still", async () => {
     await planes.each(async (plane) => {
       const session = connectHttp2(`http://127.0.0.1:${plane.ports.in}`, {
