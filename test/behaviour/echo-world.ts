@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer as createTlsServer } from "node:https";
+import { createSecureServer } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { nodeClock } from "../../src/base/node-clock.ts";
@@ -111,13 +111,17 @@ async function startProxyProtocolApp(host: string, port: number): Promise<() => 
   };
 }
 
-/** An app that speaks TLS; tells what ALPN was agreed on, as a request header. */
+/** An app that speaks either version of HTTP over TLS; tells what ALPN was agreed on, as a request header. */
 async function startTlsApp(host: string, port: number): Promise<() => Promise<void>> {
   const hosts = ["external.test"];
   const { certificate, privateKey } = await createServingCertificate({ clock: nodeClock, hosts });
-  const options = { cert: certificate, key: privateKey, ALPNProtocols: ["h2", "http/1.1"] };
-  const server = createTlsServer(options, (request, response) => {
-    const alpn = (request.socket as TLSSocket).alpnProtocol;
+  const options = { cert: certificate, key: privateKey, allowHTTP1: true };
+  const sockets = new Set<Socket>();
+  const server = createSecureServer(options, (request, response) => {
+    const isHttp2 = request.httpVersionMajor === 2;
+    const alpn = isHttp2
+      ? request.stream.session?.alpnProtocol
+      : (request.socket as TLSSocket).alpnProtocol;
     const echo: Echo = {
       by: "naked-v1",
       method: request.method ?? "",
@@ -128,11 +132,15 @@ async function startTlsApp(host: string, port: number): Promise<() => Promise<vo
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(echo));
   });
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   server.listen(port, host);
   await once(server, "listening");
   return async () => {
+    for (const socket of sockets) socket.destroy();
     server.close();
-    server.closeAllConnections();
     await once(server, "close");
   };
 }

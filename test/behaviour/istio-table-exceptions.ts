@@ -8,7 +8,6 @@ export interface TableException {
     | "dual stack"
     | "TLS identities"
     | "JWT"
-    | "HTTP/2 on weft's proxy"
     | "several clusters"
     | "Gateway API"
     | "EnvoyFilter"
@@ -43,13 +42,6 @@ export const EXCEPTIONS: Readonly<Record<number, TableException>> = {
     964,
     "packet capture",
     "clients of gRPC do not ask a proxy by URL",
-  ),
-  16: exception(
-    "tlsOriginationCases",
-    1403,
-    "HTTP/2 on weft's proxy",
-    "ALPN h2 to the upstream",
-    "port 8882",
   ),
   17: exception(
     "tlsOriginationCases",

@@ -201,19 +201,26 @@ const upstreamProxyProtocol: Run = async (mesh) => {
   return version === "PROXY TCP4" ? [] : [`${status}, ${String(version)}`];
 };
 
-/** The sidecar begins TLS towards a server outside that takes it on another port. */
+/** The sidecar begins TLS towards a server outside, whose ports say which HTTP they speak. */
 const tlsOrigination: Run = async (mesh, { rows }) => {
-  const [{ port, alpn } = {}] = rows.filter((row) => row["alpn"] === "http/1.1");
+  const ports = rows.map(({ port, alpn }) => {
+    const name = alpn === "h2" ? "http2" : "http";
+    return `{ number: ${Number(port)}, name: ${name}, protocol: ${name.toUpperCase()}, targetPort: 18443 }`;
+  });
   await mesh.configure(`
 { apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: external }, spec: { host: external.test, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true } } } }
 ---
-{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: external }, spec: { hosts: [external.test], location: MESH_EXTERNAL, resolution: STATIC, endpoints: [{ address: ${ip(mesh, "naked-v1")} }], ports: [{ number: ${Number(port)}, name: http, protocol: HTTP, targetPort: 18443 }] } }
+{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: external }, spec: { hosts: [external.test], location: MESH_EXTERNAL, resolution: STATIC, endpoints: [{ address: ${ip(mesh, "naked-v1")} }], ports: [${ports.join(", ")}] } }
 `);
-  const { status, echo } = await mesh.send("client", `GET http://external.test:${Number(port)}/`);
-  // Without ALPN, HTTP/1.1 is what there is.
-  const spoken =
-    echo?.headers["x-alpn"] === "false" ? `http/${echo.httpVersion}` : echo?.headers["x-alpn"];
-  return spoken === alpn ? [] : [`${status}, ALPN ${String(spoken)}`];
+  const problems: string[] = [];
+  for (const { port, alpn } of rows) {
+    const { status, echo } = await mesh.send("client", `GET http://external.test:${Number(port)}/`);
+    const told = echo?.headers["x-alpn"];
+    // Without ALPN, HTTP/1.1 is what there is.
+    const spoken = told === "false" ? `http/${echo?.httpVersion}` : told;
+    if (spoken !== alpn) problems.push(`port ${Number(port)}: ${status}, ALPN ${String(spoken)}`);
+  }
+  return problems;
 };
 
 /** By the number of the table. */

@@ -46,7 +46,10 @@ type Way = (typeof WAYS)[number];
 
 /** Who runs a case against a port of 127.0.0.1, with which program and arguments. */
 const CLIENTS: Readonly<
-  Record<string, { readonly isMissing: boolean; run(port: number, name: string): Promise<unknown> }>
+  Record<
+    string,
+    { readonly isMissing: boolean; readonly run: (port: number, name: string) => Promise<unknown> }
+  >
 > = {
   Go: {
     isMissing: client === undefined,
