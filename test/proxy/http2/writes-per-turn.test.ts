@@ -64,8 +64,11 @@ async function startProxy(): Promise<ProxyProcess> {
     },
   });
   const proxy = processes.run(["-c", file]);
-  const isReady = async (): Promise<boolean> => (await askAdmin(adminPort, "/ready")) === "LIVE\n";
-  await until(isReady, "the proxy to serve", LONG_MS);
+  const isReady = async (): Promise<boolean> => {
+    if (proxy.child.exitCode !== null) throw new Error(`the proxy ended:\n${proxy.output()}`);
+    return (await askAdmin(adminPort, "/ready")) === "LIVE\n";
+  };
+  await until(isReady, "the proxy to serve", 3 * LONG_MS);
   return proxy;
 }
 
@@ -138,7 +141,7 @@ function writesOf(lines: readonly string[]): readonly ReadonlyMap<number, number
 
 test.skipIf(strace === undefined)(
   "a connection of HTTP/2 is written to once in a turn of the event loop, whatever it has to say",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async ({ skip }) => {
     const proxy = await startProxy();
     const pid = proxy.child.pid ?? 0;
