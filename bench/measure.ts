@@ -19,6 +19,7 @@ export interface RunOptions {
 
 /** One run of one proxy under closed-loop load. */
 export interface LoadSample {
+  readonly requests: number;
   readonly cpuMicros: number;
   readonly perSecond: number;
   readonly residentMiB: number;
@@ -30,17 +31,28 @@ export interface Runs<T> {
   readonly samples: readonly T[];
 }
 
+/** After so many requests, what is compiled while a proxy runs has been; what takes longer is measured. */
+const WARM_REQUESTS = 20_000;
+const WARM_RUNS_MAX = 3;
+
 /**
  * Lets the proxies take turns, so that a slow moment of the machine meets all of them, in an order
- * that turns round each time, so that none is always the one after. The first round is a warm-up.
+ * that turns round each time, so that none is always the one after. Before them, each runs alone until
+ * it is warm.
  */
 async function takeTurns<T>(
   proxies: readonly Started[],
   rounds: number,
   run: (proxy: Started) => Promise<T>,
+  requestsOf: (sample: T) => number,
 ): Promise<readonly Runs<T>[]> {
   const all = proxies.map((proxy) => ({ proxy, samples: [] as T[] }));
-  for (const { proxy } of all) await run(proxy);
+  for (const { proxy } of all) {
+    let requests = 0;
+    for (let runs = 0; runs < WARM_RUNS_MAX && requests < WARM_REQUESTS; runs++) {
+      requests += requestsOf(await run(proxy));
+    }
+  }
   for (let round = 0; round < rounds; round++) {
     for (const { proxy, samples } of round % 2 === 0 ? all : all.toReversed()) {
       samples.push(await run(proxy));
@@ -69,18 +81,20 @@ export function measureLoad(
   proxies: readonly Started[],
   { rounds, ...options }: RunOptions,
 ): Promise<readonly Runs<LoadSample>[]> {
-  return takeTurns(proxies, rounds, async (proxy) => {
+  const run = async (proxy: Started): Promise<LoadSample> => {
     const beforeMicros = cpuMicrosOf(proxy);
     const load = await runLoad(proxy.port, scenario.traffic, options);
     checkErrors(proxy.name, load.errors, load.requests);
     const mebibytes = scenario.kind === "load" ? scenario.mebibytes : undefined;
     const units = load.requests * (mebibytes ?? 1);
     return {
+      requests: load.requests,
       cpuMicros: (cpuMicrosOf(proxy) - beforeMicros) / units,
       perSecond: units / load.seconds,
       residentMiB: residentMiBOf(proxy),
     };
-  });
+  };
+  return takeTurns(proxies, rounds, run, ({ requests }) => requests);
 }
 
 /** Latency at a fixed rate. */
@@ -90,9 +104,9 @@ export function measureRate(
   { rounds, seconds }: RunOptions,
   program: string,
 ): Promise<readonly Runs<Latency>[]> {
-  return takeTurns(proxies, rounds, (proxy) =>
-    runOpenLoop(program, proxy.port, { rate, connections, seconds }),
-  );
+  const run = (proxy: Started): Promise<Latency> =>
+    runOpenLoop(program, proxy.port, { rate, connections, seconds });
+  return takeTurns(proxies, rounds, run, ({ requests }) => requests);
 }
 
 /** Memory of one proxy, in MiB. */
