@@ -1,6 +1,9 @@
 import type { BodySink } from "./body-sink.ts";
 import type { HeaderList } from "./header-list.ts";
 
+/** Of a request that a filter holds, about as much is kept as one read brings. */
+const HELD_BYTES_MAX = 49_152;
+
 /** Makes what stands before `next`. */
 export type MakeSink = (next: BodySink) => BodySink;
 
@@ -114,8 +117,11 @@ export class RequestWay implements BodySink {
     this.#held.push(Buffer.from(buffer.subarray(from, to)));
     this.#heldBytes += to - from;
     const whole = this.#whole;
-    // The client waits, so no more than one read comes here.
-    if (whole === undefined) return this.#pause();
+    if (whole === undefined) {
+      // Of a client that waits nobody hears when it goes, so it waits only where it sends a lot.
+      if (this.#heldBytes >= HELD_BYTES_MAX) this.#pause();
+      return;
+    }
     if (this.#heldBytes <= whole.bytesMax) return;
     this.#drop();
     this.#pause();
