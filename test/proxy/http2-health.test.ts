@@ -20,6 +20,7 @@ const CASES: readonly {
   readonly answers: (stream: ServerHttp2Stream) => void;
   readonly http?: object;
   readonly more?: object;
+  readonly isEarly?: boolean;
 }[] = [
   { name: "200", answers: says(200) },
   { name: "a head alone", answers: (stream) => stream.respond({}, { endStream: true }) },
@@ -91,6 +92,12 @@ const CASES: readonly {
       request_headers_to_remove: ["user-agent"],
     },
   },
+  {
+    name: "an answer before it has heard all",
+    answers: says(200),
+    http: { method: "POST", send: { text: Buffer.alloc(100_000, "x").toString("hex") } },
+    isEarly: true,
+  },
   { name: "a connection for each", answers: says(200), more: { reuse_connection: false } },
 ];
 
@@ -103,11 +110,10 @@ function rangeOf(status: number): object {
 }
 
 describe("a health check over HTTP/2 is made and understood as by Envoy", () => {
-  test.each(CASES)("$name", async ({ answers, http, more }) => {
-    const { weft, envoy } = await checkOverHttp2(answers, {
-      http_health_check: { path: "/check?a=1", codec_client_type: "HTTP2", ...http },
-      ...more,
-    });
+  test.each(CASES)("$name", async ({ answers, http, more, isEarly }) => {
+    const check = { path: "/check?a=1", codec_client_type: "HTTP2", ...http };
+    const options = { http_health_check: check, ...more };
+    const { weft, envoy } = await checkOverHttp2(answers, options, isEarly);
     expect(weft).toEqual(envoy);
   });
 });

@@ -19,11 +19,12 @@ interface Seen {
 
 /**
  * What a host that answers so is found to be, and what the first check of it was; `options` are
- * merged into the health check.
+ * merged into the health check. `isEarly`: the host answers at the head and reads no body.
  */
 export async function checkOverHttp2(
   answerOf: (stream: ServerHttp2Stream) => void,
   options: object,
+  isEarly = false,
 ): Promise<Readonly<Record<"weft" | "envoy", unknown>>> {
   const planes = new BothPlanes<"none">();
   const seen: Seen[] = [];
@@ -41,6 +42,7 @@ export async function checkOverHttp2(
     server.on("stream", (stream, headers) => {
       stream.on("error", () => undefined);
       own.headers.push({ ...headers });
+      if (isEarly) return answerOf(stream);
       let body = "";
       stream.on("data", (bytes: Buffer) => (body += bytes.toString("hex")));
       stream.on("end", () => {

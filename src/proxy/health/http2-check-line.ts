@@ -133,8 +133,8 @@ export class Http2CheckLine implements SessionOwner, StreamHandler<ResponseHead>
   /** The check is over, whether its answer is complete or not; the connection is kept where it may be. */
   end(): void {
     this.#isInFlight = false;
-    const isComplete = this.#stream.isRemoteDone;
-    if (!isComplete && this.#stream.isOpen) this.#stream.reset(CODE.internalError);
+    const { isOpen, isFinished } = this.#stream;
+    if (isOpen && !isFinished) this.#stream.reset(CODE.internalError);
     const { config } = this.#deps;
     const line = this.#line;
     // One that does not stand yet would come too late for the next check.
