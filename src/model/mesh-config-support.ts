@@ -240,6 +240,27 @@ const UNUSED_PROVIDERS: readonly (keyof ExtensionProvider)[] = [
   "sds",
 ];
 
+/** What of a provider that is told nobody heeds. */
+function partIssues(provider: ExtensionProvider, path: string): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const kind of ["envoyHttpAls", "envoyTcpAls"] as const) {
+    if ((provider[kind]?.filterStateObjectsToLog ?? []).length === 0) continue;
+    const message = "is heeded by Envoy alone: weft's own proxies log no filter state";
+    const where = `${path}.${kind}.filterStateObjectsToLog`;
+    issues.push({ path: where, message, severity: "warning" });
+  }
+  const { resourceDetectors, dynatraceSampler } = provider.opentelemetry ?? {};
+  if (resourceDetectors?.dynatrace !== undefined) {
+    const where = `${path}.opentelemetry.resourceDetectors.dynatrace`;
+    issues.push(noEffect(where, "only the environment is read"));
+  }
+  if (dynatraceSampler !== undefined) {
+    const why = "spans are chosen by chance: say randomSamplingPercentage in a Telemetry";
+    issues.push(noEffect(`${path}.opentelemetry.dynatraceSampler`, why));
+  }
+  return issues;
+}
+
 function providerIssues(mesh: MeshConfig): readonly Issue[] {
   const { extensionProviders = [], defaultProviders = {} } = mesh;
   const issues: Issue[] = [];
@@ -249,15 +270,7 @@ function providerIssues(mesh: MeshConfig): readonly Issue[] {
     if (type !== undefined) {
       issues.push(noEffect(`${path}.${type}`, "what would use it is not built yet"));
     }
-    const { resourceDetectors, dynatraceSampler } = provider.opentelemetry ?? {};
-    if (resourceDetectors?.dynatrace !== undefined) {
-      const where = `${path}.opentelemetry.resourceDetectors.dynatrace`;
-      issues.push(noEffect(where, "only the environment is read"));
-    }
-    if (dynatraceSampler !== undefined) {
-      const why = "spans are chosen by chance: say randomSamplingPercentage in a Telemetry";
-      issues.push(noEffect(`${path}.opentelemetry.dynatraceSampler`, why));
-    }
+    issues.push(...partIssues(provider, path));
   }
   for (const at of (defaultProviders.tracing ?? []).slice(1).keys()) {
     const path = `defaultProviders.tracing[${at + 1}]`;

@@ -51,7 +51,11 @@ const SNI_CLUSTER: Filter = {
   },
 };
 
-function tcpProxy(chain: TcpChain, { idleTimeoutMs }: ProxySettings, side: SideTelemetry): Filter {
+function tcpProxy(
+  chain: TcpChain,
+  { idleTimeoutMs, isWeft }: ProxySettings,
+  side: SideTelemetry,
+): Filter {
   const { statPrefix, maxConnectionDurationMs, isHashedBySource, tunnel } = chain;
   const idleMs = chain.idleTimeoutMs ?? idleTimeoutMs;
   const message = create(TcpProxySchema, {
@@ -65,7 +69,7 @@ function tcpProxy(chain: TcpChain, { idleTimeoutMs }: ProxySettings, side: SideT
       hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } }],
     }),
     ...(tunnel !== undefined && { tunnelingConfig: tunneling(tunnel) }),
-    accessLog: accessLogs(side, "connections"),
+    accessLog: accessLogs(side, "connections", isWeft),
   });
   return {
     name: "envoy.filters.network.tcp_proxy",
