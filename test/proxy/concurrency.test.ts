@@ -7,6 +7,7 @@ import { httpListener, routeTable, socketAddress, staticCluster } from "./bootst
 import { freePorts } from "./data-plane.ts";
 import { assignment, dynamicBootstrap, edsCluster, rds, toCluster } from "./dynamic-bootstrap.ts";
 import { HoldingUpstream } from "./holding-upstream.ts";
+import { OpenLoop } from "./open-loop.ts";
 import { TestControlPlane } from "./test-control-plane.ts";
 import { askAdmin, LONG_MS, numbersOf, type ProxyProcess, ProxyProcesses } from "./weft-process.ts";
 
@@ -138,6 +139,40 @@ describe("weft proxy --concurrency", { timeout: 90_000 }, () => {
     const workers = workersOf(proxy);
     proxy.child.kill("SIGKILL");
     await until(() => workers.every((pid) => !isThere(pid)), "the other processes to end", LONG_MS);
+  });
+
+  test("goes on under load when a process is killed, and keeps what was told of it", async () => {
+    const proxy = await start(staticBootstrap());
+    const load = new OpenLoop(httpPort, 200);
+    const total = async (): Promise<number> => {
+      const name = "http.in.downstream_rq_total";
+      return (await numbersOf(adminPort, `^${name}$`))[name] ?? 0;
+    };
+    const some = async (): Promise<void> => {
+      const enough = load.sent + 200;
+      await until(() => load.sent >= enough, "more requests", LONG_MS);
+    };
+    let told = 0;
+    try {
+      await some();
+      told = await total();
+      for (const victim of workersOf(proxy)) process.kill(victim, "SIGKILL");
+      await until(
+        async () =>
+          (await numbersOf(adminPort, "worker_exits"))["server.worker_exits"] === WORKERS - 1 &&
+          workersOf(proxy).length === WORKERS - 1,
+        "other processes",
+        LONG_MS,
+      );
+      await some();
+    } finally {
+      await load.stop();
+    }
+    const { failures } = await load.stop();
+    // Who was on a connection of a killed process hears of its end, nobody of anything else.
+    const others = Object.keys(failures).filter((name) => !/^(ECONNRESET|broken)$/.test(name));
+    expect(others).toEqual([]);
+    expect(await total()).toBeGreaterThan(told);
   });
 
   test("shares limits among the processes", async () => {

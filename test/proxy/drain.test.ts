@@ -4,6 +4,7 @@ import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import { httpListener, routeTable, socketAddress } from "./bootstrap-json.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
+import { http2Target, OpenLoop } from "./open-loop.ts";
 
 const envoyProgram = findProgram("envoy");
 const DRAIN_S = 1;
@@ -155,6 +156,30 @@ describe("draining, as the admin port asks for it", () => {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_S * 1000));
       expect(await askAll(plane)).toEqual(all);
       expect(await post(plane, "/drain_listeners", "GET")).toMatch(/^405/);
+    }
+  });
+
+  test("loses no stream of HTTP/2 that comes meanwhile", { timeout: 90_000 }, async () => {
+    for (const plane of await start("immediate")) {
+      const target = http2Target(`http://127.0.0.1:${plane.ports.outbound}`);
+      const load = new OpenLoop(target, 200);
+      const some = async (): Promise<void> => {
+        const enough = load.sent + 100;
+        await until(() => load.sent >= enough, "more requests", 30_000);
+      };
+      try {
+        await some();
+        expect(await post(plane, "/drain_listeners?graceful&skip_exit")).toBe("200 OK\n");
+        await some();
+        expect(await post(plane, "/healthcheck/fail")).toBe("200 OK\n");
+        await some();
+      } finally {
+        await load.stop();
+      }
+      const { failures } = await load.stop();
+      expect({ failures }).toEqual({ failures: {} });
+      // Each connection is told to go; the next one is taken.
+      expect(await stat(plane, "http.outbound.downstream_cx_total")).toBeGreaterThan(1);
     }
   });
 });
