@@ -4,7 +4,13 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { until } from "../controlplane/until.ts";
-import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
+import {
+  filter,
+  httpListener,
+  routeTable,
+  socketAddress,
+  staticCluster,
+} from "./bootstrap-json.ts";
 import { BothPlanes } from "./both-planes.ts";
 import { type DataPlane, freePorts, startWeft } from "./data-plane.ts";
 import { LogService } from "./log-service.ts";
@@ -31,7 +37,12 @@ function grpcLog(kind: "Http" | "Tcp", name: string, more: object = {}): object 
       common_config: {
         log_name: name,
         transport_api_version: "V3",
-        grpc_service: { envoy_grpc: { cluster_name: "als" } },
+        grpc_service: { envoy_grpc: { cluster_name: "als", authority: "als.test" } },
+        filter_state_objects_to_log: ["a.state", "none"],
+        custom_tags: [
+          { tag: "agent", request_header: { name: "user-agent", default_value: "nobody" } },
+          { tag: "fixed", literal: { value: "é" } },
+        ],
         buffer_flush_interval: "0.05s",
         ...more,
       },
@@ -82,6 +93,18 @@ function bootstrap(
           route_config: routeTable(routes),
           access_log: [grpcLog("Http", "http", more)],
           http_protocol_options: { accept_http_10: true },
+          http_filters: [
+            filter("http.set_filter_state.v3.Config", {
+              on_request_headers: [
+                {
+                  object_key: "a.state",
+                  factory_key: "envoy.string",
+                  format_string: { text_format_source: { inline_string: "x %PATH%" } },
+                },
+              ],
+            }),
+            filter("http.router.v3.Router", {}),
+          ],
         }),
         {
           name: "tcp",
@@ -259,7 +282,6 @@ describe("what is refused", () => {
       { grpc_service: { google_grpc: { target_uri: "a", stat_prefix: "b" } } },
       "grpc_service.google_grpc: is not supported yet",
     ],
-    [{ filter_state_objects_to_log: ["a"] }, "filter_state_objects_to_log: is not supported yet"],
     [{ grpc_stream_retry_policy: {} }, "grpc_stream_retry_policy: is not supported yet"],
     [{ log_name: "" }, "log_name"],
     [{ buffer_flush_interval: "0s" }, "buffer_flush_interval"],

@@ -1,4 +1,5 @@
-import { fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { createRegistry, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { Server, ServerCredentials, type ServerReadableStream } from "@grpc/grpc-js";
 import {
   type StreamAccessLogsMessage,
@@ -68,6 +69,7 @@ export class LogService {
         logEntries.value,
         {
           useProtoFieldName: true,
+          registry: createRegistry(StringValueSchema),
         },
       ) as { readonly log_entry: JsonValue[] };
       stream.entries.push(...json.log_entry);

@@ -22,6 +22,8 @@ export interface GrpcSink {
   readonly logName: string;
   /** The cluster of the service. */
   readonly cluster: string;
+  /** What it is called in `:authority`; "" for its host's address. */
+  readonly authority: string;
   /** Whether its messages are about connections; else about requests. */
   readonly isTcp: boolean;
   /** How long an entry waits for others, and how many bytes wait at most; 0 sends each at once. */

@@ -1,5 +1,5 @@
 import { create, type JsonObject, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { Duration } from "@bufbuild/protobuf/wkt";
+import { type Any, anyPack, type Duration, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { RequestMethod } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
   type AccessLogCommonSchema,
@@ -13,6 +13,7 @@ import {
   TLSProperties_TLSVersion as TlsVersion,
 } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
 import type { CertificateInfo, ConnectionInfo, PeerAddress } from "../../match/connection-info.ts";
+import type { CustomTag } from "../../match/custom-tag.ts";
 import type { StreamInfo, TimePoint } from "../../match/stream-info.ts";
 import { utf8Text } from "../../match/wire-text.ts";
 import { addressMessage } from "../net/address-message.ts";
@@ -24,15 +25,26 @@ export interface LoggedHeaders {
   readonly trailers: readonly string[];
 }
 
+/** What every entry of a log has besides. */
+export interface CommonExtras {
+  /** Objects of the filter state, by their keys. */
+  readonly stateKeys: readonly string[];
+  readonly tags: readonly CustomTag[];
+}
+
 /** What is known of a request, as Envoy's `HTTPAccessLogEntry` over the wire. */
-export function encodeHttpEntry(info: StreamInfo, headers: LoggedHeaders): Uint8Array {
+export function encodeHttpEntry(
+  info: StreamInfo,
+  headers: LoggedHeaders,
+  extras: CommonExtras,
+): Uint8Array {
   const { upstream, wire } = info;
   const header = (name: string): string => utf8Text(info.requestHeader(name) ?? "");
   const method = info.requestHeader(":method") ?? "";
   return toBinary(
     HTTPAccessLogEntrySchema,
     create(HTTPAccessLogEntrySchema, {
-      commonProperties: commonProperties(info),
+      commonProperties: commonProperties(info, extras),
       protocolVersion: HTTP_VERSIONS[info.protocol ?? ""] ?? HttpVersion.PROTOCOL_UNSPECIFIED,
       request: {
         requestMethod: METHODS[method] ?? RequestMethod.METHOD_UNSPECIFIED,
@@ -65,9 +77,9 @@ export function encodeHttpEntry(info: StreamInfo, headers: LoggedHeaders): Uint8
 }
 
 /** What is known of a connection, as Envoy's `TCPAccessLogEntry` over the wire. */
-export function encodeTcpEntry(info: StreamInfo): Uint8Array {
+export function encodeTcpEntry(info: StreamInfo, extras: CommonExtras): Uint8Array {
   const message = create(TCPAccessLogEntrySchema, {
-    commonProperties: commonProperties(info),
+    commonProperties: commonProperties(info, extras),
     connectionProperties: {
       receivedBytes: BigInt(info.bytesReceived),
       sentBytes: BigInt(info.bytesSent),
@@ -106,7 +118,31 @@ function pick(
   return found;
 }
 
-function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCommonSchema> {
+/** Texts, which is what filters leave here, as the message that they are in Envoy. */
+function stateObjects(info: StreamInfo, keys: readonly string[]): Record<string, Any> {
+  const found: Record<string, Any> = {};
+  for (const key of keys) {
+    const typed = info.filterState(key)?.typed;
+    if (typeof typed !== "string") continue;
+    const message = create(StringValueSchema, { value: utf8Text(typed) });
+    found[utf8Text(key)] = anyPack(StringValueSchema, message);
+  }
+  return found;
+}
+
+function tagTexts(info: StreamInfo, tags: readonly CustomTag[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { name, read } of tags) {
+    const value = read(info);
+    if (value !== undefined) found[utf8Text(name)] = utf8Text(String(value));
+  }
+  return found;
+}
+
+function commonProperties(
+  info: StreamInfo,
+  { stateKeys, tags }: CommonExtras,
+): MessageInitShape<typeof AccessLogCommonSchema> {
   const { connection, upstream, wire } = info;
   const since = (point: TimePoint): { seconds: bigint; nanos: number } | undefined =>
     duration(info.timeMs(point) - info.timeMs("DS_RX_BEG"), info.timeMs(point));
@@ -146,6 +182,8 @@ function commonProperties(info: StreamInfo): MessageInitShape<typeof AccessLogCo
     connectionTerminationDetails: utf8Text(info.terminationDetails),
     ...(flags === undefined ? {} : { responseFlags: flags }),
     streamId: info.streamId ?? "",
+    filterStateObjects: stateObjects(info, stateKeys),
+    customTags: tagTexts(info, tags),
     intermediateLogEntry: info.durationMs < 0,
     downstreamWireBytesSent: BigInt(wire.sent),
     downstreamWireBytesReceived: BigInt(wire.received),

@@ -55,8 +55,8 @@ export class GrpcLogs {
 
   /** Logs of one name to one service share a stream, whatever listeners they are of. */
   open(sink: GrpcSink): AccessLog {
-    const { cluster, logName, isTcp, flushMs, bufferBytesMax } = sink;
-    const key = JSON.stringify([cluster, logName, isTcp, flushMs, bufferBytesMax]);
+    const { cluster, authority, logName, isTcp, flushMs, bufferBytesMax } = sink;
+    const key = JSON.stringify([cluster, authority, logName, isTcp, flushMs, bufferBytesMax]);
     const sender = this.#senders.get(key) ?? new EntrySender(sink, this.#deps);
     this.#senders.set(key, sender);
     return { log: (info) => sender.add(() => sink.encode(info)) };
@@ -205,7 +205,11 @@ class EntrySender {
     }
     const { address, port } = host;
     const target = address.startsWith("/") ? `unix:${address}` : formatHostPort(address, port);
-    return new Client(target, credentials.createInsecure(), { "grpc.enable_retries": 0 });
+    const { authority } = this.#sink;
+    return new Client(target, credentials.createInsecure(), {
+      "grpc.enable_retries": 0,
+      ...(authority !== "" && { "grpc.default_authority": authority }),
+    });
   }
 
   /** Nobody can take them: like Envoy's, they are lost. */

@@ -11,15 +11,20 @@ import {
   TcpGrpcAccessLogConfigSchema,
 } from "../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
 import type { Issue } from "../../base/issue.ts";
+import { decodeCustomTags } from "../../match/custom-tag.ts";
 import { durationMs } from "../../match/duration-ms.ts";
 import { joinPath, refuseFields } from "../../match/refuse-fields.ts";
+import type { StreamInfo } from "../../match/stream-info.ts";
+import { wireText } from "../../match/wire-text.ts";
 import type { GrpcSink } from "../access-log/access-log.ts";
-import { encodeHttpEntry, encodeTcpEntry } from "../access-log/grpc-entry.ts";
+import { type CommonExtras, encodeHttpEntry, encodeTcpEntry } from "../access-log/grpc-entry.ts";
 import { type Extension, extension } from "./extension.ts";
 
 /** Envoy's own. */
 const FLUSH_MS = 1000;
 const BUFFER_BYTES = 16_384;
+
+type EncodeEntry = (info: StreamInfo, extras: CommonExtras) => Uint8Array;
 
 const HTTP_FIELDS = [
   "common_config",
@@ -38,7 +43,7 @@ export const GRPC_ACCESS_LOGS: readonly Extension<GrpcSink>[] = [
       response: lower(message.additionalResponseHeadersToLog),
       trailers: lower(message.additionalResponseTrailersToLog),
     };
-    const encode: GrpcSink["encode"] = (info) => encodeHttpEntry(info, headers);
+    const encode: EncodeEntry = (info, extras) => encodeHttpEntry(info, headers, extras);
     return decodeCommon(message.commonConfig, { path, isTcp: false, encode }, issues);
   }),
   extension(TcpGrpcAccessLogConfigSchema, (message, path, issues) => {
@@ -53,7 +58,7 @@ export const GRPC_ACCESS_LOGS: readonly Extension<GrpcSink>[] = [
 
 function decodeCommon(
   message: CommonGrpcAccessLogConfig | undefined,
-  { path, isTcp, encode }: { path: string; isTcp: boolean; encode: GrpcSink["encode"] },
+  { path, isTcp, encode }: { path: string; isTcp: boolean; encode: EncodeEntry },
   issues: Issue[],
 ): GrpcSink | undefined {
   const at = joinPath(path, "common_config");
@@ -67,30 +72,36 @@ function decodeCommon(
     "transport_api_version",
     "buffer_flush_interval",
     "buffer_size_bytes",
+    "filter_state_objects_to_log",
+    "custom_tags",
   ];
   issues.push(...refuseFields(CommonGrpcAccessLogConfigSchema, message, fields, at));
   if (message.transportApiVersion === ApiVersion.V2) {
     issues.push({ path: joinPath(at, "transport_api_version"), message: "V2 is not supported" });
   }
-  const cluster = decodeGrpcCluster(message.grpcService, joinPath(at, "grpc_service"), issues);
-  if (cluster === undefined) return undefined;
+  const service = decodeGrpcService(message.grpcService, joinPath(at, "grpc_service"), issues);
+  if (service === undefined) return undefined;
+  const extras: CommonExtras = {
+    stateKeys: message.filterStateObjectsToLog.map(wireText),
+    tags: decodeCustomTags(message.customTags, at, issues),
+  };
   return {
     kind: "grpc",
     logName: message.logName,
-    cluster,
+    ...service,
     isTcp,
     flushMs: durationMs(message.bufferFlushInterval) ?? FLUSH_MS,
     bufferBytesMax: message.bufferSizeBytes ?? BUFFER_BYTES,
-    encode,
+    encode: (info) => encode(info, extras),
   };
 }
 
-/** The cluster that a service is asked through. */
-function decodeGrpcCluster(
+/** The cluster that a service is asked through, and its name there. */
+function decodeGrpcService(
   service: GrpcService | undefined,
   path: string,
   issues: Issue[],
-): string | undefined {
+): Pick<GrpcSink, "cluster" | "authority"> | undefined {
   if (service === undefined) {
     issues.push({ path, message: "is missing" });
     return undefined;
@@ -100,6 +111,8 @@ function decodeGrpcCluster(
   if (service.targetSpecifier.case !== "envoyGrpc") return undefined;
   const { value: grpc } = service.targetSpecifier;
   const at = joinPath(path, "envoy_grpc");
-  issues.push(...refuseFields(GrpcService_EnvoyGrpcSchema, grpc, ["cluster_name"], at));
-  return grpc.clusterName;
+  issues.push(
+    ...refuseFields(GrpcService_EnvoyGrpcSchema, grpc, ["cluster_name", "authority"], at),
+  );
+  return { cluster: grpc.clusterName, authority: grpc.authority };
 }

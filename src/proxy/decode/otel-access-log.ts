@@ -78,7 +78,10 @@ export const OTEL_ACCESS_LOG: Extension<OtelSink> = extension(
         joinPath(path, "attributes"),
         compile,
       ),
-      stateKeys: message.filterStateObjectsToLog.map(wireText),
+      stateKeys: [
+        ...message.filterStateObjectsToLog,
+        ...(common?.filterStateObjectsToLog ?? []),
+      ].map(wireText),
       tags: decodeCustomTags(message.customTags, path, issues),
     };
     if (collector === undefined) return undefined;
@@ -105,6 +108,7 @@ function checkCommon(common: CommonGrpcAccessLogConfig, path: string, issues: Is
     "transport_api_version",
     "buffer_flush_interval",
     "buffer_size_bytes",
+    "filter_state_objects_to_log",
   ];
   issues.push(...refuseFields(CommonGrpcAccessLogConfigSchema, common, fields, path));
   if (common.transportApiVersion === ApiVersion.V2) {
