@@ -105,7 +105,7 @@ export class AdsServer {
   readonly #calls = new Set<AdsCall>();
   readonly #nameSets = new NameSets();
   readonly #gate: StreamGate;
-  readonly #budget: WriteBudget;
+  readonly #budget = new WriteBudget();
   readonly #departed: DepartedClients;
   /** How many clients are connected, by the version that they say. */
   readonly #versions = new Map<string, number>();
@@ -118,9 +118,10 @@ export class AdsServer {
     this.#options = options;
     const { clock, streamsPerSecond = STREAMS_PER_SECOND_DEFAULT } = options;
     this.#gate = new StreamGate(clock, streamsPerSecond);
-    this.#budget = new WriteBudget((bytes) => options.metrics.set("weft_xds_pending_bytes", bytes));
     this.#departed = new DepartedClients(clock);
     options.metrics.onCollect(() => {
+      options.metrics.set("weft_xds_pending_bytes", this.#budget.bytes);
+      options.metrics.set("weft_xds_names_kept", this.#nameSets.kept);
       options.metrics.set("weft_xds_departed_bytes", this.#departed.bytes);
       options.metrics.set("weft_xds_joined_bytes", joinedBodies.bytes);
       options.metrics.set("pilot_xds_recv_max", this.#largestRequest);
@@ -227,7 +228,6 @@ export class AdsServer {
     const { call, variant, tool, early, client } = session;
     this.#largestRequest = Math.max(this.#largestRequest, bytes.length);
     const request = variant.decode(bytes, this.#nameSets);
-    this.#options.metrics.set("weft_xds_names_kept", this.#nameSets.kept);
     if (!request.ok) this.#refuse(call, "message", request.issues);
     else if (tool !== undefined && isDebugType(request.value.typeUrl)) tool.receive(bytes);
     else if (client !== undefined) client.stream.receive(request.value);

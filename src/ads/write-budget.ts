@@ -7,14 +7,17 @@ const PENDING_BYTES_MAX = 16 * 1024 * 1024;
  * first come, first served.
  */
 export class WriteBudget {
-  readonly #onChange: (bytes: number) => void;
   readonly #bytesMax: number;
   readonly #waiting = new Set<() => void>();
   #bytes = 0;
 
-  constructor(onChange: (bytes: number) => void, bytesMax = PENDING_BYTES_MAX) {
-    this.#onChange = onChange;
+  constructor(bytesMax = PENDING_BYTES_MAX) {
     this.#bytesMax = bytesMax;
+  }
+
+  /** What is on its way. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get isFull(): boolean {
@@ -33,13 +36,11 @@ export class WriteBudget {
 
   take(bytes: number): void {
     this.#bytes += bytes;
-    this.#onChange(this.#bytes);
   }
 
   give(bytes: number): void {
     if (bytes === 0) return;
     this.#bytes -= bytes;
-    this.#onChange(this.#bytes);
     for (const onRoom of this.#waiting) {
       if (this.isFull) return;
       this.#waiting.delete(onRoom);

@@ -124,13 +124,23 @@ function seriesOf<T>(all: Map<MetricName, Map<string, T>>, name: MetricName): Ma
 }
 
 function formatLabels(labels: Labels): string {
-  return Object.keys(labels)
+  const keys = Object.keys(labels);
+  // Most have none or one, and are counted for every response.
+  const [only] = keys;
+  if (only === undefined) return "";
+  if (keys.length === 1) return formatLabel(only, labels);
+  return keys
     .sort()
-    .map((key) => `${key}="${escapeValue(labels[key] ?? "")}"`)
+    .map((key) => formatLabel(key, labels))
     .join(",");
 }
 
+function formatLabel(key: string, labels: Labels): string {
+  return `${key}="${escapeValue(labels[key] ?? "")}"`;
+}
+
 function escapeValue(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
