@@ -58,6 +58,16 @@ describe("holdRoutes()", () => {
     expect(held.get("r")?.version).not.toBe(next.get("r")?.version);
   });
 
+  test("does the work once for all clients that lack the same", () => {
+    const [before, next] = [routes({ a: ["a1"] }), routes({ a: ["a2", "a3"] })];
+    const one = holdRoutes(next, before, new Set(["a2", "other"]));
+    const other = holdRoutes(new Map(next), new Map(before), new Set(["a2"]));
+    expect(other.routes.get("r")).toBe(one.routes.get("r"));
+    expect(other.held).toEqual(["r/a"]);
+    const third = holdRoutes(next, before, new Set(["a2", "a3"]));
+    expect(third.held).toEqual(["r/a"]);
+  });
+
   test("hands out what was never there before as it is", () => {
     const next = routes({ a: ["a1"], c: ["c1"] });
     const result = holdRoutes(next, routes({ a: ["a1"] }), new Set(["c1"]));

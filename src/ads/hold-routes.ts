@@ -9,6 +9,7 @@ import type {
   VirtualHost,
 } from "../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "../api/gen/envoy/config/route/v3/route_pb.js";
+import { memoise } from "../base/memo.ts";
 import type { ResourceMap } from "../xds/resource-map.ts";
 import type { XdsResource } from "../xds/snapshot.ts";
 
@@ -36,20 +37,24 @@ export function holdRoutes(
   const routes = new Map<string, XdsResource>();
   for (const [name, resource] of next) {
     const before = lastGood.get(name);
-    const isAffected = resource.references.some((cluster) => missing.has(cluster));
-    const kept =
-      isAffected && before !== undefined ? keep(resource, before, missing, held) : resource;
-    routes.set(name, kept);
+    const lacking = resource.references.filter((cluster) => missing.has(cluster));
+    if (lacking.length === 0 || before === undefined) routes.set(name, resource);
+    else {
+      const kept = keep(resource, before, lacking.join("\n"));
+      routes.set(name, kept.resource);
+      held.push(...kept.held);
+    }
   }
   return held.length === 0 ? { routes: next, held } : { routes, held };
 }
 
-function keep(
-  next: XdsResource,
-  before: XdsResource,
-  missing: ReadonlySet<string>,
-  held: string[],
-): XdsResource {
+/**
+ * Done once for all clients that lack the same clusters (names on a line each): where many are slow
+ * at one moment, all of them lack what was added last, and a route configuration may be large.
+ */
+const keep = memoise((next: XdsResource, before: XdsResource, lacking: string): KeptRoutes => {
+  const missing = new Set(lacking.split("\n"));
+  const held: string[] = [];
   const config = fromBinary(RouteConfigurationSchema, next.body);
   const earlier = new Map(
     fromBinary(RouteConfigurationSchema, before.body).virtualHosts.map((host) => [host.name, host]),
@@ -68,16 +73,23 @@ function keep(
     old.domains = domains;
     return domains.length === 0 ? [] : [old];
   });
+  if (held.length === 0) return { resource: next, held };
   config.virtualHosts = virtualHosts;
   const body = toBinary(RouteConfigurationSchema, config);
-  if (Buffer.compare(body, before.body) === 0) return before;
-  return {
+  if (Buffer.compare(body, before.body) === 0) return { resource: before, held };
+  const resource = {
     name: next.name,
     version: createHash("sha256").update(body).digest("hex").slice(0, VERSION_LENGTH),
     body,
     origins: next.origins,
     references: [...new Set(virtualHosts.flatMap(clustersOf))].sort(),
   };
+  return { resource, held };
+});
+
+interface KeptRoutes {
+  readonly resource: XdsResource;
+  readonly held: readonly string[];
 }
 
 /** The same of virtual hosts that come one by one: what is held is the whole resource. */

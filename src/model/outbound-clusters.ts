@@ -73,10 +73,10 @@ export class OutboundClusterCells {
     const labels = JSON.parse(selecting) as Labels;
     const policies = graph.cell(() => disablingOnly(mesh.peerAuthentications));
     this.#planned = graph.family((service: Service) => {
-      const { settings, namespace } = scope.rules.get();
+      const settings = scope.settings.get();
       const listed = mesh.registry.endpoints.get(service.id) ?? NONE;
       const endpoints = mutualTlsEndpoints(listed, policies.get(), settings.rootNamespace);
-      const rule = findRule(mesh.rules, service, namespace, labels);
+      const rule = findRule(mesh.rules, service, scope.namespace, labels);
       return serviceClusters(service, rule, endpoints, factsOf(settings, facts));
     });
     // A proxy reaches whom it tells of its requests, even where its workload may not.

@@ -2,6 +2,7 @@ import { CellMap } from "../../base/cell-map.ts";
 import { type Cell, type CellGraph, isSameList, isSameMap } from "../../base/cells.ts";
 import { keyText } from "../../config/object.ts";
 import type { Mesh } from "../mesh.ts";
+import type { MeshSettings } from "../mesh-settings.ts";
 import type { ProxyNode } from "../proxy.ts";
 import type { EgressListener, Scope } from "../scope.ts";
 import type { Service } from "../service.ts";
@@ -26,9 +27,14 @@ export class ScopeCells {
   readonly withoutHttp: Cell<Scope>;
   /** What does not depend on services and VirtualServices at all; both are empty here. */
   readonly rules: Cell<Scope>;
+  readonly namespace: string;
+  /** The mesh's, which do not change with a Sidecar. */
+  readonly settings: Cell<MeshSettings>;
 
   constructor(graph: CellGraph, mesh: Mesh, text: string) {
     const [namespace, sidecarText] = JSON.parse(text) as [string, string];
+    this.namespace = namespace;
+    this.settings = graph.cell(() => mesh.settings);
     this.whole = graph.cell(() => {
       const sidecar =
         sidecarText === ""
