@@ -153,7 +153,7 @@ export function formatTable(rows: readonly Row[]): string {
 }
 
 function formatNumber(value: number): string {
-  if (value >= 1000) return Math.round(value).toLocaleString("en");
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
   if (value === 0) return "0";
   if (value < 1 && value > -1) return value.toFixed(2);
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
