@@ -53,9 +53,12 @@ describe("Telemetry", () => {
       ["error spec.tracing[0].customTags[a]: must not have control characters"],
     ],
     [
-      { accessLogging: [{ filter: { expression: " " } }] },
-      ["error spec.accessLogging[0].filter.expression: must be a valid CEL expression"],
+      { accessLogging: [{ filter: { expression: " " } }, { filter: { expression: "a ==" } }] },
+      [0, 1].map(
+        (at) => `error spec.accessLogging[${at}].filter.expression: must be a valid CEL expression`,
+      ),
     ],
+    [{ accessLogging: [{ filter: { expression: "response.code >= 400 && !has(x.y)" } }] }, []],
     [
       { metrics: [{ overrides: [{ tagOverrides: { t: {} } }] }] },
       [

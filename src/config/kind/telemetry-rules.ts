@@ -1,6 +1,7 @@
 import type { Issue } from "../../base/issue.ts";
 import { checkHeaderText, checkHeaderValue } from "../header-value.ts";
 import type { PolicyTargetReference, Telemetry, TelemetryTracing } from "../telemetry.ts";
+import { checkCelSyntax } from "./cel-syntax.ts";
 import { validateSelector } from "./selector-rules.ts";
 
 /** What Istio's webhook refuses about a Telemetry beyond its schema, and what it warns of. */
@@ -15,9 +16,9 @@ export function validateTelemetry({ spec = {} }: Telemetry): readonly Issue[] {
     ...validateTracing(tracing),
     ...validateMetrics(spec.metrics),
     ...(spec.accessLogging ?? []).flatMap(({ filter }, at) => {
-      if (filter === undefined || (filter.expression ?? "").trim() !== "") return [];
+      const wrong = filter === undefined ? undefined : checkCelSyntax(filter.expression ?? "");
       const path = `spec.accessLogging[${at}].filter.expression`;
-      return [{ path, message: "must be a valid CEL expression: it is empty" }];
+      return wrong === undefined ? [] : [{ path, message: wrong }];
     }),
   ];
 }
