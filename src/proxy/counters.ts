@@ -3,19 +3,23 @@ import { Histogram } from "./stats/histogram.ts";
 /** Counters and gauges of one prefix: plain numbers under Envoy's names, as `/stats` shows them. */
 export type Counters = Record<string, number>;
 
-/** Prefixes that hold a name of the configuration: nobody knows how many of these there will be. */
-const NAMED = /^(?:http|tcp|cluster|listener|connection_limit)\./;
+/**
+ * Prefixes that hold a name of a listener's: nobody knows how many of these there will be. Numbers of a
+ * cluster may be counted by filters that do not last as long as it does, so they stay.
+ */
+const NAMED = /^(?:http|tcp|listener|connection_limit)\./;
 
 /**
  * The counters of what comes and goes with configuration. Whoever asks for a prefix gets the same
  * numbers as the one before, so that they go on counting over updates, as Envoy's do. Those of what
- * has a name of its own are there as long as somebody holds them, which who counts must do: when the
- * last listener or cluster that counts under a name is gone they go too, some time after.
+ * a listener names are there as long as somebody holds them, which who counts must do: when the last
+ * one that counts under a name is gone they go too, some time after.
  */
 export class CounterGroups {
   readonly #fixed = new Map<string, Counters>();
   readonly #named = new WeakValues<Counters>();
-  readonly #histograms = new WeakValues<Histogram>();
+  readonly #fixedHistograms = new Map<string, Histogram>();
+  readonly #namedHistograms = new WeakValues<Histogram>();
 
   /** The counters of `prefix`, which begin as `zero` says. */
   get<Names extends Counters>(prefix: string, zero: Names): Names {
@@ -27,17 +31,18 @@ export class CounterGroups {
     return group as Names;
   }
 
-  /** The histogram of that full name; it is there as long as somebody holds it. */
+  /** The histogram of that full name. */
   histogram(name: string): Histogram {
-    const known = this.#histograms.get(name);
+    const histograms = NAMED.test(name) ? this.#namedHistograms : this.#fixedHistograms;
+    const known = histograms.get(name);
     if (known !== undefined) return known;
     const histogram = new Histogram();
-    this.#histograms.set(name, histogram);
+    histograms.set(name, histogram);
     return histogram;
   }
 
   get histograms(): ReadonlyMap<string, Histogram> {
-    return new Map(this.#histograms.entries());
+    return new Map([...this.#fixedHistograms, ...this.#namedHistograms.entries()]);
   }
 
   /** Full names and values. */
