@@ -1,4 +1,4 @@
-import type { Support, SupportTable } from "./entry.ts";
+import type { SupportTable } from "./entry.ts";
 import { needsNothingOnWeft, says, shownBy, works } from "./entry.ts";
 
 const MODEL = "src/model/mesh-config.test.ts";
@@ -6,12 +6,6 @@ const ISTIOD = "test/telemetry/istiod.test.ts";
 const MODEL_OF_TELEMETRY = "src/model/telemetry.test.ts";
 const GOLDEN = "test/golden";
 const NO_MUTUAL_TLS = "its proxies are given no certificates yet, so that nothing is mutual TLS";
-
-const NO_FILTER_STATE: Support = {
-  weft: "warning: is heeded by Envoy alone",
-  envoy: "yes",
-  tests: [ISTIOD, MODEL],
-};
 
 /** MeshConfig, but for the fields that `model/mesh-config-support.ts` says something about. */
 export const MESH_CONFIG: SupportTable = {
@@ -42,8 +36,6 @@ export const MESH_CONFIG: SupportTable = {
   "extensionProviders[].envoyFileAccessLog": shownBy(ISTIOD),
   "extensionProviders[].envoyHttpAls": shownBy(ISTIOD),
   "extensionProviders[].envoyTcpAls": shownBy(ISTIOD),
-  "extensionProviders[].envoyHttpAls.filterStateObjectsToLog": NO_FILTER_STATE,
-  "extensionProviders[].envoyTcpAls.filterStateObjectsToLog": NO_FILTER_STATE,
   "extensionProviders[].envoyOtelAls": shownBy(ISTIOD),
   "defaultProviders.accessLogging": shownBy(ISTIOD),
   "defaultProviders.tracing": shownBy(ISTIOD),

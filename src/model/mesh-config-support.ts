@@ -243,12 +243,6 @@ const UNUSED_PROVIDERS: readonly (keyof ExtensionProvider)[] = [
 /** What of a provider that is told nobody heeds. */
 function partIssues(provider: ExtensionProvider, path: string): readonly Issue[] {
   const issues: Issue[] = [];
-  for (const kind of ["envoyHttpAls", "envoyTcpAls"] as const) {
-    if ((provider[kind]?.filterStateObjectsToLog ?? []).length === 0) continue;
-    const message = "is heeded by Envoy alone: weft's own proxies log no filter state";
-    const where = `${path}.${kind}.filterStateObjectsToLog`;
-    issues.push({ path: where, message, severity: "warning" });
-  }
   const { resourceDetectors, dynatraceSampler } = provider.opentelemetry ?? {};
   if (resourceDetectors?.dynatrace !== undefined) {
     const where = `${path}.opentelemetry.resourceDetectors.dynatrace`;

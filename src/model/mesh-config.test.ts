@@ -200,13 +200,11 @@ describe("readMeshConfig()", () => {
     const dynatrace = "resourceDetectors: {dynatrace: {}}, dynatraceSampler: {tenant: t}";
     const providers = `extensionProviders:
 - {name: j, opentelemetry: {service: j, port: 4317, ${dynatrace}}}
-- {name: s, skywalking: {service: s, port: 1}}
-- {name: a, envoyHttpAls: {service: s, port: 1, filterStateObjectsToLog: [x]}}`;
+- {name: s, skywalking: {service: s, port: 1}}`;
     expect(issuesOf(`${providers}\ndefaultProviders: {tracing: [j, s], metrics: [s]}`)).toEqual([
       expect.stringContaining("[0].opentelemetry.resourceDetectors.dynatrace: has no effect"),
       expect.stringContaining("[0].opentelemetry.dynatraceSampler: has no effect"),
       expect.stringContaining("extensionProviders[1].skywalking: has no effect"),
-      expect.stringContaining("[2].envoyHttpAls.filterStateObjectsToLog: is heeded by Envoy alone"),
       expect.stringContaining("defaultProviders.tracing[1]: has no effect"),
       expect.stringContaining("defaultProviders.metrics: has no effect"),
     ]);

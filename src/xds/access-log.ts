@@ -85,27 +85,20 @@ const DEFAULT_FIELDS: JsonObject = { start_time: START_TIME, ...PARTS };
 /** What is logged: requests, connections of a TCP proxy, or those that no filter chain takes. */
 export type Logged = "requests" | "connections" | "unmatched";
 
-/**
- * The logs of a connection manager or a TCP proxy, or those of connections that neither saw. weft's own
- * proxies log no filter state, and call gRPC services by the names of their clusters.
- */
-export function accessLogs(
-  { accessLogs: logs }: SideTelemetry,
-  what: Logged,
-  isWeft: boolean,
-): AccessLog[] {
-  return logs.map((log) => accessLog(log, what, isWeft));
+/** The logs of a connection manager or a TCP proxy, or those of connections that neither saw. */
+export function accessLogs({ accessLogs: logs }: SideTelemetry, what: Logged): AccessLog[] {
+  return logs.map((log) => accessLog(log, what));
 }
 
 /** Of `unmatched`: `NR` says so of requests without a route too, but those are not logged by listeners. */
-const accessLog = memoise((log: ModelLog, what: Logged, isWeft: boolean): AccessLog => {
+const accessLog = memoise((log: ModelLog, what: Logged): AccessLog => {
   const filters = [
     ...(what === "unmatched" ? [NO_CHAIN] : []),
     ...(log.filter === undefined ? [] : [celFilter(log.filter)]),
   ];
   const [first] = filters;
   return {
-    ...sinkOf(isWeft ? forWeft(log.sink) : log.sink, what),
+    ...sinkOf(log.sink, what),
     ...(filters.length === 1 && { filter: first }),
     ...(filters.length > 1 && {
       filter: { filterSpecifier: { case: "andFilter", value: { filters } } },
@@ -144,12 +137,6 @@ function sinkOf(sink: LogSink, what: Logged): Sink {
         ? typed(HTTP_GRPC, httpGrpcConfig({ ...sink, logName: "http_envoy_accesslog" }))
         : typed(TCP_GRPC, tcpGrpcConfig(sink, LOG_NAMES[what]));
   }
-}
-
-function forWeft(sink: LogSink): LogSink {
-  if (sink.type === "file") return sink;
-  if (sink.type === "opentelemetry") return { ...sink, filterStates: [] };
-  return { ...sink, filterStates: [], hostname: "" };
 }
 
 const HTTP_GRPC = "envoy.access_loggers.http_grpc";

@@ -49,7 +49,7 @@ export function httpFilter(
     ...(!settings.addsRequestId && { generateRequestId: false }),
     ...http1Options(role, settings),
     ...tracingOptions(side),
-    accessLog: accessLogs(side, "requests", settings.isWeft),
+    accessLog: accessLogs(side, "requests"),
     httpFilters: httpFilters(chain, settings),
     // A stream may be silent for as long as it likes (Istio's default).
     streamIdleTimeout: ZERO,

@@ -47,7 +47,7 @@ export function encodeListener(listener: Listener, settings: ListenerSettings): 
     ...(keepalive !== undefined && { socketOptions: keepaliveOptions(keepalive) }),
     filterChains: listener.chains.map(chain),
     ...(defaultChain !== undefined && { defaultFilterChain: chain(defaultChain) }),
-    accessLog: settings.mesh.isListenerLogged ? accessLogs(side, "unmatched", settings.isWeft) : [],
+    accessLog: settings.mesh.isListenerLogged ? accessLogs(side, "unmatched") : [],
     ...(origins.length > 0 && { metadata: buildMetadata(origins) }),
   });
   return encodeResource(ListenerSchema, message, {

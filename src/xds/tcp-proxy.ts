@@ -53,7 +53,7 @@ const SNI_CLUSTER: Filter = {
 
 function tcpProxy(
   chain: TcpChain,
-  { idleTimeoutMs, isWeft }: ProxySettings,
+  { idleTimeoutMs }: ProxySettings,
   side: SideTelemetry,
 ): Filter {
   const { statPrefix, maxConnectionDurationMs, isHashedBySource, tunnel } = chain;
@@ -69,7 +69,7 @@ function tcpProxy(
       hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } }],
     }),
     ...(tunnel !== undefined && { tunnelingConfig: tunneling(tunnel) }),
-    accessLog: accessLogs(side, "connections", isWeft),
+    accessLog: accessLogs(side, "connections"),
   });
   return {
     name: "envoy.filters.network.tcp_proxy",
