@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
 
 /** How long nothing may happen before what was written in place is read: writers write in several steps. */
-export const QUIET_MS = 100;
+export const QUIET_MS = 50;
 
 /** In a folder that never is quiet, what is quiet is looked at after this time all the same. */
 const QUIET_MS_MAX = 500;

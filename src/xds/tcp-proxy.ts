@@ -51,11 +51,7 @@ const SNI_CLUSTER: Filter = {
   },
 };
 
-function tcpProxy(
-  chain: TcpChain,
-  { idleTimeoutMs }: ProxySettings,
-  side: SideTelemetry,
-): Filter {
+function tcpProxy(chain: TcpChain, { idleTimeoutMs }: ProxySettings, side: SideTelemetry): Filter {
   const { statPrefix, maxConnectionDurationMs, isHashedBySource, tunnel } = chain;
   const idleMs = chain.idleTimeoutMs ?? idleTimeoutMs;
   const message = create(TcpProxySchema, {

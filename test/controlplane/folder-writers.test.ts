@@ -127,7 +127,7 @@ function stateOf(version: number): string {
 }
 
 /** Shorter than what counts as quiet; in this process, so that a slow machine delays both sides. */
-const PAUSE_MS_MAX = 60;
+const PAUSE_MS_MAX = 30;
 
 async function pause(prng: Prng): Promise<void> {
   const ms = Math.floor(prng.next() * PAUSE_MS_MAX);
