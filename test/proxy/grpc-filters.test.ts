@@ -50,7 +50,7 @@ describe("filters of gRPC, otherwise than in Envoy", () => {
   afterAll(() => ours.stop());
 
   test("count a stream of Connect once", async () => {
-    const { weft } = await ours.run(0);
+    const weft = await ours.runWeft(0);
     expect(weft.log).toContain(" 2,3 ");
     const { weft: numbers } = await ours.stats("grpc");
     expect(numbers).toEqual({
@@ -62,13 +62,13 @@ describe("filters of gRPC, otherwise than in Envoy", () => {
   });
 
   test("bound what they keep of a request", async () => {
-    const { weft } = await ours.run(1);
+    const weft = await ours.runWeft(1);
     expect(weft.answer.headers).toContain(":status: 413");
     expect(weft.upstream).toEqual([]);
   });
 
   test("bound what they keep of an answer whose head has gone", async () => {
-    const { weft } = await ours.run(2);
+    const weft = await ours.runWeft(2);
     expect(weft.answer).toMatchObject({ body: "", reset: "INTERNAL_ERROR" });
     expect(weft.log).toContain("response_payload_too_large");
   });
