@@ -78,7 +78,7 @@ interface Bench {
 
 async function main(): Promise<void> {
   if (flags.list) {
-    for (const { name, title } of SCENARIOS) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    for (const { name, title } of SCENARIOS) process.stdout.write(`${name.padEnd(26)}${title}\n`);
     return;
   }
   const isCompare = flags.compare || flags["save-baseline"];
