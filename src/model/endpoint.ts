@@ -38,6 +38,20 @@ export interface Endpoint {
   readonly workload: Workload | undefined;
 }
 
+/** What is said of an address that is known by nothing else. */
+export const BARE_ENDPOINT: Omit<Endpoint, "address" | "port"> = {
+  locality: NO_LOCALITY,
+  network: "",
+  weight: 1,
+  labels: {},
+  health: "healthy",
+  isMutualTls: false,
+  serviceAccount: "",
+  nodeName: "",
+  hostname: "",
+  workload: undefined,
+};
+
 /** The endpoints of a service by the name of its port, each list sorted by address and port. */
 export type ServiceEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
 

@@ -10,7 +10,7 @@ import { noteSuccessor } from "../base/successor.ts";
 import { matchLabels } from "../config/label-selector.ts";
 import type { Cluster, ClusterEndpoints, EndpointGroup } from "./cluster.ts";
 import { findRule, type RuleIndex } from "./destination-rule.ts";
-import type { ServiceEndpoints } from "./endpoint.ts";
+import { NO_LOCALITY, type ServiceEndpoints } from "./endpoint.ts";
 import type { Labels } from "./labels.ts";
 import { findWorkload, type Mesh } from "./mesh.ts";
 import { compareText, type ObjectIssue } from "./origin.ts";
@@ -239,7 +239,7 @@ function placeText(
 }
 
 const NOWHERE: ClientPlace = {
-  locality: { region: "", zone: "", subzone: "" },
+  locality: NO_LOCALITY,
   labels: {},
   network: "",
   clusterId: "",

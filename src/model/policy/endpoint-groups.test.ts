@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { LocalityLbSetting } from "../../config/locality-lb-setting.ts";
-import type { Endpoint, Locality } from "../endpoint.ts";
+import { BARE_ENDPOINT, type Endpoint, type Locality } from "../endpoint.ts";
 import { type ClientPlace, groupEndpoints, NEAR_ZONE } from "./endpoint-groups.ts";
 
 function locality(text: string): Locality {
@@ -9,21 +9,7 @@ function locality(text: string): Locality {
 }
 
 function endpoint(at: string, more: Partial<Endpoint> = {}): Endpoint {
-  return {
-    address: at,
-    port: 80,
-    locality: locality(at),
-    network: "",
-    weight: 1,
-    labels: {},
-    health: "healthy",
-    isMutualTls: false,
-    serviceAccount: "",
-    nodeName: "",
-    hostname: "",
-    workload: undefined,
-    ...more,
-  };
+  return { ...BARE_ENDPOINT, address: at, port: 80, locality: locality(at), ...more };
 }
 
 function place(at: string, more: Partial<ClientPlace> = {}): ClientPlace {

@@ -1,4 +1,5 @@
 import { memoise } from "../../base/memo.ts";
+import { NO_LOCALITY } from "../endpoint.ts";
 import type { Labels } from "../labels.ts";
 import type { Mesh } from "../mesh.ts";
 import { compareText } from "../origin.ts";
@@ -32,14 +33,12 @@ export function clientText(proxy: ProxyNode, labelKeys: ReadonlySet<string>): st
     name: "",
     nodeName: "",
     serviceAccount: "",
-    locality: NOWHERE,
+    locality: NO_LOCALITY,
     hostPorts: [],
     calledHosts: [],
   };
   return JSON.stringify(client);
 }
-
-const NOWHERE: ProxyNode["locality"] = { region: "", zone: "", subzone: "" };
 
 /** The labels of clients that rules look at. */
 export function labelsAskedFor(

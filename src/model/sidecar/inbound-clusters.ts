@@ -6,7 +6,7 @@ import {
   INBOUND_PASSTHROUGH,
   inboundClusterName,
 } from "../cluster.ts";
-import { NO_LOCALITY } from "../endpoint.ts";
+import { BARE_ENDPOINT } from "../endpoint.ts";
 import type { ListenAddress } from "../listener.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
 import { isHttp2 } from "../protocol.ts";
@@ -71,19 +71,7 @@ function discoveryOf(app: InboundPort["app"], proxy: ProxyNode): Discovery {
 
 function endpointOf(app: ListenAddress) {
   const at = "path" in app ? { address: app.path, port: 0 } : app;
-  return {
-    ...at,
-    locality: NO_LOCALITY,
-    network: "",
-    weight: 1,
-    labels: {},
-    health: "healthy",
-    isMutualTls: false,
-    serviceAccount: "",
-    nodeName: "",
-    hostname: "",
-    workload: undefined,
-  } as const;
+  return { ...BARE_ENDPOINT, ...at };
 }
 
 /** Where captured traffic goes that no port is known for: where it was meant to. */

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6, parseHostPort } from "../../base/ip.ts";
 import { memoise } from "../../base/memo.ts";
 import { type Cluster, clusterName, type LookupFamily } from "../cluster.ts";
-import { type Endpoint, NO_LOCALITY } from "../endpoint.ts";
+import { BARE_ENDPOINT, NO_LOCALITY } from "../endpoint.ts";
 import { CLUSTER_DOMAIN } from "../host.ts";
 import type { MeshSettings } from "../mesh-settings.ts";
 import { portOf, type Service } from "../service.ts";
@@ -86,7 +86,7 @@ const collectorCluster = memoise(
   ): Cluster | undefined => {
     const { host = "", port = 0 } = parseHostPort(address) ?? {};
     if (host === "" || port === 0) return undefined;
-    const endpoint = { ...NOBODY, address: host, port };
+    const endpoint = { ...BARE_ENDPOINT, address: host, port };
     const group = { locality: NO_LOCALITY, priority: 0, weight: 1, endpoints: [endpoint] };
     return {
       name,
@@ -106,16 +106,3 @@ const collectorCluster = memoise(
 
 /** As Istio's agent has it. */
 const CONNECT_TIMEOUT_MS = 1000;
-
-const NOBODY: Omit<Endpoint, "address" | "port"> = {
-  locality: NO_LOCALITY,
-  network: "",
-  weight: 1,
-  labels: {},
-  health: "healthy",
-  isMutualTls: false,
-  serviceAccount: "",
-  nodeName: "",
-  hostname: "",
-  workload: undefined,
-};

@@ -132,6 +132,19 @@ export class Host {
     return statusOf(this.#healthFlags, this.#state.health);
   }
 
+  /** A request of HTTP, or a connection of TCP, is on its way there; `onRequestEnded` follows once. */
+  onRequestStarted(priority: Priority): void {
+    this.activeRequests++;
+    this.requestsTotal++;
+    this.load.requestsTotal++;
+    this.load.breakers[priority].requests++;
+  }
+
+  onRequestEnded(priority: Priority): void {
+    this.activeRequests--;
+    this.load.breakers[priority].requests--;
+  }
+
   hasFlag(flag: HealthFlag): boolean {
     return (this.#healthFlags & flag) !== 0;
   }

@@ -142,23 +142,16 @@ export class ClientConnection implements ClientCodec, BodySink, UpstreamExchange
   }
 
   #count(): void {
-    const { host } = this;
-    const { load } = host;
     this.#isCounted = true;
-    host.activeRequests++;
-    host.requestsTotal++;
-    load.requestsTotal++;
-    load.breakers[this.line.priority].requests++;
+    this.host.onRequestStarted(this.line.priority);
   }
 
   #countEnd(): void {
     if (!this.#isCounted) return;
     this.#isCounted = false;
     this.#streamEnd?.cancel();
-    const { host } = this;
-    host.activeRequests--;
-    host.load.breakers[this.line.priority].requests--;
-    host.load.bytesSent += this.#out.bytesSent - this.#countedSent;
+    this.host.onRequestEnded(this.line.priority);
+    this.host.load.bytesSent += this.#out.bytesSent - this.#countedSent;
     this.#countedSent = this.#out.bytesSent;
   }
 

@@ -110,13 +110,8 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
   }
 
   #count(): void {
-    const { host } = this;
-    const { load } = host;
     this.#isCounted = true;
-    host.activeRequests++;
-    host.requestsTotal++;
-    load.requestsTotal++;
-    load.breakers[this.line.priority].requests++;
+    this.host.onRequestStarted(this.line.priority);
   }
 
   #countEnd(): void {
@@ -124,9 +119,7 @@ export class ClientExchange implements UpstreamExchange, StreamHandler<ResponseH
     this.#isCounted = false;
     this.#stream.meter = undefined;
     this.#end?.cancel();
-    const { host } = this;
-    host.activeRequests--;
-    host.load.breakers[this.line.priority].requests--;
+    this.host.onRequestEnded(this.line.priority);
   }
 
   #limit(): void {

@@ -147,10 +147,7 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
     // Unlike requests of HTTP, these are not bound by number: Envoy counts them only.
     this.#state = "open";
     this.#breakers.pending--;
-    this.#breakers.requests++;
-    load.requestsTotal++;
-    host.activeRequests++;
-    host.requestsTotal++;
+    host.onRequestStarted(this.#priority);
     for (const bytes of this.takeEarly()) out.bytes(bytes, 0, bytes.length);
     out.flushNow();
     if (this.#isEndDue) this.#endSocket();
@@ -254,10 +251,8 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
     this.#state = "closed";
     this.#deadline.cancel();
     host.fragile.delete(this);
-    if (wasOpen) {
-      this.#breakers.requests--;
-      host.activeRequests--;
-    } else this.#breakers.pending--;
+    if (wasOpen) host.onRequestEnded(this.#priority);
+    else this.#breakers.pending--;
     if (wasQueued) {
       const at = host.queue.indexOf(this);
       if (at !== -1) host.queue.splice(at, 1);
