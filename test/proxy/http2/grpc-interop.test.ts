@@ -131,11 +131,15 @@ describe.skipIf(server === undefined)("gRPC's interop cases", () => {
       test.each(CASES)(
         "%s",
         async (name) => {
-          const { weft, envoy } = await planes.each(async ({ ports }) => {
-            return runCase?.(ports[way], name).then(
-              () => "passed",
-              (error: unknown) => String((error as { stderr?: unknown }).stderr),
-            );
+          const { weft, envoy } = await planes.each(async (plane) => {
+            const tryCase = (): Promise<string> | undefined =>
+              runCase?.(plane.ports[way], name).then(
+                () => "passed",
+                (error: unknown) => String((error as { stderr?: unknown }).stderr),
+              );
+            const outcome = await tryCase();
+            // Two Envoys in a row lose the race for a deadline of 1 ms now and then.
+            return outcome !== "passed" && plane.name === "envoy" ? tryCase() : outcome;
           });
           expect({ weft, envoy }).toEqual({ weft: "passed", envoy: "passed" });
         },
