@@ -6,6 +6,7 @@ import { findProgram } from "../programs.ts";
 import { httpListener, routeTable, socketAddress, staticCluster } from "./bootstrap-json.ts";
 import { caseLog, markLog, readCaseLog } from "./case-log.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
+import { zstdDecompressSync } from "./filters/zstd.ts";
 import { findOutcome, type Outcome } from "./outcome.ts";
 import { type Script, ScriptedUpstream } from "./scripted-upstream.ts";
 import { headerOf, type WireMessage } from "./wire-message.ts";
@@ -195,14 +196,18 @@ async function runCase(
   };
 }
 
+const DECODERS: ReadonlyMap<string | undefined, (bytes: Buffer) => Buffer> = new Map([
+  ["gzip", (bytes: Buffer) => gunzipSync(bytes)],
+  ["br", (bytes: Buffer) => brotliDecompressSync(bytes)],
+  ...(zstdDecompressSync === undefined ? [] : ([["zstd", zstdDecompressSync]] as const)),
+]);
+
 /** The message with its body as it was before it was compressed. */
 function decodeBody(message: WireMessage): WireMessage {
-  const bytes = Buffer.from(message.body, "latin1");
-  const encoding = headerOf(message, "content-encoding");
+  const decode = DECODERS.get(headerOf(message, "content-encoding"));
+  if (decode === undefined) return message;
   try {
-    if (encoding === "gzip") return { ...message, body: gunzipSync(bytes).toString("latin1") };
-    if (encoding !== "br") return message;
-    return { ...message, body: brotliDecompressSync(bytes).toString("latin1") };
+    return { ...message, body: decode(Buffer.from(message.body, "latin1")).toString("latin1") };
   } catch {
     // Not what its head says: then both must have the same.
     return message;

@@ -116,7 +116,10 @@ export class RecodedBody implements BodySink {
     recoder.on("data", (piece: Buffer) => this.#onPiece(piece));
     recoder.on("drain", () => this.#onDrain());
     recoder.on("end", () => this.#onEnd());
-    recoder.on("error", () => this.#fail());
+    recoder.on("error", (error: NodeJS.ErrnoException) => {
+      // A body that ends too soon is no error to Envoy: there is just no more of it.
+      this.#fail(error.code !== "Z_BUF_ERROR");
+    });
     return recoder;
   }
 
@@ -149,10 +152,10 @@ export class RecodedBody implements BodySink {
   }
 
   /** What came out stays; the message ends in order when all of it has come. */
-  #fail(): void {
+  #fail(counts = true): void {
     if (this.#isOver || this.#isFailed) return;
     this.#isFailed = true;
-    this.#observer.onError();
+    if (counts) this.#observer.onError();
     const isEnded = this.#recoder?.writableEnded === true;
     this.#recoder?.destroy();
     if (isEnded) {

@@ -2,6 +2,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { get, post } from "../cases/request-text.ts";
 import type { OptionCase } from "../side-by-side.ts";
 import { casesOf, filters, own, route, toOwn } from "./filter-case.ts";
+import { zstdCompressSync } from "./zstd.ts";
 
 const COMPRESSOR = "compressor.v3.Compressor";
 const DECOMPRESSOR = "decompressor.v3.Decompressor";
@@ -65,6 +66,8 @@ const SCRIPTS = {
   "/both": compressed("gzip, br", gzipSync(brotliCompressSync(BODY))),
   "/broken": compressed("gzip", Buffer.from("this is nothing that was compressed")),
   "/bomb": compressed("gzip", gzipSync(Buffer.alloc(2_000_000))),
+  "/cut-gzip": compressed("gzip", gzipSync(BODY).subarray(0, -5)),
+  "/cut-brotli": compressed("br", brotliCompressSync(BODY).subarray(0, -5)),
   "/kept-gzipped": compressed("gzip", gzipSync(BODY), "Cache-Control: no-transform\r\n"),
 } as const;
 
@@ -339,6 +342,7 @@ const DECOMPRESSED: readonly OptionCase[] = [
     },
     [
       ...gets(["/gzipped", "/both", "/kept-gzipped", "/long", "/broken"], "", "gunzip"),
+      ...gets(["/cut-gzip"], "", "gunzip"),
       {
         name: "gunzip: accepted already",
         send: get("/gzipped", "Accept-Encoding: br, gzip;q=0.5\r\n"),
@@ -370,6 +374,7 @@ const DECOMPRESSED: readonly OptionCase[] = [
     },
     [
       ...gets(["/brotli", "/gzipped", "/kept-gzipped"], "", "brotli undone"),
+      ...gets(["/cut-brotli"], "", "brotli undone"),
       {
         name: "brotli undone: not of requests",
         send: post("/x", `Content-Encoding: br\r\nContent-Length: 3\r\n`, "abc"),
@@ -379,4 +384,52 @@ const DECOMPRESSED: readonly OptionCase[] = [
   ),
 ];
 
-export const COMPRESSION_CASES: readonly OptionCase[] = [...COMPRESSED, ...DECOMPRESSED];
+/** There are some where Node has zstd. */
+const ZSTD: readonly OptionCase[] =
+  zstdCompressSync === undefined ? [] : zstdCases(zstdCompressSync);
+
+function zstdCases(compress: (text: string) => Buffer): readonly OptionCase[] {
+  const accepted = "Accept-Encoding: zstd\r\n";
+  const bytes = compress(BODY);
+  const scripts = {
+    ...SCRIPTS,
+    "/zstd": compressed("zstd", bytes),
+    "/broken-zstd": compressed("zstd", Buffer.from("this is nothing that was compressed")),
+    "/cut-zstd": compressed("zstd", bytes.subarray(0, -5)),
+  };
+  const common = { ...COMMON, scripts };
+  const body = bytes.toString("latin1");
+  return [
+    ...casesOf({ ...common, options: filters(compressor("zstd")) }, [
+      ...gets(["/long", "/chunked", "/huge", "/weak", "/limit"], accepted, "zstd"),
+      { name: "zstd: not accepted", send: get("/long", GZIP), status: OK },
+    ]),
+    ...casesOf(
+      {
+        ...common,
+        options: filters({
+          ...own(COMPRESSOR, {
+            compressor_library: library("zstd", "compressor", {
+              compression_level: 7,
+              enable_checksum: true,
+              strategy: "BTOPT",
+              chunk_size: 4096,
+            }),
+          }),
+          name: "own",
+        }),
+      },
+      gets(["/long", "/huge"], accepted, "zstd with options"),
+    ),
+    ...casesOf({ ...common, options: filters(decompressor("zstd")) }, [
+      ...gets(["/zstd", "/broken-zstd", "/cut-zstd", "/gzipped", "/long"], "", "zstd undone"),
+      {
+        name: "zstd undone: a request",
+        send: post("/x", `Content-Encoding: zstd\r\nContent-Length: ${body.length}\r\n`, body),
+        status: OK,
+      },
+    ]),
+  ];
+}
+
+export const COMPRESSION_CASES: readonly OptionCase[] = [...COMPRESSED, ...DECOMPRESSED, ...ZSTD];
