@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -66,7 +66,8 @@ describe("a log file", () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
       const completed = files.stats.write_completed;
-      await waitFor(() => files.stats.write_completed > completed);
+      // What was completed may still have gone to the file before.
+      await waitFor(() => files.stats.write_completed > completed && existsSync(path));
       names.push(`${path}.${round}`);
       renameSync(path, `${path}.${round}`);
       files.reopen();
