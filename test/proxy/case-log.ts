@@ -33,8 +33,7 @@ export async function readCaseLog(
     cases = [[]];
     for (const line of readFileSync(path, "utf8").split("\n")) {
       if (line.endsWith(` ${MARK}`)) cases.push([]);
-      // weft does not tell yet why a socket could not connect.
-      else if (line !== "") cases.at(-1)?.push(line.replace(/\|delayed_connect_error:\w+/, ""));
+      else if (line !== "") cases.at(-1)?.push(line);
     }
     return Promise.resolve(cases.length > count);
   }, "the access log to be whole");

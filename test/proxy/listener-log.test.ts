@@ -132,11 +132,9 @@ afterAll(async () => {
 
 /**
  * What is told apart. The TCP proxy of Envoy chooses a host before the handshake, and Envoy tells of
- * sessions that were never opened; weft does not tell yet why a socket could not connect, and does not
- * count what a filter saw that ended the connection.
+ * sessions that were never opened; weft does not count what a filter saw that ended the connection.
  */
 const OTHERWISE: Partial<Readonly<Record<Name, RegExp>>> = {
-  dead: /UPSTREAM_TRANSPORT_FAILURE_REASON/,
   denied: /BYTES_RECEIVED/,
   tls: /UPSTREAM|[UD]S_CX|STREAM_ID|DOWNSTREAM_LOCAL_SUBJECT|DOWNSTREAM_TLS_VERSION/,
 };

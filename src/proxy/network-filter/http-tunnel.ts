@@ -55,6 +55,7 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
   #isEndDue = false;
   #state: "connecting" | "open" | "closed" = "connecting";
   isTooLate = false;
+  transportFailure = "";
 
   constructor(host: Host, options: TunnelOptions) {
     this.host = host;
@@ -105,8 +106,9 @@ export class HttpTunnel implements FarEnd, ResponseSink, Waiter {
     connection.flush();
   }
 
-  onNoConnection(reason: ResetReason): void {
+  onNoConnection(reason: ResetReason, transportFailure: string): void {
     this.#pool = undefined;
+    this.transportFailure = transportFailure;
     this.isTooLate = reason === RESET.connectTimeout;
     this.#fail(reason === RESET.overflow ? "refused" : "unreachable");
   }

@@ -42,6 +42,8 @@ export interface TcpUpstreamSummary {
   readonly connectStartMs: number;
   /** -1 when it was never made. */
   readonly connectedMs: number;
+  /** Why it could not be made; "" where it was, or took too long. */
+  readonly transportFailure: string;
 }
 
 /** A connection as its listener's logs read it, where no filter says more. */
@@ -143,7 +145,7 @@ function upstreamInfo({ upstream, cluster, attempts, ...summary }: TcpSummary): 
     remoteAddress: upstream?.remoteAddress,
     protocol: undefined,
     attempts,
-    transportFailure: "",
+    transportFailure: upstream?.transportFailure ?? "",
     tls: upstream?.tls,
     wasTried: host !== undefined,
     locality: host?.state.locality,

@@ -33,6 +33,8 @@ export interface FarEnd {
   readonly remoteAddress: PeerAddress | undefined;
   /** Whether connecting took too long. */
   readonly isTooLate: boolean;
+  /** Why it could not be made, in the words of TLS or the system; "" where it took too long. */
+  readonly transportFailure: string;
   /** Whether the client should wait; what comes before it is ready is kept. */
   write(buffer: Buffer, length: number): boolean;
   /** What was kept; the caller has it now. */
@@ -63,7 +65,6 @@ export class TcpUpstream implements FarEnd, SocketOwner, Queued, FragileConnecti
   tls: TlsInfo | undefined = undefined;
   localAddress: PeerAddress | undefined = undefined;
   remoteAddress: PeerAddress | undefined = undefined;
-  /** Why it could not be made, in the words of TLS or the system; "" where it took too long. */
   transportFailure = "";
   readonly #context: ProxyContext;
   readonly #events: UpstreamEvents;
