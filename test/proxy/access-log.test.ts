@@ -8,7 +8,7 @@ import { parseBootstrap } from "../../src/proxy/bootstrap.ts";
 import { until } from "../controlplane/until.ts";
 import { findProgram } from "../programs.ts";
 import { type DataPlane, freePorts, startEnvoy, startWeft } from "./data-plane.ts";
-import { LOG_OPERATORS } from "./log-operators.ts";
+import { LOG_OPERATORS, MASKED } from "./log-operators.ts";
 import { exchangeRaw } from "./raw-exchange.ts";
 
 const envoyProgram = findProgram("envoy");
@@ -328,9 +328,6 @@ function send(port: number | undefined, text: string): Promise<unknown> {
 function read(folder: string, name: string): readonly string[] {
   return readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1);
 }
-
-/** Numbers that differ from run to run, by the operator that writes them. */
-const MASKED = /TIME|DURATION|_IDS?[%_]|PORT%|HOSTNAME|DATE|\(date\)/;
 
 /**
  * What is told apart, by the place of its request. Envoy has a virtual host and the header `connection`

@@ -216,3 +216,13 @@ export const LOG_OPERATORS: readonly string[] = [
   "%DYNAMIC_METADATA(ns):3%",
   "%ENVIRONMENT(HOME):2%",
 ];
+
+/** Operators whose values differ from run to run. */
+export const MASKED = /TIME|DURATION|_IDS?[%_]|PORT%|HOSTNAME|DATE|\(date\)/;
+
+/** What an operator wrote, without what differs from run to run. */
+export function maskLine(operator: string, line: string): string {
+  const text = line.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:port");
+  if (!MASKED.test(operator)) return text;
+  return text.replace(/[0-9a-f]+/g, "#").replace(/[A-Z][a-z#]+/g, "@");
+}

@@ -66,19 +66,7 @@ function decodeCommon(
     issues.push({ path: at, message: "is missing" });
     return undefined;
   }
-  const fields = [
-    "log_name",
-    "grpc_service",
-    "transport_api_version",
-    "buffer_flush_interval",
-    "buffer_size_bytes",
-    "filter_state_objects_to_log",
-    "custom_tags",
-  ];
-  issues.push(...refuseFields(CommonGrpcAccessLogConfigSchema, message, fields, at));
-  if (message.transportApiVersion === ApiVersion.V2) {
-    issues.push({ path: joinPath(at, "transport_api_version"), message: "V2 is not supported" });
-  }
+  issues.push(...checkCommonFields(message, at, ["custom_tags"]));
   const service = decodeGrpcService(message.grpcService, joinPath(at, "grpc_service"), issues);
   if (service === undefined) return undefined;
   const extras: CommonExtras = {
@@ -94,6 +82,28 @@ function decodeCommon(
     bufferBytesMax: message.bufferSizeBytes ?? BUFFER_BYTES,
     encode: (info) => encode(info, extras),
   };
+}
+
+/** What cannot be done of what all logs over gRPC have in common; `more` are fields that are taken too. */
+export function checkCommonFields(
+  message: CommonGrpcAccessLogConfig,
+  path: string,
+  more: readonly string[] = [],
+): Issue[] {
+  const fields = [
+    "log_name",
+    "grpc_service",
+    "transport_api_version",
+    "buffer_flush_interval",
+    "buffer_size_bytes",
+    "filter_state_objects_to_log",
+    ...more,
+  ];
+  const issues = [...refuseFields(CommonGrpcAccessLogConfigSchema, message, fields, path)];
+  if (message.transportApiVersion === ApiVersion.V2) {
+    issues.push({ path: joinPath(path, "transport_api_version"), message: "V2 is not supported" });
+  }
+  return issues;
 }
 
 /** The cluster that a service is asked through, and its name there. */

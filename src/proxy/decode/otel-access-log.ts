@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
-import { ApiVersion } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
-import type { CommonGrpcAccessLogConfig } from "../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
-import { CommonGrpcAccessLogConfigSchema } from "../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
 import {
   type OpenTelemetryAccessLogConfig,
   OpenTelemetryAccessLogConfigSchema,
@@ -28,6 +25,7 @@ import {
 import type { Collector } from "../tracing/cluster-sender.ts";
 import { type Extension, extension } from "./extension.ts";
 import { decodeFormatters } from "./formatters.ts";
+import { checkCommonFields } from "./grpc-access-log.ts";
 import { decodeOtlpGrpc, decodeOtlpHttp, detectResource } from "./otlp-collector.ts";
 
 /** Envoy's own. */
@@ -59,7 +57,9 @@ export const OTEL_ACCESS_LOG: Extension<OtelSink> = extension(
   (message, path, issues) => {
     issues.push(...refuseFields(OpenTelemetryAccessLogConfigSchema, message, FIELDS, path));
     const { commonConfig: common } = message;
-    if (common !== undefined) checkCommon(common, joinPath(path, "common_config"), issues);
+    if (common !== undefined) {
+      issues.push(...checkCommonFields(common, joinPath(path, "common_config")));
+    }
     const collector = decodeCollector(message, path, issues);
     const extras = decodeFormatters(message.formatters, path, issues);
     const compile: ValueCompiler = {
@@ -100,21 +100,6 @@ export const OTEL_ACCESS_LOG: Extension<OtelSink> = extension(
     };
   },
 );
-
-function checkCommon(common: CommonGrpcAccessLogConfig, path: string, issues: Issue[]): void {
-  const fields = [
-    "log_name",
-    "grpc_service",
-    "transport_api_version",
-    "buffer_flush_interval",
-    "buffer_size_bytes",
-    "filter_state_objects_to_log",
-  ];
-  issues.push(...refuseFields(CommonGrpcAccessLogConfigSchema, common, fields, path));
-  if (common.transportApiVersion === ApiVersion.V2) {
-    issues.push({ path: joinPath(path, "transport_api_version"), message: "V2 is not supported" });
-  }
-}
 
 function decodeCollector(
   { commonConfig: common, grpcService, httpService }: OpenTelemetryAccessLogConfig,
